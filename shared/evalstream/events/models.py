@@ -10,11 +10,11 @@ field's name and never a wrong number.
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
-
-SCHEMA_VERSION = 1
 
 #: Beyond this, float64 can no longer hold a tenth of a unit, and the product of two sides may overflow.
 COORDINATE_LIMIT = 1e15
@@ -115,7 +115,7 @@ Prediction = Annotated[BboxPrediction | RadioPrediction, Field(discriminator="ty
 
 
 class _Event(Strict):
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[1] = 1
     dataset: Name
     data_row: Key
     operation: Literal["replace", "upsert", "delete"] = Field(
@@ -138,7 +138,12 @@ class _Event(Strict):
     )
 
 
-def _check_operation(operation: str, objects: list[str | None], ids: list[str]) -> None:
+def object_ids(objects: Sequence[_Object]) -> list[str]:
+    """Return the id of each object; one that was sent without is named after its position, such as ``#0``."""
+    return [item.id if item.id is not None else f"#{position}" for position, item in enumerate(objects)]
+
+
+def _check_operation(operation: str, objects: Sequence[_Object], ids: list[str]) -> None:
     if operation == "delete":
         if objects:
             raise ValueError("operation `delete` takes `ids`, and no objects")
@@ -147,11 +152,15 @@ def _check_operation(operation: str, objects: list[str | None], ids: list[str]) 
         return
     if ids:
         raise ValueError(f"operation `{operation}` takes objects, and no `ids`")
-    if operation == "upsert" and None in objects:
-        raise ValueError(f"operation `upsert` needs an `id` on every object; object {objects.index(None)} has none")
-    named = [name for name in objects if name is not None]
+    if operation == "upsert":
+        if not objects:
+            raise ValueError("operation `upsert` needs objects, at least one")
+        for position, item in enumerate(objects):
+            if item.id is None:
+                raise ValueError(f"operation `upsert` needs an `id` on every object; object {position} has none")
+    named = object_ids(objects)
     if len(set(named)) != len(named):
-        twice = next(name for name in named if named.count(name) > 1)
+        twice = next(name for name, count in Counter(named).items() if count > 1)
         raise ValueError(f"two objects of one data row have the id {twice!r}")
 
 
@@ -162,19 +171,19 @@ class AnnotationEvent(_Event):
 
     @model_validator(mode="after")
     def _operation_fits(self) -> Self:
-        _check_operation(self.operation, [item.id for item in self.annotations], self.ids)
+        _check_operation(self.operation, self.annotations, self.ids)
         return self
 
 
 class PredictionEvent(_Event):
     """What a model run now says of one data row. An empty `replace` says: looked, and found nothing."""
 
-    run: Name
+    run: Name = Field(description="the model run that says it")
     predictions: Annotated[list[Prediction], Field(max_length=OBJECTS_LIMIT)] = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _operation_fits(self) -> Self:
-        _check_operation(self.operation, [item.id for item in self.predictions], self.ids)
+        _check_operation(self.operation, self.predictions, self.ids)
         return self
 
 

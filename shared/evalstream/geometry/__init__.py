@@ -1,0 +1,1 @@
+"""How much two shapes overlap: one module an annotation type."""

@@ -1,0 +1,1 @@
+"""Counts to scores, curves and averages: pure arithmetic on arrays."""

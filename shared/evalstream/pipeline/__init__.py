@@ -1,0 +1,1 @@
+"""The stages: plain functions over batches, with no Kafka and no HTTP in them."""

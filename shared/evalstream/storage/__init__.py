@@ -1,0 +1,1 @@
+"""ClickHouse: the client, the migrations, what is written and what is read back."""

@@ -1,0 +1,133 @@
+"""Bytes to events, or to a reason why not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from hashlib import blake2b
+from typing import Generic, NamedTuple, TypeVar
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from evalstream.events.models import AnnotationEvent, Event, PredictionEvent
+
+E = TypeVar("E", AnnotationEvent, PredictionEvent)
+
+#: A record larger than this is refused: Kafka's own default is 1 MiB, and 100,000 boxes take about 10.
+PAYLOAD_LIMIT = 16 * 1024 * 1024
+PROBLEMS_SHOWN = 5
+
+
+class Record(NamedTuple):
+    """One message as it came, with where it stood and the version that it has unless its producer gave one."""
+
+    payload: bytes
+    position: int
+    version: int
+
+
+class Received(NamedTuple):
+    """A valid event, with the version and id that it keeps for ever."""
+
+    event: Event
+    version: int
+    event_id: str
+
+
+class Rejection(NamedTuple):
+    """A record that could not be read: where it stood, which row it spoke of (if that much is legible), and why."""
+
+    position: int
+    data_row: str
+    reason: str
+    payload: bytes
+
+
+class Decoded(NamedTuple):
+    """What became of a batch. Every record is in one list or the other."""
+
+    received: list[Received]
+    rejected: list[Rejection]
+
+
+class Reader(NamedTuple, Generic[E]):
+    """How one kind of record is read: its model, and what the place that it was sent to already says of it."""
+
+    model: type[E]
+    known: dict[str, str] = {}  # noqa: RUF012 -- never written to
+
+
+def decode(records: Iterable[Record], reader: Reader[E]) -> Decoded:
+    """Validate each record on its own; one that is bad rejects itself and no other.
+
+    Fields in ``reader.known`` (the dataset and run of an upload's URL) may be left out of a record, not contradicted.
+    """
+    received: list[Received] = []
+    rejected: list[Rejection] = []
+    for record in records:
+        try:
+            event = _read(record.payload, reader)
+        except ValueError as error:
+            rejected.append(Rejection(record.position, _data_row(record.payload), str(error), record.payload))
+        else:
+            version = record.version if event.version is None else event.version
+            received.append(Received(event, version, event.event_id or _digest(record.payload)))
+    return Decoded(received, rejected)
+
+
+def _read(payload: bytes, reader: Reader[E]) -> E:
+    if len(payload) > PAYLOAD_LIMIT:
+        raise ValueError(f"the record has {len(payload)} bytes; the limit is {PAYLOAD_LIMIT}")
+    try:
+        event = reader.model.model_validate_json(_with_known(payload, reader.known))
+    except ValidationError as error:
+        raise ValueError(_explain(error)) from None
+    for name, value in reader.known.items():
+        if getattr(event, name) != value:
+            raise ValueError(f"{name}: the record says {getattr(event, name)!r}, it was sent to {value!r}")
+    return event
+
+
+def _with_known(payload: bytes, known: dict[str, str]) -> bytes:
+    """Put what is known first in the object: of a key given twice JSON readers keep the last, the record's own."""
+    text = payload.strip()
+    if not known or not text.startswith(b"{"):
+        return payload
+    front = json.dumps(known)[:-1].encode()
+    rest = text[1:].lstrip()
+    return front + (b"" if rest.startswith(b"}") else b", ") + rest
+
+
+def _explain(error: ValidationError) -> str:
+    """Say each field and what is wrong with it, in the producer's own names."""
+    problems = error.errors(include_url=False)
+    if problems[0]["type"] == "json_invalid":
+        return f"not JSON: {problems[0]['msg'].removeprefix('Invalid JSON: ')}"
+    shown = "; ".join(_problem(problem) for problem in problems[:PROBLEMS_SHOWN])
+    more = len(problems) - PROBLEMS_SHOWN
+    return f"{shown}; and {more} more" if more > 0 else shown
+
+
+def _problem(problem: ErrorDetails) -> str:
+    if problem["type"] == "literal_error" and problem["loc"] == ("schema_version",):
+        return f"schema_version: {problem['input']!r} is newer than, or unknown to, this evalstream, which reads 1"
+    # The discriminator's value stands in the path of a union's member; the producer never wrote it there.
+    path = [str(part) for i, part in enumerate(problem["loc"]) if not (i == 2 and isinstance(problem["loc"][1], int))]
+    message = problem["msg"].removeprefix("Value error, ")
+    given = problem["input"]
+    shown = f" (got {given!r})" if isinstance(given, str | int | float | bool) and len(repr(given)) < 80 else ""
+    return f"{'.'.join(path)}: {message}{shown}" if path else f"{message}"
+
+
+def _data_row(payload: bytes) -> str:
+    try:
+        document = json.loads(payload[:PAYLOAD_LIMIT])
+    except (ValueError, RecursionError):
+        return ""
+    key = document.get("data_row") if isinstance(document, dict) else None
+    return str(key) if isinstance(key, str | int) else ""
+
+
+def _digest(payload: bytes) -> str:
+    return blake2b(payload, digest_size=16).hexdigest()

@@ -1,0 +1,168 @@
+"""Match rectangles against the rules themselves, at every threshold where anything can change, and on either side."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evalstream.geometry.pairs import overlapping_pairs
+from evalstream.geometry.types import CODES
+from evalstream.matching import AREA_RANGES, POLICIES
+from evalstream.scenes import Rectangles, Scenes
+from tests.oracles import matching as oracle
+from tests.oracles.matching import Box
+
+# Few distinct values, so that equal confidences, equal overlaps and identical boxes are the rule, not the exception.
+sides = st.sampled_from([0.0, 4.0, 8.0, 30.0, 40.0, 100.0])
+places = st.sampled_from([0.0, 1.0, 2.0, 4.0, 10.0, 24.5])
+boxes = st.tuples(places, places, sides, sides)
+features = st.sampled_from("ab")
+confidences = st.sampled_from([-0.5, 0.0, 0.25, 0.5, 0.5, 0.9, 1.0]) | st.floats(0, 1)
+predictions = st.lists(st.builds(Box, features, boxes, confidences), max_size=9)
+annotations = st.lists(
+    st.builds(
+        Box,
+        features,
+        boxes,
+        crowd=st.sampled_from([False, False, False, True]),
+        area=st.none() | st.sampled_from([0.0, 1024.0, 1025.0, 9216.0, 20000.0, 1e11]),
+    ),
+    max_size=9,
+)
+scenes_of_boxes = st.lists(st.tuples(predictions, annotations), min_size=1, max_size=4)
+
+
+def as_scenes(batch: list[tuple[list[Box], list[Box]]]) -> Scenes:
+    found = [box for scene, _ in batch for box in scene]
+    true = [box for _, scene in batch for box in scene]
+    names = sorted({box.feature for box in found + true})
+    found_end = np.cumsum([len(scene) for scene, _ in batch])
+    true_end = np.cumsum([len(scene) for _, scene in batch])
+    return Scenes(
+        annotation_start=np.concatenate(([0], true_end[:-1])).astype(np.int64),
+        annotation_end=true_end.astype(np.int64),
+        prediction_start=np.concatenate(([0], found_end[:-1])).astype(np.int64),
+        prediction_end=found_end.astype(np.int64),
+        annotation_type=np.full(len(true), CODES["bbox"], np.int32),
+        annotation_feature=np.array([names.index(box.feature) for box in true], np.int32),
+        annotation_area=np.array([box.size for box in true], np.float64),
+        annotation_crowd=np.array([box.crowd for box in true], np.bool_),
+        annotation_box=np.array([box.box for box in true], np.float64).reshape(-1, 4),
+        prediction_type=np.full(len(found), CODES["bbox"], np.int32),
+        prediction_feature=np.array([names.index(box.feature) for box in found], np.int32),
+        prediction_confidence=np.array([box.confidence for box in found], np.float64),
+        prediction_area=np.array([box.size for box in found], np.float64),
+        prediction_box=np.array([box.box for box in found], np.float64).reshape(-1, 4),
+    )
+
+
+def rectangles_of(policy: str, batch: list[tuple[list[Box], list[Box]]]) -> tuple[Scenes, Rectangles]:
+    scenes = as_scenes(batch)
+    return scenes, POLICIES[policy](scenes, overlapping_pairs(scenes))
+
+
+def matched_at(
+    scenes: Scenes, rectangles: Rectangles, scene: int, c: float, t: float, area: int = 0, ignored: bool = False
+) -> set[tuple[int, int]]:
+    live = (
+        (rectangles["confidence_low"] < c)
+        & (c <= rectangles["confidence_high"])
+        & (rectangles["iou_low"] < t)
+        & (t <= rectangles["iou_high"])
+        & (rectangles["area_range"] == area)
+        & (rectangles["ignored"] == ignored)
+        & (rectangles["prediction"] >= scenes.prediction_start[scene])
+        & (rectangles["prediction"] < scenes.prediction_end[scene])
+    )
+    pairs = [
+        (int(r["prediction"] - scenes.prediction_start[scene]), int(r["annotation"] - scenes.annotation_start[scene]))
+        for r in rectangles[live]
+    ]
+    assert len(set(pairs)) == len(pairs), "two rectangles of one pair overlap"
+    return set(pairs)
+
+
+def around(values: set[float]) -> list[float]:
+    """Each value, and the nearest numbers below and above it, within [0, 1]."""
+    near = {v for value in values for v in (math.nextafter(value, -1), value, math.nextafter(value, 2))}
+    return sorted(v for v in near | {0.0, 0.5, 1.0} if 0 <= v <= 1)
+
+
+def thresholds(found: list[Box], true: list[Box]) -> tuple[list[float], list[float]]:
+    return around({p.confidence for p in found}), around({oracle.iou(p, a) for p in found for a in true})
+
+
+@pytest.mark.parametrize("policy", ["iou-greedy", "best-candidate"])
+@given(batch=scenes_of_boxes)
+def test_rectangles_equal_the_rule_at_every_threshold(
+    policy: str, batch: list[tuple[list[Box], list[Box]]]
+) -> None:
+    scenes, rectangles = rectangles_of(policy, batch)
+    rule = {"iou-greedy": oracle.iou_greedy, "best-candidate": oracle.best_candidate}[policy]
+    for scene, (found, true) in enumerate(batch):
+        for c in thresholds(found, true)[0]:
+            for t in thresholds(found, true)[1]:
+                assert matched_at(scenes, rectangles, scene, c, t) == rule(found, true, c, t), (c, t)
+
+
+@given(batch=scenes_of_boxes)
+def test_coco_rectangles_equal_the_rule_in_every_area_range(batch: list[tuple[list[Box], list[Box]]]) -> None:
+    scenes, rectangles = rectangles_of("coco", batch)
+    for scene, (found, true) in enumerate(batch):
+        confidences, ious = thresholds(found, true)
+        for number, area in enumerate(AREA_RANGES.values()):
+            for t in ious:
+                for c in confidences[:: 1 if number == 0 else 4]:
+                    counted, ignored = oracle.coco(found, true, c, t, area)
+                    assert matched_at(scenes, rectangles, scene, c, t, number) == counted, (c, t)
+                    if concerns(found, true, area):
+                        assert matched_at(scenes, rectangles, scene, c, t, number, ignored=True) >= {
+                            (i, j) for i, j in ignored if concerns(found, true, area, found[i].feature)
+                        }, (c, t)
+
+
+def concerns(found: list[Box], true: list[Box], area: tuple[float, float], feature: str | None = None) -> bool:
+    """Whether anything of a class counts in an area range; where nothing does, ignored matches need not be kept."""
+    inside = [b for b in found + true if area[0] <= b.size <= area[1] and not b.crowd]
+    return area == AREA_RANGES["all"] or any(feature in (None, b.feature) for b in inside)
+
+
+def test_coco_keeps_the_hundred_most_confident_of_a_class() -> None:
+    crowded = [Box("a", (500.0, 0.0, 4.0, 4.0), 0.9)] * 100 + [Box("a", (0.0, 0.0, 4.0, 4.0), 0.1)]
+    scenes, rectangles = rectangles_of("coco", [(crowded, [Box("a", (0.0, 0.0, 4.0, 4.0))])])
+    assert matched_at(scenes, rectangles, 0, 0.0, 0.5) == set()
+    scenes, rectangles = rectangles_of("coco", [(crowded[1:], [Box("a", (0.0, 0.0, 4.0, 4.0))])])
+    assert matched_at(scenes, rectangles, 0, 0.0, 0.5) == {(99, 0)}
+
+
+@pytest.mark.parametrize("policy", list(POLICIES))
+def test_large_scenes_agree_with_the_rule(policy: str) -> None:
+    """Segments above the size where the kernels change their sorting method."""
+    rng = np.random.default_rng(3)
+
+    def some(count: int) -> list[Box]:
+        return [
+            Box("ab"[rng.integers(2)], (*rng.uniform(0, 8, 2).round(1), *rng.uniform(20, 40, 2).round()), c)
+            for c in rng.uniform(0, 1, count).round(1)
+        ]
+
+    found, true = some(90), some(80)
+    scenes, rectangles = rectangles_of(policy, [(found, true)])
+    for c in (0.0, 0.3, 0.7):
+        for t in (0.0, 0.3, 0.5, 0.7, 0.9):
+            expected = {
+                "iou-greedy": lambda *a: oracle.iou_greedy(*a),
+                "best-candidate": lambda *a: oracle.best_candidate(*a),
+                "coco": lambda *a: oracle.coco(*a)[0],
+            }[policy](found, true, c, t)
+            assert matched_at(scenes, rectangles, 0, c, t) == expected
+
+
+@pytest.mark.parametrize("policy", list(POLICIES))
+def test_nothing_to_match(policy: str) -> None:
+    for batch in ([([], [])], [([Box("a", (0.0, 0.0, 1.0, 1.0))], [])], [([], [Box("a", (0.0, 0.0, 1.0, 1.0))])]):
+        assert len(rectangles_of(policy, batch)[1]) == 0
