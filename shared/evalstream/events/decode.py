@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from hashlib import blake2b
-from typing import Generic, NamedTuple, TypeVar
+from typing import NamedTuple
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from evalstream.events.models import AnnotationEvent, Event, PredictionEvent
-
-E = TypeVar("E", AnnotationEvent, PredictionEvent)
 
 #: A record larger than this is refused: Kafka's own default is 1 MiB, and 100,000 boxes take about 10.
 PAYLOAD_LIMIT = 16 * 1024 * 1024
@@ -51,14 +49,14 @@ class Decoded(NamedTuple):
     rejected: list[Rejection]
 
 
-class Reader(NamedTuple, Generic[E]):
+class Reader(NamedTuple):
     """How one kind of record is read: its model, and what the place that it was sent to already says of it."""
 
-    model: type[E]
+    model: type[AnnotationEvent] | type[PredictionEvent]
     known: dict[str, str] = {}  # noqa: RUF012 -- never written to
 
 
-def decode(records: Iterable[Record], reader: Reader[E]) -> Decoded:
+def decode(records: Iterable[Record], reader: Reader) -> Decoded:
     """Validate each record on its own; one that is bad rejects itself and no other.
 
     Fields in ``reader.known`` (the dataset and run of an upload's URL) may be left out of a record, not contradicted.
@@ -76,7 +74,7 @@ def decode(records: Iterable[Record], reader: Reader[E]) -> Decoded:
     return Decoded(received, rejected)
 
 
-def _read(payload: bytes, reader: Reader[E]) -> E:
+def _read(payload: bytes, reader: Reader) -> Event:
     if len(payload) > PAYLOAD_LIMIT:
         raise ValueError(f"the record has {len(payload)} bytes; the limit is {PAYLOAD_LIMIT}")
     try:

@@ -1,0 +1,110 @@
+"""``evalstream evaluate``: COCO files in, figures out, no service needed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+from clickhouse_connect.driver.client import Client
+from evalstream.events.coco import CocoError
+from evalstream.queries.average_precision import ApFigures, average_precisions
+from evalstream.queries.confusion_matrix import confusion_matrix
+from evalstream.queries.selection import PolicyName, Selection
+from evalstream.queries.summary import summary
+from evalstream_local.evaluate import DATASET, RUN, evaluated
+from rich.table import Table
+
+from evalstream_cli.console import err, fail, out, progress_bar
+
+
+def evaluate(
+    annotations: Annotated[Path, typer.Option(help="COCO ground truth, such as instances_val2017.json.")],
+    predictions: Annotated[Path, typer.Option(help="COCO results: a list of detections.")],
+    policy: Annotated[PolicyName, typer.Option(help="Who matches whom.")] = "coco",
+    confidence: Annotated[float, typer.Option(min=0, max=1, help="Leave out predictions below it.")] = 0.0,
+    iou: Annotated[float, typer.Option(min=0, max=1, help="Overlap that a matched pair needs.")] = 0.5,
+    type_: Annotated[str, typer.Option("--type", help="Annotation type: bbox.")] = "bbox",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
+) -> None:
+    """Evaluate COCO files, with no service.
+
+    With policy `coco` the figures are those of pycocotools, to the last digits: ap, ap50 … ar_large, and per class.
+    With any policy: tp, fp, fn, precision, recall, f1 and the confusion matrix at --confidence and --iou.
+
+    evalstream evaluate --annotations gt.json --predictions dt.json --policy coco --json
+
+    evalstream evaluate --annotations gt.json --predictions dt.json --policy iou-greedy --confidence 0.4 --iou 0.5
+    """
+    if type_ != "bbox":
+        fail(f"--type {type_}: only bbox can be read from COCO files")
+    try:
+        with progress_bar() as bar:
+            task = bar.add_task("reading", total=None)
+            with evaluated(
+                annotations,
+                predictions,
+                policy,
+                lambda what, done, total: bar.update(task, description=what, completed=done, total=total),
+            ) as (client, categories):
+                selection = Selection(dataset=DATASET, run=RUN, policy=policy, confidence=confidence, iou=iou)
+                figures = _figures(client, selection, categories)
+    except CocoError as error:
+        fail(str(error))
+    if as_json:
+        out.file.write(orjson.dumps(figures, option=orjson.OPT_INDENT_2).decode() + "\n")
+    else:
+        _show(figures, policy, confidence, iou)
+
+
+def _figures(client: Client, selection: Selection, categories: list[str]) -> dict[str, Any]:
+    figures: dict[str, Any] = {}
+    if selection.policy == "coco":
+        averages = average_precisions(client, selection).model_dump(exclude={"at_iou"})
+        undefined = dict.fromkeys(ApFigures.model_fields)
+        averages["per_class"] = {
+            name: averages["per_class"].get(name, undefined) for name in sorted({*categories, *averages["per_class"]})
+        }
+        figures |= averages
+    counts = summary(client, selection)
+    figures |= counts.model_dump(include={"annotations", "predictions", "tp", "fp", "fn", "precision", "recall", "f1"})
+    figures["confusion"] = confusion_matrix(client, selection).model_dump()["cells"]
+    return figures
+
+
+def _show(figures: dict[str, Any], policy: str, confidence: float, iou: float) -> None:
+    def number(value: float | None) -> str:
+        return "-" if value is None else f"{value:.4f}" if isinstance(value, float) else f"{value:,}"
+
+    if "ap" in figures:
+        table = Table(title="COCO figures (pycocotools' definitions)")
+        table.add_column("figure")
+        table.add_column("value", justify="right")
+        for name in ApFigures.model_fields:
+            table.add_row(name, number(figures[name]))
+        out.print(table)
+        by_class = Table(title="Per class, worst first")
+        for name in ("class", "ap", "ap50", "ap75", "ar_100"):
+            by_class.add_column(name, justify="left" if name == "class" else "right")
+        defined = {name: own for name, own in figures["per_class"].items() if own["ap"] is not None}
+        for name, own in sorted(defined.items(), key=lambda item: item[1]["ap"]):
+            by_class.add_row(name, *(number(own[key]) for key in ("ap", "ap50", "ap75", "ar_100")))
+        out.print(by_class)
+    table = Table(title=f"At confidence {confidence:g} and IoU {iou:g}, policy {policy}")
+    for name in ("annotations", "predictions", "tp", "fp", "fn", "precision", "recall", "f1"):
+        table.add_column(name, justify="right")
+    table.add_row(*(number(figures[column.header]) for column in table.columns))  # type: ignore[index]
+    out.print(table)
+    wrong = [cell for cell in figures["confusion"] if cell["actual"] != cell["predicted"]][:15]
+    if wrong:
+        table = Table(title="What goes wrong most")
+        table.add_column("actual")
+        table.add_column("predicted")
+        table.add_column("count", justify="right")
+        for cell in wrong:
+            table.add_row(
+                cell["actual"] or "[dim]nothing[/]", cell["predicted"] or "[dim]missed[/]", number(cell["count"])
+            )
+        out.print(table)
+    err.print("[dim]--json prints everything, the whole confusion matrix included[/]")

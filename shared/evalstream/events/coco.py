@@ -1,0 +1,164 @@
+"""COCO files to events: one ``replace`` an image.
+
+The format: https://cocodataset.org/#format-data and #format-results. An image's data row is its id as text; ids need
+not be dense, positive or in order. Categories are known by their names.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from pydantic_core import from_json, to_json
+
+CocoType = Literal["bbox"]
+
+
+class CocoError(ValueError):
+    """A COCO file that cannot be read; the message names the file and the record."""
+
+
+class CocoEvent(NamedTuple):
+    """One event, and what each of its objects is called in the file it came from."""
+
+    payload: bytes
+    names: list[str]
+
+
+class CocoDataset(NamedTuple):
+    """A ground-truth file, as far as it concerns predictions too."""
+
+    path: Path
+    images: dict[str, Mapping[str, Any]]  # by data row
+    categories: dict[Any, str]  # name by id
+    annotations: list[Mapping[str, Any]]
+
+
+def read_dataset(path: Path) -> CocoDataset:
+    """Read a ground-truth file (``instances_*.json``)."""
+    document = _read(path)
+    if not isinstance(document, dict):
+        raise CocoError(f"{path}: a COCO ground-truth file is an object with images, categories and annotations")
+    for key in ("images", "categories", "annotations"):
+        if not isinstance(document.get(key), list):
+            raise CocoError(f"{path}: {key}: must be there, and be a list")
+    images = {str(_get(image, "id", path, f"images[{i}]")): image for i, image in enumerate(document["images"])}
+    return CocoDataset(path, images, _category_names(document["categories"], path), document["annotations"])
+
+
+def annotation_events(coco: CocoDataset, dataset: str, version: int) -> Iterator[CocoEvent]:
+    """Turn ground truth into events, one for every image, those without annotations included."""
+    of_image = _by_image(coco, coco.annotations, coco.path, "annotations")
+    for data_row, image in coco.images.items():
+        objects, names = [], []
+        for i, annotation in of_image[data_row]:
+            name = f"annotation id {annotation['id']}" if "id" in annotation else f"annotations[{i}]"
+            known = {"id": str(annotation["id"])} if "id" in annotation else {"id": f"#{i}"}
+            area = {"area": annotation["area"]} if annotation.get("area") is not None else {}
+            crowd = {"crowd": True} if annotation.get("iscrowd") else {}
+            objects.append(known | _box(coco, annotation, coco.path, name) | area | crowd)
+            names.append(name)
+        yield CocoEvent(
+            to_json(
+                {
+                    "dataset": dataset,
+                    "data_row": data_row,
+                    "operation": "replace",
+                    "version": version,
+                    "row": _facts(image),
+                    "annotations": objects,
+                },
+                inf_nan_mode="constants",
+            ),
+            names,
+        )
+
+
+def prediction_events(coco: CocoDataset, path: Path, dataset: str, run: str, version: int) -> Iterator[CocoEvent]:
+    """Turn a results file into events, one for every image of the ground truth: what is not there was not found."""
+    results = _read(path)
+    if not isinstance(results, list):
+        raise CocoError(f"{path}: a COCO results file is a list of detections")
+    of_image = _by_image(coco, results, path, "detection ")
+    for data_row in coco.images:
+        objects, names = [], []
+        for i, detection in of_image[data_row]:
+            name = f"detection {i}"
+            confidence = {"confidence": detection["score"]} if "score" in detection else {}
+            objects.append({"id": str(i)} | _box(coco, detection, path, name) | confidence)
+            names.append(name)
+        yield CocoEvent(
+            to_json(
+                {
+                    "dataset": dataset,
+                    "data_row": data_row,
+                    "run": run,
+                    "operation": "replace",
+                    "version": version,
+                    "predictions": objects,
+                },
+                inf_nan_mode="constants",
+            ),
+            names,
+        )
+
+
+def explain(reason: str, names: list[str]) -> str:
+    """Say in the file's terms what a rejection says in the event's: of ``annotation id 17``, not ``annotations.3``."""
+    return re.sub(r"\b(?:annotations|predictions)\.(\d+)\.", lambda found: f"{names[int(found[1])]}: ", reason)
+
+
+def _read(path: Path) -> Any:
+    try:
+        return from_json(path.read_bytes(), allow_inf_nan=True)
+    except OSError as error:
+        raise CocoError(f"{path}: {error.strerror}") from None
+    except ValueError as error:
+        raise CocoError(f"{path}: not JSON: {error}") from None
+
+
+def _get(record: Any, key: str, path: Path, name: str) -> Any:
+    if not isinstance(record, dict) or key not in record:
+        raise CocoError(f"{path}: {name}: {key}: missing")
+    return record[key]
+
+
+def _category_names(categories: list[Any], path: Path) -> dict[Any, str]:
+    """Name each category; of several that share a name, each by name and id, for they are different classes."""
+    names = {
+        _get(category, "id", path, f"categories[{i}]"): str(_get(category, "name", path, f"categories[{i}]"))
+        for i, category in enumerate(categories)
+    }
+    count = Counter(names.values())
+    return {key: name if count[name] == 1 else f"{name} ({key})" for key, name in names.items()}
+
+
+def _by_image(
+    coco: CocoDataset, records: Iterable[Any], path: Path, what: str
+) -> defaultdict[str, list[tuple[int, Mapping[str, Any]]]]:
+    found: defaultdict[str, list[tuple[int, Mapping[str, Any]]]] = defaultdict(list)
+    for i, record in enumerate(records):
+        data_row = str(_get(record, "image_id", path, f"{what}{i}"))
+        if data_row not in coco.images:
+            raise CocoError(f"{path}: {what}{i}: image_id: {coco.path} has no image {data_row}")
+        found[data_row].append((i, record))
+    return found
+
+
+def _box(coco: CocoDataset, record: Mapping[str, Any], path: Path, name: str) -> dict[str, Any]:
+    category = _get(record, "category_id", path, name)
+    # A class that the ground truth does not list has no name there; its predictions are still predictions.
+    feature = coco.categories.get(category, str(category))
+    return {"type": "bbox", "feature": feature, "bbox": _get(record, "bbox", path, name)}
+
+
+def _facts(image: Mapping[str, Any]) -> dict[str, Any]:
+    facts = {key: image[key] for key in ("width", "height") if image.get(key) is not None}
+    if image.get("coco_url"):
+        facts["media_url"] = image["coco_url"]
+    if image.get("file_name"):
+        facts["metadata"] = {"file_name": image["file_name"]}
+    return facts

@@ -1,0 +1,121 @@
+"""A data row's events to its state.
+
+The state after some events is a pure function of the set of events: they are folded in the order (version, id), from
+the last ``replace`` on. A redelivered, reordered or late event therefore ends in the same state as one that came in
+time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from evalstream.scenes import Int
+
+
+class Facts(NamedTuple):
+    """What is known of the data row itself."""
+
+    split: str
+    width: int
+    height: int
+    media_url: str
+    metadata: dict[str, str]
+
+
+class FoldedScene(NamedTuple):
+    """What one run says of one data row, beside the row's annotations.
+
+    ``annotations`` and ``predictions`` are positions among all objects of all events, in the scene's own order.
+    ``version`` counts the events that went in.
+    """
+
+    data_row: str
+    run: str
+    version: int
+    facts: Facts
+    annotations: Int
+    predictions: Int
+
+
+def fold(events: pa.Table) -> list[FoldedScene]:
+    """Fold events, ordered by data row, run, version and id, to one scene for each data row and run."""
+    log = _Log(
+        events["operation"].to_pylist(),
+        np.asarray(events["object_id"].combine_chunks().offsets),
+        events["object_id"].combine_chunks().values,
+        events["deleted_id"].combine_chunks(),
+    )
+    facts = _facts_said(events)
+    keys = list(zip(events["data_row"].to_pylist(), events["run"].to_pylist(), strict=True))
+    scenes = []
+    for data_row, members in groupby(range(len(keys)), key=lambda i: keys[i][0]):
+        by_run = {run: list(group) for run, group in groupby(members, key=lambda i: keys[i][1])}
+        shared = by_run.pop("", [])
+        annotations = _objects(log, shared)
+        for run, own in by_run.items():
+            said = [facts[i] for i in (*shared, *own) if i in facts]
+            scenes.append(
+                FoldedScene(data_row, run, len(shared) + len(own), _merged(said), annotations, _objects(log, own))
+            )
+    return scenes
+
+
+class _Log(NamedTuple):
+    operation: list[str]
+    offset: Int  # the objects of event i are offset[i] : offset[i + 1]
+    object_id: pa.Array
+    deleted: pa.ListArray
+
+
+def _objects(log: _Log, events: Sequence[int]) -> Int:
+    """Fold the events of one key, in order, to the objects that remain, in the order in which they first came."""
+    last = max((i for i, event in enumerate(events) if log.operation[event] == "replace"), default=0)
+    events = events[last:]
+    if len(events) == 0:
+        return np.empty(0, np.int64)
+    if len(events) == 1:  # by far the most usual case, and the reason why objects are not looked at one by one
+        return np.arange(log.offset[events[0]], log.offset[events[0] + 1], dtype=np.int64)
+    state: dict[str, int] = {}
+    for event in events:
+        if log.operation[event] == "delete":
+            for name in log.deleted[event].as_py():
+                state.pop(name, None)
+        else:
+            begin, end = int(log.offset[event]), int(log.offset[event + 1])
+            state.update(zip(log.object_id[begin:end].to_pylist(), range(begin, end), strict=True))
+    return np.fromiter(state.values(), np.int64, len(state))
+
+
+class _Said(NamedTuple):
+    order: tuple[int, str]
+    facts: Facts
+
+
+def _facts_said(events: pa.Table) -> dict[int, _Said]:
+    """What each event that says anything of its data row says."""
+    names = ("version", "event_id", *Facts._fields)
+    columns = zip(*(events[name].to_pylist() for name in names), strict=True)
+    return {
+        i: _Said((version, event_id), Facts(split, width, height, media_url, dict(metadata)))
+        for i, (version, event_id, split, width, height, media_url, metadata) in enumerate(columns)
+        if split or width or height or media_url or metadata
+    }
+
+
+def _merged(said: Sequence[_Said]) -> Facts:
+    """Merge facts field by field, metadata key by key; the later event wins."""
+    merged = Facts("", 0, 0, "", {})
+    for _, facts in sorted(said, key=lambda item: item.order):
+        merged = Facts(
+            facts.split or merged.split,
+            facts.width or merged.width,
+            facts.height or merged.height,
+            facts.media_url or merged.media_url,
+            merged.metadata | facts.metadata,
+        )
+    return merged

@@ -1,0 +1,106 @@
+"""Histograms: of overlaps, confidences, anything said of a data row."""
+
+from __future__ import annotations
+
+import numpy as np
+from clickhouse_connect.driver.client import Client
+from pydantic import BaseModel, Field
+
+from evalstream.queries.selection import ROW_METRICS, Selection, ask, scored
+
+#: Quantities of single objects, beside the metrics of rows: the values of one data row, as an array.
+OBJECT_METRICS = {
+    "iou": "arrayFilter(i -> isFinite(i), matched_iou)",
+    "confidence": "arrayFilter((x, ok) -> ok, prediction_confidence, prediction_counts)",
+}
+METADATA_PREFIX = "metadata."
+
+
+class Distribution(BaseModel):
+    """A histogram. Bin i holds ``edges[i] <= value < edges[i + 1]``; the last one its right edge too (as in NumPy)."""
+
+    metric: str
+    edges: list[float]
+    counts: list[int]
+    total: int = Field(description="values, those outside the edges included")
+    undefined: int = Field(description="data rows for which the metric is not defined")
+    mean: float | None
+    minimum: float | None
+    maximum: float | None
+
+
+def distribution(
+    client: Client,
+    selection: Selection,
+    metric: str,
+    *,
+    bins: int = 20,
+    low: float | None = None,
+    high: float | None = None,
+) -> Distribution:
+    """Count the values of a metric by bin.
+
+    Parameters
+    ----------
+    metric : str
+        ``iou`` (of matched pairs, of any labels), ``confidence`` (of predictions that count), a metric of rows
+        (:data:`evalstream.queries.selection.ROW_METRICS`), or ``metadata.KEY`` of the data rows, as a number.
+    bins : int
+        How many.
+    low, high : float, optional
+        The outer edges; otherwise 0 and 1 for ratios, the least and the greatest value for all else.
+
+    Raises
+    ------
+    ValueError
+        If there is no such metric, or ``low`` is not below ``high``.
+    """
+    sql, parameters = scored(selection)
+    if metric in OBJECT_METRICS:
+        values = OBJECT_METRICS[metric]
+    elif metric in ROW_METRICS:
+        values = f"[{ROW_METRICS[metric]}]"
+    elif metric.startswith(METADATA_PREFIX):
+        values = "[toFloat64OrNull(metadata[{metric_key:String}])]"
+        parameters = parameters | {"metric_key": metric.removeprefix(METADATA_PREFIX)}
+    else:
+        known = ", ".join([*OBJECT_METRICS, *ROW_METRICS])
+        raise ValueError(f"there is no metric {metric!r}; there are {known} and {METADATA_PREFIX}KEY")
+    every = f"SELECT toNullable(toFloat64(arrayJoin({values}))) AS value FROM ({sql})"
+    ((total, undefined, mean, least, greatest),) = ask(
+        client,
+        f"SELECT count(value), countIf(value IS NULL), avg(value), min(value), max(value) FROM ({every})",
+        parameters,
+    )
+    ratio = metric in {*OBJECT_METRICS, "precision", "recall", "f1", "mean_iou"}
+    low = low if low is not None else 0.0 if ratio else least if least is not None else 0.0
+    high = high if high is not None else 1.0 if ratio else greatest if greatest is not None else 1.0
+    if low == high:  # all values are one
+        low, high = low - 0.5, high + 0.5
+    if not low < high:
+        raise ValueError(f"low ({low}) must be below high ({high})")
+    edges = np.linspace(low, high, bins + 1)
+    # The quotient may land one bin off by rounding; the edges decide.
+    found = ask(
+        client,
+        f"""
+        WITH {{edges:Array(Float64)}} AS edges,
+             least(toInt32(floor((value - edges[1]) * {{bins:UInt32}} / (edges[-1] - edges[1]))), {{bins:UInt32}} - 1)
+                AS guess
+        SELECT guess - (value < edges[guess + 1]) + (guess < {{bins:UInt32}} - 1 AND value >= edges[guess + 2]) AS bin,
+               count()
+        FROM ({every}) WHERE value >= edges[1] AND value <= edges[-1] GROUP BY bin
+        """,
+        parameters | {"edges": edges.tolist(), "bins": bins},
+    )
+    counts = dict(found)
+    return Distribution(
+        metric=metric,
+        edges=edges.tolist(),
+        counts=[counts.get(i, 0) for i in range(bins)],
+        total=total,
+        undefined=undefined,
+        mean=mean if total else None,
+        minimum=least,
+        maximum=greatest,
+    )

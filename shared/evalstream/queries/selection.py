@@ -1,0 +1,218 @@
+"""What a question is about, and the one piece of SQL that every question is asked through.
+
+``scored`` gives, for each selected data row, what counts at the selected thresholds: the labels of its annotations and
+predictions, and the matched pairs. Every number is a sum over these, so no two questions can disagree.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Final, Literal, NamedTuple, Self
+
+from clickhouse_connect.driver.client import Client
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from evalstream.events.models import Name
+from evalstream.geometry.types import TYPES
+from evalstream.matching import AREA_RANGES, MAX_DETECTIONS, MAX_IOU_THRESHOLD, POLICIES
+from evalstream.storage.engine import QUERY
+
+_CONDITION = re.compile(r"(?P<name>[^=!<>]+?)\s*(?P<operator>!=|>=|<=|=|>|<)\s*(?P<value>.*)", re.DOTALL)
+
+
+def _is_condition(text: str) -> str:
+    condition = parse_condition(text)
+    if condition.operator in _ORDERED:
+        condition.number()
+    return text
+
+
+class Condition(NamedTuple):
+    """``name operator value``, as it stands in a URL."""
+
+    name: str
+    operator: str
+    value: str
+
+    def number(self) -> float:
+        """Return the value as a number, for operators that need an order."""
+        try:
+            return float(self.value)
+        except ValueError:
+            raise ValueError(f"`{self.operator}` compares numbers, and {self.value!r} is none") from None
+
+
+def parse_condition(text: str) -> Condition:
+    """Read ``noise>=0.3`` or ``weather=rain``."""
+    found = _CONDITION.fullmatch(text)
+    if not found:
+        raise ValueError(f"{text!r} is no condition: write key=value, or key with one of != > >= < <=")
+    return Condition(found["name"], found["operator"], found["value"])
+
+
+_ORDERED: Final = (">", ">=", "<", "<=")
+
+ConditionText = Annotated[str, AfterValidator(_is_condition)]
+PolicyName = Literal["iou-greedy", "coco", "best-candidate"]
+AreaRange = Literal["all", "small", "medium", "large"]
+assert set(PolicyName.__args__) == set(POLICIES)  # type: ignore[attr-defined]
+assert tuple(AREA_RANGES) == AreaRange.__args__  # type: ignore[attr-defined]
+
+
+class Selection(BaseModel):
+    """Which rows of which run, under which policy, at which thresholds."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    dataset: Name
+    run: Name
+    policy: PolicyName = Field(default="iou-greedy", description="the rule of who matches whom")
+    confidence: float = Field(default=0.0, ge=0, le=1, description="predictions below it do not exist")
+    iou: float = Field(default=0.5, ge=0, le=1, description="how much a matched pair must overlap")
+    split: list[Literal["train", "validation", "test"]] = Field(default=[], description="any of these; all if none")
+    feature: list[str] = Field(default=[], max_length=100, description="classes or questions; all if none")
+    type: list[str] = Field(default=[], max_length=len(TYPES), description="annotation types; all if none")
+    metadata: list[ConditionText] = Field(
+        default=[],
+        max_length=20,
+        description="conditions on the data row's metadata, all of which must hold: `weather=rain`, `noise>=0.3`",
+    )
+    area: AreaRange = Field(default="all", description="COCO's area range; policy `coco` only")
+
+    @model_validator(mode="after")
+    def _area_fits(self) -> Self:
+        if self.area != "all" and self.policy != "coco":
+            raise ValueError(f"area ranges belong to policy `coco`; `{self.policy}` has none")
+        return self
+
+
+class Fragment(NamedTuple):
+    """A piece of SQL with the values that its placeholders are bound to."""
+
+    sql: str
+    parameters: dict[str, Any]
+
+
+def selected(selection: Selection) -> Fragment:
+    """SQL for the results of the selected data rows, unscored."""
+    where = ["dataset = {dataset:String}", "run = {run:String}", "policy = {policy:String}", "error = ''"]
+    parameters: dict[str, Any] = {"dataset": selection.dataset, "run": selection.run, "policy": selection.policy}
+    if selection.split:
+        where.append("split IN {split:Array(String)}")
+        parameters["split"] = list(selection.split)
+    for i, text in enumerate(selection.metadata):
+        condition = parse_condition(text)
+        key, value = f"key{i}", f"value{i}"
+        parameters[key] = condition.name
+        if condition.operator in _ORDERED:
+            where.append(f"toFloat64OrNull(metadata[{{{key}:String}}]) {condition.operator} {{{value}:Float64}}")
+            parameters[value] = condition.number()
+        else:
+            where.append(f"metadata[{{{key}:String}}] {condition.operator} {{{value}:String}}")
+            parameters[value] = condition.value
+    return Fragment(f"SELECT * FROM row_results FINAL WHERE {' AND '.join(where)}", parameters)
+
+
+def scored(selection: Selection, *, whole_curve: bool = False) -> Fragment:
+    """SQL for what counts in each selected data row, at the selected thresholds.
+
+    Columns beside those of ``row_results``, all arrays: ``actual`` and ``predicted``, the labels of annotations and
+    predictions that count; ``matched_actual``, ``matched_predicted`` and ``matched_iou``, the pairs. What is in
+    ``actual`` but not matched is missed, what is in ``predicted`` but not matched is a false alarm. With
+    ``whole_curve`` there is also ``curve_counting``: which rectangles count at any confidence from the selected one up.
+    """
+    rows, parameters = selected(selection)
+    coco = selection.policy == "coco"
+    low, high = AREA_RANGES[selection.area]
+    parameters = parameters | {
+        "confidence": selection.confidence,
+        "iou": min(selection.iou, MAX_IOU_THRESHOLD) if coco else selection.iou,
+        "area": list(AREA_RANGES).index(selection.area),
+    }
+
+    def chosen(*features: str, kind: str) -> str:
+        """A condition that one of the features, and the type, is among those asked for."""
+        tests = []
+        if selection.feature:
+            tests.append("(" + " OR ".join(f"{name} IN {{feature:Array(String)}}" for name in features) + ")")
+            parameters["feature"] = list(selection.feature)
+        if selection.type:
+            tests.append(f"{kind} IN {{type:Array(String)}}")
+            parameters["type"] = list(selection.type)
+        return " AND ".join(tests) or "1"
+
+    live = (
+        "arrayMap((cl, ch, tl, th, r) -> cl < {confidence:Float64} AND {confidence:Float64} <= ch"
+        " AND tl < {iou:Float64} AND {iou:Float64} <= th AND r = {area:UInt8},"
+        " match_confidence_low, match_confidence_high, match_iou_low, match_iou_high, match_area_range)"
+    )
+    counting = (
+        "arrayMap((l, i, af, pf, k) -> l AND NOT i AND " + chosen("af", "pf", kind="k") + ","
+        " live, match_ignored, match_actual_feature, match_predicted_feature, match_type)"
+    )
+    curve = (
+        "arrayMap((ch, tl, th, r, i, af, pf, k) -> {confidence:Float64} <= ch AND tl < {iou:Float64} AND"
+        " {iou:Float64} <= th AND r = {area:UInt8} AND NOT i AND " + chosen("af", "pf", kind="k") + ","
+        " match_confidence_high, match_iou_low, match_iou_high, match_area_range, match_ignored, match_actual_feature,"
+        " match_predicted_feature, match_type) AS curve_counting,"
+    )
+    actual = "arrayMap((c, a, f, k) -> NOT c AND " + chosen("f", kind="k")
+    predicted = "arrayMap((c, a, f, k, n, i) -> c >= {confidence:Float64} AND " + chosen("f", kind="k")
+    ignored = counted = "[]"
+    if coco:
+        # An ignored prediction is neither right nor wrong: one beyond the hundredth, one matched to an ignored
+        # annotation, and one outside the area range unless it is matched to one inside.
+        parameters |= {"low": low, "high": high, "most": MAX_DETECTIONS}
+        inside = "a BETWEEN {low:Float64} AND {high:Float64}"
+        actual += f" AND {inside}"
+        predicted += (
+            f" AND n < {{most:UInt32}} AND NOT has(ignored_prediction, i) AND ({inside} OR has(counted_prediction, i))"
+        )
+        ignored = "arrayFilter((p, l, i) -> l AND i, match_prediction, live, match_ignored)"
+        counted = "arrayFilter((p, l, i) -> l AND NOT i, match_prediction, live, match_ignored)"
+    actual += ", annotation_crowd, annotation_area, annotation_feature, annotation_type)"
+    predicted += (
+        ", prediction_confidence, prediction_area, prediction_feature, prediction_type, prediction_rank,"
+        " arrayMap(i -> toUInt32(i - 1), arrayEnumerate(prediction_confidence)))"
+    )
+    sql = f"""
+        SELECT *,
+            {live} AS live,
+            {counting} AS counting,
+            {curve if whole_curve else ""}
+            {ignored} AS ignored_prediction,
+            {counted} AS counted_prediction,
+            {actual} AS annotation_counts,
+            {predicted} AS prediction_counts,
+            arrayFilter((x, ok) -> ok, annotation_label, annotation_counts) AS actual,
+            arrayFilter((x, ok) -> ok, prediction_label, prediction_counts) AS predicted,
+            arrayFilter((x, ok) -> ok, match_actual, counting) AS matched_actual,
+            arrayFilter((x, ok) -> ok, match_predicted, counting) AS matched_predicted,
+            arrayFilter((x, ok) -> ok, match_iou, counting) AS matched_iou,
+            arrayMap((a, p) -> a = p, matched_actual, matched_predicted) AS correct
+        FROM ({rows})
+    """
+    return Fragment(sql, parameters)
+
+
+#: What can be said of one data row, in terms of ``scored``: to sort and filter rows by, and to draw histograms of.
+ROW_METRICS: Final = {
+    "annotations": "length(actual)",
+    "predictions": "length(predicted)",
+    "tp": "arrayCount(ok -> ok, correct)",
+    "fp": "length(predicted) - arrayCount(ok -> ok, correct)",
+    "fn": "length(actual) - arrayCount(ok -> ok, correct)",
+    "precision": "if(empty(predicted), NULL, arrayCount(ok -> ok, correct) / length(predicted))",
+    "recall": "if(empty(actual), NULL, arrayCount(ok -> ok, correct) / length(actual))",
+    "f1": "if(empty(predicted) AND empty(actual), NULL,"
+    " 2 * arrayCount(ok -> ok, correct) / (length(predicted) + length(actual)))",
+    "mean_iou": "if(arrayExists((i, ok) -> ok AND isFinite(i), matched_iou, correct),"
+    " arrayAvg(arrayFilter((i, ok) -> ok AND isFinite(i), matched_iou, correct)), NULL)",
+}
+RowMetric = Literal["annotations", "predictions", "tp", "fp", "fn", "precision", "recall", "f1", "mean_iou"]
+assert tuple(ROW_METRICS) == RowMetric.__args__  # type: ignore[attr-defined]
+
+
+def ask(client: Client, sql: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
+    """Run a bounded question; return its rows."""
+    return [tuple(row) for row in client.query(sql, parameters=parameters, settings=QUERY).result_rows]

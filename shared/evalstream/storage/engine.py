@@ -1,0 +1,50 @@
+"""The ClickHouse client: one class and one SQL for the embedded engine and for a server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+import clickhouse_connect
+from clickhouse_connect.driver.client import Client
+
+#: Settings of every insert. Batches are made before they come here, so the server need not make its own; and a batch
+#: must be in the table when the call returns, which asynchronous inserts do not promise by default.
+INSERT: Final[dict[str, Any]] = {"async_insert": 0}
+
+#: Settings of every question from outside: bounded in time, memory and what it returns, with an error rather than
+#: half an answer when a bound is met.
+QUERY: Final[dict[str, Any]] = {
+    "max_execution_time": 60,
+    "max_memory_usage": 4 * 1024**3,
+    "max_result_rows": 5_000_000,
+    "result_overflow_mode": "throw",
+}
+
+
+def open_embedded(path: Path) -> Client:
+    """Open the engine in this process on a folder of its own; no second process may have the folder open.
+
+    Raises
+    ------
+    EngineBusyError
+        If another process has it open.
+    """
+    path.mkdir(parents=True, exist_ok=True)
+    try:
+        return clickhouse_connect.get_client(interface="chdb", path=str(path))
+    except Exception as error:
+        if "lock" in str(error).lower():
+            raise EngineBusyError(
+                f"{path} is in use by another evalstream; stop that one, or name another folder with --data"
+            ) from error
+        raise
+
+
+def open_server(dsn: str) -> Client:
+    """Connect to a ClickHouse server: ``clickhouse://user:password@host:port/database``, ``clickhouses://`` for TLS."""
+    return clickhouse_connect.get_client(dsn=dsn, autogenerate_session_id=False)
+
+
+class EngineBusyError(RuntimeError):
+    """The folder of the embedded engine is open in another process."""

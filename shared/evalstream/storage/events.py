@@ -1,0 +1,44 @@
+"""Table ``events``: append, and load whole data rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import pyarrow as pa
+from clickhouse_connect.driver.client import Client
+
+from evalstream.events import EVENTS
+from evalstream.storage.engine import INSERT
+
+#: Rows an insert; ClickHouse splits one of more than 1,048,576, and then it is no longer atomic.
+INSERT_ROWS = 100_000
+#: Keys a look-up; beyond some thousands ClickHouse spends its time on the list.
+LOOKUP_ROWS = 5_000
+
+_LOAD = f"""
+SELECT {", ".join(EVENTS.names)} FROM events FINAL
+WHERE dataset = {{dataset:String}} AND data_row IN {{data_rows:Array(String)}}
+ORDER BY data_row, run, version, event_id
+"""
+
+
+def append_events(client: Client, events: pa.Table) -> None:
+    """Append events (schema ``EVENTS``); when this returns they are on disk."""
+    for start in range(0, events.num_rows, INSERT_ROWS):
+        client.insert_arrow("events", events.slice(start, INSERT_ROWS), settings=INSERT)
+
+
+def load_events(client: Client, dataset: str, data_rows: Sequence[str]) -> pa.Table:
+    """Load every event of the given data rows, by data row, run (annotations first), version and id."""
+    parts = [
+        client.query_arrow(
+            _LOAD, parameters={"dataset": dataset, "data_rows": list(data_rows[start : start + LOOKUP_ROWS])}
+        )
+        for start in range(0, len(data_rows), LOOKUP_ROWS)
+    ]
+    return pa.concat_tables(parts).cast(EVENTS) if parts else EVENTS.empty_table()
+
+
+def datasets(client: Client) -> Iterable[str]:
+    """Name every dataset that has an event."""
+    return [name for (name,) in client.query("SELECT DISTINCT dataset FROM events ORDER BY dataset").result_rows]

@@ -1,0 +1,35 @@
+"""Bring the tables up to date: numbered SQL files, each applied once, in order."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+from clickhouse_connect.driver.client import Client
+
+_LEDGER = """
+CREATE TABLE IF NOT EXISTS migrations
+(number UInt32, name String, applied_at DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC'))
+ENGINE = ReplacingMergeTree ORDER BY number
+"""
+
+
+def migrate(client: Client) -> list[str]:
+    """Apply the migrations that the database has not seen; return their names.
+
+    A migration is one statement. It is written down after it succeeded; one that was applied but not written down
+    (the process died between the two) is recognised by its table being there.
+    """
+    client.command(_LEDGER)
+    applied = {number for (number,) in client.query("SELECT number FROM migrations").result_rows}
+    done = []
+    for file in sorted(files("evalstream.storage.migrations").iterdir(), key=lambda file: file.name):
+        if not file.name.endswith(".sql"):
+            continue
+        number = int(file.name.split("_")[0])
+        if number in applied:
+            continue
+        statement = file.read_text(encoding="utf-8")
+        client.command(statement.replace("CREATE TABLE ", "CREATE TABLE IF NOT EXISTS ", 1))
+        client.insert("migrations", [[number, file.name]], column_names=["number", "name"])
+        done.append(file.name)
+    return done

@@ -1,0 +1,1 @@
+"""The numbered statements that make the tables."""
