@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import typer
 
+from evalstream_cli.demo import demo
 from evalstream_cli.evaluate import evaluate
+from evalstream_cli.report import report
+from evalstream_cli.up import up
+from evalstream_cli.upload import upload
 
 app = typer.Typer(
     help="Continuous evaluation of machine-learning models: exact metrics while predictions are still arriving.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-app.command()(evaluate)
+for command in (up, upload, report, evaluate, demo):
+    app.command()(command)
 
 
 @app.callback()

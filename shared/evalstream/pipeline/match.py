@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from evalstream.events import AnnotationEvent, PredictionEvent, Reader, Record, decode, events_table
 from evalstream.geometry.pairs import overlapping_pairs
 from evalstream.geometry.types import CODES
 from evalstream.matching import POLICIES
@@ -192,3 +193,13 @@ def _failed(dataset: str, scene: FoldedScene, policies: Sequence[str], reason: s
         columns = [known.get(field.name, pa.array([[]], field.type)) for field in RESULTS]
         tables.append(pa.table(columns, schema=RESULTS))
     return pa.concat_tables(tables)
+
+
+def warm_up() -> None:
+    """Compile the kernels, or load them compiled, so that the first real batch does not wait for it."""
+    bbox = '{"dataset":"d","data_row":"r","operation":"replace","%s":[{"type":"bbox","feature":"f","bbox":[0,0,1,1]},'
+    rest = '{"type":"radio","feature":"q","answer":"a"}]%s}'
+    truth = Record((bbox % "annotations" + rest % "").encode(), 0, 1)
+    found = Record((bbox % "predictions" + rest % ',"run":"m"').encode(), 0, 1)
+    received = [*decode([truth], Reader(AnnotationEvent)).received, *decode([found], Reader(PredictionEvent)).received]
+    match("d", events_table(received), list(POLICIES))

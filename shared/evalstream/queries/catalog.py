@@ -39,3 +39,10 @@ def catalog(client: Client) -> Catalog:
             for name, rows, runs, splits, keys in ask(client, _DATASETS, {})
         ]
     )
+
+
+def run_exists(client: Client, dataset: str, run: str) -> bool:
+    """Whether the run has said anything of the dataset, matched already or not."""
+    parameters = {"dataset": dataset, "run": run}
+    where = "WHERE dataset = {dataset:String} AND run = {run:String} LIMIT 1"
+    return any(ask(client, f"SELECT 1 FROM {table} {where}", parameters) for table in ("row_results", "events"))

@@ -54,24 +54,24 @@ _ORDERED: Final = (">", ">=", "<", "<=")
 
 ConditionText = Annotated[str, AfterValidator(_is_condition)]
 PolicyName = Literal["iou-greedy", "coco", "best-candidate"]
+AnnotationType = Literal["bbox", "radio"]
 AreaRange = Literal["all", "small", "medium", "large"]
+assert AnnotationType.__args__ == TYPES  # type: ignore[attr-defined]
 assert set(PolicyName.__args__) == set(POLICIES)  # type: ignore[attr-defined]
 assert tuple(AREA_RANGES) == AreaRange.__args__  # type: ignore[attr-defined]
 
 
-class Selection(BaseModel):
-    """Which rows of which run, under which policy, at which thresholds."""
+class Filter(BaseModel):
+    """Under which policy, at which thresholds, over which rows and objects: the query string of every question."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    dataset: Name
-    run: Name
     policy: PolicyName = Field(default="iou-greedy", description="the rule of who matches whom")
     confidence: float = Field(default=0.0, ge=0, le=1, description="predictions below it do not exist")
     iou: float = Field(default=0.5, ge=0, le=1, description="how much a matched pair must overlap")
     split: list[Literal["train", "validation", "test"]] = Field(default=[], description="any of these; all if none")
     feature: list[str] = Field(default=[], max_length=100, description="classes or questions; all if none")
-    type: list[str] = Field(default=[], max_length=len(TYPES), description="annotation types; all if none")
+    type: list[AnnotationType] = Field(default=[], max_length=len(TYPES), description="annotation types; all if none")
     metadata: list[ConditionText] = Field(
         default=[],
         max_length=20,
@@ -84,6 +84,13 @@ class Selection(BaseModel):
         if self.area != "all" and self.policy != "coco":
             raise ValueError(f"area ranges belong to policy `coco`; `{self.policy}` has none")
         return self
+
+
+class Selection(Filter):
+    """What a question is about."""
+
+    dataset: Name
+    run: Name
 
 
 class Fragment(NamedTuple):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import clickhouse_connect
 from clickhouse_connect.driver.client import Client
@@ -20,6 +23,11 @@ QUERY: Final[dict[str, Any]] = {
     "max_result_rows": 5_000_000,
     "result_overflow_mode": "throw",
 }
+
+
+#: Gives the calling thread its client. A client runs one statement at a time; threads with their own do not wait for
+#: each other.
+Clients = Callable[[], Client]
 
 
 def open_embedded(path: Path) -> Client:
@@ -39,6 +47,25 @@ def open_embedded(path: Path) -> Client:
                 f"{path} is in use by another evalstream; stop that one, or name another folder with --data"
             ) from error
         raise
+
+
+@contextmanager
+def client_per_thread(connect: Callable[[], Client]) -> Iterator[Clients]:
+    """Give each thread that asks a client of its own; close them all at the end."""
+    local = threading.local()
+    opened: list[Client] = [connect()]  # at once, so that what is wrong with the engine shows here
+
+    def client() -> Client:
+        if not hasattr(local, "client"):
+            local.client = connect()
+            opened.append(local.client)
+        return cast(Client, local.client)
+
+    try:
+        yield client
+    finally:
+        for each in opened:
+            each.close()
 
 
 def open_server(dsn: str) -> Client:

@@ -1,0 +1,94 @@
+"""``evalstream demo``: a small real workload, streamed into a service of its own."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import uvicorn
+from evalstream_local.app import make_app
+from evalstream_local.settings import LocalSettings
+
+from evalstream_cli.client import service, upload
+from evalstream_cli.console import err, fail, out, progress_bar
+from evalstream_cli.report import run_figures, runs_table
+from evalstream_cli.upload import wait_until_matched
+
+
+def demo(
+    once: Annotated[bool, typer.Option(help="End when the figures are printed, instead of staying up.")] = False,
+    scenes: Annotated[int, typer.Option(min=10, max=5000, help="How many images.")] = 400,
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
+    folder: Annotated[Path, typer.Option(help="Working folder, made anew.")] = Path(".evalstream/demo"),
+) -> None:
+    """Show evalstream on real models with real mistakes.
+
+    Composes scenes of handwritten digits, finds and reads the digits with two different models, streams annotations
+    and predictions into a service, and prints how the two runs compare.
+    """
+    try:
+        from evalstream_demo.workload import make_workload
+    except ModuleNotFoundError as error:
+        fail(f"the demo needs {error.name}: pip install 'evalstream\\[demo]'")
+    if folder.exists() and not (folder / "media").is_dir():
+        fail(f"{folder} is there, and not from an earlier demo; name another one with --folder")
+    shutil.rmtree(folder, ignore_errors=True)
+    with progress_bar() as bar:
+        task = bar.add_task("training two models, drawing and reading scenes", total=scenes)
+        workload = make_workload(
+            folder, scenes=scenes, on_progress=lambda done, total: bar.update(task, completed=done, total=total)
+        )
+    settings = LocalSettings(port=port, data=folder / "data", media=folder / "media")
+    url = f"http://{settings.host}:{settings.port}"
+    with _serving(settings), service(url, "") as http:
+        began = time.monotonic()
+        files = {f"/v1/datasets/{workload.dataset}/annotations": workload.annotations}
+        for run, path in workload.predictions.items():
+            files[f"/v1/datasets/{workload.dataset}/runs/{run}/predictions"] = path
+        with progress_bar() as bar:
+            for route, path in files.items():
+                lines = path.read_bytes().splitlines()
+                task = bar.add_task(f"streaming {path.stem}", total=len(lines))
+                upload(http, route, lines, lambda count, _bytes, task=task: bar.advance(task, count))  # type: ignore[misc]
+            for run in workload.predictions:
+                wait_until_matched(http, bar, workload.dataset, run)
+        objects = sum(workload.predicted.values()) + workload.objects
+        err.print(f"{objects:,} objects streamed in and matched in {time.monotonic() - began:.1f} s", highlight=False)
+        query = {"confidence": 0.5, "iou": 0.5, "type": ["bbox"]}
+        figures = {run: run_figures(http, workload.dataset, run, query) for run in workload.predictions}
+        out.print(runs_table(figures, f"{workload.dataset}: two runs at confidence 0.5, IoU 0.5, policy iou-greedy"))
+        if once:
+            return
+        out.print(f"The service is up: {url}/docs\nAsk it more, in another terminal:", highlight=False)
+        out.print(f"  evalstream report {workload.dataset} --split test --metadata 'noise>=0.09' --url {url}")
+        out.print("Stop it with Ctrl-C.")
+        try:
+            while True:
+                time.sleep(3600)
+        except KeyboardInterrupt:
+            err.print("stopping")
+
+
+@contextmanager
+def _serving(settings: LocalSettings) -> Iterator[None]:
+    """Run the service in a thread of this process."""
+    server = uvicorn.Server(
+        uvicorn.Config(make_app(settings), host=settings.host, port=settings.port, log_level="warning")
+    )
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started and thread.is_alive():
+        time.sleep(0.05)
+    if not server.started:
+        fail(f"the service could not start on port {settings.port}; if it is in use, choose another with --port")
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        thread.join()

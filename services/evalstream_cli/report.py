@@ -1,0 +1,123 @@
+"""``evalstream report``: what a running service knows of a run."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import httpx
+import orjson
+import typer
+from evalstream.queries.selection import PolicyName
+from rich.table import Table
+
+from evalstream_cli.client import DEFAULT_URL, ApiKey, Url, get, service
+from evalstream_cli.console import fail, out
+
+#: Figures of the table that compares runs, and the answers they come from.
+_FIGURES = {
+    "rows": "summary",
+    "annotations": "summary",
+    "predictions": "summary",
+    "tp": "summary",
+    "fp": "summary",
+    "fn": "summary",
+    "precision": "summary",
+    "recall": "summary",
+    "f1": "summary",
+    "mean_iou": "summary",
+    "ap": "average-precision",
+    "ap50": "average-precision",
+    "ar_100": "average-precision",
+}
+
+
+def report(
+    dataset: Annotated[str | None, typer.Argument(help="Name of the dataset; none: list what there is.")] = None,
+    runs: Annotated[list[str] | None, typer.Argument(help="Model runs; none: all of the dataset.")] = None,
+    policy: Annotated[PolicyName, typer.Option(help="Who matches whom.")] = "iou-greedy",
+    confidence: Annotated[float, typer.Option(min=0, max=1, help="Leave out predictions below it.")] = 0.0,
+    iou: Annotated[float, typer.Option(min=0, max=1, help="Overlap that a matched pair needs.")] = 0.5,
+    split: Annotated[list[str] | None, typer.Option(help="Only this split; may be repeated.")] = None,
+    feature: Annotated[list[str] | None, typer.Option(help="Only this class or question; may be repeated.")] = None,
+    type_: Annotated[list[str] | None, typer.Option("--type", help="Only this annotation type.")] = None,
+    metadata: Annotated[list[str] | None, typer.Option(help="Only rows with, for instance, noise>=0.3.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
+    url: Url = DEFAULT_URL,
+    api_key: ApiKey = "",
+) -> None:
+    """Print the figures of model runs, side by side, as the service knows them now.
+
+    evalstream report digits --confidence 0.5 --split test
+    """
+    query = {
+        "policy": policy,
+        "confidence": confidence,
+        "iou": iou,
+        "split": split or [],
+        "feature": feature or [],
+        "type": type_ or [],
+        "metadata": metadata or [],
+    }
+    with service(url, api_key) as http:
+        datasets = {entry["dataset"]: entry for entry in get(http, "/v1/datasets")["datasets"]}
+        if dataset is None:
+            _show_catalog(datasets, as_json)
+            return
+        if dataset not in datasets:
+            fail(f"there is no dataset {dataset!r}; there are: {', '.join(datasets) or 'none yet'}")
+        figures = {run: run_figures(http, dataset, run, query) for run in runs or datasets[dataset]["runs"]}
+    if as_json:
+        out.file.write(orjson.dumps(figures, option=orjson.OPT_INDENT_2).decode() + "\n")
+    else:
+        where = f"confidence {confidence:g}, IoU {iou:g}, policy {policy}"
+        out.print(runs_table(figures, f"{dataset} at {where}"))
+        for run, own in figures.items():
+            out.print(_classes_table(run, own["classes"]["classes"]))
+
+
+def run_figures(http: httpx.Client, dataset: str, run: str, query: dict[str, Any]) -> dict[str, Any]:
+    """Ask for everything that the report shows of one run."""
+    questions = ("progress", "summary", "average-precision", "classes", "confusion-matrix")
+    base = f"/v1/datasets/{dataset}/runs/{run}/"
+    return {name: get(http, base + name, **({} if name == "progress" else query)) for name in questions}
+
+
+def runs_table(figures: dict[str, dict[str, Any]], title: str) -> Table:
+    """Put runs side by side."""
+    table = Table(title=title)
+    table.add_column("")
+    for run in figures:
+        table.add_column(run, justify="right")
+    for name, answer in _FIGURES.items():
+        table.add_row(name, *(_number(own[answer][name]) for own in figures.values()))
+    table.add_section()
+    table.add_row("pending", *(_number(own["progress"]["pending"]) for own in figures.values()))
+    table.add_row("failed", *(_number(own["progress"]["failed"]) for own in figures.values()))
+    return table
+
+
+def _classes_table(run: str, classes: list[dict[str, Any]]) -> Table:
+    table = Table(title=f"{run}, worst classes first")
+    names = ("label", "annotations", "predictions", "tp", "fp", "fn", "precision", "recall", "f1")
+    for name in names:
+        table.add_column(name, justify="left" if name == "label" else "right")
+    for own in sorted(classes, key=lambda own: (own["f1"] is None, own["f1"]))[:20]:
+        table.add_row(*(own[name] if name == "label" else _number(own[name]) for name in names))
+    return table
+
+
+def _show_catalog(datasets: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        out.file.write(orjson.dumps(list(datasets.values()), option=orjson.OPT_INDENT_2).decode() + "\n")
+        return
+    table = Table(title="What there is to report on")
+    for name in ("dataset", "data rows", "runs", "splits", "metadata"):
+        table.add_column(name)
+    for name, entry in datasets.items():
+        lists = (", ".join(entry[key]) for key in ("runs", "splits", "metadata"))
+        table.add_row(name, f"{entry['data_rows']:,}", *lists)
+    out.print(table)
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}" if isinstance(value, float) else f"{value:,}"

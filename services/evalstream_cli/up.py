@@ -1,0 +1,45 @@
+"""``evalstream up``: the whole service in one process."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import uvicorn
+from evalstream.storage.engine import EngineBusyError, open_embedded
+from evalstream_local.app import make_app
+from evalstream_local.settings import LocalSettings
+from pydantic import ValidationError
+
+from evalstream_cli.console import err, fail
+
+
+def up(
+    host: Annotated[str | None, typer.Option(help="Address to listen on. [env: EVALSTREAM_HOST; 127.0.0.1]")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on. [env: EVALSTREAM_PORT; 8000]")] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Folder where everything is kept. [env: EVALSTREAM_DATA; .evalstream/data]")
+    ] = None,
+    media: Annotated[
+        Path | None, typer.Option(help="Folder of images to serve under /media. [env: EVALSTREAM_MEDIA]")
+    ] = None,
+) -> None:
+    """Run evalstream on this machine: upload, matching and questions in one process, with nothing else to install.
+
+    It listens on loopback only, unless API keys are set (EVALSTREAM_API_KEYS=KEY=read,OTHER=read+write). Stop it with
+    Ctrl-C, or in any other way: what it acknowledged is on disk, and the next start takes up what was left undone.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s")
+    given = {"host": host, "port": port, "data": data, "media": media}
+    try:
+        settings = LocalSettings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+        app = make_app(settings)
+        open_embedded(settings.data / "engine").close()  # what is wrong with the folder is said here, in one line
+    except ValidationError as error:
+        fail("; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()))
+    except (ValueError, EngineBusyError, OSError) as error:
+        fail(str(error))
+    err.print(f"evalstream: [link]http://{settings.host}:{settings.port}[/link], data in {settings.data}")
+    uvicorn.run(app, host=settings.host, port=settings.port, log_level="warning")

@@ -1,0 +1,129 @@
+"""``evalstream upload``: files to a running service."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import httpx
+import typer
+from evalstream.events import AnnotationEvent, PredictionEvent, Reader
+from evalstream.events.coco import CocoError, annotation_events, prediction_events, read_dataset
+from evalstream_local.evaluate import valid_events
+from rich.progress import Progress
+
+from evalstream_cli.client import DEFAULT_URL, ApiKey, Uploaded, Url, get, service, stamped
+from evalstream_cli.client import upload as send
+from evalstream_cli.console import err, fail, out, progress_bar
+
+REASONS_SHOWN = 20
+
+
+def upload(
+    dataset: Annotated[str, typer.Option(help="Name of the dataset.")],
+    annotations: Annotated[
+        Path | None, typer.Option(help="Annotations: events (.ndjson, .jsonl) or COCO ground truth (.json).")
+    ] = None,
+    predictions: Annotated[
+        Path | None,
+        typer.Option(help="Predictions of --run: events, or COCO results (.json), which need COCO --annotations too."),
+    ] = None,
+    run: Annotated[str | None, typer.Option(help="Name of the model run that made the predictions.")] = None,
+    wait: Annotated[bool, typer.Option(help="Wait until every number reflects the upload.")] = True,
+    url: Url = DEFAULT_URL,
+    api_key: ApiKey = "",
+) -> None:
+    """Upload annotations, predictions or both.
+
+    evalstream upload --dataset coco --annotations gt.json --run yolo-s --predictions dt.json
+
+    evalstream upload --dataset street --run v7 --predictions predictions.ndjson
+
+    Safe to repeat: what had arrived already changes nothing. Lines that cannot be read are reported here, kept by the
+    service as dead letters, and make the command end with status 1; the others are not held up by them.
+    """
+    if annotations is None and predictions is None:
+        fail("nothing to upload: name a file with --annotations, --predictions or both")
+    if (predictions is None) != (run is None):
+        fail("--predictions and --run belong together: whose predictions are they?")
+    for path in filter(None, (annotations, predictions)):
+        if not path.is_file():
+            fail(f"{path}: there is no such file")
+    with service(url, api_key) as http, progress_bar() as bar:
+        results = []
+        if annotations is not None:
+            route = f"/v1/datasets/{dataset}/annotations"
+            results.append(_send(http, bar, route, "annotations", *_annotations(annotations, dataset)))
+        if predictions is not None and run is not None:
+            route = f"/v1/datasets/{dataset}/runs/{run}/predictions"
+            results.append(_send(http, bar, route, run, *_predictions(predictions, annotations, dataset, run)))
+            if wait:
+                wait_until_matched(http, bar, dataset, run)
+    _report(results)
+
+
+def wait_until_matched(http: httpx.Client, bar: Progress, dataset: str, run: str) -> None:
+    """Wait until no data row of the run is pending."""
+    task = bar.add_task(f"matching {run}", total=None)
+    while True:
+        progress = get(http, f"/v1/datasets/{dataset}/runs/{run}/progress")
+        bar.update(task, total=progress["rows"], completed=progress["rows"] - progress["pending"])
+        if not progress["pending"]:
+            return
+        time.sleep(0.2)
+
+
+def _send(http: httpx.Client, bar: Progress, route: str, name: str, lines: Iterable[bytes], total: int) -> Uploaded:
+    task = bar.add_task(f"uploading {name}", total=total)
+    return send(http, route, lines, lambda count, _bytes: bar.advance(task, count))
+
+
+def _annotations(path: Path, dataset: str) -> tuple[Iterable[bytes], int]:
+    if _is_events(path):
+        return _events(path)
+    try:
+        coco = read_dataset(path)
+        events = list(annotation_events(coco, dataset, time.time_ns()))
+        valid_events(events, Reader(AnnotationEvent), path)
+    except CocoError as error:
+        fail(f"nothing was sent, because {error}")
+    return [event.payload for event in events], len(events)
+
+
+def _predictions(path: Path, annotations: Path | None, dataset: str, run: str) -> tuple[Iterable[bytes], int]:
+    if _is_events(path):
+        return _events(path)
+    if annotations is None or _is_events(annotations):
+        fail("COCO results name images and categories by number: --annotations must name the COCO ground truth too")
+    try:
+        coco = read_dataset(annotations)
+        events = list(prediction_events(coco, path, dataset, run, time.time_ns()))
+        valid_events(events, Reader(PredictionEvent), path)
+    except CocoError as error:
+        fail(f"the predictions were not sent, because {error}")
+    return [event.payload for event in events], len(events)
+
+
+def _is_events(path: Path) -> bool:
+    return path.suffix in {".ndjson", ".jsonl"}
+
+
+def _events(path: Path) -> tuple[Iterable[bytes], int]:
+    with path.open("rb") as file:
+        count = sum(1 for _ in file)
+    return stamped(path.open("rb")), count
+
+
+def _report(results: list[Uploaded]) -> None:
+    accepted = sum(result.accepted for result in results)
+    reasons = [reason for result in results for reason in result.reasons]
+    rejected = sum(result.rejected for result in results)
+    out.print(f"{accepted:,} events accepted, {rejected:,} rejected", highlight=False)
+    for reason in reasons[:REASONS_SHOWN]:
+        err.print(f"  {reason}", highlight=False, markup=False, soft_wrap=True)
+    if rejected > REASONS_SHOWN:
+        err.print(f"  … and {rejected - REASONS_SHOWN:,} more; the service keeps them all as dead letters")
+    if rejected:
+        raise typer.Exit(1)

@@ -1,0 +1,103 @@
+"""Events over HTTP: streamed NDJSON in, counts and each rejected line's reason out."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Annotated, Final
+
+from evalstream.events import AnnotationEvent, PredictionEvent, Reader, Record, Rejection
+from evalstream.events.decode import PAYLOAD_LIMIT
+from evalstream.events.models import Name
+from evalstream_http.security import require
+from fastapi import APIRouter, Depends, HTTPException, Path, Request
+from pydantic import BaseModel, Field
+
+from evalstream_ingest.ndjson import lines
+
+#: Lines, and bytes, that are kept together: large inserts are cheap, and a batch must fit into memory many times over.
+BATCH_LINES: Final = 1_000
+BATCH_BYTES: Final = 8 * 1024 * 1024
+#: All rejected lines are counted, and kept as dead letters; so many are also told one by one.
+REASONS_TOLD: Final = 10_000
+
+#: Keeps a batch for good before it returns; gives the number of events kept, and what was rejected.
+Accept = Callable[[list[Record], Reader, str], Awaitable[tuple[int, list[Rejection]]]]
+
+
+class RejectedLine(BaseModel):
+    """A line that could not be read."""
+
+    line: int = Field(description="from 1")
+    data_row: str = Field(description="empty where the line does not say")
+    reason: str
+
+
+class Upload(BaseModel):
+    """What became of an upload. Accepted lines are on disk; rejected ones are kept as dead letters."""
+
+    accepted: int
+    rejected: int
+    errors: list[RejectedLine] = Field(description=f"the first {REASONS_TOLD} rejected lines")
+
+
+router = APIRouter(prefix="/v1/datasets/{dataset}", tags=["events"], dependencies=[Depends(require("write"))])
+_BODY = {
+    "requestBody": {
+        "required": True,
+        "description": "one event a line; `dataset` and `run` may be left out, for the URL says them",
+        "content": {"application/x-ndjson": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+
+
+@router.post("/annotations", openapi_extra=_BODY)
+async def upload_annotations(request: Request, dataset: Annotated[Name, Path()]) -> Upload:
+    """Upload annotation events. What a line says takes effect for every model run over the data row."""
+    return await _upload(request, Reader(AnnotationEvent, {"dataset": dataset}))
+
+
+@router.post("/runs/{run}/predictions", openapi_extra=_BODY)
+async def upload_predictions(
+    request: Request, dataset: Annotated[Name, Path()], run: Annotated[Name, Path()]
+) -> Upload:
+    """Upload prediction events of one model run."""
+    return await _upload(request, Reader(PredictionEvent, {"dataset": dataset, "run": run}))
+
+
+async def _upload(request: Request, reader: Reader) -> Upload:
+    accept: Accept = request.app.state.accept
+    clock: Callable[[], int] = request.app.state.clock
+    result = Upload(accepted=0, rejected=0, errors=[])
+    batch: list[Record] = []
+    size = 0
+
+    async def keep() -> None:
+        accepted, rejected = await accept(batch, reader, request.url.path)
+        result.accepted += accepted
+        result.rejected += len(rejected)
+        room = REASONS_TOLD - len(result.errors)
+        result.errors += [
+            RejectedLine(line=item.position, data_row=item.data_row, reason=item.reason) for item in rejected[:room]
+        ]
+
+    async for line in lines(_bounded(request), PAYLOAD_LIMIT):
+        batch.append(Record(line.content, line.number, clock()))
+        size += len(line.content)
+        if len(batch) >= BATCH_LINES or size >= BATCH_BYTES:
+            await keep()
+            batch, size = [], 0
+    if batch:
+        await keep()
+    return result
+
+
+async def _bounded(request: Request) -> AsyncIterator[bytes]:
+    limit: int = request.app.state.max_upload_bytes
+    total = 0
+    async for chunk in request.stream():
+        total += len(chunk)
+        if total > limit:
+            raise HTTPException(
+                413, f"an upload has at most {limit} bytes; send it in parts (parts already accepted stay accepted)"
+            )
+        yield chunk

@@ -1,0 +1,99 @@
+"""The embedded mode: ingest, matcher and query in one process, around the embedded engine."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack, asynccontextmanager
+from pathlib import Path
+
+import evalstream
+from evalstream.events import Reader, Record, Rejection
+from evalstream.pipeline.ingest import ingest
+from evalstream.storage.engine import Clients, client_per_thread, open_embedded
+from evalstream.storage.migrate import migrate
+from evalstream_http.errors import tell_errors
+from evalstream_http.security import check_exposure, parse_keys
+from evalstream_ingest import gateway
+from evalstream_query import routes
+from fastapi import FastAPI
+from fastapi.responses import RedirectResponse
+from fastapi.staticfiles import StaticFiles
+from starlette.concurrency import run_in_threadpool
+
+from evalstream_local.matcher import Matcher, running_matcher
+from evalstream_local.settings import LocalSettings
+
+
+def make_app(settings: LocalSettings) -> FastAPI:
+    """Make the application; the engine is opened when it starts, and closed when it stops.
+
+    Raises
+    ------
+    ValueError
+        If it would listen beyond this machine without API keys, or the keys cannot be read.
+    """
+    keys = parse_keys(settings.api_keys.get_secret_value())
+    check_exposure(settings.host, keys)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        with ExitStack() as stack:
+            clients = stack.enter_context(client_per_thread(lambda: open_embedded(settings.data / "engine")))
+            migrate(clients())
+            matcher = stack.enter_context(running_matcher(clients, settings.policies))
+            app.state.clients = clients
+            app.state.accept = _accept(clients, matcher)
+            yield
+
+    app = FastAPI(
+        title="evalstream",
+        version=evalstream.__version__,
+        description="Exact metrics of model runs, at any confidence and IoU threshold, while predictions still arrive.",
+        lifespan=lifespan,
+    )
+    app.state.api_keys = keys
+    app.state.max_upload_bytes = settings.max_upload_bytes
+    app.state.policies = settings.policies
+    app.state.clock = nanoseconds()
+    app.include_router(gateway.router)
+    app.include_router(routes.router)
+    tell_errors(app)
+    if settings.media is not None:
+        app.mount("/media", StaticFiles(directory=Path(settings.media)), name="media")
+
+    @app.get("/", include_in_schema=False)
+    def _home() -> RedirectResponse:
+        return RedirectResponse("/docs")
+
+    @app.get("/health", tags=["operation"])
+    def _health() -> dict[str, str]:
+        """Say that the service answers, and so does its engine."""
+        app.state.clients().query("SELECT 1")
+        return {"status": "ok"}
+
+    return app
+
+
+def _accept(clients: Clients, matcher: Matcher) -> gateway.Accept:
+    def keep(records: list[Record], reader: Reader, source: str) -> tuple[int, list[Rejection]]:
+        accepted, changed, rejected = ingest(clients(), records, reader, source)
+        matcher.tell(changed)
+        return accepted, rejected
+
+    async def accept(records: list[Record], reader: Reader, source: str) -> tuple[int, list[Rejection]]:
+        return await run_in_threadpool(keep, records, reader, source)
+
+    return accept
+
+
+def nanoseconds() -> Callable[[], int]:
+    """Make a clock that never gives the same time twice, so that the lines of one upload keep their order."""
+    last = 0
+
+    def now() -> int:
+        nonlocal last
+        last = max(last + 1, time.time_ns())
+        return last
+
+    return now

@@ -1,0 +1,28 @@
+"""Settings of the embedded mode, from the environment (``EVALSTREAM_…``) or a ``.env`` file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, get_args
+
+from evalstream.queries.selection import PolicyName
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+class LocalSettings(BaseSettings):
+    """Every field can be set as ``EVALSTREAM_<NAME>``; the command line goes before the environment."""
+
+    model_config = SettingsConfigDict(env_prefix="EVALSTREAM_", env_file=".env", extra="ignore")
+
+    host: str = Field(default="127.0.0.1", description="the address to listen on")
+    port: int = Field(default=8000, ge=0, le=65535)
+    data: Path = Field(default=Path(".evalstream/data"), description="where everything is kept")
+    media: Path | None = Field(default=None, description="a folder of images, served under /media")
+    api_keys: Annotated[SecretStr, NoDecode] = Field(
+        default=SecretStr(""), description="KEY=read,OTHER=read+write; none: everything is open, on loopback only"
+    )
+    max_upload_bytes: int = Field(default=1024**3, gt=0, description="of one request")
+    policies: tuple[PolicyName, ...] = Field(
+        default=get_args(PolicyName), min_length=1, description="the matching policies that results are kept for"
+    )
