@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +12,7 @@ import httpx
 import typer
 from evalstream.events import AnnotationEvent, PredictionEvent, Reader
 from evalstream.events.coco import CocoError, annotation_events, prediction_events, read_dataset
-from evalstream_local.evaluate import valid_events
+from evalstream_local.evaluate import valid_batches
 from rich.progress import Progress
 
 from evalstream_cli.client import DEFAULT_URL, ApiKey, Uploaded, Url, get, service, stamped
@@ -86,7 +87,7 @@ def _annotations(path: Path, dataset: str) -> tuple[Iterable[bytes], int]:
     try:
         coco = read_dataset(path)
         events = list(annotation_events(coco, dataset, time.time_ns()))
-        valid_events(events, Reader(AnnotationEvent), path)
+        deque(valid_batches(events, Reader(AnnotationEvent), path), maxlen=0)  # before the first is sent
     except CocoError as error:
         fail(f"nothing was sent, because {error}")
     return [event.payload for event in events], len(events)
@@ -100,7 +101,7 @@ def _predictions(path: Path, annotations: Path | None, dataset: str, run: str) -
     try:
         coco = read_dataset(annotations)
         events = list(prediction_events(coco, path, dataset, run, time.time_ns()))
-        valid_events(events, Reader(PredictionEvent), path)
+        deque(valid_batches(events, Reader(PredictionEvent), path), maxlen=0)  # before the first is sent
     except CocoError as error:
         fail(f"the predictions were not sent, because {error}")
     return [event.payload for event in events], len(events)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 
 from clickhouse_connect.driver.client import Client
@@ -17,6 +19,7 @@ from evalstream.storage.migrate import migrate
 
 DATASET = RUN = "evaluated"
 PROBLEMS_SHOWN = 20
+BATCH = 1_000
 
 
 @contextmanager
@@ -32,28 +35,45 @@ def evaluated(
         just like figures over all of it.
     """
     coco = read_dataset(annotations)
-    truth = valid_events(annotation_events(coco, DATASET, 1), Reader(AnnotationEvent), coco.path)
-    found = valid_events(prediction_events(coco, predictions, DATASET, RUN, 1), Reader(PredictionEvent), predictions)
+    truth = annotation_events(coco, DATASET, 1)
+    found = prediction_events(coco, predictions, DATASET, RUN, 1)
     with tempfile.TemporaryDirectory(prefix="evalstream-") as folder:
         client = open_embedded(Path(folder))
         try:
             migrate(client)
-            append_events(client, events_table(truth))
-            append_events(client, events_table(found))
+            with _no_collection():
+                for batch in valid_batches(truth, Reader(AnnotationEvent), coco.path):
+                    append_events(client, events_table(batch))
+                for batch in valid_batches(found, Reader(PredictionEvent), predictions):
+                    append_events(client, events_table(batch))
             reconcile(client, [policy], on_progress=lambda done, total: on_progress("matching", done, total))
             yield client, sorted(coco.categories.values())
         finally:
             client.close()
 
 
-def valid_events(events: Iterable[CocoEvent], reader: Reader, path: Path) -> list[Received]:
-    """Validate imported events; if any is bad, say which records and why."""
-    events = list(events)
-    received, rejected = decode((Record(event.payload, i, 0) for i, event in enumerate(events)), reader)
-    if rejected:
-        problems = [
-            f"{path}: image {item.data_row}: {explain(item.reason, events[item.position].names)}" for item in rejected
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Keep the garbage collector from walking the whole of a large file again and again; nothing here has cycles."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def valid_batches(events: Iterable[CocoEvent], reader: Reader, path: Path) -> Iterator[list[Received]]:
+    """Validate imported events, a batch at a time; at the end, if any was bad, say which records and why."""
+    problems: list[str] = []
+    remaining = iter(events)
+    while batch := list(islice(remaining, BATCH)):
+        received, rejected = decode((Record(event.payload, i, 0) for i, event in enumerate(batch)), reader)
+        problems += [
+            f"{path}: image {item.data_row}: {explain(item.reason, batch[item.position].names)}" for item in rejected
         ]
+        yield received
+    if problems:
         more = len(problems) - PROBLEMS_SHOWN
         raise CocoError("\n".join(problems[:PROBLEMS_SHOWN]) + (f"\n… and {more} more images" if more > 0 else ""))
-    return received

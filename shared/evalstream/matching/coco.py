@@ -22,7 +22,7 @@ from numba import njit
 from evalstream.matching.area import AREA_HIGH, AREA_LOW
 from evalstream.matching.emit import emit
 from evalstream.matching.order import by_feature_and_confidence, most_annotations, preference
-from evalstream.scenes import RECTANGLE, Code, Float, Int, Pairs, Rectangles, Scenes
+from evalstream.scenes import RECTANGLE, Code, Flag, Float, Int, Pairs, Rectangles, Scenes
 
 #: COCO counts this many predictions of one class in one image, the most confident ones.
 MAX_DETECTIONS = 100
@@ -30,163 +30,166 @@ MAX_DETECTIONS = 100
 MAX_IOU_THRESHOLD = 1 - 1e-10
 
 
+@njit(cache=True, nogil=True)
 def match_coco(scenes: Scenes, pairs: Pairs) -> Rectangles:
     """Match a batch of scenes at every threshold, for each area range, at once."""
     order, rank = by_feature_and_confidence(scenes)
-    return _match_batch(scenes, pairs, order, rank)
-
-
-@njit(cache=True, nogil=True)
-def _match_batch(scenes: Scenes, pairs: Pairs, order: Int, rank: Int) -> Rectangles:
-    out = np.empty(2 * len(pairs.iou), RECTANGLE)
-    count = 0
+    concerned = _concerned(scenes, order)
+    start, annotation, iou = _candidates(scenes, pairs)
+    confidence = scenes.prediction_confidence
+    area, crowd = scenes.annotation_area, scenes.annotation_crowd
     widest = most_annotations(scenes)
-    taken = np.empty(widest, np.float64)
-    latest = np.empty(widest, np.int64)
-    feature = scenes.prediction_feature
+    taken = np.empty(widest, np.float64)  # T(g) of each regular annotation of the scene
+    ignored = np.empty(widest, np.bool_)  # whether it is ignored in this area range
+    latest = np.empty(widest, np.int64)  # the last rectangle over an ignored one, -1: none
+    earlier = np.empty(0, np.int64)  # of a rectangle over an ignored one: the one before it over the same
+    left_over = np.empty((8, 2), np.float64)
+    got = np.empty((8, 2), np.float64)
+    out = np.empty(2 * len(iou), RECTANGLE)
+    count = 0
     for scene in range(len(scenes.prediction_start)):
-        start, end = scenes.prediction_start[scene], scenes.prediction_end[scene]
-        while start < end:  # the predictions of one class lie together in `order`
-            stop = start + 1
-            while stop < end and feature[order[stop]] == feature[order[start]]:
-                stop += 1
-            members = order[start:stop]
-            for r in range(len(AREA_LOW)):
-                if _concerns(scenes, scene, members, r):
-                    out, count = _match_class(scenes, pairs, scene, members, rank, r, taken, latest, out, count)
-            start = stop
+        first = scenes.annotation_start[scene]
+        size = scenes.annotation_end[scene] - first
+        for r in range(len(AREA_LOW)):
+            for seat in range(size):
+                a = first + seat
+                ignored[seat] = crowd[a] or area[a] < AREA_LOW[r] or area[a] > AREA_HIGH[r]
+                taken[seat] = -np.inf
+                latest[seat] = -1
+            # Classes follow one another in `order`, and share no pairs: they cannot get into each other's way.
+            for i in range(scenes.prediction_start[scene], scenes.prediction_end[scene]):
+                p = order[i]
+                if not concerned[i, r] or rank[p] >= MAX_DETECTIONS or confidence[p] < 0:
+                    continue
+                begun = count
+                left = np.inf
+                some_ignored = False
+                for k in range(start[p], start[p + 1]):
+                    seat = annotation[k] - first
+                    if ignored[seat]:
+                        some_ignored = True
+                        continue
+                    low = taken[seat]
+                    high = min(left, iou[k])
+                    if high > low:
+                        out = emit(out, count, p, annotation[k], iou[k], -np.inf, confidence[p], low, high, r, False)
+                        count += 1
+                        taken[seat] = high
+                    left = min(low, high)
+                if not some_ignored:
+                    continue
+                # What the regular ones left of the threshold axis, in pieces (low, high].
+                left_over[0] = -np.inf, np.inf
+                pieces = 1
+                for j in range(begun, count):
+                    left_over, pieces = _cut(left_over, pieces, out[j].iou_low, out[j].iou_high)
+                for k in range(start[p], start[p + 1]):
+                    a = annotation[k]
+                    if not ignored[a - first]:
+                        continue
+                    if len(got) < len(left_over):
+                        got = np.empty_like(left_over)
+                    parts = 0
+                    for j in range(pieces):
+                        if left_over[j, 0] < iou[k]:
+                            got[parts] = left_over[j, 0], min(left_over[j, 1], iou[k])
+                            parts += 1
+                    if not crowd[a]:
+                        j = latest[a - first]
+                        while j >= 0:
+                            got, parts = _cut(got, parts, out[j].iou_low, out[j].iou_high)
+                            j = earlier[j]
+                    for part in range(parts):
+                        low, high = got[part]
+                        out = emit(out, count, p, a, iou[k], -np.inf, confidence[p], low, high, r, True)
+                        if count >= len(earlier):
+                            longer = np.empty(len(out), np.int64)
+                            longer[: len(earlier)] = earlier
+                            earlier = longer
+                        earlier[count] = latest[a - first]
+                        latest[a - first] = count
+                        count += 1
+                        left_over, pieces = _cut(left_over, pieces, low, high)
     return out[:count]
 
 
 @njit(cache=True, nogil=True)
-def _match_class(
-    scenes: Scenes,
-    pairs: Pairs,
-    scene: int,
-    members: Int,
-    rank: Int,
-    r: int,
-    taken: Float,
-    latest: Int,
-    out: Rectangles,
-    count: int,
-) -> tuple[Rectangles, int]:
-    """Match one class of one scene for area range ``r``.
+def _concerned(scenes: Scenes, order: Int) -> Flag:
+    """Whether anything of a prediction's class counts in each area range: if not, it is ignored there anyway.
 
-    ``taken`` and ``latest`` are scratch space with an entry for each annotation of the scene: T(g) of a regular one,
-    and the last rectangle written over an ignored one.
+    Of shape (predictions, area ranges), in the order of ``order``.
     """
-    first = scenes.annotation_start[scene]
-    size = scenes.annotation_end[scene] - first
-    taken[:size] = -np.inf
-    latest[:size] = -1
-    earlier = np.empty(0, np.int64)  # for each rectangle from `origin` on, the one before it over the same annotation
-    origin = count
-    for p in members:
-        confidence = scenes.prediction_confidence[p]
-        if rank[p] >= MAX_DETECTIONS or confidence < 0:
-            break
-        annotation, iou = _candidates(scenes, pairs, p)
-        begun = count
-        left = np.inf
-        some_ignored = False
-        for k in range(len(annotation)):
-            a = annotation[k]
-            if _is_ignored(scenes, a, r):
-                some_ignored = True
-                continue
-            high = min(left, iou[k])
-            low = taken[a - first]
-            if high > low:
-                out = emit(out, count, p, a, iou[k], -np.inf, confidence, low, high, r, False)
-                count += 1
-                taken[a - first] = high
-            left = min(low, high)
-        if not some_ignored:
-            continue
-        open_low, open_high = _gaps(out["iou_low"][begun:count], out["iou_high"][begun:count])
-        for k in range(len(annotation)):
-            a = annotation[k]
-            if not _is_ignored(scenes, a, r):
-                continue
-            got_low, got_high = _clipped(open_low, open_high, iou[k])
-            if not scenes.annotation_crowd[a]:
-                j = latest[a - first]
-                while j >= 0:
-                    got_low, got_high = _without(got_low, got_high, out[j].iou_low, out[j].iou_high)
-                    j = earlier[j - origin]
-            for j in range(len(got_low)):
-                out = emit(out, count, p, a, iou[k], -np.inf, confidence, got_low[j], got_high[j], r, True)
-                if count - origin >= len(earlier):
-                    longer = np.empty(2 * (count - origin) + 16, np.int64)
-                    longer[: len(earlier)] = earlier
-                    earlier = longer
-                earlier[count - origin] = latest[a - first]
-                latest[a - first] = count
-                count += 1
-                open_low, open_high = _without(open_low, open_high, got_low[j], got_high[j])
-    return out, count
-
-
-@njit(cache=True, nogil=True, inline="always")
-def _is_ignored(scenes: Scenes, a: int, r: int) -> bool:
-    area = scenes.annotation_area[a]
-    return bool(scenes.annotation_crowd[a] or area < AREA_LOW[r] or area > AREA_HIGH[r])
+    feature = scenes.prediction_feature
+    concerned = np.zeros((len(order), len(AREA_LOW)), np.bool_)
+    concerned[:, 0] = True
+    for scene in range(len(scenes.prediction_start)):
+        begin, end = scenes.prediction_start[scene], scenes.prediction_end[scene]
+        while begin < end:
+            own = feature[order[begin]]
+            stop = begin
+            while stop < end and feature[order[stop]] == own:
+                stop += 1
+            for r in range(1, len(AREA_LOW)):
+                some = False
+                for p in order[begin:stop]:
+                    some |= AREA_LOW[r] <= scenes.prediction_area[p] <= AREA_HIGH[r]
+                for a in range(scenes.annotation_start[scene], scenes.annotation_end[scene]):
+                    inside = AREA_LOW[r] <= scenes.annotation_area[a] <= AREA_HIGH[r]
+                    some |= inside and scenes.annotation_feature[a] == own and not scenes.annotation_crowd[a]
+                concerned[begin:stop, r] = some
+            begin = stop
+    return concerned
 
 
 @njit(cache=True, nogil=True)
-def _concerns(scenes: Scenes, scene: int, members: Int, r: int) -> bool:
-    """Whether anything of this class counts in the area range: if not, every prediction is ignored there anyway."""
-    if r == 0:
-        return True
-    for p in members:
-        if AREA_LOW[r] <= scenes.prediction_area[p] <= AREA_HIGH[r]:
-            return True
-    for a in range(scenes.annotation_start[scene], scenes.annotation_end[scene]):
-        if scenes.annotation_feature[a] == scenes.prediction_feature[members[0]] and not _is_ignored(scenes, a, r):
-            return True
-    return False
-
-
-@njit(cache=True, nogil=True)
-def _candidates(scenes: Scenes, pairs: Pairs, p: int) -> tuple[Code, Float]:
-    """The annotations of p's class that it overlaps, by decreasing IoU, of equal ones the last first."""
-    begin, end = pairs.start[p], pairs.start[p + 1]
-    annotation = np.empty(end - begin, np.int32)
-    iou = np.empty(end - begin, np.float64)
+def _candidates(scenes: Scenes, pairs: Pairs) -> tuple[Int, Code, Float]:
+    """The pairs of equal class; of each prediction by decreasing IoU, of equal ones the last annotation first."""
+    start = np.empty_like(pairs.start)
+    annotation = np.empty_like(pairs.annotation)
+    iou = np.empty_like(pairs.iou)
     count = 0
-    for k in range(end - 1, begin - 1, -1):  # backwards: the stable sort then leaves the last first
-        if scenes.annotation_feature[pairs.annotation[k]] == scenes.prediction_feature[p]:
-            annotation[count] = pairs.annotation[k]
-            iou[count] = pairs.iou[k]
-            count += 1
-    annotation, iou = annotation[:count], iou[:count]
-    if count > 1:
-        order = preference(iou)
-        return annotation[order], iou[order]
-    return annotation, iou
+    for p in range(len(start) - 1):
+        start[p] = count
+        for k in range(pairs.start[p + 1] - 1, pairs.start[p] - 1, -1):  # backwards: a stable sort keeps the last first
+            if scenes.annotation_feature[pairs.annotation[k]] == scenes.prediction_feature[p]:
+                annotation[count] = pairs.annotation[k]
+                iou[count] = pairs.iou[k]
+                count += 1
+        if count - start[p] > 1:
+            order = preference(iou[start[p] : count])
+            annotation[start[p] : count] = annotation[start[p] : count][order]
+            iou[start[p] : count] = iou[start[p] : count][order]
+    start[-1] = count
+    return start, annotation[:count], iou[:count]
 
 
 @njit(cache=True, nogil=True)
-def _gaps(low: Float, high: Float) -> tuple[Float, Float]:
-    """What intervals (low, high], given from the top down, leave of the threshold axis."""
-    gap_low = np.append(high, -np.inf)
-    gap_high = np.append(np.array([np.inf]), low)
-    some = gap_low < gap_high
-    return gap_low[some], gap_high[some]
-
-
-@njit(cache=True, nogil=True)
-def _clipped(low: Float, high: Float, top: float) -> tuple[Float, Float]:
-    """The part at or below ``top`` of intervals (low, high]."""
-    some = low < top
-    return low[some], np.minimum(high[some], top)
-
-
-@njit(cache=True, nogil=True)
-def _without(low: Float, high: Float, cut_low: float, cut_high: float) -> tuple[Float, Float]:
-    """What intervals (low, high] keep when (cut_low, cut_high] is taken out."""
-    kept_low = np.concatenate((low, np.maximum(low, cut_high)))
-    kept_high = np.concatenate((np.minimum(high, cut_low), high))
-    some = kept_low < kept_high
-    return kept_low[some], kept_high[some]
+def _cut(intervals: Float, count: int, low: float, high: float) -> tuple[Float, int]:
+    """Take (low, high] out of the first ``count`` intervals (low, high], in place where there is room."""
+    kept = 0
+    split = False
+    split_end = high
+    if count + 1 > len(intervals):
+        longer = np.empty((2 * len(intervals), 2), np.float64)
+        longer[:count] = intervals[:count]
+        intervals = longer
+    for i in range(count):
+        begin, end = intervals[i]
+        if end <= low or begin >= high:
+            intervals[kept] = begin, end
+            kept += 1
+            continue
+        if begin < low:
+            intervals[kept] = begin, low
+            kept += 1
+        if high < end:
+            if begin < low:  # only one interval can have both ends left, for they do not overlap
+                split = True
+                split_end = end
+            else:
+                intervals[kept] = high, end
+                kept += 1
+    if split:
+        intervals[kept] = high, split_end
+        kept += 1
+    return intervals, kept

@@ -9,85 +9,111 @@ from typing import Final, NamedTuple
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
-from evalstream.scenes import Float, Int
+from evalstream.scenes import Flag, Float, Int
+
+Bits = NDArray[np.uint16]
 
 #: COCO's ten IoU thresholds and 101 recalls. Of linspace, not i/100: some differ in the last bit, and a recall can
 #: hit one of them.
 IOU_THRESHOLDS: Final = np.linspace(0.5, 0.95, 10)
 RECALLS: Final = np.linspace(0.0, 1.0, 101)
+# pycocotools adds the spacing of 1 to the denominator, which makes a perfect start one bit less than 1.
+_SPACING: Final = float(np.spacing(1))
 
 
 class Averages(NamedTuple):
-    """What the curves come to; NaN for a class without annotations, which has neither."""
+    """What the curves come to; NaN for a class without annotations, which has none."""
 
-    precision: Float  # (101, classes): interpolated at each recall; its mean is the average precision
-    recall: Float  # (classes,): the final one
+    precision: Float  # (thresholds, 101, classes): interpolated at each recall; its mean is the average precision
+    recall: Float  # (thresholds, classes): the final one
 
 
-def average_precision(
-    start: Int, delta_tp: Int, counted: Int, is_point: np.ndarray[tuple[int], np.dtype[np.bool_]], annotations: Int
-) -> Averages:
-    """Interpolate each class's precision at 101 recalls, and take its final recall.
+@njit(cache=True, nogil=True)
+def average_detections(start: Int, correct: Bits, ignored: Bits, annotations: Int, thresholds: int) -> Averages:
+    """Average where every detection is a point of its class's curve.
 
     Parameters
     ----------
     start : (classes + 1,) int64
         The detections of class k are ``start[k] : start[k + 1]``, in decreasing order of confidence.
-    delta_tp : (detections,) int64
-        How many true positives there are more once this detection is in: for most policies 1 or 0; under
-        ``iou-greedy`` a detection may push another one from its place, so that it can be negative.
-    counted : (detections,) int64
-        1 if the detection counts as one, 0 if it is ignored.
-    is_point : (detections,) bool
-        Whether the curve has a point after this detection.
+    correct, ignored : (detections,) uint16
+        Bit t is set where the detection is a true positive, or does not count, at threshold t.
     annotations : (classes,) int64
         How many annotations of the class count.
-
-    Returns
-    -------
-    Averages
-        ``precision`` of shape (101, classes), ``recall`` of shape (classes,).
+    thresholds : int
+        How many bits are in use.
     """
-    precision, recall = _averages(start, delta_tp, counted, is_point, annotations, RECALLS)
-    return Averages(precision, recall)
-
-
-@njit(cache=True, nogil=True)
-def _averages(start, delta_tp, counted, is_point, annotations, recalls):  # type: ignore[no-untyped-def]
     classes = len(annotations)
-    precision = np.full((len(recalls), classes), np.nan)
-    final = np.full(classes, np.nan)
+    precision = np.full((thresholds, len(RECALLS), classes), np.nan)
+    final = np.full((thresholds, classes), np.nan)
+    seen_at = np.empty(len(correct) + 1, np.int64)  # detections counted when the n-th true positive came
     for k in range(classes):
         if annotations[k] == 0:
             continue
-        begin, end = start[k], start[k + 1]
-        recall_at = np.empty(end - begin, np.float64)
-        precision_at = np.empty(end - begin, np.float64)
+        for t in range(thresholds):
+            bit = np.uint16(1 << t)
+            tp = seen = 0
+            for i in range(start[k], start[k + 1]):
+                if ignored[i] & bit:
+                    continue
+                seen += 1
+                if correct[i] & bit:
+                    seen_at[tp] = seen
+                    tp += 1
+            # Of points with one recall the first, a true positive, has the best precision: the others change nothing.
+            recall_at = np.arange(1, tp + 1) / annotations[k]
+            precision_at = np.arange(1, tp + 1) / (seen_at[:tp] + _SPACING)
+            _interpolate(recall_at, precision_at, precision[t, :, k])
+            final[t, k] = tp / annotations[k]
+    return Averages(precision, final)
+
+
+@njit(cache=True, nogil=True)
+def average_changes(start: Int, delta_tp: Int, counted: Int, is_point: Flag, annotations: Int) -> Averages:
+    """Average where true positives may be lost again as the confidence threshold sinks; one threshold of IoU.
+
+    Parameters
+    ----------
+    start : (classes + 1,) int64
+        The changes of class k are ``start[k] : start[k + 1]``, in decreasing order of confidence.
+    delta_tp, counted : (changes,) int64
+        How many true positives, and detections, there are more after the change.
+    is_point : (changes,) bool
+        Whether the curve has a point after it: after the last change at one confidence.
+    annotations : (classes,) int64
+        How many annotations of the class count.
+    """
+    classes = len(annotations)
+    precision = np.full((1, len(RECALLS), classes), np.nan)
+    final = np.full((1, classes), np.nan)
+    for k in range(classes):
+        if annotations[k] == 0:
+            continue
+        recall_at = np.empty(start[k + 1] - start[k], np.float64)
+        precision_at = np.empty(start[k + 1] - start[k], np.float64)
         points = tp = seen = 0
-        monotone = True
-        for i in range(begin, end):
+        for i in range(start[k], start[k + 1]):
             tp += delta_tp[i]
             seen += counted[i]
-            if not is_point[i] or seen == 0:
-                continue
-            recall_at[points] = tp / annotations[k]
-            # pycocotools adds the spacing of 1, so that 0 / 0 is 0; it makes a perfect start one bit less than 1.
-            precision_at[points] = tp / (seen + 2.220446049250313e-16)
-            monotone &= points == 0 or recall_at[points] >= recall_at[points - 1]
-            points += 1
-        if points == 0:
-            precision[:, k] = 0.0
-            final[k] = 0.0
-            continue
-        final[k] = recall_at[points - 1]
-        recall_at, precision_at = recall_at[:points], precision_at[:points]
-        if not monotone:
-            order = np.argsort(recall_at, kind="mergesort")
-            recall_at, precision_at = recall_at[order], precision_at[order]
-        for i in range(points - 2, -1, -1):
-            precision_at[i] = max(precision_at[i], precision_at[i + 1])
-        at = np.searchsorted(recall_at, recalls)
-        for i in range(len(recalls)):
-            precision[i, k] = precision_at[at[i]] if at[i] < points else 0.0
-    return precision, final
+            if is_point[i] and seen > 0:
+                recall_at[points] = tp / annotations[k]
+                precision_at[points] = tp / (seen + _SPACING)
+                points += 1
+        order = np.argsort(recall_at[:points], kind="mergesort")
+        _interpolate(recall_at[order], precision_at[order], precision[0, :, k])
+        final[0, k] = tp / annotations[k]
+    return Averages(precision, final)
+
+
+@njit(cache=True, nogil=True)
+def _interpolate(recall_at: Float, precision_at: Float, out: Float) -> None:
+    """Write, for each of the 101 recalls, the best precision at that recall or a higher one; 0 beyond the last."""
+    for i in range(len(precision_at) - 2, -1, -1):
+        precision_at[i] = max(precision_at[i], precision_at[i + 1])
+    i = 0
+    for j in range(len(RECALLS)):
+        while i < len(recall_at) and recall_at[i] < RECALLS[j]:
+            i += 1
+        out[j] = precision_at[i] if i < len(recall_at) else 0.0

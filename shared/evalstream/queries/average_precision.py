@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from clickhouse_connect.driver.client import Client
+from numba import njit
 from pydantic import BaseModel, Field
 
 from evalstream.matching import AREA_RANGES, MAX_DETECTIONS, MAX_IOU_THRESHOLD
-from evalstream.metrics.average_precision import IOU_THRESHOLDS, Averages, average_precision
+from evalstream.metrics.average_precision import (
+    IOU_THRESHOLDS,
+    Averages,
+    Bits,
+    average_changes,
+    average_detections,
+)
 from evalstream.queries.selection import Selection, selected
 from evalstream.scenes import RECTANGLE, Flag, Float, Int, Rectangles
 from evalstream.storage.engine import QUERY
@@ -73,28 +81,32 @@ def average_precisions(client: Client, selection: Selection) -> AveragePrecision
     columns = _load(client, selection)
     thresholds = np.append(IOU_THRESHOLDS, min(selection.iou, MAX_IOU_THRESHOLD))
     if selection.policy == "iou-greedy":
-        by_area = {"all": _averages_by_confidence(columns, thresholds, selection.confidence)}
-        by_limit = {}
+        averages = {("all", MAX_DETECTIONS): _averages_by_confidence(columns, thresholds, selection.confidence)}
+    elif selection.policy == "coco":
+        averages = _averages_by_detection(columns, thresholds, list(AREA_RANGES), (1, 10))
     else:
-        areas = AREA_RANGES if selection.policy == "coco" else ["all"]
-        limits = (1, 10) if selection.policy == "coco" else ()
-        by_area = {name: _averages_by_detection(columns, thresholds, name) for name in areas}
-        by_limit = {most: _averages_by_detection(columns, thresholds, "all", most) for most in limits}
+        averages = _averages_by_detection(columns, thresholds, ["all"], ())
     return AveragePrecision(
-        **_figures(by_area, by_limit, slice(None)).model_dump(),
-        at_iou=_mean(by_area["all"].precision[10]),
-        per_class={label: _figures(by_area, by_limit, slice(k, k + 1)) for k, label in enumerate(columns.labels)},
+        **_figures(averages, slice(None)).model_dump(),
+        at_iou=_mean(averages["all", MAX_DETECTIONS].precision[10]),
+        per_class={label: _figures(averages, slice(k, k + 1)) for k, label in enumerate(columns.labels)},
     )
 
 
-def _figures(by_area: dict[str, Averages], by_limit: dict[int, Averages], classes: slice) -> ApFigures:
+#: By area range and the most detections that count of one row and class.
+Limited = dict[tuple[str, int], Averages]
+
+
+def _figures(averages: Limited, classes: slice) -> ApFigures:
     """Average over thresholds, recalls and the given classes, as pycocotools does: in one mean."""
 
     def ap(area: str, thresholds: slice = slice(10)) -> float | None:
-        return _mean(by_area[area].precision[thresholds, :, classes]) if area in by_area else None
+        own = averages.get((area, MAX_DETECTIONS))
+        return _mean(own.precision[thresholds, :, classes]) if own else None
 
-    def ar(averages: Averages | None) -> float | None:
-        return _mean(averages.recall[:10, classes]) if averages else None
+    def ar(area: str, most: int = MAX_DETECTIONS) -> float | None:
+        own = averages.get((area, most))
+        return _mean(own.recall[:10, classes]) if own else None
 
     return ApFigures(
         ap=ap("all"),
@@ -103,12 +115,12 @@ def _figures(by_area: dict[str, Averages], by_limit: dict[int, Averages], classe
         ap_small=ap("small"),
         ap_medium=ap("medium"),
         ap_large=ap("large"),
-        ar_1=ar(by_limit.get(1)),
-        ar_10=ar(by_limit.get(10)),
-        ar_100=ar(by_area["all"]),
-        ar_small=ar(by_area.get("small")),
-        ar_medium=ar(by_area.get("medium")),
-        ar_large=ar(by_area.get("large")),
+        ar_1=ar("all", 1),
+        ar_10=ar("all", 10),
+        ar_100=ar("all"),
+        ar_small=ar("small"),
+        ar_medium=ar("medium"),
+        ar_large=ar("large"),
     )
 
 
@@ -117,30 +129,54 @@ def _mean(values: Float) -> float | None:
     return float(np.mean(defined)) if defined.size else None
 
 
-def _averages_by_detection(columns: _Columns, thresholds: Float, area: str, most: int = MAX_DETECTIONS) -> Averages:
-    """For policies where the confidence is a pure filter: every detection is a point of the curve."""
-    low, high = AREA_RANGES[area]
-    counts = (columns.annotation_area >= low) & (columns.annotation_area <= high)
-    annotations = np.bincount(columns.annotation_label[counts], minlength=len(columns.labels))
-    outside = (columns.area < low) | (columns.area > high)
+def _averages_by_detection(
+    columns: _Columns, thresholds: Float, areas: Sequence[str], limits: Sequence[int]
+) -> Limited:
+    """For policies where the confidence is a pure filter: every detection is a point of the curve.
+
+    Gives the averages of every area range at 100 detections, and of ``all`` at the other limits.
+    """
     order = np.lexsort((-columns.confidence, columns.label))
-    order = order[columns.chosen[order] & (columns.rank[order] < most)]
-    start = np.searchsorted(columns.label[order], np.arange(len(columns.labels) + 1))
-    is_point = np.ones(len(order), np.bool_)
-    number = list(AREA_RANGES).index(area)
-    found = []
-    for t in thresholds:
-        r = columns.rectangle
-        live = (r["iou_low"] < t) & (t <= r["iou_high"]) & (r["area_range"] == number)
-        matched, correct, ignored = np.zeros((3, len(columns.label)), np.bool_)
-        matched[r["prediction"][live & ~r["ignored"]]] = True
-        correct[r["prediction"][live & ~r["ignored"] & columns.correct]] = True
-        ignored[r["prediction"][live & r["ignored"]]] = True
+    order = order[columns.chosen[order]]
+    rank = columns.rank[order]
+    found: Limited = {}
+    for name in areas:
+        number = list(AREA_RANGES).index(name)
+        low, high = AREA_RANGES[name]
+        counts = (columns.annotation_area >= low) & (columns.annotation_area <= high)
+        annotations = np.bincount(columns.annotation_label[counts], minlength=len(columns.labels))
+        matched, correct, ignored = _outcomes(
+            columns.rectangle, columns.correct, number, thresholds, len(columns.label)
+        )
         # Matched to an annotation that counts, a prediction counts, whatever its own area.
-        ignored |= outside & ~matched
-        delta_tp, counted = correct[order].astype(np.int64), (~ignored[order]).astype(np.int64)
-        found.append(average_precision(start, delta_tp, counted, is_point, annotations))
-    return _stacked(found)
+        outside = (columns.area < low) | (columns.area > high)
+        ignored |= np.where(outside, ~matched, np.uint16(0))
+        for most in (MAX_DETECTIONS, *(limits if name == "all" else ())):
+            kept = order[rank < most]
+            start = np.searchsorted(columns.label[kept], np.arange(len(columns.labels) + 1))
+            found[name, most] = average_detections(start, correct[kept], ignored[kept], annotations, len(thresholds))
+    return found
+
+
+@njit(cache=True, nogil=True)
+def _outcomes(rectangles: Rectangles, same: Flag, area: int, thresholds: Float, count: int) -> tuple[Bits, Bits, Bits]:
+    """For each prediction, a bit a threshold: matched to an annotation that counts, of its own label, or ignored."""
+    matched, correct, ignored = np.zeros(count, np.uint16), np.zeros(count, np.uint16), np.zeros(count, np.uint16)
+    for i in range(len(rectangles)):
+        r = rectangles[i]
+        if r.area_range != area:
+            continue
+        bits = np.uint16(0)
+        for t in range(len(thresholds)):
+            if r.iou_low < thresholds[t] <= r.iou_high:
+                bits |= np.uint16(1 << t)
+        if r.ignored:
+            ignored[r.prediction] |= bits
+        else:
+            matched[r.prediction] |= bits
+            if same[i]:
+                correct[r.prediction] |= bits
+    return matched, correct, ignored
 
 
 def _averages_by_confidence(columns: _Columns, thresholds: Float, least: float) -> Averages:
@@ -163,12 +199,8 @@ def _averages_by_confidence(columns: _Columns, thresholds: Float, least: float) 
         label, confidence = label[order], confidence[order]
         start = np.searchsorted(label, np.arange(len(columns.labels) + 1))
         is_point = np.append((np.diff(label) != 0) | (np.diff(confidence) != 0), np.bool_(True))[: len(order)]
-        found.append(average_precision(start, delta_tp[order], counted[order], is_point, annotations))
-    return _stacked(found)
-
-
-def _stacked(found: list[Averages]) -> Averages:
-    return Averages(np.array([a.precision for a in found]), np.array([a.recall for a in found]))
+        found.append(average_changes(start, delta_tp[order], counted[order], is_point, annotations))
+    return Averages(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
 
 
 def _load(client: Client, selection: Selection) -> _Columns:
