@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any, NamedTuple
+from urllib.parse import quote
 
 import httpx
 import orjson
@@ -34,19 +35,27 @@ class Uploaded(NamedTuple):
 @contextmanager
 def service(url: str, api_key: str) -> Iterator[httpx.Client]:
     """Connect; tell what is wrong in one line rather than with a traceback."""
-    headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
-    with httpx.Client(base_url=url, headers=headers, timeout=120) as http:
-        try:
+    headers = {b"Authorization": f"Bearer {api_key}".encode()} if api_key else {}
+    try:
+        with httpx.Client(base_url=url, headers=headers, timeout=120) as http:
             yield http
-        except httpx.HTTPStatusError as error:
-            fail(f"{error.request.method} {error.request.url.path}: {_detail(error.response)}")
-        except httpx.TransportError as error:
-            fail(f"no evalstream answers at {url} ({error}); start one with `evalstream up`, or name it with --url")
+    except httpx.HTTPStatusError as error:
+        fail(f"{error.request.method} {error.request.url.path}: {_detail(error.response)}")
+    except (httpx.TransportError, httpx.InvalidURL) as error:
+        fail(f"no evalstream answers at {url} ({error}); start one with `evalstream up`, or name it with --url")
+    except orjson.JSONDecodeError:
+        fail(f"what answers at {url} is no evalstream; name one with --url")
+
+
+def route(dataset: str, run: str | None = None) -> str:
+    """Where a dataset, or a run of it, is found; their names may hold what has a meaning in URLs."""
+    path = f"/v1/datasets/{quote(dataset, safe='')}"
+    return path if run is None else f"{path}/runs/{quote(run, safe='')}"
 
 
 def get(http: httpx.Client, path: str, **query: Any) -> Any:
     """Ask; return the answer's JSON."""
-    return http.get(path, params=query).raise_for_status().json()
+    return orjson.loads(http.get(path, params=query).raise_for_status().content)
 
 
 def upload(http: httpx.Client, path: str, payloads: Iterable[bytes], on_part: Callable[[int, int], None]) -> Uploaded:
@@ -56,7 +65,7 @@ def upload(http: httpx.Client, path: str, payloads: Iterable[bytes], on_part: Ca
     """
     patiently = Retrying(
         stop=stop_after_attempt(6),
-        wait=wait_exponential_jitter(initial=0.5, max=10),
+        wait=wait_exponential_jitter(multiplier=0.5, max=10),
         retry=retry_if_exception(_passing),
         reraise=True,
     )
@@ -103,7 +112,7 @@ def _parts(payloads: Iterable[bytes]) -> Iterator[list[bytes]]:
 
 def _post(http: httpx.Client, path: str, body: bytes) -> Any:
     headers = {"Content-Type": "application/x-ndjson"}
-    return http.post(path, content=body, headers=headers).raise_for_status().json()
+    return orjson.loads(http.post(path, content=body, headers=headers).raise_for_status().content)
 
 
 def _passing(error: BaseException) -> bool:

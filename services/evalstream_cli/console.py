@@ -18,8 +18,9 @@ from rich.progress import (
 )
 from rich.text import Text
 
-out = Console()
-err = Console(stderr=True)
+# Names of classes and files may look like markup; they are shown as they are. Style is given by rich.text.Text.
+out = Console(markup=False, emoji=False)
+err = Console(stderr=True, markup=False, emoji=False)
 
 
 class RateColumn(ProgressColumn):
@@ -35,7 +36,7 @@ def progress_bar() -> Progress:
     """Make a bar with count, rate and time left, which leaves no trace on a console that is none."""
     return Progress(
         SpinnerColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         RateColumn(),
@@ -47,5 +48,5 @@ def progress_bar() -> Progress:
 
 def fail(message: str) -> NoReturn:
     """Say what is wrong and end with status 2."""
-    err.print(f"[bold red]error:[/] {message}", highlight=False, soft_wrap=True)
+    err.print(Text.assemble(("error:", "bold red"), f" {message}"), soft_wrap=True)
     raise typer.Exit(2)

@@ -35,7 +35,7 @@ def demo(
     try:
         from evalstream_demo.workload import make_workload
     except ModuleNotFoundError as error:
-        fail(f"the demo needs {error.name}: pip install 'evalstream\\[demo]'")
+        fail(f"the demo needs {error.name}: pip install 'evalstream[demo]'")
     if folder.exists() and not (folder / "media").is_dir():
         fail(f"{folder} is there, and not from an earlier demo; name another one with --folder")
     shutil.rmtree(folder, ignore_errors=True)

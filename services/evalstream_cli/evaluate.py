@@ -15,6 +15,7 @@ from evalstream.queries.selection import PolicyName, Selection
 from evalstream.queries.summary import summary
 from evalstream_local.evaluate import DATASET, RUN, evaluated
 from rich.table import Table
+from rich.text import Text
 
 from evalstream_cli.console import err, fail, out, progress_bar
 
@@ -68,7 +69,7 @@ def _figures(client: Client, selection: Selection, categories: list[str]) -> dic
         }
         figures |= averages
     counts = summary(client, selection)
-    figures |= counts.model_dump(include={"annotations", "predictions", "tp", "fp", "fn", "precision", "recall", "f1"})
+    figures |= counts.model_dump(include={"tp", "fp", "fn", "precision", "recall", "f1"})
     figures["confusion"] = confusion_matrix(client, selection).model_dump()["cells"]
     return figures
 
@@ -92,9 +93,10 @@ def _show(figures: dict[str, Any], policy: str, confidence: float, iou: float) -
             by_class.add_row(name, *(number(own[key]) for key in ("ap", "ap50", "ap75", "ar_100")))
         out.print(by_class)
     table = Table(title=f"At confidence {confidence:g} and IoU {iou:g}, policy {policy}")
+    counts = {"annotations": figures["tp"] + figures["fn"], "predictions": figures["tp"] + figures["fp"]}
     for name in ("annotations", "predictions", "tp", "fp", "fn", "precision", "recall", "f1"):
         table.add_column(name, justify="right")
-    table.add_row(*(number(figures[column.header]) for column in table.columns))  # type: ignore[index]
+    table.add_row(*(number((counts | figures)[column.header]) for column in table.columns))  # type: ignore[index]
     out.print(table)
     wrong = [cell for cell in figures["confusion"] if cell["actual"] != cell["predicted"]][:15]
     if wrong:
@@ -104,7 +106,9 @@ def _show(figures: dict[str, Any], policy: str, confidence: float, iou: float) -
         table.add_column("count", justify="right")
         for cell in wrong:
             table.add_row(
-                cell["actual"] or "[dim]nothing[/]", cell["predicted"] or "[dim]missed[/]", number(cell["count"])
+                cell["actual"] or Text("nothing", "dim"),
+                cell["predicted"] or Text("missed", "dim"),
+                number(cell["count"]),
             )
         out.print(table)
-    err.print("[dim]--json prints everything, the whole confusion matrix included[/]")
+    err.print("--json prints everything, the whole confusion matrix included", style="dim")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from evalstream_cli import service
 from evalstream_cli.demo import demo
 from evalstream_cli.evaluate import evaluate
 from evalstream_cli.report import report
@@ -17,6 +18,7 @@ app = typer.Typer(
 )
 for command in (up, upload, report, evaluate, demo):
     app.command()(command)
+app.add_typer(service.app)
 
 
 @app.callback()

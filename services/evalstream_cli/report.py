@@ -10,7 +10,7 @@ import typer
 from evalstream.queries.selection import PolicyName
 from rich.table import Table
 
-from evalstream_cli.client import DEFAULT_URL, ApiKey, Url, get, service
+from evalstream_cli.client import DEFAULT_URL, ApiKey, Url, get, route, service
 from evalstream_cli.console import fail, out
 
 #: Figures of the table that compares runs, and the answers they come from.
@@ -78,8 +78,8 @@ def report(
 def run_figures(http: httpx.Client, dataset: str, run: str, query: dict[str, Any]) -> dict[str, Any]:
     """Ask for everything that the report shows of one run."""
     questions = ("progress", "summary", "average-precision", "classes", "confusion-matrix")
-    base = f"/v1/datasets/{dataset}/runs/{run}/"
-    return {name: get(http, base + name, **({} if name == "progress" else query)) for name in questions}
+    base = route(dataset, run)
+    return {name: get(http, f"{base}/{name}", **({} if name == "progress" else query)) for name in questions}
 
 
 def runs_table(figures: dict[str, dict[str, Any]], title: str) -> Table:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
+import signal
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 import uvicorn
+from clickhouse_connect.driver.exceptions import ClickHouseError
 from evalstream.storage.engine import EngineBusyError, open_embedded
 from evalstream_local.app import make_app
 from evalstream_local.settings import LocalSettings
@@ -41,5 +44,9 @@ def up(
         fail("; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()))
     except (ValueError, EngineBusyError, OSError) as error:
         fail(str(error))
-    err.print(f"evalstream: [link]http://{settings.host}:{settings.port}[/link], data in {settings.data}")
+    except ClickHouseError as error:
+        fail(f"{settings.data} cannot be opened; is it in use by another evalstream? The engine says: {error}")
+    err.print(f"evalstream: http://{settings.host}:{settings.port}, data in {settings.data}")
+    # uvicorn stops in good order, and then raises the signal again for whoever waited for it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     uvicorn.run(app, host=settings.host, port=settings.port, log_level="warning")

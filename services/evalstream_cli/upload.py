@@ -15,7 +15,7 @@ from evalstream.events.coco import CocoError, annotation_events, prediction_even
 from evalstream_local.evaluate import valid_batches
 from rich.progress import Progress
 
-from evalstream_cli.client import DEFAULT_URL, ApiKey, Uploaded, Url, get, service, stamped
+from evalstream_cli.client import DEFAULT_URL, ApiKey, Uploaded, Url, get, route, service, stamped
 from evalstream_cli.client import upload as send
 from evalstream_cli.console import err, fail, out, progress_bar
 
@@ -55,11 +55,12 @@ def upload(
     with service(url, api_key) as http, progress_bar() as bar:
         results = []
         if annotations is not None:
-            route = f"/v1/datasets/{dataset}/annotations"
-            results.append(_send(http, bar, route, "annotations", *_annotations(annotations, dataset)))
+            results.append(
+                _send(http, bar, f"{route(dataset)}/annotations", "annotations", *_annotations(annotations, dataset))
+            )
         if predictions is not None and run is not None:
-            route = f"/v1/datasets/{dataset}/runs/{run}/predictions"
-            results.append(_send(http, bar, route, run, *_predictions(predictions, annotations, dataset, run)))
+            events = _predictions(predictions, annotations, dataset, run)
+            results.append(_send(http, bar, f"{route(dataset, run)}/predictions", run, *events))
             if wait:
                 wait_until_matched(http, bar, dataset, run)
     _report(results)
@@ -69,16 +70,16 @@ def wait_until_matched(http: httpx.Client, bar: Progress, dataset: str, run: str
     """Wait until no data row of the run is pending."""
     task = bar.add_task(f"matching {run}", total=None)
     while True:
-        progress = get(http, f"/v1/datasets/{dataset}/runs/{run}/progress")
+        progress = get(http, f"{route(dataset, run)}/progress")
         bar.update(task, total=progress["rows"], completed=progress["rows"] - progress["pending"])
         if not progress["pending"]:
             return
         time.sleep(0.2)
 
 
-def _send(http: httpx.Client, bar: Progress, route: str, name: str, lines: Iterable[bytes], total: int) -> Uploaded:
+def _send(http: httpx.Client, bar: Progress, path: str, name: str, lines: Iterable[bytes], total: int) -> Uploaded:
     task = bar.add_task(f"uploading {name}", total=total)
-    return send(http, route, lines, lambda count, _bytes: bar.advance(task, count))
+    return send(http, path, lines, lambda count, _bytes: bar.advance(task, count))
 
 
 def _annotations(path: Path, dataset: str) -> tuple[Iterable[bytes], int]:

@@ -7,13 +7,14 @@ from typing import Annotated
 
 import typer
 from evalstream_devcluster import clickhouse_process as process
+from evalstream_devcluster.clickhouse_process import default_path
 from rich.console import Console
 
 app = typer.Typer(help="A development stand-in for a ClickHouse server, not for production.", no_args_is_help=True)
 console = Console(highlight=False, soft_wrap=True)
 
 DataFolder = Annotated[Path, typer.Option("--path", help="The folder with the data.")]
-DEFAULT_PATH = Path(".evalstream/clickhouse")
+DEFAULT_PATH = default_path()
 
 
 @app.command()

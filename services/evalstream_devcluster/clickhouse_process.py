@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, NamedTuple
 
 import httpx
+from evalstream_devcluster.kafka_process import dev_home
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -45,6 +46,11 @@ class Endpoint(NamedTuple):
     def log(self) -> Path:
         """The file with everything the process has said."""
         return log_file(self.path)
+
+
+def default_path() -> Path:
+    """The folder of the stand-in of this user's development, `clickhouse` in $EVALSTREAM_DEV_HOME or `.evalstream`."""
+    return dev_home() / "clickhouse"
 
 
 def url_from_environment() -> str | None:

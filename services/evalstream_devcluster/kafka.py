@@ -87,7 +87,7 @@ class Broker(NamedTuple):
 
 def default_home() -> Path:
     """Return `kafka` in $EVALSTREAM_DEV_HOME, or else in `.evalstream` of the current directory."""
-    return Path(os.environ.get("EVALSTREAM_DEV_HOME") or ".evalstream", "kafka").absolute()
+    return kafka_process.dev_home() / "kafka"
 
 
 def bootstrap_from_environment() -> str | None:
@@ -307,13 +307,11 @@ def _ports(properties: Mapping[str, str]) -> list[int]:
 
 
 def _running_in(data: Path) -> Broker | None:
-    try:
-        record = json.loads(_record(data).read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    known = kafka_process.recall(_record(data))
+    if known is None:
         return None
-    process = Process(record["pid"], record["born"])
-    broker = Broker(Path(record["home"]), data, record["port"], record["controller_port"], process)
-    return broker if kafka_process.alive(process) else None
+    process, facts = known
+    return Broker(Path(facts["home"]), data, facts["port"], facts["controller_port"], process)
 
 
 def _require_stopped(data: Path) -> None:
@@ -351,14 +349,9 @@ def _format(jars: Path, data: Path, scram: Mapping[str, str]) -> None:
 def _launch(home: Path, data: Path) -> Broker:
     options = os.environ.get("KAFKA_HEAP_OPTS", HEAP).split()
     port, controller_port = _ports(_read_properties(data))[:2]
-    log = data / LOG
-    if log.exists():
-        # What a broker said before it was killed is worth reading while the next one runs.
-        log.replace(log.with_suffix(".previous.log"))
     command = [*_java(install(home)), *options, *LOGGING, "kafka.Kafka", str(_settings(data))]
-    broker = Broker(home, data, port, controller_port, kafka_process.spawn(command, log))
-    record = {"home": str(home), "port": port, "controller_port": controller_port, **broker.process._asdict()}
-    _record(data).write_text(json.dumps(record), encoding="utf-8")
+    broker = Broker(home, data, port, controller_port, kafka_process.spawn(command, data / LOG))
+    kafka_process.remember(_record(data), broker.process, home=str(home), port=port, controller_port=controller_port)
     return broker
 
 

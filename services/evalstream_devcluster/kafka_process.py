@@ -1,18 +1,19 @@
-"""Processes, ports and locks of this machine: what the broker's start and stop are made of."""
+"""Processes, ports and locks of this machine: what start and stop of the broker and of the services are made of."""
 
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import random
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 HOST = "127.0.0.1"
 #: Below the ports that systems give to outgoing connections. There, a client that keeps trying to reach a killed
@@ -41,7 +42,12 @@ def run(command: Sequence[str], *, timeout: float = 60) -> subprocess.CompletedP
         raise KafkaDevError(f"{Path(command[0]).name} did not come to an end within {timeout:.0f} s.") from error
 
 
-def spawn(command: Sequence[str], log: Path) -> Process:
+def dev_home() -> Path:
+    """Return where development keeps everything: $EVALSTREAM_DEV_HOME, or else `.evalstream` here."""
+    return Path(os.environ.get("EVALSTREAM_DEV_HOME") or ".evalstream").absolute()
+
+
+def spawn(command: Sequence[str], log: Path, environment: Mapping[str, str] | None = None) -> Process:
     """Start a process that outlives this one, in a session of its own so that Ctrl-C here does not reach it.
 
     Parameters
@@ -49,12 +55,17 @@ def spawn(command: Sequence[str], log: Path) -> Process:
     command
         The program's path and its arguments.
     log
-        Receives standard output and standard error from its beginning.
+        Receives standard output and standard error from its beginning. What was there before is kept beside it, as
+        `….previous.log`: what a process said before it was killed is worth reading while the next one runs.
+    environment
+        Of the process; this one's if None.
     """
+    if log.exists():
+        log.replace(log.with_suffix(".previous.log"))
     pid = os.posix_spawn(
         command[0],
         list(command),
-        os.environ,
+        os.environ if environment is None else dict(environment),
         setsid=True,
         file_actions=[
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
@@ -64,6 +75,21 @@ def spawn(command: Sequence[str], log: Path) -> Process:
     )
     # Our own child keeps its number until it is reaped, so there is something to read even if it died at once.
     return Process(pid, _birth_and_end(pid)[0])
+
+
+def remember(path: Path, process: Process, **facts: str | int) -> None:
+    """Write down which process it is, and what else must be known of it; see `recall`."""
+    path.write_text(json.dumps({**facts, **process._asdict()}), encoding="utf-8")
+
+
+def recall(path: Path) -> tuple[Process, dict[str, Any]] | None:
+    """Read which process `remember` wrote down, with the facts; None unless this very process still runs."""
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    process = Process(facts.pop("pid"), facts.pop("born"))
+    return (process, facts) if alive(process) else None
 
 
 def alive(process: Process) -> bool:

@@ -62,7 +62,7 @@ def require(scope: Scope) -> Callable[..., None]:
             return
         if credentials is None:
             raise HTTPException(401, "an API key is needed: send `Authorization: Bearer KEY`", _CHALLENGE)
-        given = credentials.credentials.encode()
+        given = credentials.credentials.encode("latin-1")  # as which headers are read, whatever was sent
         # Compare with every key, so that the time taken tells nothing of which one nearly fitted.
         scopes = [own for key, own in keys.items() if hmac.compare_digest(key.encode(), given)]
         if not scopes:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Annotated, Final
+from urllib.parse import quote, unquote
+from uuid import uuid4
 
 from evalstream.events import AnnotationEvent, PredictionEvent, Reader, Record, Rejection
 from evalstream.events.decode import PAYLOAD_LIMIT
@@ -20,7 +22,8 @@ BATCH_BYTES: Final = 8 * 1024 * 1024
 #: All rejected lines are counted, and kept as dead letters; so many are also told one by one.
 REASONS_TOLD: Final = 10_000
 
-#: Keeps a batch for good before it returns; gives the number of events kept, and what was rejected.
+#: Keeps a batch of the upload that goes by a name for good before it returns; gives the number of events kept, and
+#: what was rejected.
 Accept = Callable[[list[Record], Reader, str], Awaitable[tuple[int, list[Rejection]]]]
 
 
@@ -64,15 +67,40 @@ async def upload_predictions(
     return await _upload(request, Reader(PredictionEvent, {"dataset": dataset, "run": run}))
 
 
+def route_of(reader: Reader) -> str:
+    """Name the route whose uploads are read so."""
+    dataset, run = (quote(reader.known.get(name, ""), safe="") for name in ("dataset", "run"))
+    if reader.model is AnnotationEvent:
+        return f"/v1/datasets/{dataset}/annotations"
+    return f"/v1/datasets/{dataset}/runs/{run}/predictions"
+
+
+def reader_of(route: str) -> Reader:
+    """Say how uploads to a route are read: the inverse of :func:`route_of`.
+
+    Raises
+    ------
+    ValueError
+        If it is no route for uploads.
+    """
+    match [unquote(part) for part in route.split("/")]:
+        case ["", "v1", "datasets", dataset, "annotations"]:
+            return Reader(AnnotationEvent, {"dataset": dataset})
+        case ["", "v1", "datasets", dataset, "runs", run, "predictions"]:
+            return Reader(PredictionEvent, {"dataset": dataset, "run": run})
+    raise ValueError(f"{route!r} is no route for uploads, so nothing can be put back there")
+
+
 async def _upload(request: Request, reader: Reader) -> Upload:
     accept: Accept = request.app.state.accept
     clock: Callable[[], int] = request.app.state.clock
+    name = uuid4().hex
     result = Upload(accepted=0, rejected=0, errors=[])
     batch: list[Record] = []
     size = 0
 
     async def keep() -> None:
-        accepted, rejected = await accept(batch, reader, request.url.path)
+        accepted, rejected = await accept(batch, reader, name)
         result.accepted += accepted
         result.rejected += len(rejected)
         room = REASONS_TOLD - len(result.errors)

@@ -14,7 +14,7 @@ class Line(NamedTuple):
 
 
 async def lines(chunks: AsyncIterator[bytes], limit: int) -> AsyncIterator[Line]:
-    """Split chunks into lines without ever holding more than one line of at most ``limit`` bytes, and one chunk."""
+    """Split chunks into lines without ever holding more than one line, up to a byte over ``limit``, and one chunk."""
     pending = bytearray()
     number = 0
     async for chunk in chunks:

@@ -6,21 +6,24 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
+from uuid import uuid4
 
 import evalstream
 from evalstream.events import Reader, Record, Rejection
 from evalstream.pipeline.ingest import ingest
+from evalstream.storage.dead_letters import DeadLetter
 from evalstream.storage.engine import Clients, client_per_thread, open_embedded
 from evalstream.storage.migrate import migrate
 from evalstream_http.errors import tell_errors
 from evalstream_http.security import check_exposure, parse_keys
-from evalstream_ingest import gateway
+from evalstream_ingest import dead_letters, gateway
 from evalstream_query import routes
 from fastapi import FastAPI
 from fastapi.responses import RedirectResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.concurrency import run_in_threadpool
 
+from evalstream_local import reconcile
 from evalstream_local.matcher import Matcher, running_matcher
 from evalstream_local.settings import LocalSettings
 
@@ -44,6 +47,7 @@ def make_app(settings: LocalSettings) -> FastAPI:
             matcher = stack.enter_context(running_matcher(clients, settings.policies))
             app.state.clients = clients
             app.state.accept = _accept(clients, matcher)
+            app.state.put_back = _put_back(app.state.accept, app.state.clock)
             yield
 
     app = FastAPI(
@@ -57,6 +61,8 @@ def make_app(settings: LocalSettings) -> FastAPI:
     app.state.policies = settings.policies
     app.state.clock = nanoseconds()
     app.include_router(gateway.router)
+    app.include_router(dead_letters.router)
+    app.include_router(reconcile.router)
     app.include_router(routes.router)
     tell_errors(app)
     if settings.media is not None:
@@ -66,7 +72,7 @@ def make_app(settings: LocalSettings) -> FastAPI:
     def _home() -> RedirectResponse:
         return RedirectResponse("/docs")
 
-    @app.get("/health", tags=["operation"])
+    @app.get("/health", tags=["operation"], summary="Health")
     def _health() -> dict[str, str]:
         """Say that the service answers, and so does its engine."""
         app.state.clients().query("SELECT 1")
@@ -76,15 +82,25 @@ def make_app(settings: LocalSettings) -> FastAPI:
 
 
 def _accept(clients: Clients, matcher: Matcher) -> gateway.Accept:
-    def keep(records: list[Record], reader: Reader, source: str) -> tuple[int, list[Rejection]]:
-        accepted, changed, rejected = ingest(clients(), records, reader, source)
+    def keep(records: list[Record], reader: Reader, upload: str) -> tuple[int, list[Rejection]]:
+        accepted, changed, rejected = ingest(clients(), records, reader, gateway.route_of(reader), upload)
         matcher.tell(changed)
         return accepted, rejected
 
-    async def accept(records: list[Record], reader: Reader, source: str) -> tuple[int, list[Rejection]]:
-        return await run_in_threadpool(keep, records, reader, source)
+    async def accept(records: list[Record], reader: Reader, upload: str) -> tuple[int, list[Rejection]]:
+        return await run_in_threadpool(keep, records, reader, upload)
 
     return accept
+
+
+def _put_back(accept: gateway.Accept, clock: Callable[[], int]) -> dead_letters.PutBack:
+    """Put a dead letter back by uploading it once more."""
+
+    async def put_back(letter: DeadLetter) -> None:
+        record = Record(letter.payload or b"", letter.position, clock())
+        await accept([record], gateway.reader_of(letter.source), uuid4().hex)
+
+    return put_back
 
 
 def nanoseconds() -> Callable[[], int]:

@@ -67,7 +67,7 @@ def _run(matcher: Matcher, clients: Clients, policies: Sequence[str]) -> None:
     warm_up()
     # A failure here is the engine's, a full disk for instance; it must not end the matcher, nor lose what changed.
     patiently = Retrying(
-        wait=wait_exponential_jitter(initial=0.5, max=30),
+        wait=wait_exponential_jitter(multiplier=0.5, max=30),
         stop=stop_when_event_set(matcher._stopped),
         after=_report,
     )

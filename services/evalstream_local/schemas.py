@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from evalstream.events import AnnotationEvent, PredictionEvent
+from evalstream_kafka.asyncapi import asyncapi
 
 from evalstream_local.app import make_app
 from evalstream_local.settings import LocalSettings
@@ -17,6 +18,7 @@ def documents() -> dict[str, str]:
     contents: dict[str, dict[str, Any]] = {
         "annotation-event.schema.json": AnnotationEvent.model_json_schema(),
         "prediction-event.schema.json": PredictionEvent.model_json_schema(),
+        "asyncapi.json": asyncapi(),
         "openapi.json": make_app(LocalSettings(_env_file=None)).openapi(),
     }
     return {name: json.dumps(content, indent=2, ensure_ascii=False) + "\n" for name, content in contents.items()}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -51,11 +51,11 @@ def read_dataset(path: Path) -> CocoDataset:
 
 def annotation_events(coco: CocoDataset, dataset: str, version: int) -> Iterator[CocoEvent]:
     """Turn ground truth into events, one for every image, those without annotations included."""
-    of_image = _by_image(coco, coco.annotations, coco.path, "annotations")
+    of_image = _by_image(coco, coco.annotations, coco.path, _annotation_name)
     for data_row, image in coco.images.items():
         objects, names = [], []
         for i, annotation in of_image[data_row]:
-            name = f"annotation id {annotation['id']}" if "id" in annotation else f"annotations[{i}]"
+            name = _annotation_name(i, annotation)
             known = {"id": str(annotation["id"])} if "id" in annotation else {"id": f"#{i}"}
             area = {"area": annotation["area"]} if annotation.get("area") is not None else {}
             crowd = {"crowd": True} if annotation.get("iscrowd") else {}
@@ -82,11 +82,11 @@ def prediction_events(coco: CocoDataset, path: Path, dataset: str, run: str, ver
     results = _read(path)
     if not isinstance(results, list):
         raise CocoError(f"{path}: a COCO results file is a list of detections")
-    of_image = _by_image(coco, results, path, "detection ")
+    of_image = _by_image(coco, results, path, _detection_name)
     for data_row in coco.images:
         objects, names = [], []
         for i, detection in of_image[data_row]:
-            name = f"detection {i}"
+            name = _detection_name(i, detection)
             confidence = {"confidence": detection["score"]} if "score" in detection else {}
             objects.append({"id": str(i)} | _box(coco, detection, path, name) | confidence)
             names.append(name)
@@ -108,7 +108,9 @@ def prediction_events(coco: CocoDataset, path: Path, dataset: str, run: str, ver
 
 def explain(reason: str, names: list[str]) -> str:
     """Say in the file's terms what a rejection says in the event's: of ``annotation id 17``, not ``annotations.3``."""
-    return re.sub(r"\b(?:annotations|predictions)\.(\d+)\.", lambda found: f"{names[int(found[1])]}: ", reason)
+    return re.sub(
+        r"(^|; )(?:annotations|predictions)\.(\d+)\.", lambda found: f"{found[1]}{names[int(found[2])]}: ", reason
+    )
 
 
 def _read(path: Path) -> Any:
@@ -126,10 +128,29 @@ def _get(record: Any, key: str, path: Path, name: str) -> Any:
     return record[key]
 
 
+def _category(record: Any, key: str, path: Path, name: str) -> float | str:
+    category = _get(record, key, path, name)
+    if not isinstance(category, int | float | str):
+        raise CocoError(f"{path}: {name}: {key}: must be a number or text, and is {category!r}")
+    return category
+
+
+def _annotation_name(i: int, annotation: Any) -> str:
+    return (
+        f"annotation id {annotation['id']}"
+        if isinstance(annotation, dict) and "id" in annotation
+        else f"annotations[{i}]"
+    )
+
+
+def _detection_name(i: int, _detection: Any) -> str:
+    return f"detection {i}"
+
+
 def _category_names(categories: list[Any], path: Path) -> dict[Any, str]:
     """Name each category; of several that share a name, each by name and id, for they are different classes."""
     names = {
-        _get(category, "id", path, f"categories[{i}]"): str(_get(category, "name", path, f"categories[{i}]"))
+        _category(category, "id", path, f"categories[{i}]"): str(_get(category, "name", path, f"categories[{i}]"))
         for i, category in enumerate(categories)
     }
     count = Counter(names.values())
@@ -137,21 +158,22 @@ def _category_names(categories: list[Any], path: Path) -> dict[Any, str]:
 
 
 def _by_image(
-    coco: CocoDataset, records: Iterable[Any], path: Path, what: str
+    coco: CocoDataset, records: Iterable[Any], path: Path, name: Callable[[int, Any], str]
 ) -> defaultdict[str, list[tuple[int, Mapping[str, Any]]]]:
     found: defaultdict[str, list[tuple[int, Mapping[str, Any]]]] = defaultdict(list)
     for i, record in enumerate(records):
-        data_row = str(_get(record, "image_id", path, f"{what}{i}"))
+        data_row = str(_get(record, "image_id", path, name(i, record)))
         if data_row not in coco.images:
-            raise CocoError(f"{path}: {what}{i}: image_id: {coco.path} has no image {data_row}")
+            raise CocoError(f"{path}: {name(i, record)}: image_id: {coco.path} has no image {data_row}")
         found[data_row].append((i, record))
     return found
 
 
 def _box(coco: CocoDataset, record: Mapping[str, Any], path: Path, name: str) -> dict[str, Any]:
-    category = _get(record, "category_id", path, name)
-    # A class that the ground truth does not list has no name there; its predictions are still predictions.
-    feature = coco.categories.get(category, str(category))
+    category = _category(record, "category_id", path, name)
+    # A class that the ground truth does not list has no name there; its predictions are still predictions. The bare id
+    # would not do: a listed class may be called so, "7" where digits are detected.
+    feature = coco.categories.get(category, f"unlisted category {category}")
     return {"type": "bbox", "feature": feature, "bbox": _get(record, "bbox", path, name)}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from itertools import accumulate
 
 import pyarrow as pa
 
@@ -11,12 +12,11 @@ from evalstream.events.decode import Received
 from evalstream.events.models import (
     Annotation,
     AnnotationEvent,
-    BboxAnnotation,
-    BboxPrediction,
     DataRow,
     Event,
     MetadataValue,
     Prediction,
+    PredictionEvent,
     object_ids,
 )
 
@@ -50,66 +50,44 @@ _UNSAID = DataRow()
 
 def events_table(received: Sequence[Received]) -> pa.Table:
     """Turn valid events into the rows of table ``events``, in the order given (schema ``EVENTS``)."""
-    columns: dict[str, list[object]] = {name: [] for name in EVENTS.names}
-    for event, version, event_id in received:
-        for name, value in _row(event, version, event_id).items():
-            columns[name].append(value)
+    events = [item.event for item in received]
+    rows = [event.row or _UNSAID for event in events]
+    per_event = [_objects(event) for event in events]
+    objects = [item for some in per_event for item in some]
+    offsets = pa.array([0, *accumulate(map(len, per_event))], pa.int32())
+
+    columns: dict[str, object] = {
+        "dataset": [event.dataset for event in events],
+        "data_row": [event.data_row for event in events],
+        "run": [event.run if isinstance(event, PredictionEvent) else "" for event in events],
+        "version": [item.version for item in received],
+        "event_id": [item.event_id for item in received],
+        "operation": [event.operation for event in events],
+        "split": [row.split or "" for row in rows],
+        "width": [row.width or 0 for row in rows],
+        "height": [row.height or 0 for row in rows],
+        "media_url": [row.media_url or "" for row in rows],
+        "metadata": [[(key, _as_text(value)) for key, value in row.metadata.items()] for row in rows],
+        "deleted_id": [event.ids for event in events],
+    }
+    per_object = {
+        "id": [name for some in per_event for name in object_ids(some)],
+        "type": [item.type for item in objects],
+        "feature": [item.feature for item in objects],
+        "label": [item.label for item in objects],
+        "confidence": [getattr(item, "confidence", 1.0) for item in objects],  # of an annotation: certain
+        "area": [item.own_area for item in objects],
+        "crowd": [int(item.is_crowd) for item in objects],
+        "geometry": [item.geometry for item in objects],
+    }
+    for name, values in per_object.items():
+        kind = EVENTS.field(f"object_{name}").type.value_type
+        columns[f"object_{name}"] = pa.ListArray.from_arrays(offsets, pa.array(values, kind))
     return pa.table(columns, schema=EVENTS)
 
 
-def _row(event: Event, version: int, event_id: str) -> dict[str, object]:
-    objects: Sequence[Annotation | Prediction]
-    if isinstance(event, AnnotationEvent):
-        objects, run = event.annotations, ""
-        confidences = [1.0] * len(objects)
-    else:
-        objects, run = event.predictions, event.run
-        confidences = [item.confidence for item in event.predictions]
-    row = event.row or _UNSAID
-    return {
-        "dataset": event.dataset,
-        "data_row": event.data_row,
-        "run": run,
-        "version": version,
-        "event_id": event_id,
-        "operation": event.operation,
-        "split": row.split or "",
-        "width": row.width or 0,
-        "height": row.height or 0,
-        "media_url": row.media_url or "",
-        "metadata": [(key, _as_text(value)) for key, value in row.metadata.items()],
-        "deleted_id": event.ids,
-        "object_id": object_ids(objects),
-        "object_type": [item.type for item in objects],
-        "object_feature": [item.feature for item in objects],
-        "object_label": [_label(item) for item in objects],
-        "object_confidence": confidences,
-        "object_area": [_area(item) for item in objects],
-        "object_crowd": [int(isinstance(item, BboxAnnotation) and item.crowd) for item in objects],
-        "object_geometry": [_geometry(item) for item in objects],
-    }
-
-
-def _label(item: Annotation | Prediction) -> str:
-    """What a confusion matrix counts: the class of an object, ``question=answer`` of a classification.
-
-    The question is part of it so that the "yes" of two questions stay two classes.
-    """
-    if isinstance(item, BboxAnnotation | BboxPrediction):
-        return item.feature
-    return f"{item.feature}={item.answer}"
-
-
-def _area(item: Annotation | Prediction) -> float:
-    if isinstance(item, BboxAnnotation) and item.area is not None:
-        return item.area
-    if isinstance(item, BboxAnnotation | BboxPrediction):
-        return item.bbox[2] * item.bbox[3]
-    return 0.0
-
-
-def _geometry(item: Annotation | Prediction) -> Sequence[float]:
-    return item.bbox if isinstance(item, BboxAnnotation | BboxPrediction) else ()
+def _objects(event: Event) -> Sequence[Annotation | Prediction]:
+    return event.annotations if isinstance(event, AnnotationEvent) else event.predictions
 
 
 def _as_text(value: MetadataValue) -> str:

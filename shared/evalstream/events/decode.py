@@ -8,7 +8,7 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, from_json
 
 from evalstream.events.models import AnnotationEvent, Event, PredictionEvent
 
@@ -31,6 +31,7 @@ class Received(NamedTuple):
     event: Event
     version: int
     event_id: str
+    position: int
 
 
 class Rejection(NamedTuple):
@@ -70,7 +71,7 @@ def decode(records: Iterable[Record], reader: Reader) -> Decoded:
             rejected.append(Rejection(record.position, _data_row(record.payload), str(error), record.payload))
         else:
             version = record.version if event.version is None else event.version
-            received.append(Received(event, version, event.event_id or _digest(record.payload)))
+            received.append(Received(event, version, event.event_id or _digest(record.payload), record.position))
     return Decoded(received, rejected)
 
 
@@ -80,7 +81,7 @@ def _read(payload: bytes, reader: Reader) -> Event:
     try:
         event = reader.model.model_validate_json(_with_known(payload, reader.known))
     except ValidationError as error:
-        raise ValueError(_explain(error)) from None
+        raise ValueError(_explain(error, payload)) from None
     for name, value in reader.known.items():
         if getattr(event, name) != value:
             raise ValueError(f"{name}: the record says {getattr(event, name)!r}, it was sent to {value!r}")
@@ -89,7 +90,7 @@ def _read(payload: bytes, reader: Reader) -> Event:
 
 def _with_known(payload: bytes, known: dict[str, str]) -> bytes:
     """Put what is known first in the object: of a key given twice JSON readers keep the last, the record's own."""
-    text = payload.strip()
+    text = payload.strip(b" \t\r\n")
     if not known or not text.startswith(b"{"):
         return payload
     front = json.dumps(known)[:-1].encode()
@@ -97,12 +98,16 @@ def _with_known(payload: bytes, known: dict[str, str]) -> bytes:
     return front + (b"" if rest.startswith(b"}") else b", ") + rest
 
 
-def _explain(error: ValidationError) -> str:
+def _explain(error: ValidationError, payload: bytes) -> str:
     """Say each field and what is wrong with it, in the producer's own names."""
-    problems = error.errors(include_url=False)
-    if problems[0]["type"] == "json_invalid":
-        return f"not JSON: {problems[0]['msg'].removeprefix('Invalid JSON: ')}"
-    shown = "; ".join(_problem(problem) for problem in problems[:PROBLEMS_SHOWN])
+    details = error.errors(include_url=False)
+    if details[0]["type"] == "json_invalid":
+        try:
+            from_json(payload)  # once more, for the place of the mistake in the record as it was sent
+        except ValueError as mistake:
+            return f"not JSON: {mistake}"
+    problems = list(dict.fromkeys(_problem(detail) for detail in details))
+    shown = "; ".join(problems[:PROBLEMS_SHOWN])
     more = len(problems) - PROBLEMS_SHOWN
     return f"{shown}; and {more} more" if more > 0 else shown
 
@@ -113,6 +118,9 @@ def _problem(problem: ErrorDetails) -> str:
     # The discriminator's value stands in the path of a union's member; the producer never wrote it there.
     path = [str(part) for i, part in enumerate(problem["loc"]) if not (i == 2 and isinstance(problem["loc"][1], int))]
     message = problem["msg"].removeprefix("Value error, ")
+    if path[:2] == ["row", "metadata"] and len(path) == 4 and path[3] != "[key]":
+        path.pop()  # one member of the union of what a value may be; there is a problem for each of them
+        message = "must be text (up to 1024 characters, none of them control characters), a finite number or a boolean"
     given = problem["input"]
     shown = f" (got {given!r})" if isinstance(given, str | int | float | bool) and len(repr(given)) < 80 else ""
     return f"{'.'.join(path)}: {message}{shown}" if path else f"{message}"
@@ -124,7 +132,8 @@ def _data_row(payload: bytes) -> str:
     except (ValueError, RecursionError):
         return ""
     key = document.get("data_row") if isinstance(document, dict) else None
-    return str(key) if isinstance(key, str | int) else ""
+    # Half of a surrogate pair, which JSON can escape, is no text and could not be kept.
+    return str(key).encode(errors="replace").decode() if isinstance(key, str | int) else ""
 
 
 def _digest(payload: bytes) -> str:

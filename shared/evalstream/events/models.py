@@ -68,6 +68,26 @@ class _Object(Strict):
     )
     feature: Feature = Field(description='the ontology class ("car") or the question ("weather")')
 
+    @property
+    def label(self) -> str:
+        """What a confusion matrix counts."""
+        return self.feature
+
+    @property
+    def geometry(self) -> Sequence[float]:
+        """Where the object is, as numbers whose meaning the type gives."""
+        return ()
+
+    @property
+    def own_area(self) -> float:
+        """What area ranges are applied to."""
+        return 0.0
+
+    @property
+    def is_crowd(self) -> bool:
+        """Whether this is a region of many objects, and itself none."""
+        return False
+
 
 class _Bbox(_Object):
     type: Literal["bbox"]
@@ -75,10 +95,25 @@ class _Bbox(_Object):
         description="[x, y, width, height] of the box, x and y of its corner nearest the origin, as COCO writes it"
     )
 
+    @property
+    def geometry(self) -> Sequence[float]:
+        """x, y, width, height."""
+        return self.bbox
+
+    @property
+    def own_area(self) -> float:
+        """Width by height."""
+        return self.bbox[2] * self.bbox[3]
+
 
 class _Radio(_Object):
     type: Literal["radio"]
     answer: Feature = Field(description="the one option chosen")
+
+    @property
+    def label(self) -> str:
+        """Question and answer: so the "yes" of two questions stay two classes."""
+        return f"{self.feature}={self.answer}"
 
 
 class BboxAnnotation(_Bbox):
@@ -92,6 +127,16 @@ class BboxAnnotation(_Bbox):
         default=False,
         description="a region of many objects (COCO's iscrowd): ignored by policy `coco`, no object to the others",
     )
+
+    @property
+    def own_area(self) -> float:
+        """The area given, or else the box's."""
+        return super().own_area if self.area is None else self.area
+
+    @property
+    def is_crowd(self) -> bool:
+        """As given."""
+        return self.crowd
 
 
 class RadioAnnotation(_Radio):

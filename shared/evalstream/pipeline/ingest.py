@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import NamedTuple
+from uuid import uuid4
 
 from clickhouse_connect.driver.client import Client
 
 from evalstream.events import Reader, Record, Rejection, decode, events_table
-from evalstream.storage.dead_letters import keep_dead_letters
+from evalstream.storage.dead_letters import DeadLetter, keep_dead_letters
 from evalstream.storage.events import append_events
 
 
@@ -20,14 +21,32 @@ class Ingested(NamedTuple):
     rejected: list[Rejection]
 
 
-def ingest(client: Client, records: Iterable[Record], reader: Reader, source: str) -> Ingested:
+def ingest(
+    client: Client, records: Iterable[Record], reader: Reader, source: str, upload: str | None = None
+) -> Ingested:
     """Validate a batch and keep all of it: the events in ``events``, the rest in ``dead_letters``.
 
     When this returns, both are on disk: the batch may be acknowledged. Ingest only appends; calling it again with the
-    same records changes nothing but the dead letters' number.
+    same records of the same ``upload`` changes nothing. An upload that comes in several batches has one name, which
+    tells its lines from those of all others; without one, each batch is an upload of its own.
     """
     received, rejected = decode(records, reader)
     if received:
         append_events(client, events_table(received))
-    keep_dead_letters(client, source, rejected)
+    name = upload or uuid4().hex
+    keep_dead_letters(client, [_dead_letter(item, source, name) for item in rejected])
     return Ingested(len(received), {(item.event.dataset, item.event.data_row) for item in received}, rejected)
+
+
+def _dead_letter(item: Rejection, source: str, upload: str) -> DeadLetter:
+    return DeadLetter(
+        id=f"{upload}/{item.position}",
+        source=source,
+        partition=-1,
+        position=item.position,
+        key=None,
+        headers=[],
+        data_row=item.data_row,
+        reason=item.reason,
+        payload=item.payload,
+    )

@@ -97,7 +97,10 @@ def _gather(events: pa.Table, chosen: Sequence[Int]) -> _Objects:
 
 def _scenes(annotations: _Objects, predictions: _Objects) -> Scenes:
     both = pa.concat_arrays([annotations.columns["feature"], predictions.columns["feature"]])
-    feature = pc.dictionary_encode(both).indices.to_numpy()
+    # Coded in the order of their names, so that what depends on it is the same whatever else is in the batch.
+    encoded = pc.dictionary_encode(both)
+    rank = pc.rank(encoded.dictionary).to_numpy().astype(np.int32) - 1
+    feature = rank[encoded.indices.to_numpy()]
     split = int(annotations.offset[-1])
     return Scenes(
         annotation_start=annotations.offset[:-1],
@@ -128,6 +131,8 @@ def _boxes(columns: dict[str, pa.Array]) -> Float:
     is_box = pc.equal(columns["type"], "bbox")
     boxes = np.zeros((len(is_box), 4))
     chosen = columns["geometry"].filter(is_box)
+    if not pc.all(pc.equal(pc.list_value_length(chosen), 4), min_count=0).as_py():
+        raise ValueError("the geometry of a bbox has to be four numbers")
     boxes[is_box.to_numpy(zero_copy_only=False)] = chosen.flatten().to_numpy().reshape(len(chosen), 4)
     return boxes
 
@@ -190,7 +195,7 @@ def _failed(dataset: str, scene: FoldedScene, policies: Sequence[str], reason: s
     tables = []
     for policy in policies:
         known = _scene_columns(dataset, [scene], policy, reason)
-        columns = [known.get(field.name, pa.array([[]], field.type)) for field in RESULTS]
+        columns = [known[field.name] if field.name in known else pa.array([[]], field.type) for field in RESULTS]
         tables.append(pa.table(columns, schema=RESULTS))
     return pa.concat_tables(tables)
 

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Literal, NamedTuple
 
 from clickhouse_connect.driver.client import Client
 
 from evalstream.pipeline.match import match
-from evalstream.storage.events import datasets, load_events
+from evalstream.storage.engine import Clients
+from evalstream.storage.events import datasets, load_events, predicted_rows
 from evalstream.storage.results import stale_rows, write_results
 
 #: Data rows matched at a time: enough to keep the kernels busy, few enough to hold in memory.
 BATCH_ROWS = 2_000
+
+#: Results that are missing or out of date; those and the ones that failed; or all.
+Which = Literal["stale", "failed", "all"]
+
+
+class Step(NamedTuple):
+    """How far it has come: data rows done, of all that are to do."""
+
+    done: int
+    total: int
 
 
 def rematch(
@@ -28,6 +40,28 @@ def rematch(
         on_progress(start + len(batch), len(data_rows))
 
 
+def reconciling(
+    clients: Clients, policies: Sequence[str], *, dataset: str | None = None, which: Which = "stale"
+) -> Iterator[Step]:
+    """Find the data rows that want matching and match them, a batch each time that the next step is asked for.
+
+    This is the recovery from anything: what is pending is a question to the tables, not a journal that could be lost.
+    It may run beside matchers, and beside itself: a result's version is the number of events that it has seen, so
+    whoever has seen less never wins. Of equal versions the one inserted last wins, which is what lets ``all`` replace
+    results that are up to date, after a policy has changed for instance.
+    """
+    names = datasets(clients()) if dataset is None else [dataset]
+    chosen = {name: _chosen(clients(), name, policies, which) for name in names}
+    done, total = 0, sum(map(len, chosen.values()))
+    yield Step(done, total)
+    for name, data_rows in chosen.items():
+        for start in range(0, len(data_rows), BATCH_ROWS):
+            batch = data_rows[start : start + BATCH_ROWS]
+            rematch(clients(), name, batch, policies)
+            done += len(batch)
+            yield Step(done, total)
+
+
 def reconcile(
     client: Client,
     policies: Sequence[str],
@@ -35,14 +69,17 @@ def reconcile(
     failed: bool = False,
     on_progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> int:
-    """Find every data row whose results are missing or out of date, and match it; return how many there were.
+    """Match every data row whose results are missing or out of date, with ``failed`` those too whose matching failed.
 
-    This is the recovery from anything: what is pending is a question to the tables, not a journal that could be lost.
-    With ``failed``, rows whose matching failed are tried again too.
+    Returns how many there were.
     """
-    count = 0
-    for dataset in datasets(client):
-        stale = stale_rows(client, dataset, policies, failed=failed)
-        rematch(client, dataset, stale, policies, on_progress)
-        count += len(stale)
-    return count
+    total = 0
+    for done, total in reconciling(lambda: client, policies, which="failed" if failed else "stale"):
+        on_progress(done, total)
+    return total
+
+
+def _chosen(client: Client, dataset: str, policies: Sequence[str], which: Which) -> list[str]:
+    if which == "all":
+        return predicted_rows(client, dataset)
+    return stale_rows(client, dataset, policies, failed=which == "failed")

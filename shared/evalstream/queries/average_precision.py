@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -72,8 +71,8 @@ class _Columns(NamedTuple):
 def average_precisions(client: Client, selection: Selection) -> AveragePrecision:
     """Compute AP and AR from single detections, exactly as pycocotools does.
 
-    Detections go by decreasing confidence; of equal ones those of the earlier data row first. Rows are ordered by the
-    length of their key and then the key, which puts COCO's integer image ids in their numeric order. Under
+    Detections go by decreasing confidence; of equal ones those of the earlier data row first. Rows whose keys
+    are integers, COCO's image ids, go in their numeric order; then the others, by length and then by key. Under
     ``iou-greedy``, where a prediction may push another one from its place, the curve has a point for each confidence
     at which something changes. The selection's ``confidence`` leaves out what lies below it; its ``iou`` adds
     ``at_iou``.
@@ -82,10 +81,8 @@ def average_precisions(client: Client, selection: Selection) -> AveragePrecision
     thresholds = np.append(IOU_THRESHOLDS, min(selection.iou, MAX_IOU_THRESHOLD))
     if selection.policy == "iou-greedy":
         averages = {("all", MAX_DETECTIONS): _averages_by_confidence(columns, thresholds, selection.confidence)}
-    elif selection.policy == "coco":
-        averages = _averages_by_detection(columns, thresholds, list(AREA_RANGES), (1, 10))
     else:
-        averages = _averages_by_detection(columns, thresholds, ["all"], ())
+        averages = _averages_by_detection(columns, thresholds, coco=selection.policy == "coco")
     return AveragePrecision(
         **_figures(averages, slice(None)).model_dump(),
         at_iou=_mean(averages["all", MAX_DETECTIONS].precision[10]),
@@ -129,20 +126,17 @@ def _mean(values: Float) -> float | None:
     return float(np.mean(defined)) if defined.size else None
 
 
-def _averages_by_detection(
-    columns: _Columns, thresholds: Float, areas: Sequence[str], limits: Sequence[int]
-) -> Limited:
+def _averages_by_detection(columns: _Columns, thresholds: Float, *, coco: bool) -> Limited:
     """For policies where the confidence is a pure filter: every detection is a point of the curve.
 
-    Gives the averages of every area range at 100 detections, and of ``all`` at the other limits.
+    For ``coco`` gives the averages of every area range at 100 detections, and of ``all`` at 1 and 10. Other policies
+    know no such bounds: everything counts.
     """
     order = np.lexsort((-columns.confidence, columns.label))
     order = order[columns.chosen[order]]
     rank = columns.rank[order]
     found: Limited = {}
-    for name in areas:
-        number = list(AREA_RANGES).index(name)
-        low, high = AREA_RANGES[name]
+    for number, (name, (low, high)) in enumerate((AREA_RANGES if coco else {"all": (-np.inf, np.inf)}).items()):
         counts = (columns.annotation_area >= low) & (columns.annotation_area <= high)
         annotations = np.bincount(columns.annotation_label[counts], minlength=len(columns.labels))
         matched, correct, ignored = _outcomes(
@@ -151,8 +145,8 @@ def _averages_by_detection(
         # Matched to an annotation that counts, a prediction counts, whatever its own area.
         outside = (columns.area < low) | (columns.area > high)
         ignored |= np.where(outside, ~matched, np.uint16(0))
-        for most in (MAX_DETECTIONS, *(limits if name == "all" else ())):
-            kept = order[rank < most]
+        for most in (MAX_DETECTIONS, *((1, 10) if coco and name == "all" else ())):
+            kept = order[rank < most] if coco else order
             start = np.searchsorted(columns.label[kept], np.arange(len(columns.labels) + 1))
             found[name, most] = average_detections(start, correct[kept], ignored[kept], annotations, len(thresholds))
     return found
@@ -219,7 +213,7 @@ def _load(client: Client, selection: Selection) -> _Columns:
             match_prediction, match_confidence_low, match_confidence_high, match_iou_low, match_iou_high,
             match_area_range, match_ignored,
             arrayMap((a, p) -> a = p, match_actual, match_predicted) AS match_correct
-        FROM ({rows.sql}) ORDER BY length(data_row), data_row
+        FROM ({rows.sql}) ORDER BY toInt64OrNull(data_row) NULLS LAST, length(data_row), data_row
         """,
         parameters=rows.parameters | chosen | {"confidence": selection.confidence},
         settings=QUERY,

@@ -39,7 +39,7 @@ class Cell(BaseModel):
 
 
 class ConfusionMatrix(BaseModel):
-    """The cells that are not zero.
+    """The cells that are not zero, and every label in them.
 
     The cells of one ``actual`` sum to the annotations of that label, those of one ``predicted`` to its predictions.
     With a ``feature`` filter this holds for the features chosen.
@@ -95,7 +95,8 @@ def confusion_matrix(client: Client, selection: Selection) -> ConfusionMatrix:
     cells += [Cell(actual=label, predicted=None, count=count) for label, count in missed.items() if count > 0]
     cells += [Cell(actual=None, predicted=label, count=count) for label, count in alarms.items() if count > 0]
     cells.sort(key=lambda cell: (-cell.count, cell.actual or "", cell.predicted or ""))
-    return ConfusionMatrix(labels=sorted(counts.actual | counts.predicted), cells=cells)
+    labels = {label for cell in cells for label in (cell.actual, cell.predicted) if label is not None}
+    return ConfusionMatrix(labels=sorted(labels), cells=cells)
 
 
 def classes(client: Client, selection: Selection) -> Classes:

@@ -61,7 +61,8 @@ def distribution(
     elif metric in ROW_METRICS:
         values = f"[{ROW_METRICS[metric]}]"
     elif metric.startswith(METADATA_PREFIX):
-        values = "[toFloat64OrNull(metadata[{metric_key:String}])]"
+        number = "toFloat64OrNull(metadata[{metric_key:String}])"
+        values = f"[if(isFinite({number}), {number}, NULL)]"  # "nan" and "inf" are texts, and no place in a histogram
         parameters = parameters | {"metric_key": metric.removeprefix(METADATA_PREFIX)}
     else:
         known = ", ".join([*OBJECT_METRICS, *ROW_METRICS])
@@ -72,10 +73,11 @@ def distribution(
         f"SELECT count(value), countIf(value IS NULL), avg(value), min(value), max(value) FROM ({every})",
         parameters,
     )
+    both_given = low is not None and high is not None
     ratio = metric in {*OBJECT_METRICS, "precision", "recall", "f1", "mean_iou"}
     low = low if low is not None else 0.0 if ratio else least if least is not None else 0.0
     high = high if high is not None else 1.0 if ratio else greatest if greatest is not None else 1.0
-    if low == high:  # all values are one
+    if low == high and not both_given:  # all values are one
         low, high = low - 0.5, high + 0.5
     if not low < high:
         raise ValueError(f"low ({low}) must be below high ({high})")

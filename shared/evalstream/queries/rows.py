@@ -45,7 +45,8 @@ class RowObject(BaseModel):
     geometry: list[float] = Field(description="as the event gave it; of a bbox x, y, width, height")
     confidence: float | None = Field(description="of a prediction")
     outcome: Literal["tp", "fp", "fn", "ignored"] | None = Field(
-        description="null: outside the feature or type filter, or below the confidence threshold"
+        description="ignored: to the policy neither right nor wrong; null: outside the feature or type filter, or "
+        "below the confidence threshold"
     )
     matched: str | None = Field(description="the id of the other side of its match")
     iou: float | None = Field(description="of the match; null for a classification")
@@ -94,7 +95,7 @@ def rows(client: Client, selection: Selection, page: Page) -> Rows:
         parameters | {"limit": page.limit, "offset": page.offset},
     )
     ((total,),) = ask(client, f"SELECT count() FROM ({fitting})", parameters)
-    return Rows(total=total, rows=[_row(dict(zip(columns, values, strict=True))) for values in found])
+    return Rows(total=total, rows=[_row(dict(zip(columns, values, strict=True)), selection) for values in found])
 
 
 _UNMATCHED = "countEqual({0}, {{cell_{0}:String}}) > countEqual(matched_{0}, {{cell_{0}:String}})"
@@ -136,21 +137,18 @@ _ANNOTATION = tuple(f"annotation_{name}" for name in ("id", "type", "feature", "
 _PREDICTION = tuple(
     f"prediction_{name}" for name in ("id", "type", "feature", "label", "geometry", "confidence", "counts")
 )
-_MATCH = ("match_prediction", "match_annotation", "match_iou", "live", "counting", "match_ignored", "annotation_crowd")
+_MATCH = ("match_prediction", "match_annotation", "match_iou", "live", "counting", "match_ignored")
 
 
-def _row(values: dict[str, Any]) -> Row:
+def _row(values: dict[str, Any], selection: Selection) -> Row:
     partner_of: dict[int, int] = {}
     matched_by: dict[int, int] = {}
     iou: dict[int, float] = {}
-    ignored: set[int] = set()
     for p, a, overlap, live, skip in zip(*(values[name] for name in _MATCH[:4]), values["match_ignored"], strict=True):
         if not live:
             continue
         partner_of[p], iou[p] = a, overlap
-        if skip:
-            ignored.add(p)
-        else:
+        if not skip:
             matched_by[a] = p
     annotations = _side(values, "annotation")
     predictions = _side(values, "prediction")
@@ -160,23 +158,28 @@ def _row(values: dict[str, Any]) -> Row:
             item.matched, item.iou = predictions[p].id, _finite(iou[p])
         if values["annotation_counts"][j]:
             item.outcome = "tp" if p is not None and predictions[p].label == item.label else "fn"
-        elif values["annotation_crowd"][j]:
+        elif _asked(item, selection):
             item.outcome = "ignored"
     for i, item in enumerate(predictions):
         item.confidence = values["prediction_confidence"][i]
         a = partner_of.get(i)
         if a is not None:
             item.matched, item.iou = annotations[a].id, _finite(iou[i])
-        if i in ignored:
-            item.outcome = "ignored"
-        elif values["prediction_counts"][i]:
+        if values["prediction_counts"][i]:
             item.outcome = "tp" if a is not None and annotations[a].label == item.label else "fp"
+        elif _asked(item, selection) and item.confidence >= selection.confidence:
+            item.outcome = "ignored"
     return Row(
         **{name: values[name] for name in _ROW},
         metrics={name: values[f"row_{name}"] for name in ROW_METRICS},
         annotations=annotations,
         predictions=predictions,
     )
+
+
+def _asked(item: RowObject, selection: Selection) -> bool:
+    of_feature = not selection.feature or item.feature in selection.feature
+    return of_feature and (not selection.type or item.type in selection.type)
 
 
 def _side(values: dict[str, Any], side: str) -> list[RowObject]:

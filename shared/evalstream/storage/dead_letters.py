@@ -1,37 +1,113 @@
-"""Table ``dead_letters``: what could not be read."""
+"""Table ``dead_letters``: what could not be read, kept until somebody replays or drops it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 
-from evalstream.events import Rejection
 from evalstream.storage.engine import INSERT
 
-_SCHEMA = pa.schema(
+_SCHEMA: Final = pa.schema(
     [
+        ("id", pa.string()),
         ("source", pa.string()),
         ("partition", pa.int32()),
         ("position", pa.uint64()),
-        ("key", pa.string()),
+        ("key", pa.binary()),
+        ("headers", pa.map_(pa.string(), pa.binary())),
+        ("data_row", pa.string()),
         ("reason", pa.string()),
-        ("payload", pa.binary()),  # the original bytes, whatever they are
+        ("payload", pa.binary()),
     ]
 )
+#: The order in which they came; of one partition or upload, exactly so.
+_ORDER: Final = ("received_at", "source", "partition", "position")
+_TEXTS: Final = ("id", "source", "data_row", "reason")
+
+_WHERE = """
+WHERE ({source:String} = '' OR source = {source:String})
+  AND ({reason:String} = '' OR positionCaseInsensitiveUTF8(reason, {reason:String}) > 0)
+  AND received_at >= {since:DateTime64(3, 'UTC')}
+"""
+_BRIEFLY = "id, source, partition, position, data_row, reason, ifNull(length(payload), 0) AS size, received_at"
+_LOAD = f"SELECT {', '.join(_SCHEMA.names)}, received_at FROM dead_letters FINAL WHERE id = {{id:String}}"
+_LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def keep_dead_letters(client: Client, source: str, rejected: Sequence[Rejection], partition: int = -1) -> None:
-    """Keep rejected records; when this returns they are on disk."""
-    if not rejected:
+class DeadLetter(NamedTuple):
+    """A record that could not be read, to the last byte."""
+
+    id: str
+    source: str
+    partition: int
+    position: int
+    key: bytes | None
+    headers: Sequence[tuple[str, bytes | None]]
+    data_row: str
+    reason: str
+    payload: bytes | None
+    received_at: datetime | None = None
+
+
+class Brief(NamedTuple):
+    """A dead letter as a list shows it: without its content, which may be large."""
+
+    id: str
+    source: str
+    partition: int
+    position: int
+    data_row: str
+    reason: str
+    size: int
+    received_at: datetime
+
+
+def keep_dead_letters(client: Client, letters: Sequence[DeadLetter]) -> None:
+    """Keep what could not be read; when this returns it is on disk."""
+    if not letters:
         return
-    columns = {
-        "source": [source] * len(rejected),
-        "partition": [partition] * len(rejected),
-        "position": [item.position for item in rejected],
-        "key": [item.data_row for item in rejected],
-        "reason": [item.reason for item in rejected],
-        "payload": [item.payload for item in rejected],
-    }
+    columns = {name: [getattr(letter, name) for letter in letters] for name in _SCHEMA.names}
     client.insert_arrow("dead_letters", pa.table(columns, schema=_SCHEMA), settings=INSERT)
+
+
+def list_dead_letters(
+    client: Client,
+    *,
+    source: str = "",
+    reason: str = "",
+    since: datetime | None = None,
+    limit: int = 100,
+    oldest_first: bool = False,
+) -> list[Brief]:
+    """List dead letters: of one source, whose reason contains a text, that came since a time; the newest first."""
+    parameters = {"source": source, "reason": reason, "since": since or _LONG_AGO, "limit": limit}
+    order = ", ".join(f"{column} {'ASC' if oldest_first else 'DESC'}" for column in _ORDER)
+    statement = f"SELECT {_BRIEFLY} FROM dead_letters FINAL {_WHERE} ORDER BY {order} LIMIT {{limit:UInt32}}"
+    return [Brief(*row) for row in client.query(statement, parameters=parameters).result_rows]
+
+
+def load_dead_letter(client: Client, name: str) -> DeadLetter | None:
+    """Load the dead letter of an id, whole; None if there is none."""
+    # As bytes throughout: what could not be read need not be text.
+    rows = client.query_arrow(_LOAD, parameters={"id": name}, use_strings=False).to_pylist()
+    return _letter(rows[0]) if rows else None
+
+
+def drop_dead_letters(client: Client, ids: Sequence[str]) -> int:
+    """Remove dead letters; when this returns no question finds them any more. Say how many of the ids there were."""
+    parameters = {"ids": list(ids)}
+    condition = "WHERE id IN {ids:Array(String)}"
+    (count,) = client.query(f"SELECT count() FROM dead_letters FINAL {condition}", parameters=parameters).result_rows[0]
+    if count:
+        client.command(f"DELETE FROM dead_letters {condition}", parameters=parameters)
+    return int(count)
+
+
+def _letter(row: dict[str, Any]) -> DeadLetter:
+    texts = {name: row[name].decode() for name in _TEXTS}
+    headers = [(name.decode(), value) for name, value in row["headers"]]
+    return DeadLetter(**row | texts | {"headers": headers})

@@ -42,3 +42,9 @@ def load_events(client: Client, dataset: str, data_rows: Sequence[str]) -> pa.Ta
 def datasets(client: Client) -> Iterable[str]:
     """Name every dataset that has an event."""
     return [name for (name,) in client.query("SELECT DISTINCT dataset FROM events ORDER BY dataset").result_rows]
+
+
+def predicted_rows(client: Client, dataset: str) -> list[str]:
+    """Name every data row that a run has said something of."""
+    statement = "SELECT DISTINCT data_row FROM events WHERE dataset = {dataset:String} AND run != '' ORDER BY data_row"
+    return [name for (name,) in client.query(statement, parameters={"dataset": dataset}).result_rows]

@@ -6,13 +6,13 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
 from evalstream.geometry.pairs import overlapping_pairs
 from evalstream.geometry.types import CODES
 from evalstream.matching import AREA_RANGES, POLICIES
 from evalstream.scenes import Rectangles, Scenes
+from hypothesis import given
+from hypothesis import strategies as st
+
 from tests.oracles import matching as oracle
 from tests.oracles.matching import Box
 
@@ -98,9 +98,7 @@ def thresholds(found: list[Box], true: list[Box]) -> tuple[list[float], list[flo
 
 @pytest.mark.parametrize("policy", ["iou-greedy", "best-candidate"])
 @given(batch=scenes_of_boxes)
-def test_rectangles_equal_the_rule_at_every_threshold(
-    policy: str, batch: list[tuple[list[Box], list[Box]]]
-) -> None:
+def test_rectangles_equal_the_rule_at_every_threshold(policy: str, batch: list[tuple[list[Box], list[Box]]]) -> None:
     scenes, rectangles = rectangles_of(policy, batch)
     rule = {"iou-greedy": oracle.iou_greedy, "best-candidate": oracle.best_candidate}[policy]
     for scene, (found, true) in enumerate(batch):

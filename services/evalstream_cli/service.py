@@ -1,0 +1,56 @@
+"""``evalstream service``: one service of a cluster, as a process of its own."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+import typer
+from clickhouse_connect.driver.exceptions import ClickHouseError
+from evalstream_kafka.settings import ServiceSettings
+from pydantic import ValidationError
+
+from evalstream_cli.console import fail
+
+app = typer.Typer(
+    name="service",
+    help="Run one service of a cluster; settings come from EVALSTREAM_… variables (see deploy/).",
+    no_args_is_help=True,
+)
+
+
+@app.command()
+def ingest() -> None:
+    """Take events from Kafka and over HTTP, validate them, and keep them in ClickHouse."""
+    from evalstream_ingest.service import run
+
+    _run(run)
+
+
+@app.command()
+def matcher() -> None:
+    """Bring the results of changed data rows up to date. Run as many as there are partitions, at the most."""
+    from evalstream_matcher.service import run
+
+    _run(run)
+
+
+@app.command()
+def query() -> None:
+    """Answer questions over HTTP."""
+    from evalstream_query.service import run
+
+    _run(run)
+
+
+def _run(service: Callable[[ServiceSettings], int]) -> None:
+    from evalstream_kafka.topics import TopicError
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)-8s %(name)s: %(message)s")
+    try:
+        status = service(ServiceSettings())
+    except ValidationError as error:
+        fail("; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()))
+    except (ValueError, ClickHouseError, TopicError) as error:
+        fail(str(error))
+    raise typer.Exit(status)

@@ -1,0 +1,145 @@
+"""Dead letters over HTTP: look at what could not be read, put it back, or drop it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Annotated, Final
+
+from clickhouse_connect.driver.client import Client
+from evalstream.storage.dead_letters import (
+    DeadLetter,
+    drop_dead_letters,
+    list_dead_letters,
+    load_dead_letter,
+)
+from evalstream_http.security import require
+from fastapi import APIRouter, Depends, HTTPException, Query, Request
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from starlette.concurrency import run_in_threadpool
+
+#: How many one request may replay or drop: few enough to answer soon, and to hold in memory.
+IDS_LIMIT: Final = 100
+
+#: Puts a record back where it came from, and returns once that is acknowledged.
+PutBack = Callable[[DeadLetter], Awaitable[None]]
+
+router = APIRouter(prefix="/v1/dead-letters", tags=["dead letters"], dependencies=[Depends(require("write"))])
+
+
+class Listed(BaseModel):
+    """A dead letter, without its content."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: str = Field(description="where it came from: topic/partition/offset, or upload/line")
+    source: str = Field(description="a Kafka topic, or the route of an upload")
+    partition: int = Field(description="-1 for an upload")
+    position: int = Field(description="the offset in the partition, or the line in the upload")
+    data_row: str = Field(description="empty where the record does not say")
+    reason: str
+    size: int = Field(description="bytes of the record")
+    received_at: datetime
+
+
+class DeadLetters(BaseModel):
+    """Some dead letters."""
+
+    dead_letters: list[Listed]
+
+
+class Header(BaseModel):
+    """A header of a Kafka record."""
+
+    model_config = ConfigDict(ser_json_bytes="base64")
+
+    name: str
+    value: bytes | None
+
+
+class Whole(Listed):
+    """A dead letter, whole; what is bytes comes in the URL-safe alphabet of base64."""
+
+    model_config = ConfigDict(ser_json_bytes="base64")
+
+    key: bytes | None = Field(description="of the Kafka record")
+    headers: list[Header]
+    payload: bytes | None = Field(description="the record as it came; null for a Kafka record without a value")
+
+
+class Chosen(BaseModel):
+    """Which dead letters."""
+
+    ids: list[str] = Field(min_length=1, max_length=IDS_LIMIT)
+
+
+class Count(BaseModel):
+    """How many dead letters it was done to; ids that there are none of do not count."""
+
+    count: int
+
+
+class Choice(BaseModel):
+    """Which dead letters to list."""
+
+    source: str = Field(default="", description="only of this topic or route")
+    reason: str = Field(default="", description="only where the reason contains this, in upper or lower case")
+    since: AwareDatetime | None = Field(default=None, description="only what came then or later")
+    limit: int = Field(default=100, ge=1, le=10_000)
+    oldest_first: bool = False
+
+
+def _client(request: Request) -> Client:
+    client: Client = request.app.state.clients()
+    return client
+
+
+def _load(request: Request, name: str) -> DeadLetter | None:
+    return load_dead_letter(_client(request), name)
+
+
+def _drop(request: Request, ids: list[str]) -> int:
+    return drop_dead_letters(_client(request), ids)
+
+
+@router.get("")
+def get_dead_letters(request: Request, choice: Annotated[Choice, Query()]) -> DeadLetters:
+    """List records that could not be read, with the reason; the newest first."""
+    found = list_dead_letters(_client(request), **choice.model_dump())
+    return DeadLetters(dead_letters=[Listed.model_validate(letter) for letter in found])
+
+
+@router.get("/{id:path}")
+def get_dead_letter(request: Request, id: str) -> Whole:  # noqa: A002 - the parameter's name in the URL
+    """Give one whole, to the last byte."""
+    letter = _load(request, id)
+    if letter is None:
+        raise HTTPException(404, f"there is no dead letter {id!r}; it may have been replayed or dropped")
+    headers = [{"name": name, "value": value} for name, value in letter.headers]
+    return Whole.model_validate(letter._asdict() | {"headers": headers, "size": len(letter.payload or b"")})
+
+
+@router.delete("")
+def delete_dead_letters(request: Request, chosen: Annotated[Chosen, Query()]) -> Count:
+    """Drop dead letters for good."""
+    return Count(count=_drop(request, chosen.ids))
+
+
+@router.post("/replay")
+async def replay_dead_letters(request: Request, chosen: Chosen) -> Count:
+    """Put dead letters back where they came from, one after another, in the order given.
+
+    Each leaves the table only after it was acknowledged there. One that still cannot be read becomes a dead letter
+    again, with an id of its own. The first error ends it; those before it are done.
+    """
+    put_back: PutBack = request.app.state.put_back
+    done: list[str] = []
+    try:
+        for name in chosen.ids:
+            letter = await run_in_threadpool(_load, request, name)
+            if letter is not None:
+                await put_back(letter)
+                done.append(letter.id)
+    finally:
+        await run_in_threadpool(_drop, request, done)
+    return Count(count=len(done))

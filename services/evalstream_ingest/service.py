@@ -1,0 +1,113 @@
+"""The ingest service: consumes the event topics, and takes uploads over HTTP, which it puts on the same topics."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager
+from functools import partial
+
+import evalstream
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from evalstream.events import AnnotationEvent, Reader, Record, Rejection, decode
+from evalstream.storage.engine import client_per_thread
+from evalstream.storage.migrate import migrate
+from evalstream_http.errors import tell_errors
+from evalstream_http.security import check_exposure, parse_keys
+from evalstream_kafka.connection import clickhouse, kafka_broker, kafka_producer
+from evalstream_kafka.consume import consume
+from evalstream_kafka.dead_letters import put_back
+from evalstream_kafka.keys import row_key
+from evalstream_kafka.serve import health_routes, serve
+from evalstream_kafka.settings import ServiceSettings
+from evalstream_kafka.topics import ANNOTATIONS, PREDICTIONS, ensure_topics
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+
+from evalstream_ingest import dead_letters, gateway
+from evalstream_ingest.stream import KNOWN_HEADERS, ingest_records
+
+log = logging.getLogger(__name__)
+
+
+def run(settings: ServiceSettings) -> int:
+    """Run until told to stop; return the exit status.
+
+    Raises
+    ------
+    ValueError
+        If it would listen beyond this machine without API keys.
+    """
+    keys = parse_keys(settings.api_keys.get_secret_value())
+    check_exposure(settings.host, keys)
+    broker = kafka_broker(settings, "evalstream-ingest")
+    stack = ExitStack()
+    clients = stack.enter_context(client_per_thread(lambda: clickhouse(settings)))
+    migrate(clients())
+    asyncio.run(ensure_topics(settings))
+
+    async def process(records: object) -> None:
+        await app.state.process(records)
+
+    consumer = consume(broker, [settings.topic(ANNOTATIONS), settings.topic(PREDICTIONS)], process, settings, "ingest")
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        producer = kafka_producer(settings, "evalstream-ingest")
+        await producer.start()
+        try:
+            app.state.process = ingest_records(clients, producer, settings)
+            app.state.accept = accept_to(producer, settings)
+            app.state.put_back = partial(put_back, producer)
+            await broker.start()
+            yield
+        finally:
+            await broker.stop()
+            await producer.stop()
+
+    app = FastAPI(title="evalstream ingest", version=evalstream.__version__, lifespan=lifespan)
+    app.state.api_keys = keys
+    app.state.max_upload_bytes = settings.max_upload_bytes
+    app.state.clients = clients
+    app.state.clock = time.time_ns
+    app.include_router(gateway.router)
+    app.include_router(dead_letters.router)
+    tell_errors(app)
+    _tell_kafka_errors(app)
+    health_routes(app, consumer)
+    with stack:
+        return serve(app, settings, consumer)
+
+
+def _tell_kafka_errors(app: FastAPI) -> None:
+    @app.exception_handler(KafkaError)
+    def _kafka(_request: Request, error: KafkaError) -> JSONResponse:
+        """Answer so that clients try again: sending an event twice is sending it once."""
+        log.error("Kafka did not take a record: %s", error)
+        return JSONResponse({"detail": f"Kafka does not take records now ({error}); send it again"}, 503)
+
+
+def accept_to(producer: AIOKafkaProducer, settings: ServiceSettings) -> gateway.Accept:
+    """Accept uploads by putting every line, as it came, on its topic: Kafka's acknowledgement is ours.
+
+    Lines are validated first, only to answer at once; those that cannot be read go the same way, and end as dead
+    letters where all others do.
+    """
+
+    async def accept(records: list[Record], reader: Reader, _upload: str) -> tuple[int, list[Rejection]]:
+        received, rejected = await asyncio.to_thread(decode, records, reader)
+        topic = settings.topic(ANNOTATIONS if reader.model is AnnotationEvent else PREDICTIONS)
+        fields = {field: header for header, field in KNOWN_HEADERS.items()}
+        headers = [(fields[name], value.encode()) for name, value in reader.known.items()]
+        keys = {item.position: row_key(item.event.dataset, item.event.data_row) for item in received}
+        sent = [
+            await producer.send(topic, record.payload, key=keys.get(record.position), headers=headers)
+            for record in records
+        ]
+        await asyncio.gather(*sent)
+        return len(received), rejected
+
+    return accept

@@ -1,0 +1,186 @@
+"""Consume in batches, with nothing lost.
+
+FastStream's and aiokafka's defaults commit before the work is done, lose a batch to one bad header, and commit what a
+rebalance has taken away. So here:
+
+- records are handed over as they are; nothing is decoded before our own code can catch what is wrong with it;
+- offsets are committed explicitly, after the work returned, each partition just beyond its own last record;
+- a failure is tried again, with growing pauses; when it lasts, the process ends with an error and nothing committed,
+  and whoever owns the partitions next begins with the same records;
+- a rebalance waits for the batch in hand, so that its offsets are committed while they can be.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
+from typing import Any, TypeAlias
+
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+from evalstream_http.metrics import BATCH_SECONDS, BATCH_SIZE, COMMITS_REFUSED, LAG, LAST_BATCH, RETRIES
+from faststream import AckPolicy
+from faststream.exceptions import StopConsume
+from faststream.kafka import KafkaBroker, KafkaMessage
+from tenacity import AsyncRetrying, RetryCallState, retry_if_not_exception_type, stop_after_attempt
+from tenacity.wait import wait_exponential_jitter
+
+from evalstream_kafka.settings import ServiceSettings
+
+log = logging.getLogger(__name__)
+
+Record: TypeAlias = "ConsumerRecord[bytes, bytes]"
+#: Does the whole work for some records; once it returns, they are never seen again.
+Process = Callable[[Sequence[Record]], Awaitable[None]]
+
+
+class FatalError(RuntimeError):
+    """A failure that no further attempt can mend."""
+
+
+class Consumer:
+    """What the outside sees of a consumer: whether it can work, and why it cannot any more."""
+
+    def __init__(self, stage: str, stuck_seconds: float) -> None:
+        self.stage = stage
+        self.failure: BaseException | None = None
+        self._stuck_seconds = stuck_seconds
+        self._assigned: frozenset[TopicPartition] = frozenset()
+        self._begun: float | None = None
+        self._busy = asyncio.Lock()
+        self.on_failure: Callable[[], None] = lambda: None
+
+    @property
+    def ready(self) -> bool:
+        """Whether partitions are assigned, nothing has failed, and no batch has been in hand for too long."""
+        stuck = self._begun is not None and time.monotonic() - self._begun > self._stuck_seconds
+        return bool(self._assigned) and self.failure is None and not stuck
+
+    def _fail(self, error: BaseException) -> None:
+        self.failure = error
+        self.on_failure()
+
+
+def consume(
+    broker: KafkaBroker, topics: Sequence[str], process: Process, settings: ServiceSettings, stage: str
+) -> Consumer:
+    """Subscribe ``process`` to topics, as one member of the stage's group; it runs once the broker is started."""
+    state = Consumer(stage, settings.stuck_seconds)
+    subscriber = broker.subscriber(
+        *topics,
+        batch=True,
+        group_id=f"{settings.kafka_group_prefix}.{stage}",
+        ack_policy=AckPolicy.MANUAL,
+        auto_offset_reset="earliest",
+        max_records=settings.batch_records,
+        batch_timeout_ms=min(settings.batch_wait_ms, 100),
+        fetch_min_bytes=64 * 1024,  # the broker gathers a batch, for at most fetch_max_wait_ms
+        fetch_max_wait_ms=settings.batch_wait_ms,
+        max_partition_fetch_bytes=4 * 1024 * 1024,
+        max_poll_interval_ms=10 * 60 * 1000,
+        session_timeout_ms=10_000,
+        rebalance_timeout_ms=60_000,
+        listener=_Listener(state),
+        parser=_as_they_are,
+        decoder=_undecoded,
+    )
+
+    @subscriber
+    async def _handle(message: KafkaMessage) -> None:
+        records: Sequence[Record] = message.raw_message
+        consumer = subscriber.consumer
+        if state.failure or consumer is None:
+            raise StopConsume  # what has failed is not committed, and nothing behind it may be
+        async with state._busy:
+            state._begun = time.monotonic()
+            try:
+                with BATCH_SECONDS.labels(stage).time():
+                    await _patiently(process, records, settings.attempts, stage)
+            except Exception as error:
+                log.critical("%s gives up; nothing of the batch is committed", stage, exc_info=error)
+                state._fail(error)
+                raise StopConsume from error
+            finally:
+                state._begun = None
+            await _commit(consumer, records)
+        BATCH_SIZE.labels(stage).observe(len(records))
+        LAST_BATCH.labels(stage).set_to_current_time()
+        _measure_lag(consumer, records)
+
+    return state
+
+
+async def _patiently(process: Process, records: Sequence[Record], attempts: int, stage: str) -> None:
+    def report(state: RetryCallState) -> None:
+        RETRIES.labels(stage).inc()
+        error = state.outcome.exception() if state.outcome else None
+        log.warning("%s failed, attempt %d of %d: %s", stage, state.attempt_number, attempts, error)
+
+    async for attempt in AsyncRetrying(
+        stop=stop_after_attempt(attempts),
+        wait=wait_exponential_jitter(multiplier=0.2, max=15, jitter=1),
+        retry=retry_if_not_exception_type((FatalError, asyncio.CancelledError)),
+        before_sleep=report,
+        reraise=True,
+    ):
+        with attempt:
+            await process(records)
+
+
+async def _commit(consumer: AIOKafkaConsumer, records: Sequence[Record]) -> None:
+    offsets = {TopicPartition(record.topic, record.partition): record.offset + 1 for record in records}
+    try:
+        await consumer.commit(offsets)
+    except (CommitFailedError, IllegalStateError):
+        # The partitions are another member's by now: it will do the same work once more, to the same effect.
+        COMMITS_REFUSED.inc()
+    except KafkaError as error:
+        log.warning("offsets were not committed (%s); the records will come again", error)
+
+
+def _measure_lag(consumer: AIOKafkaConsumer, records: Sequence[Record]) -> None:
+    for partition, offset in {TopicPartition(r.topic, r.partition): r.offset for r in records}.items():
+        end = consumer.highwater(partition) if partition in consumer.assignment() else None
+        if end is not None:
+            LAG.labels(partition.topic, partition.partition).set(max(end - offset - 1, 0))
+
+
+class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
+    def __init__(self, state: Consumer) -> None:
+        self._state = state
+
+    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        async with self._state._busy:  # until the batch in hand is done and committed
+            self._state._assigned = frozenset()
+        for partition in revoked:
+            with suppress(KeyError):
+                LAG.remove(partition.topic, str(partition.partition))
+
+    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        self._state._assigned = frozenset(assigned)
+        log.info("%s has %d partitions", self._state.stage, len(self._state._assigned))
+
+
+async def _as_they_are(records: tuple[Record, ...]) -> KafkaMessage:
+    """Parse nothing, so that nothing can fail: not a header that is no text, not a body that is no JSON."""
+    return KafkaMessage(body=b"", raw_message=records, headers={}, consumer=_NO_CONSUMER)
+
+
+async def _undecoded(message: KafkaMessage) -> Any:
+    return message.body
+
+
+class _NoConsumer:
+    """Stands in for the consumer in messages: offsets are committed by ``_commit`` and by nobody else."""
+
+    async def commit(self) -> None:
+        raise AssertionError("a message was acknowledged by itself")
+
+    def seek(self, _partition: TopicPartition, _offset: int) -> None:
+        raise AssertionError("a message was rejected by itself")
+
+
+_NO_CONSUMER = _NoConsumer()

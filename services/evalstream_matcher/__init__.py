@@ -1,0 +1,1 @@
+"""The matcher as a service of its own."""

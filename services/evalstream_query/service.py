@@ -1,0 +1,86 @@
+"""The query service: questions over HTTP, answered from ClickHouse."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager
+
+import evalstream
+from evalstream.queries.catalog import catalog
+from evalstream.queries.selection import Selection
+from evalstream.queries.summary import summary
+from evalstream.storage.engine import Clients, client_per_thread
+from evalstream.storage.migrate import migrate
+from evalstream.storage.results import progress
+from evalstream_http.errors import tell_errors
+from evalstream_http.metrics import QUALITY, ROWS_FAILED, ROWS_PENDING
+from evalstream_http.security import check_exposure, parse_keys
+from evalstream_kafka.connection import clickhouse
+from evalstream_kafka.serve import health_routes, serve
+from evalstream_kafka.settings import ServiceSettings
+from fastapi import FastAPI
+
+from evalstream_query import routes
+
+log = logging.getLogger(__name__)
+
+GAUGE_SECONDS = 15
+
+
+def run(settings: ServiceSettings) -> int:
+    """Run until told to stop; return the exit status.
+
+    Raises
+    ------
+    ValueError
+        If it would listen beyond this machine without API keys.
+    """
+    keys = parse_keys(settings.api_keys.get_secret_value())
+    check_exposure(settings.host, keys)
+    with ExitStack() as stack:
+        clients = stack.enter_context(client_per_thread(lambda: clickhouse(settings)))
+        migrate(clients())
+
+        @asynccontextmanager
+        async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+            stopped = threading.Event()
+            thread = threading.Thread(target=_keep_gauges, args=(clients, settings, stopped), name="gauges")
+            thread.start()
+            yield
+            stopped.set()
+            thread.join()
+
+        app = FastAPI(title="evalstream", version=evalstream.__version__, lifespan=lifespan)
+        app.state.api_keys = keys
+        app.state.clients = clients
+        app.state.policies = settings.policies
+        app.include_router(routes.router)
+        tell_errors(app)
+        health_routes(app)
+        return serve(app, settings)
+
+
+def _keep_gauges(clients: Clients, settings: ServiceSettings, stopped: threading.Event) -> None:
+    """Measure every run now and then; Prometheus reads what was measured last."""
+    while not stopped.wait(GAUGE_SECONDS):
+        try:
+            measure_runs(clients, settings)
+        except Exception:
+            log.exception("the runs could not be measured; trying again in %d s", GAUGE_SECONDS)
+
+
+def measure_runs(clients: Clients, settings: ServiceSettings) -> None:
+    """Set the gauges of every run: rows pending and failed, and its scores at the default thresholds."""
+    client = clients()
+    for dataset in catalog(client).datasets:
+        for run_name in dataset.runs:
+            found = progress(client, dataset.dataset, run_name, settings.policies)
+            ROWS_PENDING.labels(dataset.dataset, run_name).set(found.pending)
+            ROWS_FAILED.labels(dataset.dataset, run_name).set(found.failed)
+            own = summary(client, Selection(dataset=dataset.dataset, run=run_name, policy=settings.policies[0]))
+            for score in ("precision", "recall", "f1"):
+                value = getattr(own, score)
+                if value is not None:
+                    QUALITY.labels(dataset.dataset, run_name, score).set(value)

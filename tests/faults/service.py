@@ -1,0 +1,87 @@
+"""A real ``evalstream up``, in a process of its own that a test may kill."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+COMMAND = Path(sys.executable).with_name("evalstream")
+PATIENCE = 60
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def environment(**more: str) -> dict[str, str]:
+    """This process's environment, without settings of evalstream's own that may happen to be in it."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("EVALSTREAM_")} | more
+
+
+class Service:
+    """``evalstream up`` on a folder and a port; may be started again after it ended."""
+
+    def __init__(self, folder: Path, **settings: str) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._settings = settings
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def engine(self) -> Path:
+        return self.folder / "data" / "engine"
+
+    @property
+    def log(self) -> str:
+        return (self.folder / "log").read_text(encoding="utf-8", errors="replace")
+
+    def start(self) -> None:
+        command = [COMMAND, "up", "--port", str(self.port), "--data", self.folder / "data"]
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                command, cwd=self.folder, env=environment(**self._settings), stdout=log, stderr=log
+            )
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            assert self._process.poll() is None, f"the service ended by itself:\n{self.log}"
+            try:
+                httpx.get(f"{self.url}/health").raise_for_status()
+            except httpx.HTTPError:
+                time.sleep(0.05)
+            else:
+                return
+        raise AssertionError(f"the service does not answer:\n{self.log}")
+
+    def end(self, by: signal.Signals) -> int:
+        """End it by a signal; return its status."""
+        assert self._process is not None
+        self._process.send_signal(by)
+        return self._process.wait(PATIENCE)
+
+    def clean_up(self) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+
+
+@contextmanager
+def running(folder: Path, **settings: str) -> Iterator[Service]:
+    service = Service(folder, **settings)
+    try:
+        service.start()
+        yield service
+    finally:
+        service.clean_up()

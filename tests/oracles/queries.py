@@ -1,0 +1,378 @@
+"""Each question answered from plain data: every data row matched anew at the thresholds asked for, counted by hand."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from evalstream.matching import AREA_RANGES
+from evalstream.queries.selection import Selection
+
+from tests.oracles import matching
+from tests.oracles.matching import Box
+
+Pair = tuple[int, int]  # positions of a prediction and an annotation within their data row
+
+
+class Thing(NamedTuple):
+    """An annotation or a prediction."""
+
+    id: str
+    type: str
+    feature: str
+    answer: str = ""
+    box: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+    confidence: float = 1.0
+    crowd: bool = False
+    area: float | None = None
+
+    @property
+    def label(self) -> str:
+        return self.feature if self.type == "bbox" else f"{self.feature}={self.answer}"
+
+    @property
+    def size(self) -> float:
+        return self.box[2] * self.box[3] if self.area is None else self.area
+
+    def as_box(self) -> Box:
+        """What the matching oracle takes; the answers to one question all lie upon each other."""
+        if self.type == "bbox":
+            return Box(self.feature, self.box, self.confidence, self.crowd, self.area)
+        return Box(self.feature, (0.0, 0.0, 1.0, 1.0), self.confidence, area=0.0)
+
+
+class DataRow(NamedTuple):
+    """What one run says of one data row, beside its annotations."""
+
+    data_row: str
+    split: str
+    metadata: dict[str, str]
+    annotations: list[Thing]
+    predictions: list[Thing]
+
+
+class Scored(NamedTuple):
+    """What counts in one data row: positions of its annotations and predictions, and the matched pairs of them."""
+
+    row: DataRow
+    actual: list[int]
+    predicted: list[int]
+    pairs: list[Pair]  # of which at least one side is asked for
+    matched: set[Pair]  # whatever is asked for
+    ignored: set[Pair]
+
+    def label_pairs(self) -> list[tuple[str, str]]:
+        """The labels (actual, predicted) of each pair."""
+        return [(self.row.annotations[j].label, self.row.predictions[i].label) for i, j in self.pairs]
+
+    def ious(self, *, correct: bool) -> list[float]:
+        """How much the pairs of boxes overlap, of all or of the correct ones."""
+        found, true = self.row.predictions, self.row.annotations
+        return [
+            matching.iou(found[i].as_box(), true[j].as_box())
+            for i, j in self.pairs
+            if found[i].type == "bbox" and (not correct or found[i].label == true[j].label)
+        ]
+
+    @property
+    def tp(self) -> int:
+        return sum(a == p for a, p in self.label_pairs())
+
+    def metrics(self) -> dict[str, float | None]:
+        """What can be said of the row."""
+        actual, predicted, ious = len(self.actual), len(self.predicted), self.ious(correct=True)
+        return {
+            "annotations": actual,
+            "predictions": predicted,
+            "tp": self.tp,
+            "fp": predicted - self.tp,
+            "fn": actual - self.tp,
+            "precision": ratio(self.tp, predicted),
+            "recall": ratio(self.tp, actual),
+            "f1": ratio(2 * self.tp, predicted + actual),
+            "mean_iou": ratio(math.fsum(ious), len(ious)),
+        }
+
+
+class Counts(NamedTuple):
+    """Counts and scores; those of one label, or of everything."""
+
+    annotations: int
+    predictions: int
+    tp: int
+    fp: int
+    fn: int
+    precision: float | None
+    recall: float | None
+    f1: float | None
+
+
+def ratio(part: float, whole: float) -> float | None:
+    return part / whole if whole else None
+
+
+def counts(annotations: int, predictions: int, tp: int) -> Counts:
+    return Counts(
+        annotations,
+        predictions,
+        tp,
+        predictions - tp,
+        annotations - tp,
+        ratio(tp, predictions),
+        ratio(tp, annotations),
+        ratio(2 * tp, annotations + predictions),
+    )
+
+
+# --- what counts ----------------------------------------------------------------------------------------------------
+
+
+def matches(row: DataRow, policy: str, c: float, t: float, area: str) -> tuple[set[Pair], set[Pair]]:
+    """The pairs that count, and those with annotations that COCO ignores, of every type."""
+    counted: set[Pair] = set()
+    ignored: set[Pair] = set()
+    questions = {thing.feature for thing in row.predictions if thing.type == "radio"}
+    for kind, feature in [("bbox", ""), *(("radio", question) for question in questions)]:
+        found = positions(row.predictions, kind, feature)
+        true = positions(row.annotations, kind, feature)
+        boxes = [row.predictions[i].as_box() for i in found], [row.annotations[j].as_box() for j in true]
+        threshold = t if kind == "bbox" else 0.0  # an answer has no place to be wrong about
+        own_ignored: set[Pair] = set()
+        if policy == "iou-greedy":
+            own = matching.iou_greedy(*boxes, c, threshold)
+        elif policy == "best-candidate":
+            own = matching.best_candidate(*boxes, c, threshold)
+        else:
+            own, own_ignored = matching.coco(*boxes, c, min(threshold, 1 - 1e-10), AREA_RANGES[area])
+        counted |= {(found[i], true[j]) for i, j in own}
+        ignored |= {(found[i], true[j]) for i, j in own_ignored}
+    return counted, ignored
+
+
+def positions(things: Sequence[Thing], kind: str, feature: str) -> list[int]:
+    return [i for i, thing in enumerate(things) if thing.type == kind and feature in ("", thing.feature)]
+
+
+def asked(thing: Thing, selection: Selection) -> bool:
+    of_feature = not selection.feature or thing.feature in selection.feature
+    return of_feature and (not selection.type or thing.type in selection.type)
+
+
+def score_row(row: DataRow, selection: Selection) -> Scored:
+    coco, c = selection.policy == "coco", selection.confidence
+    low, high = AREA_RANGES[selection.area]
+    matched, ignored = matches(row, selection.policy, c, selection.iou, selection.area)
+    actual = [
+        j
+        for j, thing in enumerate(row.annotations)
+        if asked(thing, selection) and not thing.crowd and (not coco or low <= thing.size <= high)
+    ]
+    rank, taken, left_out = ranks(row), {i for i, _ in matched}, {i for i, _ in ignored}
+    predicted = []
+    for i, thing in enumerate(row.predictions):
+        if not asked(thing, selection) or thing.confidence < c:
+            continue
+        if coco:
+            inside = low <= thing.size <= high or i in taken
+            if not inside or i in left_out or rank[i] >= 100:
+                continue
+        predicted.append(i)
+    pairs = [
+        (i, j)
+        for i, j in sorted(matched)
+        if asked(row.predictions[i], selection) or asked(row.annotations[j], selection)
+    ]
+    return Scored(row, actual, predicted, pairs, matched, ignored)
+
+
+def ranks(row: DataRow) -> list[int]:
+    """Of each prediction, how many of its class come before it in its data row."""
+    before = Counter[str]()
+    found = [0] * len(row.predictions)
+    for i in sorted(range(len(found)), key=lambda i: -row.predictions[i].confidence):
+        found[i] = before[row.predictions[i].feature]
+        before[row.predictions[i].feature] += 1
+    return found
+
+
+def fits(row: DataRow, selection: Selection) -> bool:
+    """Whether split and metadata are those asked for."""
+    return (not selection.split or row.split in selection.split) and all(
+        holds(row.metadata, condition) for condition in selection.metadata
+    )
+
+
+def holds(metadata: dict[str, str], condition: str) -> bool:
+    operator = next(sign for sign in ("!=", ">=", "<=", "=", ">", "<") if sign in condition)
+    key, value = condition.split(operator)
+    own = metadata.get(key, "")
+    if operator in ("=", "!="):
+        return (own == value) == (operator == "=")
+    try:
+        return compare(float(own), operator, float(value))
+    except ValueError:
+        return False
+
+
+def compare(left: float, operator: str, right: float) -> bool:
+    return {
+        "=": left == right,
+        "!=": left != right,
+        ">": left > right,
+        ">=": left >= right,
+        "<": left < right,
+        "<=": left <= right,
+    }[operator]
+
+
+def as_number(text: str) -> float | None:
+    """A finite number, or nothing."""
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def score(rows: Sequence[DataRow], selection: Selection) -> list[Scored]:
+    return [score_row(row, selection) for row in rows if fits(row, selection)]
+
+
+# --- the answers ----------------------------------------------------------------------------------------------------
+
+
+def summary(scored: Sequence[Scored]) -> tuple[int, Counts, float | None]:
+    """Rows, counts, and the mean IoU of correct pairs."""
+    ious = [iou for row in scored for iou in row.ious(correct=True)]
+    total = counts(
+        sum(len(row.actual) for row in scored),
+        sum(len(row.predicted) for row in scored),
+        sum(row.tp for row in scored),
+    )
+    return len(scored), total, ratio(math.fsum(ious), len(ious))
+
+
+def actual_labels(row: Scored) -> Counter[str]:
+    return Counter(row.row.annotations[j].label for j in row.actual)
+
+
+def predicted_labels(row: Scored) -> Counter[str]:
+    return Counter(row.row.predictions[i].label for i in row.predicted)
+
+
+def cells(row: Scored) -> Counter[tuple[str | None, str | None]]:
+    """A data row's part in the confusion matrix; None stands for nothing at all."""
+    found: Counter[tuple[str | None, str | None]] = Counter(row.label_pairs())
+    missed = set(row.actual) - {j for _, j in row.pairs}
+    alarms = set(row.predicted) - {i for i, _ in row.pairs}
+    found.update((row.row.annotations[j].label, None) for j in missed)
+    found.update((None, row.row.predictions[i].label) for i in alarms)
+    return found
+
+
+def confusion(scored: Sequence[Scored]) -> Counter[tuple[str | None, str | None]]:
+    return sum((cells(row) for row in scored), Counter())
+
+
+def classes(scored: Sequence[Scored]) -> dict[str, Counts]:
+    actual = sum((actual_labels(row) for row in scored), Counter())
+    predicted = sum((predicted_labels(row) for row in scored), Counter())
+    tp = Counter(a for row in scored for a, p in row.label_pairs() if a == p)
+    return {label: counts(actual[label], predicted[label], tp[label]) for label in sorted(actual | predicted)}
+
+
+def at_confidences(rows: Sequence[DataRow], selection: Selection) -> dict[float, list[Scored]]:
+    """What counts at each confidence that occurs, from the selection's own up, the highest first."""
+    occurring = {thing.confidence for row in rows for thing in row.predictions}
+    return {
+        c: score(rows, selection.model_copy(update={"confidence": c}))
+        for c in sorted(occurring, reverse=True)
+        if c >= selection.confidence
+    }
+
+
+def values_of(scored: Sequence[Scored], metric: str) -> list[float | None]:
+    """The values that a histogram is drawn of."""
+    if metric == "iou":
+        return [iou for row in scored for iou in row.ious(correct=False)]
+    if metric == "confidence":
+        return [row.row.predictions[i].confidence for row in scored for i in row.predicted]
+    if metric.startswith("metadata."):
+        return [as_number(row.row.metadata.get(metric.removeprefix("metadata."), "")) for row in scored]
+    return [row.metrics()[metric] for row in scored]
+
+
+def outcomes(row: Scored, selection: Selection) -> tuple[list[str | None], list[str | None]]:
+    """What became of each annotation and of each prediction."""
+    correct_predictions = {i for i, j in row.matched if row.row.predictions[i].label == row.row.annotations[j].label}
+    correct_annotations = {j for i, j in row.matched if i in correct_predictions}
+    annotations = [
+        None
+        if not asked(thing, selection)
+        else "ignored"
+        if j not in row.actual
+        else "tp"
+        if j in correct_annotations
+        else "fn"
+        for j, thing in enumerate(row.row.annotations)
+    ]
+    predictions = [
+        None
+        if not asked(thing, selection) or thing.confidence < selection.confidence
+        else "ignored"
+        if i not in row.predicted
+        else "tp"
+        if i in correct_predictions
+        else "fp"
+        for i, thing in enumerate(row.row.predictions)
+    ]
+    return annotations, predictions
+
+
+# --- average precision ----------------------------------------------------------------------------------------------
+
+
+def average_precision(rows: Sequence[DataRow], selection: Selection, label: str) -> float | None:
+    """AP of one label at the selection's IoU: the mean, over 101 recalls, of the best precision from there on."""
+    points = curve_by_change(rows, selection, label)
+    if selection.policy != "iou-greedy":
+        points = curve_by_detection(rows, selection, label)
+    total = sum(actual_labels(row)[label] for row in score(rows, selection))
+    if not total:
+        return None
+    best = [max((p for r, p in points if r >= recall), default=0.0) for recall in np.linspace(0, 1, 101)]
+    return float(np.mean(best))
+
+
+def curve_by_change(rows: Sequence[DataRow], selection: Selection, label: str) -> list[tuple[float, float]]:
+    """Recall and precision with each confidence as the threshold."""
+    points = []
+    for scored in at_confidences(rows, selection).values():
+        own = classes(scored).get(label)
+        if own and own.annotations and own.predictions:
+            points.append((own.tp / own.annotations, own.tp / own.predictions))
+    return points
+
+
+def curve_by_detection(rows: Sequence[DataRow], selection: Selection, label: str) -> list[tuple[float, float]]:
+    """Recall and precision after each detection that counts, the most confident first, of equals the earlier row's."""
+    scored = score(rows, selection)
+    total = sum(actual_labels(row)[label] for row in scored)
+    detections = [
+        (row.row.predictions[i].confidence, (i in right(row)))
+        for row in scored
+        for i in row.predicted
+        if row.row.predictions[i].label == label
+    ]
+    points, tp = [], 0
+    for seen, (_, correct) in enumerate(sorted(detections, key=lambda item: -item[0]), 1):
+        tp += correct
+        points.append((ratio(tp, total) or 0.0, tp / seen))
+    return points
+
+
+def right(row: Scored) -> set[int]:
+    return {i for i, j in row.pairs if row.row.predictions[i].label == row.row.annotations[j].label}

@@ -1,0 +1,117 @@
+"""A data row that cannot be matched fails alone, says why, and is fine again once it is repaired."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from clickhouse_connect.driver.client import Client
+from evalstream.events import EVENTS, AnnotationEvent, PredictionEvent, Reader, Record, decode, events_table
+from evalstream.matching import POLICIES
+from evalstream.pipeline.ingest import ingest
+from evalstream.pipeline.reconcile import reconcile
+from evalstream.queries.rows import Page, rows
+from evalstream.queries.selection import Selection
+from evalstream.queries.summary import summary
+from evalstream.storage.events import append_events
+from evalstream.storage.results import Progress, progress
+
+NAMES = list(POLICIES)
+ROWS = [f"row {number}" for number in range(9)]
+BAD = "row 4"
+
+#: What a data row's objects may have been spoilt to: the geometries of its two boxes, their types.
+CORRUPTIONS = {
+    "three numbers": ([[0.0, 0.0, 10.0], [0.0, 0.0, 10.0, 10.0]], ["bbox", "bbox"]),
+    "eight numbers in all": ([[0.0, 0.0, 10.0], [0.0, 0.0, 10.0, 10.0, 10.0]], ["bbox", "bbox"]),
+    "no numbers": ([[], [0.0, 0.0, 10.0, 10.0]], ["bbox", "bbox"]),
+    "an unknown type": ([[0.0, 0.0, 10.0, 10.0], [0.0, 0.0, 10.0, 10.0]], ["bbox", "hologram"]),
+}
+
+
+@pytest.mark.parametrize("run_at_fault", ["v1", ""], ids=["predictions", "annotations"])
+@pytest.mark.parametrize("corruption", list(CORRUPTIONS))
+def test_a_row_that_cannot_be_matched_fails_alone(client: Client, corruption: str, run_at_fault: str) -> None:
+    dataset = f"{corruption} of {run_at_fault or 'annotations'}"
+    send(client, dataset, [event(dataset, row, run, 1) for row in ROWS for run in ("", "v1", "v2")])
+    append_events(client, spoilt(event(dataset, BAD, run_at_fault, 2), *CORRUPTIONS[corruption]))
+    assert progress(client, dataset, "v1", NAMES) == Progress(9, 9, 0)
+    reconcile(client, NAMES)
+
+    failing = ["v1"] if run_at_fault else ["v1", "v2"]
+    for run in ("v1", "v2"):
+        failed = int(run in failing)
+        assert progress(client, dataset, run, NAMES) == Progress(9, 0, failed)
+        for policy in NAMES:
+            selection = Selection(dataset=dataset, run=run, policy=policy)
+            found = summary(client, selection)
+            assert (found.rows, found.tp, found.fp, found.fn) == (9 - failed, 2 * (9 - failed), 0, 0)
+            listed = [row.data_row for row in rows(client, selection, Page()).rows]
+            assert listed == [row for row in ROWS if not failed or row != BAD]
+    reasons = errors(client, dataset)
+    assert set(reasons) == {(run, policy, BAD) for run in failing for policy in NAMES}
+    assert all(": " in reason for reason in reasons.values())
+
+    assert reconcile(client, NAMES) == 0
+    assert reconcile(client, NAMES, failed=True) == 1
+    assert errors(client, dataset) == reasons
+
+    send(client, dataset, [event(dataset, BAD, run_at_fault, 3)])
+    assert progress(client, dataset, "v1", NAMES) == Progress(9, 1, 0)
+    reconcile(client, NAMES)
+    assert errors(client, dataset) == {}
+    for run in ("v1", "v2"):
+        assert progress(client, dataset, run, NAMES) == Progress(9, 0, 0)
+        assert summary(client, Selection(dataset=dataset, run=run)).tp == 18
+
+
+def test_two_bad_rows_whose_faults_make_up_for_each_other(client: Client) -> None:
+    """Three numbers here and five there are still no two boxes."""
+    dataset = "two"
+    send(client, dataset, [event(dataset, row, run, 1) for row in ROWS for run in ("", "v1")])
+    whole = [0.0, 0.0, 10.0, 10.0]
+    append_events(client, spoilt(event(dataset, ROWS[2], "v1", 2), [whole[:3], whole], ["bbox", "bbox"]))
+    append_events(client, spoilt(event(dataset, ROWS[5], "v1", 2), [[*whole, 10.0], whole], ["bbox", "bbox"]))
+    reconcile(client, NAMES)
+    assert progress(client, dataset, "v1", NAMES) == Progress(9, 0, 2)
+    assert {row for _, _, row in errors(client, dataset)} == {ROWS[2], ROWS[5]}
+    assert summary(client, Selection(dataset=dataset, run="v1")).tp == 14
+
+
+def event(dataset: str, data_row: str, run: str, version: int) -> dict[str, Any]:
+    """Two boxes apart from each other, the same ones whoever speaks."""
+    objects = [
+        {"type": "bbox", "feature": "car", "bbox": [0.0, 0.0, 10.0, 10.0]},
+        {"type": "bbox", "feature": "bus", "bbox": [50.0, 0.0, 10.0, 10.0]},
+    ]
+    said = {"run": run, "predictions": objects} if run else {"annotations": objects}
+    return {"dataset": dataset, "data_row": data_row, "operation": "replace", "version": version} | said
+
+
+def reader(said: dict[str, Any]) -> Reader:
+    return Reader(PredictionEvent if "run" in said else AnnotationEvent)
+
+
+def send(client: Client, dataset: str, events: Sequence[dict[str, Any]]) -> None:
+    for said in events:
+        done = ingest(client, [Record(json.dumps(said).encode(), 0, 0)], reader(said), "test")
+        assert (done.accepted, done.rejected) == (1, [])
+
+
+def spoilt(said: dict[str, Any], geometries: list[list[float]], types: list[str]) -> pa.Table:
+    """Make a row of table ``events`` that no event could have become."""
+    (received,), _ = decode([Record(json.dumps(said).encode(), 0, 0)], reader(said))
+    columns = events_table([received]).to_pydict()
+    return pa.table(columns | {"object_geometry": [geometries], "object_type": [types]}, schema=EVENTS)
+
+
+def errors(client: Client, dataset: str) -> dict[tuple[str, str, str], str]:
+    """The reason of each result that failed, by run, policy and data row."""
+    found = client.query(
+        "SELECT run, policy, data_row, error FROM row_results FINAL WHERE dataset = {dataset:String} AND error != ''",
+        parameters={"dataset": dataset},
+    )
+    return {(run, policy, data_row): error for run, policy, data_row, error in found.result_rows}
