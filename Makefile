@@ -1,4 +1,6 @@
 # make demo            a real workload in a service of its own; ONCE=1 ends after the figures, PORT=8001 moves it
+# make up              a whole cluster on this machine: Kafka, ClickHouse stand-in, every service; make down stops it
+# make kafka           only the Kafka broker
 # make test            everything that must hold: style, types, tests
 # make format schemas  what a change may need before it is committed
 # make bench           against pycocotools and faster-coco-eval, in one run
@@ -8,10 +10,19 @@ BIN := .venv/bin
 INSTALLED := .venv/installed
 PORT ?= 8000
 
-.PHONY: demo test lint format schemas bench clean
+.PHONY: demo up down kafka test lint format schemas bench clean
 
 demo: $(INSTALLED)
 	$(BIN)/evalstream demo --port $(PORT) $(if $(ONCE),--once)
+
+up: $(INSTALLED)
+	$(BIN)/evalstream dev up
+
+down: $(INSTALLED)
+	$(BIN)/evalstream dev down
+
+kafka: $(INSTALLED)
+	$(BIN)/evalstream dev kafka up
 
 test: lint
 	$(BIN)/pytest

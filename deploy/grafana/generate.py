@@ -1,4 +1,4 @@
-"""Generate the dashboard: ``python deploy/grafana/generate.py``; a test keeps ``dashboards/evalstream.json`` current."""
+"""Generate the dashboard with ``python deploy/grafana/generate.py``; a test keeps the JSON current."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def build() -> dashboard.Dashboard:
         .timezone("browser")
         .readonly()
         .link(
-            dashboard.DashboardLink("Runbook").type(DashboardLinkType.LINK).url("/alerting/list").tooltip("the alerts")
+            dashboard.DashboardLink("Alerts").type(DashboardLinkType.LINK).url("/alerting/list").tooltip("what fires")
         )
         .with_variable(chooser("dataset", "Dataset", "label_values(evalstream_rows_pending, dataset)"))
         .with_variable(chooser("run", "Run", 'label_values(evalstream_rows_pending{dataset=~"$dataset"}, run)'))
@@ -252,7 +252,10 @@ def build() -> dashboard.Dashboard:
 
 def generate() -> str:
     """Return the dashboard as JSON."""
-    return JSONEncoder(sort_keys=True, indent=2).encode(build().build()) + "\n"
+    built = build().build()
+    for number, panel in enumerate(built.panels or [], 1):
+        panel.id_val = number  # links to a panel go by it
+    return JSONEncoder(sort_keys=True, indent=2).encode(built) + "\n"
 
 
 if __name__ == "__main__":

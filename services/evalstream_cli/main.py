@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import typer
+from evalstream_devcluster import topology_cli
 
-from evalstream_cli import service
+from evalstream_cli import dead_letters, service
 from evalstream_cli.demo import demo
 from evalstream_cli.evaluate import evaluate
+from evalstream_cli.reconcile import reconcile, replay
 from evalstream_cli.report import report
 from evalstream_cli.up import up
 from evalstream_cli.upload import upload
@@ -16,9 +18,11 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for command in (up, upload, report, evaluate, demo):
+for command in (up, upload, report, evaluate, reconcile, replay, demo):
     app.command()(command)
+app.add_typer(dead_letters.app)
 app.add_typer(service.app)
+app.add_typer(topology_cli.app)
 
 
 @app.callback()

@@ -10,8 +10,7 @@ from typing import Annotated
 
 import typer
 import uvicorn
-from clickhouse_connect.driver.exceptions import ClickHouseError
-from evalstream.storage.engine import EngineBusyError, open_embedded
+from evalstream.storage.engine import EngineUnavailableError, open_embedded
 from evalstream_local.app import make_app
 from evalstream_local.settings import LocalSettings
 from pydantic import ValidationError
@@ -42,11 +41,19 @@ def up(
         open_embedded(settings.data / "engine").close()  # what is wrong with the folder is said here, in one line
     except ValidationError as error:
         fail("; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()))
-    except (ValueError, EngineBusyError, OSError) as error:
+    except EngineUnavailableError as error:
+        fail(f"{error}; name another folder with --data, or stop the other evalstream")
+    except (ValueError, OSError) as error:
         fail(str(error))
-    except ClickHouseError as error:
-        fail(f"{settings.data} cannot be opened; is it in use by another evalstream? The engine says: {error}")
     err.print(f"evalstream: http://{settings.host}:{settings.port}, data in {settings.data}")
     # uvicorn stops in good order, and then raises the signal again for whoever waited for it.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    uvicorn.run(app, host=settings.host, port=settings.port, log_level="warning")
+    server = uvicorn.Server(uvicorn.Config(app, host=settings.host, port=settings.port, log_level="warning"))
+    try:
+        server.run()
+    except KeyboardInterrupt:
+        pass  # stopped as it was told to
+    except SystemExit:
+        if not server.started:
+            fail(f"the service could not start; if port {settings.port} is in use, choose another with --port")
+        raise

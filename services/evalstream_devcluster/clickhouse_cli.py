@@ -7,19 +7,25 @@ from typing import Annotated
 
 import typer
 from evalstream_devcluster import clickhouse_process as process
-from evalstream_devcluster.clickhouse_process import default_path
 from rich.console import Console
 
 app = typer.Typer(help="A development stand-in for a ClickHouse server, not for production.", no_args_is_help=True)
 console = Console(highlight=False, soft_wrap=True)
 
-DataFolder = Annotated[Path, typer.Option("--path", help="The folder with the data.")]
-DEFAULT_PATH = default_path()
+DataFolder = Annotated[
+    Path,
+    typer.Option(
+        "--path",
+        help="The folder with the data.",
+        default_factory=process.default_path,
+        show_default="clickhouse in $EVALSTREAM_DEV_HOME or .evalstream",
+    ),
+]
 
 
 @app.command()
 def up(
-    path: DataFolder = DEFAULT_PATH,
+    path: DataFolder,
     port: Annotated[int, typer.Option(help="The port on 127.0.0.1; 0 takes a free one.")] = process.DEFAULT_PORT,
     user: Annotated[str, typer.Option(envvar="CLICKHOUSE_USER", help="The only user.")] = "default",
     password: Annotated[str, typer.Option(envvar="CLICKHOUSE_PASSWORD", help="That user's password.")] = "",
@@ -40,7 +46,7 @@ def up(
 
 
 @app.command()
-def down(path: DataFolder = DEFAULT_PATH) -> None:
+def down(path: DataFolder) -> None:
     """Stop the stand-in."""
     endpoint = process.running(path)
     if endpoint is None:
@@ -51,7 +57,7 @@ def down(path: DataFolder = DEFAULT_PATH) -> None:
 
 
 @app.command()
-def status(path: DataFolder = DEFAULT_PATH) -> None:
+def status(path: DataFolder) -> None:
     """Say where the stand-in runs; exit with 1 when it does not."""
     endpoint = process.running(path)
     if endpoint is None:

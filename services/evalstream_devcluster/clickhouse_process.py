@@ -12,6 +12,7 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
 
 import httpx
 from evalstream_devcluster.kafka_process import dev_home
@@ -56,6 +57,12 @@ def default_path() -> Path:
 def url_from_environment() -> str | None:
     """The server a user wants instead of the stand-in, if there is one."""
     return os.environ.get(URL_VARIABLE) or None
+
+
+def without_password(url: str) -> str:
+    """The address, fit to be shown."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 def pid_file(path: Path) -> Path:

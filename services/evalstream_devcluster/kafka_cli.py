@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated
@@ -11,6 +9,7 @@ from typing import Annotated
 import typer
 from evalstream_devcluster import kafka
 from evalstream_devcluster.kafka_jars import jars_directory, kafka_version
+from evalstream_devcluster.logs import print_logs
 from rich.console import Console
 from rich.text import Text
 
@@ -95,11 +94,7 @@ def logs(
     if not path.exists():
         _errors.print("There is no log yet. Start the broker: evalstream dev kafka up")
         raise typer.Exit(1)
-    with path.open(encoding="utf-8", errors="replace") as log:
-        typer.echo("".join(deque(log, maxlen=lines)), nl=False)
-        while follow:
-            typer.echo(log.read(), nl=False)
-            time.sleep(0.2)
+    print_logs({"kafka": path}, lines, follow=follow)
 
 
 def _describe(broker: kafka.Broker) -> None:

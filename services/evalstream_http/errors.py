@@ -1,4 +1,7 @@
-"""How errors are told over HTTP: ``{"detail": "what is wrong, and what to do"}``."""
+"""How errors are told over HTTP: ``{"detail": "what is wrong, and what to do"}``.
+
+For parameters of the wrong form ``detail`` is FastAPI's list, an entry a parameter.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import logging
 import re
 
 from clickhouse_connect.driver.exceptions import ClickHouseError
+from evalstream.queries.selection import QuestionError
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
@@ -22,8 +26,8 @@ _BOUNDS = {
 def tell_errors(app: FastAPI) -> None:
     """Install the handlers."""
 
-    @app.exception_handler(ValueError)
-    def _wrong_question(_request: Request, error: ValueError) -> JSONResponse:
+    @app.exception_handler(QuestionError)
+    def _wrong_question(_request: Request, error: QuestionError) -> JSONResponse:
         return JSONResponse({"detail": str(error)}, 422)
 
     @app.exception_handler(ClickHouseError)

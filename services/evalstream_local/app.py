@@ -15,10 +15,10 @@ from evalstream.storage.dead_letters import DeadLetter
 from evalstream.storage.engine import Clients, client_per_thread, open_embedded
 from evalstream.storage.migrate import migrate
 from evalstream_http.errors import tell_errors
-from evalstream_http.security import check_exposure, parse_keys
+from evalstream_http.security import check_exposure, parse_keys, require
 from evalstream_ingest import dead_letters, gateway
 from evalstream_query import routes
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI, Request, Response
 from fastapi.responses import RedirectResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.concurrency import run_in_threadpool
@@ -66,7 +66,7 @@ def make_app(settings: LocalSettings) -> FastAPI:
     app.include_router(routes.router)
     tell_errors(app)
     if settings.media is not None:
-        app.mount("/media", StaticFiles(directory=Path(settings.media)), name="media")
+        _serve_media(app, settings.media)
 
     @app.get("/", include_in_schema=False)
     def _home() -> RedirectResponse:
@@ -79,6 +79,15 @@ def make_app(settings: LocalSettings) -> FastAPI:
         return {"status": "ok"}
 
     return app
+
+
+def _serve_media(app: FastAPI, folder: Path) -> None:
+    files = StaticFiles(directory=folder)
+
+    @app.get("/media/{path:path}", tags=["questions"], dependencies=[Depends(require("read"))], summary="Media")
+    async def _media(request: Request, path: str) -> Response:
+        """Give an image of the demo, or of whatever folder the service was told to serve."""
+        return await files.get_response(path, request.scope)
 
 
 def _accept(clients: Clients, matcher: Matcher) -> gateway.Accept:

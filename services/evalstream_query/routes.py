@@ -38,8 +38,8 @@ class DistributionQuery(Filter):
 
     metric: str = Field(description="`iou`, `confidence`, a metric of rows such as `f1` or `fp`, or `metadata.KEY`")
     bins: int = Field(default=20, ge=1, le=1000)
-    low: float | None = Field(default=None, allow_inf_nan=False, description="the left edge")
-    high: float | None = Field(default=None, allow_inf_nan=False, description="the right edge")
+    low: float | None = Field(default=None, ge=-1e300, le=1e300, description="the left edge")
+    high: float | None = Field(default=None, ge=-1e300, le=1e300, description="the right edge")
 
 
 class RowsQuery(Filter, Page):

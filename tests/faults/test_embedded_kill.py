@@ -179,7 +179,7 @@ def test_second_service_on_one_folder_is_refused(tmp_path: Path) -> None:
             timeout=PATIENCE,
         )
         assert second.returncode == 2
-        assert "in use by another evalstream" in second.stderr
+        assert "another process has it open; name another folder with --data" in second.stderr
         assert "Traceback" not in second.stderr
         assert httpx.get(f"{service.url}/health").json() == {"status": "ok"}, "the first one must not suffer"
 

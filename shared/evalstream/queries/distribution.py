@@ -6,7 +6,7 @@ import numpy as np
 from clickhouse_connect.driver.client import Client
 from pydantic import BaseModel, Field
 
-from evalstream.queries.selection import ROW_METRICS, Selection, ask, scored
+from evalstream.queries.selection import ROW_METRICS, QuestionError, Selection, ask, scored
 
 #: Quantities of single objects, beside the metrics of rows: the values of one data row, as an array.
 OBJECT_METRICS = {
@@ -52,7 +52,7 @@ def distribution(
 
     Raises
     ------
-    ValueError
+    QuestionError
         If there is no such metric, or ``low`` is not below ``high``.
     """
     sql, parameters = scored(selection)
@@ -66,7 +66,7 @@ def distribution(
         parameters = parameters | {"metric_key": metric.removeprefix(METADATA_PREFIX)}
     else:
         known = ", ".join([*OBJECT_METRICS, *ROW_METRICS])
-        raise ValueError(f"there is no metric {metric!r}; there are {known} and {METADATA_PREFIX}KEY")
+        raise QuestionError(f"there is no metric {metric!r}; there are {known} and {METADATA_PREFIX}KEY")
     every = f"SELECT toNullable(toFloat64(arrayJoin({values}))) AS value FROM ({sql})"
     ((total, undefined, mean, least, greatest),) = ask(
         client,
@@ -80,7 +80,7 @@ def distribution(
     if low == high and not both_given:  # all values are one
         low, high = low - 0.5, high + 0.5
     if not low < high:
-        raise ValueError(f"low ({low}) must be below high ({high})")
+        raise QuestionError(f"low ({low}) must be below high ({high})")
     edges = np.linspace(low, high, bins + 1)
     # The quotient may land one bin off by rounding; the edges decide.
     found = ask(

@@ -8,13 +8,13 @@ from typing import Annotated, Any, Literal
 from clickhouse_connect.driver.client import Client
 from pydantic import AfterValidator, BaseModel, Field
 
-from evalstream.queries.selection import ROW_METRICS, RowMetric, Selection, ask, parse_condition, scored
+from evalstream.queries.selection import ROW_METRICS, QuestionError, RowMetric, Selection, ask, parse_condition, scored
 
 
 def _is_row_condition(text: str) -> str:
     condition = parse_condition(text)
     if condition.name not in ROW_METRICS:
-        raise ValueError(f"there is no metric {condition.name!r} of a row; there are {', '.join(ROW_METRICS)}")
+        raise QuestionError(f"there is no metric {condition.name!r} of a row; there are {', '.join(ROW_METRICS)}")
     condition.number()
     return text
 
@@ -31,7 +31,7 @@ class Page(BaseModel):
         default=None, description="rows with such a cell of the confusion matrix; empty: a false alarm"
     )
     predicted: str | None = Field(default=None, description="rows with such a cell; empty: missed")
-    offset: int = Field(default=0, ge=0)
+    offset: int = Field(default=0, ge=0, lt=2**53)
     limit: int = Field(default=50, ge=1, le=500)
 
 
@@ -128,7 +128,7 @@ def _conditions(page: Page) -> tuple[str, dict[str, Any]]:
         case (None, str(predicted)) if predicted:
             tests.append("has(predicted, {cell_predicted:String})")
         case _:
-            raise ValueError("an empty `actual` or `predicted` means nothing at all: the other one must be a label")
+            raise QuestionError("an empty `actual` or `predicted` means nothing at all: the other one must be a label")
     return " AND ".join(tests), bound
 
 

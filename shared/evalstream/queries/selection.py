@@ -6,6 +6,7 @@ predictions, and the matched pairs. Every number is a sum over these, so no two 
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Annotated, Any, Final, Literal, NamedTuple, Self
 
@@ -27,6 +28,10 @@ def _is_condition(text: str) -> str:
     return text
 
 
+class QuestionError(ValueError):
+    """A question that cannot be answered as it was put; the message says what to change."""
+
+
 class Condition(NamedTuple):
     """``name operator value``, as it stands in a URL."""
 
@@ -37,16 +42,19 @@ class Condition(NamedTuple):
     def number(self) -> float:
         """Return the value as a number, for operators that need an order."""
         try:
-            return float(self.value)
+            number = float(self.value)
         except ValueError:
-            raise ValueError(f"`{self.operator}` compares numbers, and {self.value!r} is none") from None
+            number = math.nan
+        if not math.isfinite(number):
+            raise QuestionError(f"`{self.operator}` compares numbers, and {self.value!r} is none")
+        return number
 
 
 def parse_condition(text: str) -> Condition:
     """Read ``noise>=0.3`` or ``weather=rain``."""
     found = _CONDITION.fullmatch(text)
     if not found:
-        raise ValueError(f"{text!r} is no condition: write key=value, or key with one of != > >= < <=")
+        raise QuestionError(f"{text!r} is no condition: write key=value, or key with one of != > >= < <=")
     return Condition(found["name"], found["operator"], found["value"])
 
 

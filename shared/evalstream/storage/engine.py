@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +13,7 @@ from urllib.parse import urlsplit
 
 import clickhouse_connect
 from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
 
 #: Settings of every insert. Batches are made before they come here, so the server need not make its own; and a batch
 #: must be in the table when the call returns, which asynchronous inserts do not promise by default. Every insert may be
@@ -38,37 +41,49 @@ def open_embedded(path: Path) -> Client:
 
     Raises
     ------
-    EngineBusyError
-        If another process has it open.
+    EngineUnavailableError
+        If it cannot be opened; most often because another process has it open.
     """
     path.mkdir(parents=True, exist_ok=True)
     try:
         return clickhouse_connect.get_client(interface="chdb", path=str(path))
-    except Exception as error:
-        if "lock" in str(error).lower():
-            raise EngineBusyError(
-                f"{path} is in use by another evalstream; stop that one, or name another folder with --data"
-            ) from error
-        raise
+    except ClickHouseError as error:
+        reason = "another process has it open" if _is_locked(path / "status") else str(error)
+        raise EngineUnavailableError(f"the engine cannot be opened in {path}: {reason}") from error
+
+
+def _is_locked(file: Path) -> bool:
+    """Whether another process holds the lock that the engine takes on its status file."""
+    try:
+        with file.open("rb") as status:
+            fcntl.flock(status, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 @contextmanager
 def client_per_thread(connect: Callable[[], Client]) -> Iterator[Clients]:
-    """Give each thread that asks a client of its own; close them all at the end."""
+    """Give each thread that asks a client of its own, closed when the thread or the context ends."""
     local = threading.local()
-    opened: list[Client] = [connect()]  # at once, so that what is wrong with the engine shows here
+    first = connect()  # at once, so that what is wrong with the engine shows here
+    opened: list[weakref.finalize[..., Any]] = []
 
     def client() -> Client:
         if not hasattr(local, "client"):
             local.client = connect()
-            opened.append(local.client)
+            opened[:] = [each for each in opened if each.alive]
+            opened.append(weakref.finalize(threading.current_thread(), local.client.close))
         return cast(Client, local.client)
 
     try:
         yield client
     finally:
-        for each in opened:
-            each.close()
+        for close in opened:
+            close()
+        first.close()
 
 
 def open_server(url: str, user: str = "default", password: str = "", ca_file: Path | None = None) -> Client:
@@ -88,5 +103,5 @@ def open_server(url: str, user: str = "default", password: str = "", ca_file: Pa
     )
 
 
-class EngineBusyError(RuntimeError):
-    """The folder of the embedded engine is open in another process."""
+class EngineUnavailableError(RuntimeError):
+    """The embedded engine cannot be opened."""

@@ -18,7 +18,8 @@ def _dead_letters(client: TestClient, dataset: str) -> list[tuple[int, str, str,
     rows = (
         client.app.state.clients()
         .query(
-            "SELECT position, data_row, reason, hex(payload) FROM dead_letters WHERE source = {source:String} ORDER BY ALL",
+            "SELECT position, data_row, reason, hex(payload) FROM dead_letters"
+            " WHERE source = {source:String} ORDER BY position",
             parameters={"source": f"{base(dataset)}/annotations"},
         )
         .result_rows
