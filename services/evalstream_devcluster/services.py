@@ -148,11 +148,17 @@ def wait_ended(service: ServiceProcess, timeout: float = READY_SECONDS) -> int:
 def stop(service: ServiceProcess, patience: float = STOP_SECONDS) -> None:
     """Stop it in good order, by force after `patience` seconds; nothing happens if it does not run any more."""
     kafka_process.end(service.process, patience=patience)
+    _record(service.folder).unlink(missing_ok=True)
 
 
 def kill(service: ServiceProcess) -> None:
     """End it with SIGKILL, as a crash would; nothing happens if it does not run any more."""
-    stop(service, patience=0)
+    kafka_process.end(service.process, patience=0)
+
+
+def crashed(folder: Path) -> bool:
+    """Tell whether the service of a folder has ended without having been stopped."""
+    return _record(folder).exists() and running(folder) is None
 
 
 def log_file(folder: Path) -> Path:

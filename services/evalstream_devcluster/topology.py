@@ -97,10 +97,16 @@ def status(home: Path) -> list[Member]:
     elif endpoint := clickhouse_process.running(home / "clickhouse"):
         members.append(Member("clickhouse", endpoint.url, endpoint.pid, ready=True))
     members += [
-        Member(service.folder.name, service.url, service.pid, services.ready(service))
-        for service in _services(home)
+        Member(service.folder.name, service.url, service.pid, services.ready(service)) for service in _services(home)
     ]
     return members
+
+
+def missing(home: Path) -> list[str]:
+    """Name what has ended without having been stopped, and what it stands on if that does not run."""
+    crashed = [folder.name for folder in _folders(home) if services.crashed(folder)]
+    names = {member.name for member in status(home)}
+    return [name for name in ("kafka", "clickhouse") if (names or crashed) and name not in names] + crashed
 
 
 def logs(home: Path) -> dict[str, Path]:

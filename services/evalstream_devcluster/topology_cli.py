@@ -65,12 +65,14 @@ def down() -> None:
 
 @app.command()
 def status() -> None:
-    """Say what runs, and where; exit with 1 unless all that was started is there and ready."""
+    """Say what runs, and where; exit with 1 unless something does and nothing is missing."""
     members = topology.status(dev_home())
     _show(members)
-    missing = topology.logs(dev_home()).keys() - {member.name for member in members}
-    for name in sorted(missing if members else ()):
-        _errors.print(f"{name} does not run; see `evalstream dev logs {name}`, start it with `evalstream dev up`")
+    missing = topology.missing(dev_home())
+    for name in missing:
+        _errors.print(
+            f"{name} does not run; see `evalstream dev logs {name}`, start it with `evalstream dev up`", soft_wrap=True
+        )
     if missing or not members or not all(member.ready for member in members):
         raise typer.Exit(1)
 

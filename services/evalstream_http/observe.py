@@ -3,27 +3,46 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
 
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from evalstream_http.metrics import QUESTIONS
 
 
 def observe(app: FastAPI) -> None:
     """Serve the metrics, and measure every request."""
+    app.add_middleware(_Measured)
 
     @app.get("/metrics", tags=["operation"], response_class=Response)
     def _metrics() -> Response:
         """Give the metrics in Prometheus' text format."""
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
-    @app.middleware("http")
-    async def _measure(request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:
+
+class _Measured:
+    """Middleware below everything that turns exceptions to answers: what is not answered counts as a 500."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        status = 500
+
+        async def noting(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
         start = time.perf_counter()
-        response = await answer(request)
-        # The route's pattern, not the path: a label must not have a value a data row.
-        route = getattr(request.scope.get("route"), "path", "other")
-        QUESTIONS.labels(route, request.method, response.status_code).observe(time.perf_counter() - start)
-        return response
+        try:
+            await self._app(scope, receive, noting)
+        finally:
+            # The route's pattern, not the path: a label must not have a value a data row.
+            route = getattr(scope.get("route"), "path", "other")
+            QUESTIONS.labels(route, scope["method"], status).observe(time.perf_counter() - start)

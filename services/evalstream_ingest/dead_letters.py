@@ -140,6 +140,8 @@ async def replay_dead_letters(request: Request, chosen: Chosen) -> Count:
             if letter is not None:
                 await put_back(letter)
                 done.append(letter.id)
+    except ValueError as error:
+        raise HTTPException(422, f"after {len(done)} put back: {error}") from error
     finally:
         await run_in_threadpool(_drop, request, done)
     return Count(count=len(done))

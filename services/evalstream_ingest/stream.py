@@ -41,6 +41,9 @@ def ingest_records(clients: Clients, producer: AIOKafkaProducer, settings: Servi
     """Make the process of the ingest stage."""
     limits = Limits(settings.dead_letter_ratio, settings.dead_letter_consecutive)
     seen: dict[str, Seen] = {}
+    for kind in ("annotation", "prediction"):
+        for outcome in ("accepted", "rejected"):
+            EVENTS.labels(kind, outcome)  # from the start, for an increase from nothing cannot be seen
     annotations = settings.topic(ANNOTATIONS)
     changed_rows = settings.topic(CHANGED_ROWS)
 

@@ -38,7 +38,7 @@ def kafka_broker(settings: ServiceSettings, client_id: str) -> KafkaBroker:
         security=security(settings),
         allow_auto_create_topics=False,
         graceful_timeout=60,
-        logger=logging.getLogger("faststream"),
+        logger=logging.getLogger("evalstream_kafka.faststream"),
         log_level=logging.DEBUG,  # of its word on every batch
     )
 

@@ -17,10 +17,11 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any, TypeAlias
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
-from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+from aiokafka.errors import CommitFailedError, ConsumerStoppedError, IllegalStateError, KafkaError
 from evalstream_http.metrics import BATCH_SECONDS, BATCH_SIZE, COMMITS_REFUSED, LAG, LAST_BATCH, RETRIES
 from faststream import AckPolicy
 from faststream.exceptions import StopConsume
@@ -35,6 +36,7 @@ log = logging.getLogger(__name__)
 Record: TypeAlias = "ConsumerRecord[bytes, bytes]"
 #: Does the whole work for some records; once it returns, they are never seen again.
 Process = Callable[[Sequence[Record]], Awaitable[None]]
+_Read = Callable[[AIOKafkaConsumer], Awaitable[tuple[Record, ...]]]
 
 
 class FatalError(RuntimeError):
@@ -51,6 +53,8 @@ class Consumer:
         self._assigned: frozenset[TopicPartition] = frozenset()
         self._begun: float | None = None
         self._busy = asyncio.Lock()
+        self._done: dict[TopicPartition, int] = {}  # the offset after the last record dealt with
+        self._end: Callable[[TopicPartition], int | None] = lambda _partition: None
         self.on_failure: Callable[[], None] = lambda: None
 
     @property
@@ -58,6 +62,11 @@ class Consumer:
         """Whether partitions are assigned, nothing has failed, and no batch has been in hand for too long."""
         stuck = self._begun is not None and time.monotonic() - self._begun > self._stuck_seconds
         return bool(self._assigned) and self.failure is None and not stuck
+
+    def lag(self, partition: TopicPartition) -> int:
+        """Count the records of a partition that are not dealt with, those in hand included."""
+        end = self._end(partition) if partition in self._assigned else None
+        return 0 if end is None else max(end - self._done.get(partition, end), 0)
 
     def _fail(self, error: BaseException) -> None:
         self.failure = error
@@ -83,10 +92,12 @@ def consume(
         max_poll_interval_ms=10 * 60 * 1000,
         session_timeout_ms=10_000,
         rebalance_timeout_ms=60_000,
-        listener=_Listener(state),
+        listener=_Listener(state, lambda: subscriber.consumer),
         parser=_as_they_are,
         decoder=_undecoded,
     )
+
+    subscriber.get_msg = _or_fail(subscriber.get_msg, state)  # type: ignore[method-assign, assignment]
 
     @subscriber
     async def _handle(message: KafkaMessage) -> None:
@@ -106,11 +117,37 @@ def consume(
             finally:
                 state._begun = None
             await _commit(consumer, records)
+            state._done.update({TopicPartition(r.topic, r.partition): r.offset + 1 for r in records})
         BATCH_SIZE.labels(stage).observe(len(records))
         LAST_BATCH.labels(stage).set_to_current_time()
-        _measure_lag(consumer, records)
 
+    RETRIES.labels(stage)  # from the start, for an increase from nothing cannot be seen
     return state
+
+
+def _or_fail(read: _Read, state: Consumer) -> _Read:
+    """Let a record that the Kafka client itself cannot take apart end the service, with its place in the log.
+
+    A header's name that is not UTF-8 is one. FastStream would ask for it again for ever, and nobody would know.
+    """
+
+    async def read_or_fail(consumer: AIOKafkaConsumer) -> tuple[Record, ...]:
+        try:
+            return await read(consumer)
+        except (KafkaError, ConsumerStoppedError):
+            raise
+        except Exception as error:
+            waiting = [p for p in consumer.assignment() if (consumer.highwater(p) or 0) > await consumer.position(p)]
+            places = ", ".join([f"{p.topic}/{p.partition}/{await consumer.position(p)}" for p in sorted(waiting)])
+            log.critical(
+                "%s gives up: the Kafka client cannot take apart a record at or soon after %s (%s). Nothing behind it"
+                " is lost; move the group beyond it: kafka-consumer-groups.sh --reset-offsets",
+                *(state.stage, places, error),
+            )
+            state._fail(error)
+            raise ConsumerStoppedError from error
+
+    return read_or_fail
 
 
 async def _patiently(process: Process, records: Sequence[Record], attempts: int, stage: str) -> None:
@@ -141,16 +178,10 @@ async def _commit(consumer: AIOKafkaConsumer, records: Sequence[Record]) -> None
         log.warning("offsets were not committed (%s); the records will come again", error)
 
 
-def _measure_lag(consumer: AIOKafkaConsumer, records: Sequence[Record]) -> None:
-    for partition, offset in {TopicPartition(r.topic, r.partition): r.offset for r in records}.items():
-        end = consumer.highwater(partition) if partition in consumer.assignment() else None
-        if end is not None:
-            LAG.labels(partition.topic, partition.partition).set(max(end - offset - 1, 0))
-
-
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
-    def __init__(self, state: Consumer) -> None:
+    def __init__(self, state: Consumer, consumer: Callable[[], AIOKafkaConsumer | None]) -> None:
         self._state = state
+        self._consumer = consumer
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
         async with self._state._busy:  # until the batch in hand is done and committed
@@ -160,8 +191,17 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
                 LAG.remove(partition.topic, str(partition.partition))
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
-        self._state._assigned = frozenset(assigned)
-        log.info("%s has %d partitions", self._state.stage, len(self._state._assigned))
+        state, consumer = self._state, self._consumer()
+        state._assigned = frozenset(assigned)
+        log.info("%s has %d partitions", state.stage, len(state._assigned))
+        if consumer is None:
+            return
+        state._end = consumer.highwater
+        for partition in state._assigned:
+            with suppress(KafkaError):  # the lag is then unknown until the first batch
+                state._done[partition] = await consumer.committed(partition) or 0
+            # Measured when it is asked for: it must be seen to grow while a batch hangs.
+            LAG.labels(partition.topic, partition.partition).set_function(partial(state.lag, partition))
 
 
 async def _as_they_are(records: tuple[Record, ...]) -> KafkaMessage:

@@ -18,6 +18,7 @@ from evalstream_kafka.settings import ServiceSettings
 def health_routes(app: FastAPI, consumer: Consumer | None = None) -> None:
     """Serve ``/health`` (the process lives), ``/ready`` (send it work) and ``/metrics``."""
     observe(app)
+    READY.set_function(lambda: consumer is None or consumer.ready)
 
     @app.get("/health", tags=["operation"])
     async def _health() -> dict[str, str]:
@@ -28,7 +29,6 @@ def health_routes(app: FastAPI, consumer: Consumer | None = None) -> None:
     async def _ready(response: Response) -> dict[str, str]:
         """Say whether partitions are assigned, and work gets done."""
         ready = consumer is None or consumer.ready
-        READY.set(ready)
         response.status_code = 200 if ready else 503
         return {"status": "ready" if ready else "not ready"}
 

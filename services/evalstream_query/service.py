@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 
 import evalstream
 from evalstream.queries.catalog import catalog
-from evalstream.queries.selection import Selection
+from evalstream.queries.selection import Filter, Selection
 from evalstream.queries.summary import summary
 from evalstream.storage.engine import Clients, client_per_thread
 from evalstream.storage.migrate import migrate
@@ -74,13 +75,14 @@ def _keep_gauges(clients: Clients, settings: ServiceSettings, stopped: threading
 def measure_runs(clients: Clients, settings: ServiceSettings) -> None:
     """Set the gauges of every run: rows pending and failed, and its scores at the default thresholds."""
     client = clients()
+    policy = Filter().policy if Filter().policy in settings.policies else settings.policies[0]
     for dataset in catalog(client).datasets:
-        for run_name in dataset.runs:
-            found = progress(client, dataset.dataset, run_name, settings.policies)
-            ROWS_PENDING.labels(dataset.dataset, run_name).set(found.pending)
-            ROWS_FAILED.labels(dataset.dataset, run_name).set(found.failed)
-            own = summary(client, Selection(dataset=dataset.dataset, run=run_name, policy=settings.policies[0]))
+        for name in dataset.runs:
+            found = progress(client, dataset.dataset, name, settings.policies)
+            ROWS_PENDING.labels(dataset.dataset, name).set(found.pending)
+            ROWS_FAILED.labels(dataset.dataset, name).set(found.failed)
+            own = summary(client, Selection(dataset=dataset.dataset, run=name, policy=policy))
             for score in ("precision", "recall", "f1"):
                 value = getattr(own, score)
-                if value is not None:
-                    QUALITY.labels(dataset.dataset, run_name, score).set(value)
+                # Not a number, where a score is not defined: a gap in the chart, and neither 0 nor the last value.
+                QUALITY.labels(dataset.dataset, name, score).set(math.nan if value is None else value)

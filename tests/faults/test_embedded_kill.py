@@ -2,93 +2,37 @@
 
 from __future__ import annotations
 
-import json
 import random
 import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import httpx
 import pytest
-from clickhouse_connect.driver.client import Client
-from evalstream.events import AnnotationEvent, PredictionEvent, Reader, Record, decode
-from evalstream.pipeline.ingest import ingest
-from evalstream.pipeline.reconcile import reconcile
-from evalstream.storage.engine import open_embedded
-from evalstream.storage.migrate import migrate
-from evalstream_local.settings import LocalSettings
+from evalstream.events import decode
 
 from tests.faults.service import COMMAND, PATIENCE, Service, environment, running
+from tests.faults.workload import (
+    DATA_ROWS,
+    DATASET,
+    POLICIES,
+    RUNS,
+    Part,
+    clean_results,
+    differences,
+    event_key,
+    event_keys,
+    make_parts,
+    opened,
+    results,
+)
 
 pytestmark = pytest.mark.faults
 
-DATASET = "street"
-RUNS = ("first", "second")
-DATA_ROWS = 300
-UPLOAD_LINES = 12
 KILLS = 5
-
-Key = tuple[str, str, str, int, str]
-ResultRow = dict[str, Any]
-
-
-class Part(NamedTuple):
-    """One upload: events of one kind. ``run`` is empty for annotations."""
-
-    run: str
-    lines: list[bytes]
-
-    @property
-    def route(self) -> str:
-        return f"/v1/datasets/{DATASET}" + (f"/runs/{self.run}/predictions" if self.run else "/annotations")
-
-    @property
-    def reader(self) -> Reader:
-        known = {"dataset": DATASET}
-        return Reader(PredictionEvent, known | {"run": self.run}) if self.run else Reader(AnnotationEvent, known)
-
-    @property
-    def records(self) -> list[Record]:
-        return [Record(line, number, 0) for number, line in enumerate(self.lines, 1)]
-
-
-def make_parts(seed: int) -> list[Part]:
-    """A set for each row and side, then changes of all kinds, in small uploads that are not in order of version."""
-    rng = random.Random(seed)
-    events: dict[str, list[bytes]] = {"": [], **{run: [] for run in RUNS}}
-    for number in range(DATA_ROWS):
-        for run, lines in events.items():
-            side = "predictions" if run else "annotations"
-            ids = [f"o{i}" for i in range(rng.randint(1, 6))]
-            history: list[dict[str, Any]] = [{"operation": "replace", side: [_object(rng, run, name) for name in ids]}]
-            if rng.random() < 0.5:
-                history.append({"operation": "upsert", side: [_object(rng, run, rng.choice([*ids, "new"]))]})
-            if rng.random() < 0.3:
-                history.append({"operation": "delete", "ids": [rng.choice(ids)]})
-            if rng.random() < 0.1:
-                history.append({"operation": "replace", side: [_object(rng, run, "only")]})
-            if not run:
-                history[-1]["row"] = {"split": rng.choice(["train", "test"]), "metadata": {"number": number}}
-            for version, change in enumerate(history, 1):
-                lines.append(json.dumps({"data_row": f"row-{number}", "version": version, **change}).encode())
-    parts = []
-    for run, lines in events.items():
-        rng.shuffle(lines)
-        parts += [Part(run, lines[i : i + UPLOAD_LINES]) for i in range(0, len(lines), UPLOAD_LINES)]
-    rng.shuffle(parts)
-    return parts
-
-
-def _object(rng: random.Random, run: str, name: str) -> dict[str, Any]:
-    corner = [rng.choice([0, 8, 16]) + rng.random(), rng.choice([0, 8, 16]) + rng.random()]
-    box = {"id": name, "type": "bbox", "feature": rng.choice(["car", "bus"]), "bbox": [*corner, 20, 20]}
-    return box | {"confidence": rng.choice([0.25, 0.5, rng.random()])} if run else box
 
 
 class Stream:
@@ -145,27 +89,15 @@ def test_kill_at_any_moment_changes_nothing(tmp_path: Path) -> None:
         assert service.end(signal.SIGTERM) == 0
     assert stream.repeated > 0, "no upload was hit by a kill: the test tests nothing"
 
-    with _opened(service.engine) as client:
-        kept, found = _event_keys(client), _results(client)
-    with _opened(tmp_path / "clean") as client:
-        migrate(client)
-        for part in parts:
-            ingest(client, part.records, part.reader, "test")
-        policies = LocalSettings(_env_file=None).policies
-        reconcile(client, policies)
-        expected = _results(client)
+    with opened(service.engine) as client:
+        kept, found = event_keys(client), results(client)
+    expected = clean_results(tmp_path / "clean", parts)
 
-    sent = {_key(item) for part in parts for item in decode(part.records, part.reader).received}
+    sent = {event_key(item) for part in parts for item in decode(part.records, part.reader).received}
     assert set(kept) == sent, "an acknowledged event is lost, or there is one that nobody sent"
     assert len(kept) == len(sent), "an event is there twice"
-    assert len(expected) == DATA_ROWS * len(RUNS) * len(policies)
-    assert found.keys() == expected.keys()
-    different = {
-        key: {name: (found[key][name], value) for name, value in row.items() if found[key][name] != value}
-        for key, row in expected.items()
-        if found[key] != row
-    }
-    assert not different
+    assert len(expected) == DATA_ROWS * len(RUNS) * len(POLICIES)
+    assert not differences(found, expected)
 
 
 def test_second_service_on_one_folder_is_refused(tmp_path: Path) -> None:
@@ -200,29 +132,3 @@ def _wait_until_matched(service: Service, run: str) -> None:
             return
         time.sleep(0.05)
     raise AssertionError(f"still pending: {progress}\n{service.log}")
-
-
-@contextmanager
-def _opened(folder: Path) -> Iterator[Client]:
-    client = open_embedded(folder)
-    try:
-        yield client
-    finally:
-        client.close()
-
-
-def _key(item: Any) -> Key:
-    event = item.event
-    return event.dataset, event.data_row, getattr(event, "run", ""), item.version, item.event_id
-
-
-def _event_keys(client: Client) -> list[Key]:
-    rows = client.query("SELECT dataset, data_row, run, version, event_id FROM events FINAL").result_rows
-    return [tuple(row) for row in rows]
-
-
-def _results(client: Client) -> dict[tuple[str, str, str, str], ResultRow]:
-    rows = client.query_arrow("SELECT * FROM row_results FINAL").to_pylist()
-    found = {(row["dataset"], row["run"], row["policy"], row["data_row"]): row for row in rows}
-    assert len(found) == len(rows)
-    return found

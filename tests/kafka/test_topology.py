@@ -10,7 +10,8 @@ import time
 from base64 import urlsafe_b64decode
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -27,12 +28,15 @@ from typer.testing import CliRunner
 pytestmark = pytest.mark.kafka
 
 PATIENCE = 60
+PREFIX = f"test-{uuid4().hex[:8]}"
+ANNOTATIONS, PREDICTIONS = f"{PREFIX}.annotations", f"{PREFIX}.predictions"
 DATASET, RUN = "street", "first"
 BASE = f"/v1/datasets/{DATASET}/runs/{RUN}"
 ROWS = 60
 DEAD_LETTERS = "/v1/dead-letters"
 
 Event = dict[str, Any]
+Found = TypeVar("Found")
 
 
 class Cluster(NamedTuple):
@@ -45,18 +49,18 @@ class Cluster(NamedTuple):
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A topology with topics of its own, on the Kafka that KAFKA_BOOTSTRAP names or on a broker of its own."""
     home = tmp_path_factory.mktemp("dev")
-    jars = kafka.install(kafka.default_home())
-    (home / "kafka").mkdir()
-    (home / "kafka" / jars.name).symlink_to(jars)
+    if not kafka.bootstrap_from_environment():
+        jars = kafka.install(kafka.default_home())
+        (home / "kafka").mkdir()
+        (home / "kafka" / jars.name).symlink_to(jars)
     with pytest.MonkeyPatch.context() as patch:
-        for name in (
-            *(name for name in os.environ if name.startswith("EVALSTREAM_")),
-            "KAFKA_BOOTSTRAP",
-            "CLICKHOUSE_URL",
-        ):
+        for name in [*(name for name in os.environ if name.startswith("EVALSTREAM_")), "CLICKHOUSE_URL"]:
             patch.delenv(name, raising=False)
         patch.setenv("EVALSTREAM_DEV_HOME", str(home))
+        patch.setenv("EVALSTREAM_KAFKA_TOPIC_PREFIX", PREFIX)
+        patch.setenv("EVALSTREAM_KAFKA_GROUP_PREFIX", PREFIX)
         try:
             found = {member.name: member for member in topology.up(topology.Plan(home, 2, 0, 0, 0))}
             assert list(found) == ["kafka", "clickhouse", "ingest", "matcher-1", "matcher-2", "query"]
@@ -116,7 +120,7 @@ def produce(bootstrap: str, records: Sequence[dict[str, Any]]) -> list[str]:
     return asyncio.run(send())
 
 
-def until[Found](ask: Callable[[], Found | None]) -> Found:
+def until(ask: Callable[[], Found | None]) -> Found:
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         if found := ask():
@@ -146,8 +150,8 @@ def test_the_numbers_are_those_of_the_embedded_mode(cluster: Cluster, tmp_path: 
     direct = [
         {"topic": topic, "value": json.dumps(event | where).encode(), "key": event["data_row"].encode()}
         for topic, events, where in (
-            ("evalstream.predictions", found[1::2], {"dataset": DATASET, "run": RUN}),
-            ("evalstream.annotations", truth[1::2], {"dataset": DATASET}),
+            (PREDICTIONS, found[1::2], {"dataset": DATASET, "run": RUN}),
+            (ANNOTATIONS, truth[1::2], {"dataset": DATASET}),
         )
         for event in events
     ]
@@ -159,7 +163,6 @@ def test_the_numbers_are_those_of_the_embedded_mode(cluster: Cluster, tmp_path: 
         expected = figures(embedded)
     # What is sent again, in another order and by the other way, changes nothing.
     upload(cluster.ingest, truth[::-1], found[::-1])
-    assert until(lambda: figures(cluster.query)) == expected
     assert expected["summary?policy=coco&confidence=0"]["tp"] > 0
     until(lambda: matched(cluster.query))
     assert figures(cluster.query) == expected
@@ -218,7 +221,7 @@ def say(cluster: Cluster, *words: str) -> str:
 
 
 def test_every_bad_record_is_kept_whole_and_can_be_put_back_or_dropped(cluster: Cluster) -> None:
-    topic = "evalstream.predictions"
+    topic = PREDICTIONS
     harmless = {"topic": topic, "value": json.dumps(GOOD).encode(), "headers": [("trace", b"\xff")]}
     *places, _ = produce(cluster.bootstrap, [*({"topic": topic, **sent} for sent, _ in BAD.values()), harmless])
     for place, (sent, reason) in zip(places, BAD.values(), strict=True):
@@ -233,10 +236,9 @@ def test_every_bad_record_is_kept_whole_and_can_be_put_back_or_dropped(cluster: 
     assert f"{len(BAD)} put back" in say(cluster, "replay", "--yes", "--source", topic)
     again = until(lambda: found if len(found := ids(cluster.ingest)) == len(BAD) else None)
     assert not set(again) & set(places)
-    contents = [whole(cluster.ingest, name) for name in again]
-    assert sorted(
-        (repr(letter["payload"]), repr(letter["key"]), repr(letter["headers"])) for letter in contents
-    ) == sorted((repr(sent["value"]), repr(sent["key"]), repr(sent.get("headers", []))) for sent, _ in BAD.values())
+    contents = [whole(cluster.ingest, name) or {} for name in again]
+    found = sorted(repr((letter["payload"], letter["key"], letter["headers"])) for letter in contents)
+    assert found == sorted(repr((sent["value"], sent["key"], sent.get("headers", []))) for sent, _ in BAD.values())
     assert "1 dropped" in say(cluster, "drop", "--yes", "--reason", "SCHEMA_version")
     assert f"{len(BAD) - 1} dropped" in say(cluster, "drop", "--yes", *ids(cluster.ingest))
     assert ids(cluster.ingest) == []
@@ -244,9 +246,7 @@ def test_every_bad_record_is_kept_whole_and_can_be_put_back_or_dropped(cluster: 
 
 def test_a_record_that_can_be_read_by_now_becomes_an_event(cluster: Cluster) -> None:
     event = json.dumps({"dataset": "mended", "run": RUN, "data_row": "a", "operation": "replace"}).encode()
-    letter = DeadLetter(
-        "evalstream.predictions/0/999", "evalstream.predictions", 0, 999, b"k", [], "", "too new", event
-    )
+    letter = DeadLetter("evalstream.predictions/0/999", PREDICTIONS, 0, 999, b"k", [], "", "too new", event)
     client = open_server(cluster.clickhouse)
     keep_dead_letters(client, [letter])
     keep_dead_letters(client, [letter])  # delivered twice
@@ -293,12 +293,13 @@ def test_reconcile_and_replay_work_on_the_cluster(cluster: Cluster, monkeypatch:
 
 def test_down_stops_everything_and_a_stale_record_is_not_believed(cluster: Cluster) -> None:
     pids = [member.pid for member in topology.status(cluster.home) if member.pid]
-    assert topology.down(cluster.home) == len(pids) == 6
+    assert topology.down(cluster.home) == len(pids)
     for pid in pids:
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
-    record = cluster.home / "services" / "query" / "service.json"
-    record.write_text(json.dumps(json.loads(record.read_text()) | {"pid": os.getpid()}))
-    assert topology.status(cluster.home) == []
+    record = {"name": "query", "port": 1, "pid": os.getpid(), "born": "long ago"}
+    (cluster.home / "services" / "query" / "service.json").write_text(json.dumps(record))
+    own = 0 if kafka.bootstrap_from_environment() is None else 1  # the user's cluster is none of our business
+    assert len(topology.status(cluster.home)) == own
     assert topology.down(cluster.home) == 0
     assert clickhouse_process.running(cluster.home / "clickhouse") is None

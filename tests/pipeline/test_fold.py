@@ -96,6 +96,15 @@ def test_a_policy_that_was_never_matched_is_pending(client: Client) -> None:
     assert progress(client, "policies", "v1", NAMES) == Progress(1, 0, 0)
 
 
+def test_a_row_is_pending_until_every_policy_has_seen_all_of_it(client: Client) -> None:
+    send(client, "partly", [predicted("r", "v1", 1, [box("a")])])
+    reconcile(client, NAMES)
+    send(client, "partly", [predicted("r", "v1", 2, [])])
+    write_results(client, match("partly", load_events(client, "partly", ["r"]), ["coco"]))
+    assert progress(client, "partly", "v1", ["coco"]) == Progress(1, 0, 0)
+    assert progress(client, "partly", "v1", NAMES) == Progress(1, 1, 0)
+
+
 def test_a_stale_result_written_later_does_not_win(client: Client) -> None:
     send(client, "stale", [annotated("r", 1, [box("a")]), predicted("r", "v1", 1, [box("a")])])
     older = match("stale", load_events(client, "stale", ["r"]), NAMES)

@@ -35,7 +35,7 @@ FEATURES = ("car", "größe 大", 'it\'s a \\ "box"', "weather")
 QUESTIONS = ("weather", "時間")
 ANSWERS = ("yes", "no", "it's=unclear")
 PLACES = (0.0, 4.0)
-SIDES = (0.0, 8.0, 32.0, 96.0, 100.0)
+SIDES = (0.0, 8.0, 32.0, 96.0)
 AREAS = (None, None, 1023.0, 1024.0, 9216.0, 1e10, 2e10)
 CONFIDENCES = (-0.5, 0.0, 0.25, 0.5, 0.5, 0.9, 1.0, 0.1 + 0.2)
 SPLITS = ("train", "validation", "test", "")
@@ -57,7 +57,7 @@ def data(client: Client) -> Data:
     runs: dict[tuple[str, str], list[DataRow]] = {}
     for seed, dataset in enumerate(("images", "größe's \\ data")):
         rng = random.Random(seed)
-        truth: Truth = {name: random_truth(rng) for name in data_row_names(25)}
+        truth: Truth = {name: random_truth(rng) for name in data_row_names(20)}
         annotated = {name: said for name, said in truth.items() if rng.random() < 0.9}
         send(client, AnnotationEvent, [annotation_event(dataset, name, *said) for name, said in annotated.items()])
         for run in ("v1", "v2 'beta' é"):
@@ -106,7 +106,7 @@ def test_counts_of_filtered_rows_and_objects(client: Client, data: Data, policy:
 @pytest.mark.parametrize("area", list(AREA_RANGES))
 def test_counts_in_every_area_range(client: Client, data: Data, area: str) -> None:
     for (dataset, run), own in data.runs.items():
-        for c, t in threshold_pairs(own, 10):
+        for c, t in threshold_pairs(own, 7):
             selection = Selection(dataset=dataset, run=run, policy="coco", confidence=c, iou=t, area=area)
             scored = oracle.score(own, selection)
             assert_summary(summary(client, selection), scored)
@@ -117,7 +117,7 @@ def test_counts_in_every_area_range(client: Client, data: Data, area: str) -> No
 
 
 def test_rows_and_columns_of_every_confusion_matrix_sum_to_the_objects(client: Client, data: Data) -> None:
-    for selection in some_selections(data, 6):
+    for selection in some_selections(data, 4):
         of_labels = {item.label: item for item in classes(client, selection).classes}
         matrix = confusion_matrix(client, selection)
         actual, predicted = Counter[str | None](), Counter[str | None]()
@@ -131,7 +131,7 @@ def test_rows_and_columns_of_every_confusion_matrix_sum_to_the_objects(client: C
 
 
 def test_classes_sum_to_the_summary(client: Client, data: Data) -> None:
-    for selection in some_selections(data, 6):
+    for selection in some_selections(data, 4):
         total, of_labels = summary(client, selection), classes(client, selection).classes
         for name in ("annotations", "predictions", "tp", "fp", "fn"):
             assert sum(getattr(item, name) for item in of_labels) == getattr(total, name), name
@@ -171,7 +171,7 @@ def test_answers_ignore_the_iou_threshold(client: Client, data: Data, policy: st
 @pytest.mark.parametrize("policy", list(POLICIES))
 def test_curves_at_every_confidence(client: Client, data: Data, policy: str) -> None:
     for (dataset, run), own in data.runs.items():
-        for number, (c, t) in enumerate(threshold_pairs(own, 6)):
+        for number, (c, t) in enumerate(threshold_pairs(own, 4)):
             filters = [{}, {"feature": [FEATURES[0], QUESTIONS[0]]}, {"type": ["bbox"]}][number % 3]
             area = list(AREA_RANGES)[number % 4] if policy == "coco" else "all"
             selection = Selection(
@@ -191,7 +191,7 @@ def test_curves_at_every_confidence(client: Client, data: Data, policy: str) -> 
 
 
 def test_a_curve_is_the_summary_at_each_of_its_points(client: Client, data: Data) -> None:
-    for selection in some_selections(data, 2):
+    for selection in some_selections(data, 2)[1::2]:
         (curve,) = pr_curve(client, selection).curves
         assert curve.confidence == sorted(set(curve.confidence), reverse=True)
         for c, precision, recall, f1 in zip(curve.confidence, curve.precision, curve.recall, curve.f1, strict=True):
@@ -264,7 +264,7 @@ def test_policies_agree_where_every_object_has_one_candidate(client: Client) -> 
 
 @pytest.mark.parametrize("metric", ["iou", "confidence", "metadata.noise", *ROW_METRICS])
 def test_distributions(client: Client, data: Data, metric: str) -> None:
-    for number, selection in enumerate(some_selections(data, 1)):
+    for number, selection in enumerate(some_selections(data, 1)[::2]):
         scored = oracle.score(data.runs[selection.dataset, selection.run], selection)
         values = oracle.values_of(scored, metric)
         defined = [value for value in values if value is not None]

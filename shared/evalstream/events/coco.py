@@ -45,7 +45,7 @@ def read_dataset(path: Path) -> CocoDataset:
     for key in ("images", "categories", "annotations"):
         if not isinstance(document.get(key), list):
             raise CocoError(f"{path}: {key}: must be there, and be a list")
-    images = {str(_get(image, "id", path, f"images[{i}]")): image for i, image in enumerate(document["images"])}
+    images = {_image_key(_get(image, "id", path, f"images[{i}]")): image for i, image in enumerate(document["images"])}
     return CocoDataset(path, images, _category_names(document["categories"], path), document["annotations"])
 
 
@@ -128,6 +128,11 @@ def _get(record: Any, key: str, path: Path, name: str) -> Any:
     return record[key]
 
 
+def _image_key(image: Any) -> str:
+    """Name an image's data row; 1.0 is the 1 of a file that went through a table of floats."""
+    return str(int(image)) if isinstance(image, float) and image.is_integer() else str(image)
+
+
 def _category(record: Any, key: str, path: Path, name: str) -> float | str:
     category = _get(record, key, path, name)
     if not isinstance(category, int | float | str):
@@ -162,7 +167,7 @@ def _by_image(
 ) -> defaultdict[str, list[tuple[int, Mapping[str, Any]]]]:
     found: defaultdict[str, list[tuple[int, Mapping[str, Any]]]] = defaultdict(list)
     for i, record in enumerate(records):
-        data_row = str(_get(record, "image_id", path, name(i, record)))
+        data_row = _image_key(_get(record, "image_id", path, name(i, record)))
         if data_row not in coco.images:
             raise CocoError(f"{path}: {name(i, record)}: image_id: {coco.path} has no image {data_row}")
         found[data_row].append((i, record))

@@ -24,7 +24,7 @@ def _dead_letters(client: TestClient, dataset: str) -> list[tuple[int, str, str,
         )
         .result_rows
     )
-    return [(position, key, reason, bytes.fromhex(payload)) for position, key, reason, payload in rows]
+    return [(position, data_row, reason, bytes.fromhex(payload)) for position, data_row, reason, payload in rows]
 
 
 def test_bad_lines_are_counted_explained_and_kept_whole(client: TestClient) -> None:
