@@ -79,9 +79,8 @@ def evalstream(gt: Path, dt: Path) -> tuple[float, float, list[float]]:
         matched = time.perf_counter()
         questions._averages_by_detection(columns, np.append(IOU_THRESHOLDS, 0.5), list(AREA_RANGES), (1, 10))
         kernel = time.perf_counter() - start
-    print(
-        f"evalstream's kernels: overlaps and matching {matched - start:.3f} s, averaging {kernel - matched + start:.3f} s"
-    )
+    averaged = kernel - (matched - start)
+    print(f"kernels of evalstream: overlaps and matching {matched - start:.3f} s, averaging {averaged:.3f} s")
     values = averages.model_dump()
     return end_to_end - kernel, kernel, [values[name] for name in ApFigures.model_fields]
 

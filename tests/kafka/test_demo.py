@@ -1,0 +1,63 @@
+"""The demo's workload through Kafka gives the bytes that the embedded mode gives."""
+
+from __future__ import annotations
+
+import time
+from itertools import product
+from pathlib import Path
+
+import httpx
+import pytest
+from evalstream_demo.workload import Workload, make_workload
+from evalstream_local.app import make_app
+from evalstream_local.settings import LocalSettings
+from fastapi.testclient import TestClient
+
+from tests.faults.cluster import running_cluster
+
+pytestmark = pytest.mark.kafka
+
+QUESTIONS = ("summary", "confusion-matrix", "classes", "pr-curve", "average-precision", "rows")
+
+
+def upload(http: httpx.Client, workload: Workload) -> None:
+    base = f"/v1/datasets/{workload.dataset}"
+    files = {f"{base}/annotations": workload.annotations}
+    files |= {f"{base}/runs/{run}/predictions": path for run, path in workload.predictions.items()}
+    for route, path in files.items():
+        answer = http.post(route, content=path.read_bytes()).raise_for_status().json()
+        assert answer == {"accepted": workload.scenes, "rejected": 0, "errors": []}
+
+
+def answers(http: httpx.Client, workload: Workload) -> dict[str, bytes]:
+    found = {}
+    for run in workload.predictions:
+        base = f"/v1/datasets/{workload.dataset}/runs/{run}"
+        deadline = time.monotonic() + 60
+        while True:
+            progress = http.get(f"{base}/progress")
+            if progress.is_success and progress.json()["rows"] == workload.scenes and not progress.json()["pending"]:
+                break
+            assert time.monotonic() < deadline, progress.text
+            time.sleep(0.1)
+        for question, policy, (c, t) in product(
+            QUESTIONS, ("iou-greedy", "coco", "best-candidate"), ((0.0, 0.5), (0.37, 0.8))
+        ):
+            for more in ("", "&split=test&metadata=noise>=0.09"):
+                url = f"{base}/{question}?policy={policy}&confidence={c}&iou={t}{more}"
+                found[url] = http.get(url).raise_for_status().content
+    return found
+
+
+def test_the_demo_through_kafka_is_the_demo(tmp_path: Path) -> None:
+    workload = make_workload(tmp_path / "demo", scenes=60)
+    with TestClient(make_app(LocalSettings(data=tmp_path / "embedded", _env_file=None))) as embedded:
+        upload(embedded, workload)
+        expected = answers(embedded, workload)
+    with running_cluster(tmp_path / "cluster") as cluster:
+        with httpx.Client(base_url=cluster.url("ingest"), timeout=60) as ingest:
+            upload(ingest, workload)
+        with httpx.Client(base_url=cluster.url("query"), timeout=60) as query:
+            found = answers(query, workload)
+    assert found == expected
+    assert any(b'"tp":0' not in answer for url, answer in found.items() if "summary" in url)
