@@ -2,15 +2,17 @@
 # make up              a whole cluster on this machine: Kafka, ClickHouse stand-in, every service; make down stops it
 # make kafka           only the Kafka broker
 # make test            everything that must hold: style, types, tests
+# make test-faults     every fault, harder and longer than `make test` does it
 # make format schemas  what a change may need before it is committed
 # make bench           against pycocotools and faster-coco-eval, in one run
+# make bench-pipeline  events through a running cluster (make up) until they are queryable
 
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 PORT ?= 8000
 
-.PHONY: demo up down kafka test lint format schemas bench clean
+.PHONY: demo up down kafka test test-faults lint format schemas bench bench-pipeline clean
 
 demo: $(INSTALLED)
 	$(BIN)/evalstream demo --port $(PORT) $(if $(ONCE),--once)
@@ -27,6 +29,9 @@ kafka: $(INSTALLED)
 test: lint
 	$(BIN)/pytest
 
+test-faults: $(INSTALLED)
+	FAULTS=full $(BIN)/pytest tests/faults
+
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -41,6 +46,9 @@ schemas: $(INSTALLED)
 
 bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks.coco
+
+bench-pipeline: $(INSTALLED)
+	$(BIN)/python -m benchmarks.pipeline
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "evalstream needs Python 3.11 or newer; name one: make PYTHON=python3.11 $(MAKECMDGOALS)")'

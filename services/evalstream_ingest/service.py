@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, suppress
 from functools import partial
 
 import evalstream
@@ -31,6 +31,9 @@ from evalstream_ingest import dead_letters, gateway
 from evalstream_ingest.stream import KNOWN_HEADERS, ingest_records
 
 log = logging.getLogger(__name__)
+
+#: How long Kafka may take to acknowledge. The idempotent producer itself would try for as long as it lives.
+ACKNOWLEDGED_SECONDS = 30
 
 
 def run(settings: ServiceSettings) -> int:
@@ -66,7 +69,8 @@ def run(settings: ServiceSettings) -> int:
             yield
         finally:
             await broker.stop()
-            await producer.stop()
+            with suppress(TimeoutError):  # what nobody was told is accepted need not be waited for
+                await asyncio.wait_for(producer.stop(), ACKNOWLEDGED_SECONDS)
 
     app = FastAPI(title="evalstream ingest", version=evalstream.__version__, lifespan=lifespan)
     app.state.api_keys = keys
@@ -83,11 +87,12 @@ def run(settings: ServiceSettings) -> int:
 
 
 def _tell_kafka_errors(app: FastAPI) -> None:
+    @app.exception_handler(TimeoutError)
     @app.exception_handler(KafkaError)
-    def _kafka(_request: Request, error: KafkaError) -> JSONResponse:
+    def _kafka(_request: Request, error: Exception) -> JSONResponse:
         """Answer so that clients try again: sending an event twice is sending it once."""
-        log.error("Kafka did not take a record: %s", error)
-        return JSONResponse({"detail": f"Kafka does not take records now ({error}); send it again"}, 503)
+        log.error("Kafka did not take a record: %r", error)
+        return JSONResponse({"detail": f"Kafka does not take records now ({error!r}); send it again"}, 503)
 
 
 def accept_to(producer: AIOKafkaProducer, settings: ServiceSettings) -> gateway.Accept:
@@ -103,11 +108,12 @@ def accept_to(producer: AIOKafkaProducer, settings: ServiceSettings) -> gateway.
         fields = {field: header for header, field in KNOWN_HEADERS.items()}
         headers = [(fields[name], value.encode()) for name, value in reader.known.items()]
         keys = {item.position: row_key(item.event.dataset, item.event.data_row) for item in received}
-        sent = [
-            await producer.send(topic, record.payload, key=keys.get(record.position), headers=headers)
-            for record in records
-        ]
-        await asyncio.gather(*sent)
+        async with asyncio.timeout(ACKNOWLEDGED_SECONDS):
+            sent = [
+                await producer.send(topic, record.payload, key=keys.get(record.position), headers=headers)
+                for record in records
+            ]
+            await asyncio.gather(*sent)
         return len(received), rejected
 
     return accept
