@@ -16,7 +16,7 @@ from evalstream.storage.dead_letters import DeadLetter, keep_dead_letters
 from evalstream.storage.engine import Clients
 from evalstream.storage.events import append_events
 from evalstream_http.metrics import DEAD_LETTERS, EVENTS
-from evalstream_kafka.consume import Process, Record
+from evalstream_kafka.consume import FatalError, Process, Record
 from evalstream_kafka.dead_letters import dead_letter
 from evalstream_kafka.keys import row_key
 from evalstream_kafka.limits import Limits, Seen, after
@@ -49,10 +49,13 @@ def ingest_records(clients: Clients, producer: AIOKafkaProducer, settings: Servi
 
     async def process(records: Sequence[Record]) -> None:
         read = await asyncio.to_thread(_read, records, annotations)
-        now_seen = {
-            partition: after(seen.get(partition, Seen()), bad, limits, partition)
-            for partition, bad in _unreadable(records, read).items()
-        }
+        try:
+            now_seen = {
+                partition: after(seen.get(partition, Seen()), bad, limits, partition)
+                for partition, bad in _unreadable(records, read).items()
+            }
+        except FatalError as error:  # the batch is not kept, so the reason is not in the dead letters
+            raise FatalError(f"{error}; the last reason: {read.rejected[-1].reason}") from None
         await asyncio.to_thread(_keep, clients, read)
         await _tell(producer, changed_rows, read.changed)
         seen.update(now_seen)  # only now, for a batch that fails comes again
