@@ -1,0 +1,115 @@
+"""The ingest stage, without a broker: what is kept, what is told, and what stops it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+import pytest
+from aiokafka import ConsumerRecord
+from clickhouse_connect.driver.client import Client
+from evalstream.storage.engine import open_embedded
+from evalstream.storage.migrate import migrate
+from evalstream_ingest.stream import ingest_records
+from evalstream_kafka.consume import FatalError
+from evalstream_kafka.settings import ServiceSettings
+
+TOPIC = "evalstream.predictions"
+GOOD = b'{"dataset":"d","data_row":"r%d","run":"m","operation":"replace"}'
+
+
+class Told:
+    """Stands in for a producer: remembers what it was sent, and may refuse for a while."""
+
+    def __init__(self, refusals: int = 0) -> None:
+        self.values: list[dict[str, Any]] = []
+        self.keys: list[bytes] = []
+        self._refusals = refusals
+
+    async def send(self, topic: str, value: bytes, key: bytes) -> asyncio.Future[None]:
+        assert topic == "evalstream.changed-rows"
+        if self._refusals:
+            self._refusals -= 1
+            raise ConnectionError("refused")
+        self.values.append(orjson.loads(value))
+        self.keys.append(key)
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        done.set_result(None)
+        return done
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    client = open_embedded(tmp_path_factory.mktemp("engine"))
+    migrate(client)
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def client(engine: Client) -> Client:
+    for table in ("events", "dead_letters"):
+        engine.command(f"TRUNCATE TABLE {table}")
+    return engine
+
+
+def record(offset: int, value: bytes, timestamp: int = 1_000) -> Any:
+    return ConsumerRecord(TOPIC, 0, offset, timestamp, 0, b"k", value, None, 1, len(value), ())
+
+
+def settings() -> ServiceSettings:
+    return ServiceSettings(dead_letter_consecutive=3, _env_file=None)
+
+
+def count(client: Client, table: str) -> int:
+    return int(client.query(f"SELECT count() FROM {table} FINAL").result_rows[0][0])
+
+
+def test_a_batch_is_kept_and_told_once_for_each_row(client: Client) -> None:
+    told = Told()
+    process = ingest_records(lambda: client, told, settings())  # type: ignore[arg-type]
+    records = [
+        record(1, GOOD % 1, 5_000),
+        record(2, b"{", 5_001),
+        record(3, GOOD % 2, 5_002),
+        record(4, GOOD % 1, 5_003),
+    ]
+    asyncio.run(process(records))
+    assert count(client, "events") == 3
+    assert count(client, "dead_letters") == 1
+    assert told.values == [
+        {"dataset": "d", "data_row": "r1", "accepted_ms": 5_000},
+        {"dataset": "d", "data_row": "r2", "accepted_ms": 5_002},
+    ]
+    assert told.keys == [b"d/r1", b"d/r2"]
+
+
+def test_the_same_batch_again_is_the_same_batch(client: Client) -> None:
+    process = ingest_records(lambda: client, Told(), settings())  # type: ignore[arg-type]
+    for _ in range(3):
+        asyncio.run(process([record(1, GOOD % 1), record(2, b"{"), record(3, GOOD % 2)]))
+    assert (count(client, "events"), count(client, "dead_letters")) == (2, 1)
+
+
+def test_too_many_unreadable_records_stop_it_and_keep_nothing_of_the_batch(client: Client) -> None:
+    told = Told()
+    process = ingest_records(lambda: client, told, settings())  # type: ignore[arg-type]
+    asyncio.run(process([record(1, b"{"), record(2, b"{"), record(3, b"{")]))
+    with pytest.raises(FatalError, match=r"4 records in a row cannot be read.*last reason: not JSON"):
+        asyncio.run(process([record(4, b"{"), record(5, GOOD % 1)]))
+    assert (count(client, "events"), count(client, "dead_letters")) == (0, 3)
+    assert told.values == []
+
+
+def test_a_batch_that_is_tried_again_counts_once(client: Client) -> None:
+    told = Told(refusals=2)
+    process = ingest_records(lambda: client, told, settings())  # type: ignore[arg-type]
+    batch = [record(1, GOOD % 1), record(2, b"{"), record(3, b"{")]
+    for _ in range(2):
+        with pytest.raises(ConnectionError):
+            asyncio.run(process(batch))
+    asyncio.run(process(batch))
+    asyncio.run(process([record(4, b"{")]))  # the third in a row, and not the seventh
+    assert count(client, "dead_letters") == 3
