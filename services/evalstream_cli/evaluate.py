@@ -42,7 +42,7 @@ def evaluate(
         fail(f"--type {type_}: only bbox can be read from COCO files")
     try:
         with progress_bar() as bar:
-            task = bar.add_task("reading", total=None)
+            task = bar.add_task("reading (the very first time also compiling, some 20 s)", total=None)
             with evaluated(
                 annotations,
                 predictions,
