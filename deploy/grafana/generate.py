@@ -174,6 +174,18 @@ def build() -> dashboard.Dashboard:
         )
         .with_panel(
             lines(
+                "Insert time",
+                "Mean time for ClickHouse to put a batch on disk, by table. When it grows, everything behind it waits.",
+                "s",
+                (
+                    "sum by (table) (rate(evalstream_insert_seconds_sum[$__rate_interval]))"
+                    " / sum by (table) (rate(evalstream_insert_seconds_count[$__rate_interval]))",
+                    "{{table}}",
+                ),
+            )
+        )
+        .with_panel(
+            lines(
                 "Batch size",
                 "Mean records a batch. Many small batches: overhead dominates.",
                 "short",

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import time
 
+from evalstream.telemetry import QUESTIONS
 from fastapi import FastAPI, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-from evalstream_http.metrics import QUESTIONS
 
 
 def observe(app: FastAPI) -> None:

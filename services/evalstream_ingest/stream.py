@@ -15,7 +15,7 @@ from evalstream.events.decode import Record as Payload
 from evalstream.storage.dead_letters import DeadLetter, keep_dead_letters
 from evalstream.storage.engine import Clients
 from evalstream.storage.events import append_events
-from evalstream_http.metrics import DEAD_LETTERS, EVENTS
+from evalstream.telemetry import DEAD_LETTERS, EVENTS
 from evalstream_kafka.consume import FatalError, Process, Record
 from evalstream_kafka.dead_letters import dead_letter
 from evalstream_kafka.keys import row_key

@@ -22,7 +22,7 @@ from typing import Any, TypeAlias
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.errors import CommitFailedError, ConsumerStoppedError, IllegalStateError, KafkaError
-from evalstream_http.metrics import BATCH_SECONDS, BATCH_SIZE, COMMITS_REFUSED, LAG, LAST_BATCH, RETRIES
+from evalstream.telemetry import BATCH_SECONDS, BATCH_SIZE, COMMITS_REFUSED, LAG, LAST_BATCH, RETRIES
 from faststream import AckPolicy
 from faststream.exceptions import StopConsume
 from faststream.kafka import KafkaBroker, KafkaMessage

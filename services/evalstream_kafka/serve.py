@@ -7,7 +7,7 @@ import signal
 import sys
 
 import uvicorn
-from evalstream_http.metrics import READY
+from evalstream.telemetry import READY
 from evalstream_http.observe import observe
 from fastapi import FastAPI, Response
 

@@ -14,7 +14,7 @@ from evalstream.pipeline.reconcile import rematch
 from evalstream.storage.dead_letters import DeadLetter, keep_dead_letters
 from evalstream.storage.engine import Clients, client_per_thread
 from evalstream.storage.migrate import migrate
-from evalstream_http.metrics import DEAD_LETTERS, FRESHNESS
+from evalstream.telemetry import DEAD_LETTERS, FRESHNESS
 from evalstream_kafka.asyncapi import ChangedRow
 from evalstream_kafka.connection import clickhouse, kafka_broker
 from evalstream_kafka.consume import Process, Record, consume

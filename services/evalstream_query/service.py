@@ -15,8 +15,8 @@ from evalstream.queries.summary import summary
 from evalstream.storage.engine import Clients, client_per_thread
 from evalstream.storage.migrate import migrate
 from evalstream.storage.results import progress
+from evalstream.telemetry import QUALITY, ROWS_FAILED, ROWS_PENDING
 from evalstream_http.errors import tell_errors
-from evalstream_http.metrics import QUALITY, ROWS_FAILED, ROWS_PENDING
 from evalstream_http.security import check_exposure, parse_keys
 from evalstream_kafka.connection import clickhouse
 from evalstream_kafka.serve import health_routes, serve

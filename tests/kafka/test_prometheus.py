@@ -28,7 +28,7 @@ pytestmark = pytest.mark.skipif(
 SERVICE = """
 import sys
 import uvicorn
-from evalstream_http.metrics import EVENTS, FRESHNESS, LAG, QUALITY, READY, ROWS_PENDING
+from evalstream.telemetry import EVENTS, FRESHNESS, LAG, QUALITY, READY, ROWS_PENDING
 from evalstream_http.observe import observe
 from fastapi import FastAPI
 

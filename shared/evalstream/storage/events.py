@@ -9,6 +9,7 @@ from clickhouse_connect.driver.client import Client
 
 from evalstream.events import EVENTS
 from evalstream.storage.engine import INSERT
+from evalstream.telemetry import INSERT_SECONDS
 
 #: Rows an insert; ClickHouse splits one of more than 1,048,576, and then it is no longer atomic.
 INSERT_ROWS = 100_000
@@ -25,7 +26,8 @@ ORDER BY data_row, run, version, event_id
 def append_events(client: Client, events: pa.Table) -> None:
     """Append events (schema ``EVENTS``); when this returns they are on disk."""
     for start in range(0, events.num_rows, INSERT_ROWS):
-        client.insert_arrow("events", events.slice(start, INSERT_ROWS), settings=INSERT)
+        with INSERT_SECONDS.labels("events").time():
+            client.insert_arrow("events", events.slice(start, INSERT_ROWS), settings=INSERT)
 
 
 def load_events(client: Client, dataset: str, data_rows: Sequence[str]) -> pa.Table:

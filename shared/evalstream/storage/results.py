@@ -10,6 +10,7 @@ from clickhouse_connect.driver.client import Client
 
 from evalstream.storage.engine import INSERT
 from evalstream.storage.events import INSERT_ROWS
+from evalstream.telemetry import INSERT_SECONDS
 
 
 def _objects(side: str, *more: tuple[str, pa.DataType]) -> list[tuple[str, pa.DataType]]:
@@ -102,7 +103,8 @@ class Progress(NamedTuple):
 def write_results(client: Client, results: pa.Table) -> None:
     """Write results (schema ``RESULTS``); of two for one key the one with the higher version stays."""
     for start in range(0, results.num_rows, INSERT_ROWS):
-        client.insert_arrow("row_results", results.slice(start, INSERT_ROWS), settings=INSERT)
+        with INSERT_SECONDS.labels("row_results").time():
+            client.insert_arrow("row_results", results.slice(start, INSERT_ROWS), settings=INSERT)
 
 
 def stale_rows(client: Client, dataset: str, policies: Sequence[str], *, failed: bool = False) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Any
 import promql_parser
 import pytest
 import yaml
-from evalstream_http import metrics
+from evalstream import telemetry as metrics
 from prometheus_client.metrics import MetricWrapperBase
 
 DEPLOY = Path(__file__).resolve().parents[3] / "deploy"

@@ -23,6 +23,9 @@ BATCH_SIZE = Histogram(
 # How long each stage takes for a batch, storage included: where the time goes.
 BATCH_SECONDS = Histogram("evalstream_batch_seconds", "Time for a batch, by stage.", ["stage"], buckets=_FAST)
 
+# How long ClickHouse takes to put a batch on disk, by table: when this grows, everything behind it waits.
+INSERT_SECONDS = Histogram("evalstream_insert_seconds", "Time of an insert, by table.", ["table"], buckets=_FAST)
+
 # The one that matters to users: from the moment an event was accepted until every question reflects it.
 FRESHNESS = Histogram(
     "evalstream_freshness_seconds",
