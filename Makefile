@@ -1,9 +1,11 @@
 # make demo            a real workload in a service of its own; ONCE=1 ends after the figures, PORT=8001 moves it
 # make up              a whole cluster on this machine: Kafka, ClickHouse stand-in, every service; make down stops it
 # make kafka           only the Kafka broker
+# make page            the web page, from web/ into the package
 # make test            everything that must hold: style, types, tests
 # make test-faults     every fault, harder and longer than `make test` does it
 # make format schemas  what a change may need before it is committed
+# make agreement       docs/agreement.md anew, from the parity tests
 # make bench           against pycocotools and faster-coco-eval, in one run
 # make bench-pipeline  events through a running cluster (make up) until they are queryable
 
@@ -11,13 +13,16 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 PORT ?= 8000
+PAGE := services/evalstream_query/static/index.html
+# Node comes with the environment, from PyPI; what npm runs must find this one.
+NPM := PATH="$(CURDIR)/.venv/bin:$$PATH" $(BIN)/npm --prefix web --silent
 
-.PHONY: demo up down kafka test test-faults lint format schemas bench bench-pipeline clean
+.PHONY: demo up down kafka page test test-faults lint format schemas agreement bench bench-pipeline clean
 
-demo: $(INSTALLED)
+demo: $(INSTALLED) $(PAGE)
 	$(BIN)/evalstream demo --port $(PORT) $(if $(ONCE),--once)
 
-up: $(INSTALLED)
+up: $(INSTALLED) $(PAGE)
 	$(BIN)/evalstream dev up
 
 down: $(INSTALLED)
@@ -26,23 +31,39 @@ down: $(INSTALLED)
 kafka: $(INSTALLED)
 	$(BIN)/evalstream dev kafka up
 
-test: lint
+page: $(PAGE)
+
+$(PAGE): web/node_modules/.installed schemas/openapi.json web/index.html web/vite.config.ts $(shell find web/src web/public -type f -not -name schema.d.ts)
+	$(NPM) run build
+	touch $@
+
+web/node_modules/.installed: web/package.json web/package-lock.json $(INSTALLED)
+	$(NPM) ci --no-audit --no-fund
+	touch $@
+
+test: lint $(PAGE)
 	$(BIN)/pytest
 
 test-faults: $(INSTALLED)
 	FAULTS=full $(BIN)/pytest tests/faults
 
-lint: $(INSTALLED)
+lint: $(INSTALLED) web/node_modules/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(NPM) run check
 
-format: $(INSTALLED)
+format: $(INSTALLED) web/node_modules/.installed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(NPM) run format
 
 schemas: $(INSTALLED)
 	$(BIN)/python -m evalstream_local.schemas
+
+agreement: $(INSTALLED)
+	rm -f docs/agreement.md
+	$(BIN)/pytest tests/parity --write-agreement
 
 bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks.coco
@@ -57,4 +78,5 @@ $(INSTALLED): pyproject.toml constraints.txt
 	touch $@
 
 clean:
+	rm -rf web/node_modules services/evalstream_query/static
 	rm -rf .venv .evalstream .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -18,13 +18,16 @@ from typing import Any
 
 import numpy as np
 from evalstream.geometry.pairs import overlapping_pairs
-from evalstream.matching import AREA_RANGES, match_coco
-from evalstream.metrics.average_precision import IOU_THRESHOLDS
+from evalstream.matching import match_coco
+from evalstream.metrics.average_precision import IOU_THRESHOLDS, RULES
+from evalstream.ontology import NOTHING_DECLARED
 from evalstream.pipeline import match
 from evalstream.pipeline.fold import fold
+from evalstream.pipeline.objects import gather, shapes
 from evalstream.queries import average_precision as questions
 from evalstream.queries.average_precision import ApFigures, average_precisions
 from evalstream.queries.selection import Selection
+from evalstream.scenes import Batch
 from evalstream.storage.events import load_events
 from evalstream_local.evaluate import DATASET, RUN, evaluated
 
@@ -70,14 +73,17 @@ def evalstream(gt: Path, dt: Path) -> tuple[float, float, list[float]]:
             end_to_end = time.perf_counter() - start
             events = load_events(client, DATASET, [str(image["id"]) for image in json.loads(gt.read_bytes())["images"]])
             folded = fold(events)
-            annotations = match._gather(events, [scene.annotations for scene in folded])
-            predictions = match._gather(events, [scene.predictions for scene in folded])
-            scenes = match._scenes(annotations, predictions)
-            columns = questions._load(client, selection)
+            annotations = gather(events, [scene.annotations for scene in folded])
+            predictions = gather(events, [scene.predictions for scene in folded])
+            scenes, features = match._scenes(annotations, predictions)
+            lonlat = np.zeros(len(folded), np.bool_)
+            batch = Batch(scenes, shapes(annotations), shapes(predictions), features, lonlat, NOTHING_DECLARED)
+            columns = questions.load(client, selection)
         start = time.perf_counter()
-        match_coco(scenes, overlapping_pairs(scenes))
+        match_coco(scenes, overlapping_pairs(batch))
         matched = time.perf_counter()
-        questions._averages_by_detection(columns, np.append(IOU_THRESHOLDS, 0.5), list(AREA_RANGES), (1, 10))
+        thresholds = np.concatenate((IOU_THRESHOLDS, [0.5], questions._AREA_THRESHOLDS))
+        questions._averages_by_detection(columns, thresholds, RULES["101-point"], coco=True)
         kernel = time.perf_counter() - start
     averaged = kernel - (matched - start)
     print(f"kernels of evalstream: overlaps and matching {matched - start:.3f} s, averaging {averaged:.3f} s")

@@ -14,6 +14,14 @@ settings.register_profile(
 settings.register_profile("thorough", parent=settings.get_profile("default"), max_examples=2000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add what ``make agreement`` needs."""
+    parser.addoption(
+        "--write-agreement", action="store_true", help="bring docs/agreement.md up to date with the parity tests"
+    )
+
+
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "realdata"
 
 

@@ -58,17 +58,19 @@ def get(http: httpx.Client, path: str, **query: Any) -> Any:
     return orjson.loads(http.get(path, params=query).raise_for_status().content)
 
 
+def put(http: httpx.Client, path: str, content: bytes, **query: Any) -> Any:
+    """Put a document; return the answer's JSON. Without an answer it is put again, which has to change nothing."""
+    headers = {"Content-Type": "application/json"}
+    answer = _patiently()(http.put, path, content=content, headers=headers, params=query)
+    return orjson.loads(answer.raise_for_status().content)
+
+
 def upload(http: httpx.Client, path: str, payloads: Iterable[bytes], on_part: Callable[[int, int], None]) -> Uploaded:
     """Send events in parts; a part that gets no answer is sent again, which changes nothing if it had arrived.
 
     ``on_part`` hears how many lines, and how many bytes, were sent since the last time.
     """
-    patiently = Retrying(
-        stop=stop_after_attempt(6),
-        wait=wait_exponential_jitter(multiplier=0.5, max=10),
-        retry=retry_if_exception(_passing),
-        reraise=True,
-    )
+    patiently = _patiently()
     accepted = rejected = sent = 0
     reasons: list[str] = []
     for part in _parts(payloads):
@@ -108,6 +110,15 @@ def _parts(payloads: Iterable[bytes]) -> Iterator[list[bytes]]:
             part, size = [], 0
     if part:
         yield part
+
+
+def _patiently() -> Retrying:
+    return Retrying(
+        stop=stop_after_attempt(6),
+        wait=wait_exponential_jitter(multiplier=0.5, max=10),
+        retry=retry_if_exception(_passing),
+        reraise=True,
+    )
 
 
 def _post(http: httpx.Client, path: str, body: bytes) -> Any:

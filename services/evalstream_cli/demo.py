@@ -29,11 +29,12 @@ def demo(
 ) -> None:
     """Show evalstream on real models with real mistakes.
 
-    Composes scenes of handwritten digits, finds and reads the digits with two different models, streams annotations
-    and predictions into a service, and prints how the two runs compare.
+    Composes scenes of handwritten digits, finds and reads the digits with two different models; writes notes, and finds
+    the names in them with two others. Streams annotations and predictions into a service, and prints how the runs
+    compare: boxes, masks, classifications, spans.
     """
     try:
-        from evalstream_demo.workload import make_workload
+        from evalstream_demo.workload import DATASETS, make_workloads
     except ModuleNotFoundError as error:
         fail(f"the demo needs {error.name}: pip install 'evalstream[demo]'")
     if folder.exists() and not (folder / "media").is_dir():
@@ -41,32 +42,37 @@ def demo(
     shutil.rmtree(folder, ignore_errors=True)
     with progress_bar() as bar:
         task = bar.add_task("training two models, drawing and reading scenes", total=scenes)
-        workload = make_workload(
+        workloads = make_workloads(
             folder, scenes=scenes, on_progress=lambda done, total: bar.update(task, completed=done, total=total)
         )
     settings = LocalSettings(port=port, data=folder / "data", media=folder / "media")
     url = f"http://{settings.host}:{settings.port}"
     with _serving(settings), service(url, "") as http:
         began = time.monotonic()
-        files = {f"/v1/datasets/{workload.dataset}/annotations": workload.annotations}
-        for run, path in workload.predictions.items():
-            files[f"/v1/datasets/{workload.dataset}/runs/{run}/predictions"] = path
+        files = {}
+        for name, workload in workloads.items():
+            files[f"/v1/datasets/{name}/annotations"] = workload.annotations
+            for run, path in workload.predictions.items():
+                files[f"/v1/datasets/{name}/runs/{run}/predictions"] = path
         with progress_bar() as bar:
             for route, path in files.items():
                 lines = path.read_bytes().splitlines()
-                task = bar.add_task(f"streaming {path.stem}", total=len(lines))
+                task = bar.add_task(f"streaming {path.parent.name} {path.stem}", total=len(lines))
                 upload(http, route, lines, lambda count, _bytes, task=task: bar.advance(task, count))  # type: ignore[misc]
-            for run in workload.predictions:
-                wait_until_matched(http, bar, workload.dataset, run)
-        objects = sum(workload.predicted.values()) + workload.objects
+            for name, workload in workloads.items():
+                for run in workload.predictions:
+                    wait_until_matched(http, bar, name, run)
+        objects = sum(workload.objects + sum(workload.predicted.values()) for workload in workloads.values())
         err.print(f"{objects:,} objects streamed in and matched in {time.monotonic() - began:.1f} s", highlight=False)
-        query = {"confidence": 0.5, "iou": 0.5, "type": ["bbox"]}
-        figures = {run: run_figures(http, workload.dataset, run, query) for run in workload.predictions}
-        out.print(runs_table(figures, f"{workload.dataset}: two runs at confidence 0.5, IoU 0.5, policy iou-greedy"))
+        for name, workload in workloads.items():
+            query = {"confidence": 0.5, "iou": 0.5, "type": ["bbox", "mask", "span"]}
+            figures = {run: run_figures(http, name, run, query) for run in workload.predictions}
+            out.print(f"[bold]{name}[/]: {DATASETS[name]}", highlight=False)
+            out.print(runs_table(figures, "two runs at confidence 0.5, IoU 0.5, policy iou-greedy"))
         if once:
             return
         out.print(f"The service is up: {url}/docs\nAsk it more, in another terminal:", highlight=False)
-        out.print(f"  evalstream report {workload.dataset} --split test --metadata 'noise>=0.09' --url {url}")
+        out.print(f"  evalstream report digits --split test --metadata 'noise>=0.09' --url {url}")
         out.print("Stop it with Ctrl-C.")
         try:
             while True:

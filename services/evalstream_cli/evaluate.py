@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import orjson
 import typer
 from clickhouse_connect.driver.client import Client
-from evalstream.events.coco import CocoError
-from evalstream.queries.average_precision import ApFigures, average_precisions
+from evalstream.events.coco import CocoError, CocoType
+from evalstream.queries.average_precision import ApFigures, ClassFigures, average_precisions
 from evalstream.queries.confusion_matrix import confusion_matrix
 from evalstream.queries.selection import PolicyName, Selection
 from evalstream.queries.summary import summary
@@ -26,7 +26,7 @@ def evaluate(
     policy: Annotated[PolicyName, typer.Option(help="Who matches whom.")] = "coco",
     confidence: Annotated[float, typer.Option(min=0, max=1, help="Leave out predictions below it.")] = 0.0,
     iou: Annotated[float, typer.Option(min=0, max=1, help="Overlap that a matched pair needs.")] = 0.5,
-    type_: Annotated[str, typer.Option("--type", help="Annotation type: bbox.")] = "bbox",
+    type_: Annotated[CocoType, typer.Option("--type", help="What to compare (pycocotools' iouType).")] = "bbox",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
     """Evaluate COCO files, with no service.
@@ -37,9 +37,9 @@ def evaluate(
     evalstream evaluate --annotations gt.json --predictions dt.json --policy coco --json
 
     evalstream evaluate --annotations gt.json --predictions dt.json --policy iou-greedy --confidence 0.4 --iou 0.5
+
+    evalstream evaluate --annotations gt.json --predictions masks.json --type segm
     """
-    if type_ != "bbox":
-        fail(f"--type {type_}: only bbox can be read from COCO files")
     try:
         with progress_bar() as bar:
             task = bar.add_task("reading (the very first time also compiling, some 20 s)", total=None)
@@ -48,6 +48,7 @@ def evaluate(
                 predictions,
                 policy,
                 lambda what, done, total: bar.update(task, description=what, completed=done, total=total),
+                type_,
             ) as (client, categories):
                 selection = Selection(dataset=DATASET, run=RUN, policy=policy, confidence=confidence, iou=iou)
                 figures = _figures(client, selection, categories)
@@ -63,7 +64,7 @@ def _figures(client: Client, selection: Selection, categories: list[str]) -> dic
     figures: dict[str, Any] = {}
     if selection.policy == "coco":
         averages = average_precisions(client, selection).model_dump(exclude={"at_iou"})
-        undefined = dict.fromkeys(ApFigures.model_fields)
+        undefined = dict.fromkeys(ClassFigures.model_fields)
         averages["per_class"] = {
             name: averages["per_class"].get(name, undefined) for name in sorted({*categories, *averages["per_class"]})
         }
@@ -111,4 +112,6 @@ def _show(figures: dict[str, Any], policy: str, confidence: float, iou: float) -
                 number(cell["count"]),
             )
         out.print(table)
+    for note in figures.get("notes", []):
+        out.print(note, style="dim")
     err.print("--json prints everything, the whole confusion matrix included", style="dim")

@@ -8,6 +8,7 @@ from evalstream_devcluster import topology_cli
 from evalstream_cli import dead_letters, service
 from evalstream_cli.demo import demo
 from evalstream_cli.evaluate import evaluate
+from evalstream_cli.ontology import ontology
 from evalstream_cli.reconcile import reconcile, replay
 from evalstream_cli.report import report
 from evalstream_cli.up import up
@@ -18,7 +19,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for command in (up, upload, report, evaluate, reconcile, replay, demo):
+for command in (up, upload, ontology, report, evaluate, reconcile, replay, demo):
     app.command()(command)
 app.add_typer(dead_letters.app)
 app.add_typer(service.app)

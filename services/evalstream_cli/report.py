@@ -41,6 +41,10 @@ def report(
     feature: Annotated[list[str] | None, typer.Option(help="Only this class or question; may be repeated.")] = None,
     type_: Annotated[list[str] | None, typer.Option("--type", help="Only this annotation type.")] = None,
     metadata: Annotated[list[str] | None, typer.Option(help="Only rows with, for instance, noise>=0.3.")] = None,
+    intervals: Annotated[
+        bool,
+        typer.Option(help="Show 95 % confidence intervals, and by how much each run differs from the first one."),
+    ] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
     url: Url = DEFAULT_URL,
     api_key: ApiKey = "",
@@ -65,7 +69,12 @@ def report(
             return
         if dataset not in datasets:
             fail(f"there is no dataset {dataset!r}; there are: {', '.join(datasets) or 'none yet'}")
-        figures = {run: run_figures(http, dataset, run, query) for run in runs or datasets[dataset]["runs"]}
+        runs = runs or datasets[dataset]["runs"]
+        figures = {run: run_figures(http, dataset, run, query) for run in runs}
+        if intervals:
+            for run, own in figures.items():
+                versus = {"versus": runs[0]} if run != runs[0] else {}
+                own["intervals"] = get(http, f"{route(dataset, run)}/intervals", **query, **versus)
     if as_json:
         out.file.write(orjson.dumps(figures, option=orjson.OPT_INDENT_2).decode() + "\n")
     else:
@@ -79,21 +88,52 @@ def run_figures(http: httpx.Client, dataset: str, run: str, query: dict[str, Any
     """Ask for everything that the report shows of one run."""
     questions = ("progress", "summary", "average-precision", "classes", "confusion-matrix")
     base = route(dataset, run)
-    return {name: get(http, f"{base}/{name}", **({} if name == "progress" else query)) for name in questions}
+    queries: dict[str, dict[str, Any]] = {"progress": {}, "classes": query | {"sort": "f1"}}  # of many, the worst
+    return {name: get(http, f"{base}/{name}", **queries.get(name, query)) for name in questions}
 
 
 def runs_table(figures: dict[str, dict[str, Any]], title: str) -> Table:
-    """Put runs side by side."""
-    table = Table(title=title)
+    """Put runs side by side; where there are intervals, with them, and with the difference from the first run."""
+    caption = None
+    if all("intervals" in own for own in figures.values()):
+        caption = "In brackets: 95 % intervals, by bootstrap over data rows."
+        if len(figures) > 1:
+            first = next(iter(figures))
+            caption += f" After Δ: less {first}, over the data rows of both; * where chance does not explain it."
+    table = Table(title=title, caption=caption)
     table.add_column("")
     for run in figures:
         table.add_column(run, justify="right")
+    estimated = [_estimated(own) for own in figures.values()]
     for name, answer in _FIGURES.items():
-        table.add_row(name, *(_number(own[answer][name]) for own in figures.values()))
+        cells = zip(figures.values(), estimated, strict=True)
+        table.add_row(name, *(_number(own[answer][name]) + _interval(known.get(name)) for own, known in cells))
+    more = dict.fromkeys(name for known in estimated for name, own in known.items() if own["value"] is not None)
+    for name in more:
+        if name not in _FIGURES:
+            found = (known.get(name) for known in estimated)
+            table.add_row(name, *(_number(own["value"]) + _interval(own) if own else "-" for own in found))
     table.add_section()
     table.add_row("pending", *(_number(own["progress"]["pending"]) for own in figures.values()))
     table.add_row("failed", *(_number(own["progress"]["failed"]) for own in figures.values()))
     return table
+
+
+def _estimated(own: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The figures that have an interval, by the name that they have in the table."""
+    found = own["intervals"]["figures"] if "intervals" in own else []
+    return {" ".join(filter(None, (one["figure"], one["feature"]))): one for one in found}
+
+
+def _interval(own: dict[str, Any] | None) -> str:
+    if own is None or own["low"] is None:
+        return ""
+    text = f" [{own['low']:.4f}, {own['high']:.4f}]"
+    apart = own["difference"]
+    if apart and apart["low"] is not None:
+        star = " *" if apart["significant"] else ""
+        text += f"\nΔ {apart['value']:+.4f} [{apart['low']:+.4f}, {apart['high']:+.4f}]{star}"
+    return text
 
 
 def _classes_table(run: str, classes: list[dict[str, Any]]) -> Table:

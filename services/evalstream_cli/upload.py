@@ -10,8 +10,8 @@ from typing import Annotated
 
 import httpx
 import typer
-from evalstream.events import AnnotationEvent, PredictionEvent, Reader
-from evalstream.events.coco import CocoError, annotation_events, prediction_events, read_dataset
+from evalstream.events import AnnotationEvent, PredictionEvent, Reader, conll
+from evalstream.events.coco import CocoError, CocoType, annotation_events, prediction_events, read_dataset
 from evalstream_local.evaluate import valid_batches
 from rich.progress import Progress
 
@@ -25,13 +25,21 @@ REASONS_SHOWN = 20
 def upload(
     dataset: Annotated[str, typer.Option(help="Name of the dataset.")],
     annotations: Annotated[
-        Path | None, typer.Option(help="Annotations: events (.ndjson, .jsonl) or COCO ground truth (.json).")
+        Path | None,
+        typer.Option(help="Annotations: events (.ndjson, .jsonl), COCO ground truth (.json) or columns (.conll)."),
     ] = None,
     predictions: Annotated[
         Path | None,
-        typer.Option(help="Predictions of --run: events, or COCO results (.json), which need COCO --annotations too."),
+        typer.Option(help="Predictions of --run: the same; COCO results need COCO --annotations too."),
     ] = None,
     run: Annotated[str | None, typer.Option(help="Name of the model run that made the predictions.")] = None,
+    scheme: Annotated[
+        conll.Scheme | None,
+        typer.Option(help="Read CoNLL tags strictly by this scheme; without, leniently, as conlleval does."),
+    ] = None,
+    type_: Annotated[
+        CocoType, typer.Option("--type", help="What to read from COCO files; events say it themselves.")
+    ] = "bbox",
     wait: Annotated[bool, typer.Option(help="Wait until every number reflects the upload.")] = True,
     url: Url = DEFAULT_URL,
     api_key: ApiKey = "",
@@ -41,6 +49,10 @@ def upload(
     evalstream upload --dataset coco --annotations gt.json --run yolo-s --predictions dt.json
 
     evalstream upload --dataset street --run v7 --predictions predictions.ndjson
+
+    evalstream upload --dataset news --annotations test.conll --run crf --predictions test.conll --scheme IOB2
+
+    CoNLL tags stand in the last column; where both files are the same one, those of the annotations stand before it.
 
     Safe to repeat: what had arrived already changes nothing. Lines that cannot be read are reported here, kept by the
     service as dead letters, and make the command end with status 1; the others are not held up by them.
@@ -55,11 +67,11 @@ def upload(
     with service(url, api_key) as http, progress_bar() as bar:
         results = []
         if annotations is not None:
-            results.append(
-                _send(http, bar, f"{route(dataset)}/annotations", "annotations", *_annotations(annotations, dataset))
-            )
+            column = -2 if annotations == predictions else -1  # of CoNLL files
+            truth = _annotations(annotations, dataset, column, scheme, type_)
+            results.append(_send(http, bar, f"{route(dataset)}/annotations", "annotations", *truth))
         if predictions is not None and run is not None:
-            events = _predictions(predictions, annotations, dataset, run)
+            events = _predictions(predictions, annotations, dataset, run, scheme, type_)
             results.append(_send(http, bar, f"{route(dataset, run)}/predictions", run, *events))
             if wait:
                 wait_until_matched(http, bar, dataset, run)
@@ -82,26 +94,43 @@ def _send(http: httpx.Client, bar: Progress, path: str, name: str, lines: Iterab
     return send(http, path, lines, lambda count, _bytes: bar.advance(task, count))
 
 
-def _annotations(path: Path, dataset: str) -> tuple[Iterable[bytes], int]:
+def _annotations(
+    path: Path, dataset: str, column: int, scheme: conll.Scheme | None, type_: CocoType
+) -> tuple[Iterable[bytes], int]:
     if _is_events(path):
         return _events(path)
     try:
+        if _is_conll(path):
+            sentences = conll.read_sentences(path)
+            lines = list(conll.annotation_events(sentences, dataset, time.time_ns(), column=column, scheme=scheme))
+            return lines, len(lines)
         coco = read_dataset(path)
-        events = list(annotation_events(coco, dataset, time.time_ns()))
+        events = list(annotation_events(coco, dataset, time.time_ns(), type_))
         deque(valid_batches(events, Reader(AnnotationEvent), path), maxlen=0)  # before the first is sent
-    except CocoError as error:
+    except (CocoError, conll.ConllError) as error:
         fail(f"nothing was sent, because {error}")
     return [event.payload for event in events], len(events)
 
 
-def _predictions(path: Path, annotations: Path | None, dataset: str, run: str) -> tuple[Iterable[bytes], int]:
+def _predictions(
+    path: Path, annotations: Path | None, dataset: str, run: str, scheme: conll.Scheme | None, type_: CocoType
+) -> tuple[Iterable[bytes], int]:
     if _is_events(path):
         return _events(path)
+    if _is_conll(path):
+        try:
+            sentences = conll.read_sentences(path)
+            if annotations is not None and _is_conll(annotations):
+                conll.check_same_tokens(conll.read_sentences(annotations), sentences)
+            lines = list(conll.prediction_events(sentences, dataset, run, time.time_ns(), scheme=scheme))
+        except conll.ConllError as error:
+            fail(f"the predictions were not sent, because {error}")
+        return lines, len(lines)
     if annotations is None or _is_events(annotations):
         fail("COCO results name images and categories by number: --annotations must name the COCO ground truth too")
     try:
         coco = read_dataset(annotations)
-        events = list(prediction_events(coco, path, dataset, run, time.time_ns()))
+        events = list(prediction_events(coco, path, dataset, run, time.time_ns(), type_))
         deque(valid_batches(events, Reader(PredictionEvent), path), maxlen=0)  # before the first is sent
     except CocoError as error:
         fail(f"the predictions were not sent, because {error}")
@@ -110,6 +139,10 @@ def _predictions(path: Path, annotations: Path | None, dataset: str, run: str) -
 
 def _is_events(path: Path) -> bool:
     return path.suffix in {".ndjson", ".jsonl"}
+
+
+def _is_conll(path: Path) -> bool:
+    return path.suffix in conll.SUFFIXES
 
 
 def _events(path: Path) -> tuple[Iterable[bytes], int]:

@@ -24,10 +24,11 @@ LARGEST_SHARE = 0.8
 
 
 class Located(NamedTuple):
-    """What was found in one picture: boxes [x, y, width, height] (n x 4) and what to classify them by (n x m)."""
+    """What was found in one picture: boxes [x, y, width, height] (n x 4), what to classify them by (n x m), the ink."""
 
     boxes: Floats
     features: Floats
+    strokes: list[NDArray[np.bool_]]  # of each box, which of its pixels are ink
 
 
 def locate(image: NDArray[np.uint8], *, flatten: bool) -> Located:
@@ -42,7 +43,7 @@ def locate(image: NDArray[np.uint8], *, flatten: bool) -> Located:
     """
     ink = ink_of(image, flatten=flatten)
     components, _ = ndimage.label(ink > _threshold(ink), structure=np.ones((3, 3)))
-    boxes, features = [], []
+    boxes, features, strokes = [], [], []
     for number, window in enumerate(ndimage.find_objects(components), start=1):
         mask = components[window] == number
         height, width = mask.shape
@@ -51,9 +52,11 @@ def locate(image: NDArray[np.uint8], *, flatten: bool) -> Located:
             continue
         boxes.append((window[1].start, window[0].start, width, height))
         features.append(_describe(ink[window], mask))
+        strokes.append(mask)
     return Located(
         np.array(boxes, dtype=np.float64).reshape(-1, 4),
         np.array(features, dtype=np.float64).reshape(-1, CROP_SIDE**2 + 2),
+        strokes,
     )
 
 

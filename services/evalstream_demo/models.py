@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from evalstream_demo.detector import Located, locate
+from evalstream_demo.detector import locate
 from evalstream_demo.scenes import CLASSES, Floats, Ints, Scene
 from evalstream_demo.sharpness import sharpness_features
 
@@ -84,16 +84,16 @@ def iou(boxes: Floats, others: Floats) -> Floats:
     return np.asarray(shared / areas, dtype=np.float64)
 
 
-def classify(model: Any, located: Located) -> tuple[Ints, Floats]:
-    """Name the likeliest digit in each located box, and its probability against all else, ``NOTHING`` included."""
-    if not len(located.boxes):
+def classify(model: Any, features: Floats) -> tuple[Ints, Floats]:
+    """Name the likeliest digit for each row of ``features``, and its probability against all else, ``NOTHING`` too."""
+    if not len(features):
         return np.zeros(0, dtype=np.int64), np.zeros(0)
     known = model.classes_ < NOTHING
-    probabilities = model.predict_proba(located.features)[:, known]
+    probabilities = model.predict_proba(features)[:, known]
     return model.classes_[known][probabilities.argmax(axis=1)], probabilities.max(axis=1)
 
 
-def judge_sharpness(model: Any, features: Floats) -> tuple[list[str], Floats]:
-    """Answer the question of sharpness for each row of ``features``, with the answer's probability."""
-    probabilities = model.predict_proba(features)
-    return [str(answer) for answer in model.classes_[probabilities.argmax(axis=1)]], probabilities.max(axis=1)
+def judge_sharpness(model: Any, features: Floats) -> list[dict[str, float]]:
+    """Answer the question of sharpness for each row of ``features``: the probability of every answer."""
+    answers = [str(answer) for answer in model.classes_]
+    return [dict(zip(answers, row.tolist(), strict=True)) for row in model.predict_proba(features)]

@@ -43,11 +43,12 @@ class DigitPool(NamedTuple):
 
 
 class Scene(NamedTuple):
-    """A picture (uint8, height x width) with its true boxes [x, y, width, height], classes and circumstances."""
+    """A picture (uint8, height x width) with its true boxes [x, y, width, height], classes, ink and circumstances."""
 
     image: NDArray[np.uint8]
     boxes: Floats
     labels: Ints
+    strokes: list[NDArray[np.bool_]]  # of each digit, which pixels of its box are ink
     noise: float
     blur: float
     clutter: str
@@ -82,20 +83,23 @@ def compose(pool: DigitPool, rng: np.random.Generator) -> Scene:
     surface = str(rng.choice(SURFACES, p=(0.7, 0.3)))
     wanted = 0 if rng.random() < 0.04 else int(rng.integers(1, MOST_DIGITS + 1))
 
-    ink, boxes, labels = _write_digits(pool, wanted, rng)
+    ink, boxes, labels, strokes = _write_digits(pool, wanted, rng)
     ink = np.maximum(ink, _draw_clutter(clutter, rng))
     reflected = 0.12 + 0.7 * ink if surface == "chalkboard" else rng.uniform(0.8, 0.95) * (1 - 0.85 * ink)
     brightness = ndimage.gaussian_filter(reflected * _light(lighting, rng), blur)
     brightness += rng.normal(0, noise, ink.shape)
     image = np.round(255 * np.clip(brightness, 0, 1)).astype(np.uint8)
-    return Scene(image, boxes, labels, noise, blur, clutter, lighting, surface)
+    return Scene(image, boxes, labels, strokes, noise, blur, clutter, lighting, surface)
 
 
-def _write_digits(pool: DigitPool, wanted: int, rng: np.random.Generator) -> tuple[Floats, Floats, Ints]:
-    """Write up to ``wanted`` digits, as many as find a place: their ink, their boxes, their labels."""
+def _write_digits(
+    pool: DigitPool, wanted: int, rng: np.random.Generator
+) -> tuple[Floats, Floats, Ints, list[NDArray[np.bool_]]]:
+    """Write up to ``wanted`` digits, as many as find a place: all ink, their boxes, their labels, the ink of each."""
     ink = np.zeros((HEIGHT, WIDTH))
     boxes: list[tuple[int, int, int, int]] = []
     labels: list[int] = []
+    strokes: list[NDArray[np.bool_]] = []
     for _ in range(wanted):
         chosen = int(rng.integers(len(pool.images)))
         size = SMALLEST * (LARGEST / SMALLEST) ** rng.random()
@@ -111,7 +115,8 @@ def _write_digits(pool: DigitPool, wanted: int, rng: np.random.Generator) -> tup
         np.maximum(area, rng.uniform(0.3, 1) * glyph, out=area)
         boxes.append((x, y, width, height))
         labels.append(int(pool.labels[chosen]))
-    return ink, np.array(boxes, dtype=np.float64).reshape(-1, 4), np.array(labels, dtype=np.int64)
+        strokes.append(glyph >= 0.5)
+    return ink, np.array(boxes, dtype=np.float64).reshape(-1, 4), np.array(labels, dtype=np.int64), strokes
 
 
 def render_digit(cell: Floats, size: float, turn: float = 0.0, slant: float = 0.0) -> Floats:

@@ -8,8 +8,8 @@ from urllib.parse import quote, unquote
 from uuid import uuid4
 
 from evalstream.events import AnnotationEvent, PredictionEvent, Reader, Record, Rejection
+from evalstream.events.base import Name
 from evalstream.events.decode import PAYLOAD_LIMIT
-from evalstream.events.models import Name
 from evalstream_http.security import require
 from fastapi import APIRouter, Depends, HTTPException, Path, Request
 from pydantic import BaseModel, Field

@@ -13,7 +13,8 @@ import evalstream
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from evalstream.events import AnnotationEvent, Reader, Record, Rejection, decode
-from evalstream.storage.engine import client_per_thread
+from evalstream.storage.engine import Clients, client_per_thread
+from evalstream.storage.events import predicted_rows
 from evalstream.storage.migrate import migrate
 from evalstream_http.errors import tell_errors
 from evalstream_http.security import check_exposure, parse_keys
@@ -23,17 +24,19 @@ from evalstream_kafka.dead_letters import put_back
 from evalstream_kafka.keys import row_key
 from evalstream_kafka.serve import health_routes, serve
 from evalstream_kafka.settings import ServiceSettings
-from evalstream_kafka.topics import ANNOTATIONS, PREDICTIONS, ensure_topics
+from evalstream_kafka.topics import ANNOTATIONS, CHANGED_ROWS, PREDICTIONS, ensure_topics
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
-from evalstream_ingest import dead_letters, gateway
-from evalstream_ingest.stream import KNOWN_HEADERS, ingest_records
+from evalstream_ingest import dead_letters, gateway, ontology
+from evalstream_ingest.stream import KNOWN_HEADERS, ingest_records, tell_changed
 
 log = logging.getLogger(__name__)
 
 #: How long Kafka may take to acknowledge. The idempotent producer itself would try for as long as it lives.
 ACKNOWLEDGED_SECONDS = 30
+#: Data rows that the matchers are told of at a time, after a declaration.
+TOLD_ROWS = 10_000
 
 
 def run(settings: ServiceSettings) -> int:
@@ -65,6 +68,7 @@ def run(settings: ServiceSettings) -> int:
             app.state.process = ingest_records(clients, producer, settings)
             app.state.accept = accept_to(producer, settings)
             app.state.put_back = partial(put_back, producer)
+            app.state.rematch_all = rematch_all_by(clients, producer, settings)
             await broker.start()
             yield
         finally:
@@ -79,6 +83,7 @@ def run(settings: ServiceSettings) -> int:
     app.state.clock = time.time_ns
     app.include_router(gateway.router)
     app.include_router(dead_letters.router)
+    app.include_router(ontology.router)
     tell_errors(app)
     _tell_kafka_errors(app)
     health_routes(app, consumer)
@@ -117,3 +122,25 @@ def accept_to(producer: AIOKafkaProducer, settings: ServiceSettings) -> gateway.
         return len(received), rejected
 
     return accept
+
+
+def rematch_all_by(clients: Clients, producer: AIOKafkaProducer, settings: ServiceSettings) -> ontology.RematchAll:
+    """Have a dataset matched anew by telling the matchers of every data row, as if each had changed.
+
+    A row whose first event comes later needs no word: it is matched after that event, and so after the declaration.
+    Where this ends half-way, the rows not told of are pending, and ``evalstream reconcile`` finds them.
+    """
+
+    def some(dataset: str, after: str) -> list[str]:
+        return predicted_rows(clients(), dataset, after=after, at_most=TOLD_ROWS)
+
+    async def rematch_all(dataset: str) -> None:
+        now = time.time_ns() // 1_000_000
+        last = ""
+        while data_rows := await asyncio.to_thread(some, dataset, last):
+            async with asyncio.timeout(ACKNOWLEDGED_SECONDS):
+                told = {(dataset, data_row): now for data_row in data_rows}
+                await tell_changed(producer, settings.topic(CHANGED_ROWS), told)
+            last = data_rows[-1]
+
+    return rematch_all

@@ -57,7 +57,7 @@ def ingest_records(clients: Clients, producer: AIOKafkaProducer, settings: Servi
         except FatalError as error:  # the batch is not kept, so the reason is not in the dead letters
             raise FatalError(f"{error}; the last reason: {read.rejected[-1].reason}") from None
         await asyncio.to_thread(_keep, clients, read)
-        await _tell(producer, changed_rows, read.changed)
+        await tell_changed(producer, changed_rows, read.changed)
         seen.update(now_seen)  # only now, for a batch that fails comes again
         _count(read)
 
@@ -125,8 +125,8 @@ def _keep(clients: Clients, read: _Read) -> None:
     keep_dead_letters(client, read.rejected)
 
 
-async def _tell(producer: AIOKafkaProducer, topic: str, changed: Mapping[tuple[str, str], int]) -> None:
-    """Say which rows changed; return when every word of it is acknowledged."""
+async def tell_changed(producer: AIOKafkaProducer, topic: str, changed: Mapping[tuple[str, str], int]) -> None:
+    """Say which rows changed, and when; return when every word of it is acknowledged."""
     sent = [
         await producer.send(
             topic,

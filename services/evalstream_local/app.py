@@ -16,10 +16,9 @@ from evalstream.storage.engine import Clients, client_per_thread, open_embedded
 from evalstream.storage.migrate import migrate
 from evalstream_http.errors import tell_errors
 from evalstream_http.security import check_exposure, parse_keys, require
-from evalstream_ingest import dead_letters, gateway
-from evalstream_query import routes
+from evalstream_ingest import dead_letters, gateway, ontology
+from evalstream_query import page, routes
 from fastapi import Depends, FastAPI, Request, Response
-from fastapi.responses import RedirectResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.concurrency import run_in_threadpool
 
@@ -48,6 +47,7 @@ def make_app(settings: LocalSettings) -> FastAPI:
             app.state.clients = clients
             app.state.accept = _accept(clients, matcher)
             app.state.put_back = _put_back(app.state.accept, app.state.clock)
+            app.state.rematch_all = _rematch_all(matcher)
             yield
 
     app = FastAPI(
@@ -62,15 +62,12 @@ def make_app(settings: LocalSettings) -> FastAPI:
     app.state.clock = nanoseconds()
     app.include_router(gateway.router)
     app.include_router(dead_letters.router)
+    app.include_router(ontology.router)
     app.include_router(reconcile.router)
     app.include_router(routes.router)
     tell_errors(app)
     if settings.media is not None:
         _serve_media(app, settings.media)
-
-    @app.get("/", include_in_schema=False)
-    def _home() -> RedirectResponse:
-        return RedirectResponse("/docs")
 
     @app.get("/health", tags=["operation"], summary="Health")
     def _health() -> dict[str, str]:
@@ -78,6 +75,7 @@ def make_app(settings: LocalSettings) -> FastAPI:
         app.state.clients().query("SELECT 1")
         return {"status": "ok"}
 
+    page.serve(app)
     return app
 
 
@@ -100,6 +98,13 @@ def _accept(clients: Clients, matcher: Matcher) -> gateway.Accept:
         return await run_in_threadpool(keep, records, reader, upload)
 
     return accept
+
+
+def _rematch_all(matcher: Matcher) -> ontology.RematchAll:
+    async def rematch_all(dataset: str) -> None:
+        matcher.tell_all(dataset)
+
+    return rematch_all
 
 
 def _put_back(accept: gateway.Accept, clock: Callable[[], int]) -> dead_letters.PutBack:

@@ -11,7 +11,15 @@ from pathlib import Path
 
 from clickhouse_connect.driver.client import Client
 from evalstream.events import AnnotationEvent, PredictionEvent, Reader, Received, Record, decode, events_table
-from evalstream.events.coco import CocoError, CocoEvent, annotation_events, explain, prediction_events, read_dataset
+from evalstream.events.coco import (
+    CocoError,
+    CocoEvent,
+    CocoType,
+    annotation_events,
+    explain,
+    prediction_events,
+    read_dataset,
+)
 from evalstream.pipeline.reconcile import reconcile
 from evalstream.storage.engine import open_embedded
 from evalstream.storage.events import append_events
@@ -24,7 +32,11 @@ BATCH = 1_000
 
 @contextmanager
 def evaluated(
-    annotations: Path, predictions: Path, policy: str, on_progress: Callable[[str, int, int], None]
+    annotations: Path,
+    predictions: Path,
+    policy: str,
+    on_progress: Callable[[str, int, int], None],
+    iou_type: CocoType = "bbox",
 ) -> Iterator[tuple[Client, list[str]]]:
     """Match COCO results with COCO ground truth; give a client to put queries to, and the names of all categories.
 
@@ -35,8 +47,8 @@ def evaluated(
         just like figures over all of it.
     """
     coco = read_dataset(annotations)
-    truth = annotation_events(coco, DATASET, 1)
-    found = prediction_events(coco, predictions, DATASET, RUN, 1)
+    truth = annotation_events(coco, DATASET, 1, iou_type)
+    found = prediction_events(coco, predictions, DATASET, RUN, 1, iou_type)
     with tempfile.TemporaryDirectory(prefix="evalstream-") as folder:
         client = open_embedded(Path(folder))
         try:

@@ -11,9 +11,13 @@ from contextlib import contextmanager
 from evalstream.pipeline.match import warm_up
 from evalstream.pipeline.reconcile import reconcile, rematch
 from evalstream.storage.engine import Clients
+from evalstream.storage.results import stale_rows
 from tenacity import RetryCallState, RetryError, Retrying, stop_when_event_set, wait_exponential_jitter
 
 log = logging.getLogger(__name__)
+
+#: Data rows of a declared dataset that are matched before the matcher looks for news again.
+BACKLOG_ROWS = 500
 
 
 class Matcher:
@@ -21,6 +25,7 @@ class Matcher:
 
     def __init__(self) -> None:
         self._changed: set[tuple[str, str]] = set()
+        self._declared: set[str] = set()
         self._news = threading.Condition()
         self._stopped = threading.Event()
 
@@ -30,15 +35,22 @@ class Matcher:
             self._changed.update(changed)
             self._news.notify()
 
-    def _wait(self) -> dict[str, list[str]]:
-        """Wait for changes; return them by dataset, or nothing once it is time to stop."""
+    def tell_all(self, dataset: str) -> None:
+        """Name a dataset of which all data rows have to be matched anew, for something was declared of it."""
         with self._news:
-            self._news.wait_for(lambda: self._changed or self._stopped.is_set())
-            taken, self._changed = self._changed, set()
+            self._declared.add(dataset)
+            self._news.notify()
+
+    def _wait(self, *, at_most: float | None = None) -> tuple[dict[str, list[str]], set[str]]:
+        """Wait for news: changed rows by dataset, and datasets declared; nothing once it is time to stop."""
+        with self._news:
+            self._news.wait_for(lambda: self._changed or self._declared or self._stopped.is_set(), at_most)
+            changed, self._changed = self._changed, set()
+            declared, self._declared = self._declared, set()
         by_dataset: dict[str, list[str]] = defaultdict(list)
-        for dataset, data_row in sorted(taken):
+        for dataset, data_row in sorted(changed):
             by_dataset[dataset].append(data_row)
-        return by_dataset
+        return by_dataset, declared
 
     def _stop(self) -> None:
         self._stopped.set()
@@ -75,9 +87,19 @@ def _run(matcher: Matcher, clients: Clients, policies: Sequence[str]) -> None:
         count = patiently(reconcile, clients(), policies)
         if count:
             log.info("brought %d data rows up to date that an earlier process had left", count)
+        backlog: dict[str, list[str]] = {}  # after declarations; news goes first
         while not matcher._stopped.is_set():
-            for dataset, data_rows in matcher._wait().items():
+            changed, declared = matcher._wait(at_most=0 if backlog else None)
+            for dataset, data_rows in changed.items():
                 patiently(rematch, clients(), dataset, data_rows, policies)
+            for dataset in sorted(declared):
+                backlog[dataset] = patiently(stale_rows, clients(), dataset, policies)
+            if backlog:
+                dataset, data_rows = next(iter(backlog.items()))
+                patiently(rematch, clients(), dataset, data_rows[:BACKLOG_ROWS], policies)
+                backlog[dataset] = data_rows[BACKLOG_ROWS:]
+                if not backlog[dataset]:
+                    del backlog[dataset]
     except RetryError:
         log.warning("stopped with matching undone; the next start takes it up")
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import orjson
 from clickhouse_connect.driver.exceptions import ClickHouseError
-from evalstream.events.models import Name
+from evalstream.events.base import Name
 from evalstream.pipeline.reconcile import Which, reconciling
 from evalstream_http.security import require
 from fastapi import APIRouter, Depends, Request

@@ -5,15 +5,57 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from clickhouse_connect.driver.client import Client
-from evalstream.events.models import Name
-from evalstream.queries.average_precision import AveragePrecision, average_precisions
+from evalstream.events.base import Name
+from evalstream.metrics.calibration import Strategy
+from evalstream.metrics.scores import ZeroDivision
+from evalstream.queries.average_precision import ApClassesPage, ApOptions, AveragePrecision, average_precisions
+from evalstream.queries.calibration import Calibration, calibration
 from evalstream.queries.catalog import Catalog, catalog, run_exists
-from evalstream.queries.confusion_matrix import Classes, ConfusionMatrix, classes, confusion_matrix
+from evalstream.queries.checklists import Checklists, checklists
+from evalstream.queries.classifications import Classifications, Unanswered, classifications
+from evalstream.queries.comparison import (
+    Comparison,
+    ComparisonPage,
+    ComparisonQuery,
+    Flips,
+    FlipsPage,
+    FlipsQuery,
+    comparison,
+    flips,
+)
+from evalstream.queries.confusion_matrix import (
+    CellsPage,
+    Classes,
+    ClassesPage,
+    ConfusionMatrix,
+    classes,
+    confusion_matrix,
+)
+from evalstream.queries.custom_metrics import CustomMetrics, CustomMetricsPage, CustomMetricsQuery, custom_metrics
+from evalstream.queries.dataset_classes import (
+    ClassesOfDataset,
+    ClassesOfDatasetPage,
+    OntologyInForce,
+    classes_of_dataset,
+    ontology_in_force,
+)
 from evalstream.queries.distribution import Distribution, distribution
-from evalstream.queries.pr_curve import PrCurve, pr_curve
+from evalstream.queries.entities import Entities, entities
+from evalstream.queries.errors import ErrorOptions, Errors, errors
+from evalstream.queries.intervals import IntervalOptions, Intervals, IntervalsQuery, intervals
+from evalstream.queries.keypoints import DEFAULT_ALPHAS, Keypoints, Scale, keypoints
+from evalstream.queries.label_counts import Scoring
+from evalstream.queries.measures import Measures, measures
+from evalstream.queries.objects import Objects, ObjectsPage, objects
+from evalstream.queries.pr_curve import CurvesPage, PrCurve, pr_curve
+from evalstream.queries.regression import Regression, regression
+from evalstream.queries.roc_curve import RocCurve, roc_curve
 from evalstream.queries.rows import Page, Rows, rows
+from evalstream.queries.segmentation import ClassesMeant, Segmentation, segmentation
 from evalstream.queries.selection import Filter, Selection
 from evalstream.queries.summary import Summary, summary
+from evalstream.queries.texts import Texts, texts
+from evalstream.queries.thresholds import Thresholds, thresholds
 from evalstream.storage.results import progress
 from evalstream_http.security import require
 from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request
@@ -26,24 +68,121 @@ Dataset = Annotated[Name, Path()]
 Run = Annotated[Name, Path()]
 
 
-class PrCurveQuery(Filter):
-    """A filter, and how the curve is drawn."""
+class PrCurveQuery(Filter, CurvesPage):
+    """A filter, how the curve is drawn, and of which labels where there is one a label."""
 
     per_class: bool = Field(default=False, description="a curve a label, instead of one over all")
     max_points: int = Field(default=1001, ge=10, le=100_000, description="a longer curve is thinned to so many")
 
 
+class AveragePrecisionQuery(Filter, ApOptions, ApClassesPage):
+    """A filter, and which definition of average precision."""
+
+
+class ErrorsQuery(Filter, ErrorOptions):
+    """A filter, and how errors are told apart."""
+
+
 class DistributionQuery(Filter):
     """A filter, and how the histogram is drawn."""
 
-    metric: str = Field(description="`iou`, `confidence`, a metric of rows such as `f1` or `fp`, or `metadata.KEY`")
+    metric: str = Field(
+        description="`iou`, `confidence`, a metric of rows such as `f1` or `fp`, `measure.NAME`, `custom.NAME`, or "
+        "`metadata.KEY`"
+    )
     bins: int = Field(default=20, ge=1, le=1000)
     low: float | None = Field(default=None, ge=-1e300, le=1e300, description="the left edge")
     high: float | None = Field(default=None, ge=-1e300, le=1e300, description="the right edge")
 
 
+class SegmentationQuery(Filter):
+    """A filter, and which classes count in means."""
+
+    over: ClassesMeant = Field(
+        default="present",
+        description="means are over classes with a pixel on either side (`present`), or with an annotated one",
+    )
+
+
+class KeypointsQuery(Filter):
+    """A filter, and how near a keypoint has to be."""
+
+    alpha: list[Annotated[float, Field(ge=0, le=1e9)]] = Field(
+        default=list(DEFAULT_ALPHAS), max_length=100, description="a keypoint is right within alpha times the scale"
+    )
+    scale: Scale = Field(
+        default="diagonal",
+        description="of each annotation: `diagonal` or `max_side` of its box, `sqrt_area`, the root of its area, or "
+        "`unit`: alpha is a distance",
+    )
+
+
 class RowsQuery(Filter, Page):
     """A filter, and which page of its rows."""
+
+
+class ConfusionMatrixQuery(Filter, CellsPage):
+    """A filter, and which cells."""
+
+
+class ClassesQuery(Filter, ClassesPage, Scoring):
+    """A filter, which labels, and how they are scored."""
+
+
+class SummaryQuery(Filter, Scoring):
+    """A filter, and how counts are scored."""
+
+
+class ChecklistsQuery(Filter, Scoring):
+    """A filter, how counts are scored, and what becomes of questions that one side does not answer."""
+
+    unanswered: Unanswered = Field(
+        default="wrong",
+        description="`wrong`: a case where one side does not answer counts, as one that is wrong; `ignore`: it is left "
+        "out",
+    )
+
+
+class ClassificationsQuery(ChecklistsQuery):
+    """The same, and how much of the answer is given."""
+
+    top_k: int = Field(default=2, ge=1, le=1000, description="of top-k accuracy")
+    cells: int = Field(default=10_000, ge=1, le=100_000, description="the most cells of confusion, the largest first")
+
+
+class RocCurveQuery(Filter):
+    """A filter, and how curves are drawn."""
+
+    per_class: bool = Field(default=False, description="a curve an option, each against the rest, instead of one")
+    option: list[str] = Field(default=[], max_length=1000, description="of these options only; the first ones if none")
+    limit: int = Field(default=1000, ge=1, le=10_000, description="the most curves of one question")
+    max_points: int = Field(default=1001, ge=10, le=100_000, description="a longer curve is thinned to so many")
+    zero_division: ZeroDivision = Field(
+        default="exclude", description="what an undefined average precision counts as in means"
+    )
+
+
+class CalibrationQuery(Filter):
+    """A filter, and how predictions are sorted into bins."""
+
+    bins: int = Field(default=10, ge=1, le=1000)
+    strategy: Strategy = Field(default="uniform", description="bins of equal width, or of about equal numbers")
+    value: Literal["confidence", "score"] = Field(
+        default="confidence", description="`score`: of radio answers with scores, the score of the option answered"
+    )
+
+
+class ThresholdsQuery(Filter):
+    """A filter, and what a threshold is chosen for."""
+
+    beta: float = Field(default=1.0, ge=0, le=100, description="of F-beta: above 1, recall weighs more")
+    precision: float = Field(default=0.9, ge=0, le=1, description="the least acceptable, for the best recall")
+    recall: float = Field(default=0.9, ge=0, le=1, description="the least acceptable, for the best precision")
+    per_class: bool = Field(default=True, description="choices for each label too")
+
+
+class ObjectsQuery(Filter, ObjectsPage):
+    """A filter, and which page of its objects."""
 
 
 class RunProgress(BaseModel):
@@ -68,45 +207,125 @@ def _selection(request: Request, dataset: str, run: str, query: Filter) -> tuple
     return client, Selection(dataset=dataset, run=run, **query.model_dump(include=set(Filter.model_fields)))
 
 
+def _check_versus(client: Client, dataset: str, run: str) -> None:
+    if not run_exists(client, dataset, run):
+        raise HTTPException(404, f"dataset {dataset!r} has no run {run!r}")
+
+
+def _scoring(query: Scoring) -> Scoring:
+    return Scoring(beta=query.beta, zero_division=query.zero_division)
+
+
 @router.get("")
 def get_datasets(request: Request) -> Catalog:
     """List the datasets with their runs, splits and metadata keys."""
     return catalog(_client(request))
 
 
+@router.get("/{dataset}/ontology")
+def get_ontology(request: Request, dataset: Dataset) -> OntologyInForce:
+    """Give what is declared of a dataset: its classes, and how its shapes are compared."""
+    return ontology_in_force(_client(request), dataset)
+
+
+@router.get("/{dataset}/classes")
+def get_dataset_classes(
+    request: Request, dataset: Dataset, query: Annotated[ClassesOfDatasetPage, Query()]
+) -> ClassesOfDataset:
+    """List the classes that are declared or used, with their colours, their place in the hierarchy, and how many."""
+    return classes_of_dataset(_client(request), dataset, query)
+
+
 @router.get(_RUN + "/summary")
-def get_summary(request: Request, dataset: Dataset, run: Run, query: Annotated[Filter, Query()]) -> Summary:
+def get_summary(request: Request, dataset: Dataset, run: Run, query: Annotated[SummaryQuery, Query()]) -> Summary:
     """Count and score everything that is selected."""
-    return summary(*_selection(request, dataset, run, query))
+    return summary(*_selection(request, dataset, run, query), _scoring(query))
 
 
 @router.get(_RUN + "/confusion-matrix")
 def get_confusion_matrix(
-    request: Request, dataset: Dataset, run: Run, query: Annotated[Filter, Query()]
+    request: Request, dataset: Dataset, run: Run, query: Annotated[ConfusionMatrixQuery, Query()]
 ) -> ConfusionMatrix:
     """Count what was taken for what: the cells that are not zero, missed objects and false alarms included."""
-    return confusion_matrix(*_selection(request, dataset, run, query))
+    selection = _selection(request, dataset, run, query)
+    return confusion_matrix(*selection, CellsPage(**query.model_dump(include=set(CellsPage.model_fields))))
 
 
 @router.get(_RUN + "/classes")
-def get_classes(request: Request, dataset: Dataset, run: Run, query: Annotated[Filter, Query()]) -> Classes:
+def get_classes(request: Request, dataset: Dataset, run: Run, query: Annotated[ClassesQuery, Query()]) -> Classes:
     """Count and score each label."""
-    return classes(*_selection(request, dataset, run, query))
+    selection = _selection(request, dataset, run, query)
+    page = ClassesPage(**query.model_dump(include=set(ClassesPage.model_fields)))
+    return classes(*selection, page, _scoring(query))
+
+
+@router.get(_RUN + "/classifications")
+def get_classifications(
+    request: Request, dataset: Dataset, run: Run, query: Annotated[ClassificationsQuery, Query()]
+) -> Classifications:
+    """Score questions with one answer: accuracy, kappa, MCC, per answer and averaged, confusion, top-k, log loss."""
+    selection = _selection(request, dataset, run, query)
+    return classifications(
+        *selection, _scoring(query), unanswered=query.unanswered, top_k=query.top_k, cells=query.cells
+    )
+
+
+@router.get(_RUN + "/checklists")
+def get_checklists(
+    request: Request, dataset: Dataset, run: Run, query: Annotated[ChecklistsQuery, Query()]
+) -> Checklists:
+    """Score questions with any number of answers: Jaccard, exact match, Hamming loss, and each option."""
+    return checklists(*_selection(request, dataset, run, query), _scoring(query), unanswered=query.unanswered)
+
+
+@router.get(_RUN + "/roc-curve")
+def get_roc_curve(request: Request, dataset: Dataset, run: Run, query: Annotated[RocCurveQuery, Query()]) -> RocCurve:
+    """Compute ROC curves, AUC and scikit-learn's average precision of questions that come with scores."""
+    options = query.model_dump(include={"per_class", "option", "limit", "max_points", "zero_division"})
+    return roc_curve(*_selection(request, dataset, run, query), **options)
+
+
+@router.get(_RUN + "/calibration")
+def get_calibration(
+    request: Request, dataset: Dataset, run: Run, query: Annotated[CalibrationQuery, Query()]
+) -> Calibration:
+    """Compare confidence with correctness: reliability bins, calibration errors, Brier scores."""
+    selection = _selection(request, dataset, run, query)
+    return calibration(*selection, bins=query.bins, strategy=query.strategy, value=query.value)
+
+
+@router.get(_RUN + "/thresholds")
+def get_thresholds(
+    request: Request, dataset: Dataset, run: Run, query: Annotated[ThresholdsQuery, Query()]
+) -> Thresholds:
+    """Choose confidence thresholds: for the best F-beta, and for recall or precision with the other kept up."""
+    options = query.model_dump(include={"beta", "precision", "recall", "per_class"})
+    return thresholds(*_selection(request, dataset, run, query), **options)
 
 
 @router.get(_RUN + "/pr-curve")
 def get_pr_curve(request: Request, dataset: Dataset, run: Run, query: Annotated[PrCurveQuery, Query()]) -> PrCurve:
     """Compute precision and recall at every confidence from the given one up."""
     selection = _selection(request, dataset, run, query)
-    return pr_curve(*selection, per_class=query.per_class, max_points=query.max_points)
+    page = CurvesPage(**query.model_dump(include=set(CurvesPage.model_fields)))
+    return pr_curve(*selection, per_class=query.per_class, max_points=query.max_points, page=page)
 
 
 @router.get(_RUN + "/average-precision")
 def get_average_precision(
-    request: Request, dataset: Dataset, run: Run, query: Annotated[Filter, Query()]
+    request: Request, dataset: Dataset, run: Run, query: Annotated[AveragePrecisionQuery, Query()]
 ) -> AveragePrecision:
     """Compute AP and AR, per class and averaged; under policy `coco`, the twelve figures of pycocotools."""
-    return average_precisions(*_selection(request, dataset, run, query))
+    options = ApOptions(**query.model_dump(include=set(ApOptions.model_fields)))
+    page = ApClassesPage(**query.model_dump(include=set(ApClassesPage.model_fields)))
+    return average_precisions(*_selection(request, dataset, run, query), options, page)
+
+
+@router.get(_RUN + "/errors")
+def get_errors(request: Request, dataset: Dataset, run: Run, query: Annotated[ErrorsQuery, Query()]) -> Errors:
+    """Tell errors apart by their cause, and find what AP each of them costs (TIDE's analysis)."""
+    options = ErrorOptions(**query.model_dump(include=set(ErrorOptions.model_fields)))
+    return errors(*_selection(request, dataset, run, query), options)
 
 
 @router.get(_RUN + "/distribution")
@@ -118,11 +337,95 @@ def get_distribution(
     return distribution(*selection, query.metric, bins=query.bins, low=query.low, high=query.high)
 
 
+@router.get(_RUN + "/entities")
+def get_entities(request: Request, dataset: Dataset, run: Run, query: Annotated[Filter, Query()]) -> Entities:
+    """Score spans of text in the four modes of SemEval 2013 and nervaluate; strict equals seqeval."""
+    return entities(*_selection(request, dataset, run, query))
+
+
+@router.get(_RUN + "/texts")
+def get_texts(request: Request, dataset: Dataset, run: Run, query: Annotated[Filter, Query()]) -> Texts:
+    """Score free text, per question and together: exact and normalised match, BLEU."""
+    return texts(*_selection(request, dataset, run, query))
+
+
+@router.get(_RUN + "/regression")
+def get_regression(request: Request, dataset: Dataset, run: Run, query: Annotated[Filter, Query()]) -> Regression:
+    """Score numbers, per question: MAE, MSE, RMSE, R², Pearson's r and more."""
+    return regression(*_selection(request, dataset, run, query))
+
+
+@router.get(_RUN + "/measures")
+def get_measures(request: Request, dataset: Dataset, run: Run, query: Annotated[Filter, Query()]) -> Measures:
+    """Summarise what is measured of matched pairs beside their overlap, such as the distance of lines and points."""
+    return measures(*_selection(request, dataset, run, query))
+
+
+@router.get(_RUN + "/keypoints")
+def get_keypoints(request: Request, dataset: Dataset, run: Run, query: Annotated[KeypointsQuery, Query()]) -> Keypoints:
+    """Score the keypoints of matched skeletons: PCK by keypoint and class, and the mean OKS."""
+    return keypoints(*_selection(request, dataset, run, query), alphas=query.alpha, scale=query.scale)
+
+
+@router.get(_RUN + "/segmentation")
+def get_segmentation(
+    request: Request, dataset: Dataset, run: Run, query: Annotated[SegmentationQuery, Query()]
+) -> Segmentation:
+    """Score masks as a semantic segmentation: the IoU and Dice of classes, their means, and the confusion of pixels."""
+    return segmentation(*_selection(request, dataset, run, query), over=query.over)
+
+
+@router.get(_RUN + "/intervals")
+def get_intervals(request: Request, dataset: Dataset, run: Run, query: Annotated[IntervalsQuery, Query()]) -> Intervals:
+    """Give every headline figure with its confidence interval, and on demand how it differs from a second run's."""
+    selection = _selection(request, dataset, run, query)
+    if query.versus is not None and not run_exists(selection[0], dataset, query.versus):
+        raise HTTPException(404, f"dataset {dataset!r} has no run {query.versus!r}")
+    return intervals(*selection, IntervalOptions(**query.model_dump(include=set(IntervalOptions.model_fields))))
+
+
+@router.get(_RUN + "/comparison")
+def get_comparison(
+    request: Request, dataset: Dataset, run: Run, query: Annotated[ComparisonQuery, Query()]
+) -> Comparison:
+    """Compare two runs over the same objects: what only one gets right, in all, by class and by slice."""
+    selection = _selection(request, dataset, run, query)
+    _check_versus(selection[0], dataset, query.versus)
+    page = ComparisonPage(**query.model_dump(include=set(ComparisonPage.model_fields)))
+    return comparison(*selection, query.versus, page)
+
+
+@router.get(_RUN + "/comparison/objects")
+def get_flips(request: Request, dataset: Dataset, run: Run, query: Annotated[FlipsQuery, Query()]) -> Flips:
+    """List the annotations that only one of two runs gets right, with what each run makes of them."""
+    selection = _selection(request, dataset, run, query)
+    _check_versus(selection[0], dataset, query.versus)
+    return flips(*selection, query.versus, FlipsPage(**query.model_dump(include=set(FlipsPage.model_fields))))
+
+
+@router.get(_RUN + "/custom-metrics")
+def get_custom_metrics(
+    request: Request, dataset: Dataset, run: Run, query: Annotated[CustomMetricsQuery, Query()]
+) -> CustomMetrics:
+    """Aggregate the metrics that producers sent, over the selected rows and by feature."""
+    selection = _selection(request, dataset, run, query)
+    return custom_metrics(
+        *selection, CustomMetricsPage(**query.model_dump(include=set(CustomMetricsPage.model_fields)))
+    )
+
+
 @router.get(_RUN + "/rows")
 def get_rows(request: Request, dataset: Dataset, run: Run, query: Annotated[RowsQuery, Query()]) -> Rows:
     """List data rows with their objects and what became of each; also the rows behind one confusion cell."""
     selection = _selection(request, dataset, run, query)
     return rows(*selection, Page(**query.model_dump(include=set(Page.model_fields))))
+
+
+@router.get(_RUN + "/objects")
+def get_objects(request: Request, dataset: Dataset, run: Run, query: Annotated[ObjectsQuery, Query()]) -> Objects:
+    """List single objects and what became of each: exactly those that a cell of the confusion matrix counts."""
+    selection = _selection(request, dataset, run, query)
+    return objects(*selection, ObjectsPage(**query.model_dump(include=set(ObjectsPage.model_fields))))
 
 
 @router.get(_RUN + "/progress")

@@ -23,7 +23,7 @@ from evalstream_kafka.serve import health_routes, serve
 from evalstream_kafka.settings import ServiceSettings
 from fastapi import FastAPI
 
-from evalstream_query import routes
+from evalstream_query import page, routes
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +60,7 @@ def run(settings: ServiceSettings) -> int:
         app.include_router(routes.router)
         tell_errors(app)
         health_routes(app)
+        page.serve(app)
         return serve(app, settings)
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
+
+from evalstream.ontology import Ontology
 
 Int = NDArray[np.int64]
 Code = NDArray[np.int32]
@@ -21,8 +25,10 @@ class Scenes(NamedTuple):
     ``prediction_start[s] : prediction_end[s]``; scenes of several runs over one data row share the same annotations.
     The order of objects within a scene is part of the input: ties are broken by it.
 
-    ``feature`` and ``type`` are codes with one meaning across both sides; ``box`` is ``(n, 4)`` with boxes as
-    x, y, width, height, unused for other types.
+    ``feature`` and ``type`` are codes with one meaning across both sides; the type of what is nested in another object
+    is ``NESTED``. ``crowd`` marks annotations that are regions of many objects and themselves none, ``difficult`` those
+    that need not be found; an annotation marked as both is an unlabelled skeleton, ignored and matched once only.
+    ``box`` is ``(n, 4)`` with boxes as x, y, width, height, unused for other types.
     """
 
     annotation_start: Int
@@ -33,6 +39,7 @@ class Scenes(NamedTuple):
     annotation_feature: Code
     annotation_area: Float
     annotation_crowd: Flag
+    annotation_difficult: Flag
     annotation_box: Float
     prediction_type: Code
     prediction_feature: Code
@@ -45,12 +52,59 @@ class Pairs(NamedTuple):
     """Predictions and annotations of one scene that overlap, ordered by scene, prediction and annotation.
 
     ``start`` has one entry more than there are predictions of the batch: the pairs of prediction ``p`` are
-    ``start[p] : start[p + 1]``. ``iou`` is infinite where the type has no notion of overlap (a classification).
+    ``start[p] : start[p + 1]``. Where the type has no notion of overlap, ``iou`` is above 1 and so above every
+    threshold: infinite for a classification, and for points from 1 to 2, the nearer the more.
     """
 
     start: Int
     annotation: Code
     iou: Float
+
+
+class Shapes(NamedTuple):
+    """The shapes of one side of a batch, in the order of the scenes' flat columns."""
+
+    id: pa.Array  # strings, to name an object in an error
+    start: Int  # the numbers of object i are value[start[i] : start[i + 1]]; what they mean depends on its type
+    value: Float
+    detail: pa.Array  # strings: what numbers alone cannot say
+
+
+class Batch(NamedTuple):
+    """All that geometry may look at: the scenes, the shapes of both sides, and how they are to be read."""
+
+    scenes: Scenes
+    annotations: Shapes
+    predictions: Shapes
+    features: list[str]  # by code
+    lonlat: Flag  # of each scene: whether coordinates are longitudes and latitudes in degrees
+    ontology: Ontology
+
+
+class Found(NamedTuple):
+    """Pairs that overlap, of one annotation type, in any order: positions in the flat columns, and how much."""
+
+    prediction: Code
+    annotation: Code
+    iou: Float
+
+
+class Measure(NamedTuple):
+    """One thing measured in a batch beside overlap: parallel columns, one entry a measurement.
+
+    ``annotation`` and ``prediction`` are positions in the scenes' flat columns, −1 where there is none. ``actual`` and
+    ``predicted`` are labels, for what is measured of labels and not of objects. A measurement holds at confidence
+    thresholds up to ``confidence``. ``value`` may have several columns, whose meaning depends on the name.
+    """
+
+    name: str
+    scene: Int
+    annotation: Code
+    prediction: Code
+    value: Float  # (entries, k)
+    confidence: Float | None = None  # None: at all thresholds
+    actual: Sequence[str] | None = None
+    predicted: Sequence[str] | None = None
 
 
 #: One match rectangle: the thresholds at which one prediction is matched to one annotation.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from evalstream_demo.workload import Workload, make_workload
+from evalstream_demo.workload import Workload, make_workloads
 from evalstream_local.app import make_app
 from evalstream_local.settings import LocalSettings
 from fastapi.testclient import TestClient
@@ -26,7 +26,7 @@ def upload(http: httpx.Client, workload: Workload) -> None:
     files |= {f"{base}/runs/{run}/predictions": path for run, path in workload.predictions.items()}
     for route, path in files.items():
         answer = http.post(route, content=path.read_bytes()).raise_for_status().json()
-        assert answer == {"accepted": workload.scenes, "rejected": 0, "errors": []}
+        assert answer == {"accepted": workload.rows, "rejected": 0, "errors": []}
 
 
 def answers(http: httpx.Client, workload: Workload) -> dict[str, bytes]:
@@ -36,7 +36,7 @@ def answers(http: httpx.Client, workload: Workload) -> dict[str, bytes]:
         deadline = time.monotonic() + 60
         while True:
             progress = http.get(f"{base}/progress")
-            if progress.is_success and progress.json()["rows"] == workload.scenes and not progress.json()["pending"]:
+            if progress.is_success and progress.json()["rows"] == workload.rows and not progress.json()["pending"]:
                 break
             assert time.monotonic() < deadline, progress.text
             time.sleep(0.1)
@@ -50,14 +50,16 @@ def answers(http: httpx.Client, workload: Workload) -> dict[str, bytes]:
 
 
 def test_the_demo_through_kafka_is_the_demo(tmp_path: Path) -> None:
-    workload = make_workload(tmp_path / "demo", scenes=60)
+    workloads = make_workloads(tmp_path / "demo", scenes=60).values()
     with TestClient(make_app(LocalSettings(data=tmp_path / "embedded", _env_file=None))) as embedded:
-        upload(embedded, workload)
-        expected = answers(embedded, workload)
+        for workload in workloads:
+            upload(embedded, workload)
+        expected = {url: answer for workload in workloads for url, answer in answers(embedded, workload).items()}
     with running_cluster(tmp_path / "cluster") as cluster:
         with httpx.Client(base_url=cluster.url("ingest"), timeout=60) as ingest:
-            upload(ingest, workload)
+            for workload in workloads:
+                upload(ingest, workload)
         with httpx.Client(base_url=cluster.url("query"), timeout=60) as query:
-            found = answers(query, workload)
+            found = {url: answer for workload in workloads for url, answer in answers(query, workload).items()}
     assert found == expected
     assert any(b'"tp":0' not in answer for url, answer in found.items() if "summary" in url)

@@ -168,6 +168,30 @@ def test_the_numbers_are_those_of_the_embedded_mode(cluster: Cluster, tmp_path: 
     assert figures(cluster.query) == expected
 
 
+def test_a_declaration_has_every_row_matched_anew(cluster: Cluster) -> None:
+    names = [f"row {number}" for number in range(ROWS)]
+    nose = {"type": "point", "feature": "nose", "point": [0, 0]}
+    far = nose | {"point": [0, 15], "confidence": 0.9}
+    for path, side, item in (("annotations", "annotations", nose), (f"runs/{RUN}/predictions", "predictions", far)):
+        events = [{"data_row": name, "operation": "replace", side: [item]} for name in names]
+        cluster.ingest.post(f"/v1/datasets/noses/{path}", content=ndjson(events)).raise_for_status()
+
+    def true_positives() -> int | None:
+        base = f"/v1/datasets/noses/runs/{RUN}"
+        answer = cluster.query.get(f"{base}/progress")
+        if not answer.is_success or answer.json()["rows"] < ROWS or answer.json()["pending"]:
+            return None
+        found: int = cluster.query.get(f"{base}/summary").raise_for_status().json()["tp"]
+        return found + 1  # 0 is an answer too
+
+    assert until(true_positives) == 0 + 1
+    for tolerance, expected in ((20, ROWS), (5, 0)):
+        said = cluster.ingest.put("/v1/datasets/noses/ontology", json={"tolerance": tolerance}).raise_for_status()
+        assert said.json()["in_force"]
+        assert until(true_positives) == expected + 1
+    assert cluster.query.get("/v1/datasets/noses/ontology").json()["revisions"] == 2
+
+
 GOOD = {"dataset": "bad", "run": RUN, "data_row": "a", "operation": "replace"}
 BAD: dict[str, tuple[dict[str, Any], str]] = {
     "no JSON": ({"value": b"{nonsense", "key": b"\xff\x00 no text"}, "not JSON"),

@@ -11,6 +11,7 @@ class Box(NamedTuple):
     confidence: float = 1.0
     crowd: bool = False
     area: float | None = None
+    difficult: bool = False
 
     @property
     def size(self) -> float:
@@ -28,12 +29,19 @@ def iou(prediction: Box, annotation: Box) -> float:
     return shared / union
 
 
-def iou_greedy(predictions: list[Box], annotations: list[Box], c: float, t: float) -> set[tuple[int, int]]:
+def enough(value: float, t: float, *, strict: bool) -> bool:
+    """Whether an overlap is enough at IoU threshold t."""
+    return value > t if strict else value >= t
+
+
+def iou_greedy(
+    predictions: list[Box], annotations: list[Box], c: float, t: float, *, strict: bool = True
+) -> set[tuple[int, int]]:
     pairs = [
         (-iou(p, a), -p.confidence, i, j)
         for i, p in enumerate(predictions)
         for j, a in enumerate(annotations)
-        if p.confidence >= max(c, 0) and not a.crowd and iou(p, a) > t
+        if p.confidence >= max(c, 0) and not a.crowd and iou(p, a) > 0 and enough(iou(p, a), t, strict=strict)
     ]
     matched: dict[int, int] = {}
     for _, _, i, j in sorted(pairs):
@@ -42,17 +50,31 @@ def iou_greedy(predictions: list[Box], annotations: list[Box], c: float, t: floa
     return set(matched.items())
 
 
-def best_candidate(predictions: list[Box], annotations: list[Box], c: float, t: float) -> set[tuple[int, int]]:
+def best_candidate(
+    predictions: list[Box], annotations: list[Box], c: float, t: float, *, strict: bool = False
+) -> tuple[set[tuple[int, int]], set[tuple[int, int]]]:
+    """The pairs that count, and the pairs with annotations that are difficult or regions."""
     chosen: dict[int, int] = {}
+    ignored: dict[int, int] = {}
     for i in sorted(range(len(predictions)), key=lambda i: -predictions[i].confidence):
         p = predictions[i]
-        own = [j for j, a in enumerate(annotations) if a.feature == p.feature and not a.crowd and iou(p, a) > 0]
-        if p.confidence < max(c, 0) or not own:
+        if p.confidence < max(c, 0):
             continue
-        j = max(own, key=lambda j: (iou(p, annotations[j]), -j))
-        if iou(p, annotations[j]) >= t and j not in chosen.values():
-            chosen[i] = j
-    return set(chosen.items())
+        touched = [j for j, a in enumerate(annotations) if a.feature == p.feature and iou(p, a) > 0]
+        objects = [j for j in touched if not annotations[j].crowd]
+        regions = [j for j in touched if annotations[j].crowd]
+        if objects:
+            j = max(objects, key=lambda j: (iou(p, annotations[j]), -j))
+            if enough(iou(p, annotations[j]), t, strict=strict):
+                if annotations[j].difficult:
+                    ignored[i] = j
+                elif j not in chosen.values():
+                    chosen[i] = j
+        if i not in chosen and i not in ignored and regions:
+            j = max(regions, key=lambda j: (iou(p, annotations[j]), -j))
+            if enough(iou(p, annotations[j]), t, strict=strict):
+                ignored[i] = j
+    return set(chosen.items()), set(ignored.items())
 
 
 def coco(
@@ -62,6 +84,8 @@ def coco(
     t: float,
     area: tuple[float, float] = (0, 1e10),
     most: int = 100,
+    *,
+    strict: bool = False,
 ) -> tuple[set[tuple[int, int]], set[tuple[int, int]]]:
     """The pairs that count, and the pairs with ignored annotations."""
     counted: set[tuple[int, int]] = set()
@@ -84,7 +108,7 @@ def coco(
                 if match >= 0 and not ignore[match] and ignore[j]:
                     break
                 value = iou(predictions[i], annotations[j])
-                if value == 0 or value < best:
+                if value == 0 or value < best or not enough(value, t, strict=strict):
                     continue
                 best, match = value, j
             if match >= 0:

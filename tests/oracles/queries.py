@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -28,6 +29,7 @@ class Thing(NamedTuple):
     confidence: float = 1.0
     crowd: bool = False
     area: float | None = None
+    difficult: bool = False
 
     @property
     def label(self) -> str:
@@ -40,7 +42,7 @@ class Thing(NamedTuple):
     def as_box(self) -> Box:
         """What the matching oracle takes; the answers to one question all lie upon each other."""
         if self.type == "bbox":
-            return Box(self.feature, self.box, self.confidence, self.crowd, self.area)
+            return Box(self.feature, self.box, self.confidence, self.crowd, self.area, self.difficult)
         return Box(self.feature, (0.0, 0.0, 1.0, 1.0), self.confidence, area=0.0)
 
 
@@ -130,8 +132,10 @@ def counts(annotations: int, predictions: int, tp: int) -> Counts:
 # --- what counts ----------------------------------------------------------------------------------------------------
 
 
-def matches(row: DataRow, policy: str, c: float, t: float, area: str) -> tuple[set[Pair], set[Pair]]:
-    """The pairs that count, and those with annotations that COCO ignores, of every type."""
+def matches(row: DataRow, selection: Selection) -> tuple[set[Pair], set[Pair]]:
+    """The pairs that count, and those with annotations that are ignored, of every type."""
+    policy, c = selection.policy, selection.confidence
+    strict = {"match": False, "no-match": True, None: policy == "iou-greedy"}[selection.at_threshold]
     counted: set[Pair] = set()
     ignored: set[Pair] = set()
     questions = {thing.feature for thing in row.predictions if thing.type == "radio"}
@@ -139,14 +143,20 @@ def matches(row: DataRow, policy: str, c: float, t: float, area: str) -> tuple[s
         found = positions(row.predictions, kind, feature)
         true = positions(row.annotations, kind, feature)
         boxes = [row.predictions[i].as_box() for i in found], [row.annotations[j].as_box() for j in true]
-        threshold = t if kind == "bbox" else 0.0  # an answer has no place to be wrong about
+        threshold = selection.iou if kind == "bbox" else 0.0  # an answer has no place to be wrong about
         own_ignored: set[Pair] = set()
         if policy == "iou-greedy":
-            own = matching.iou_greedy(*boxes, c, threshold)
+            own = matching.iou_greedy(*boxes, c, threshold, strict=strict)
         elif policy == "best-candidate":
-            own = matching.best_candidate(*boxes, c, threshold)
+            own, own_ignored = matching.best_candidate(*boxes, c, threshold, strict=strict)
         else:
-            own, own_ignored = matching.coco(*boxes, c, min(threshold, 1 - 1e-10), AREA_RANGES[area])
+            own, own_ignored = matching.coco(
+                *boxes,
+                c,
+                threshold if strict else min(threshold, 1 - 1e-10),
+                AREA_RANGES[selection.area],
+                strict=strict,
+            )
         counted |= {(found[i], true[j]) for i, j in own}
         ignored |= {(found[i], true[j]) for i, j in own_ignored}
     return counted, ignored
@@ -164,20 +174,25 @@ def asked(thing: Thing, selection: Selection) -> bool:
 def score_row(row: DataRow, selection: Selection) -> Scored:
     coco, c = selection.policy == "coco", selection.confidence
     low, high = AREA_RANGES[selection.area]
-    matched, ignored = matches(row, selection.policy, c, selection.iou, selection.area)
+    matched, ignored = matches(row, selection)
     actual = [
         j
         for j, thing in enumerate(row.annotations)
-        if asked(thing, selection) and not thing.crowd and (not coco or low <= thing.size <= high)
+        if asked(thing, selection)
+        and not thing.crowd
+        and not (selection.policy == "best-candidate" and thing.difficult)
+        and (not coco or low <= thing.size <= high)
     ]
     rank, taken, left_out = ranks(row), {i for i, _ in matched}, {i for i, _ in ignored}
     predicted = []
     for i, thing in enumerate(row.predictions):
         if not asked(thing, selection) or thing.confidence < c:
             continue
+        if i in left_out:
+            continue
         if coco:
             inside = low <= thing.size <= high or i in taken
-            if not inside or i in left_out or rank[i] >= 100:
+            if not inside or rank[i] >= 100:
                 continue
         predicted.append(i)
     pairs = [
@@ -199,7 +214,9 @@ def ranks(row: DataRow) -> list[int]:
 
 
 def fits(row: DataRow, selection: Selection) -> bool:
-    """Whether split and metadata are those asked for."""
+    """Whether split and metadata are those asked for, and there is something on both sides if that is."""
+    if selection.both_sides and not (row.annotations and any(thing.confidence >= 0 for thing in row.predictions)):
+        return False
     return (not selection.split or row.split in selection.split) and all(
         holds(row.metadata, condition) for condition in selection.metadata
     )
@@ -335,30 +352,50 @@ def outcomes(row: Scored, selection: Selection) -> tuple[list[str | None], list[
 # --- average precision ----------------------------------------------------------------------------------------------
 
 
-def average_precision(rows: Sequence[DataRow], selection: Selection, label: str) -> float | None:
-    """AP of one label at the selection's IoU: the mean, over 101 recalls, of the best precision from there on."""
-    points = curve_by_change(rows, selection, label)
-    if selection.policy != "iou-greedy":
-        points = curve_by_detection(rows, selection, label)
-    total = sum(actual_labels(row)[label] for row in score(rows, selection))
-    if not total:
+class Point(NamedTuple):
+    """A point of a curve: what holds with this confidence as the threshold, or after one detection."""
+
+    confidence: float
+    recall: float
+    precision: float
+
+
+def average_precision(
+    rows: Sequence[DataRow], selection: Selection, label: str, interpolation: str = "101-point"
+) -> float | None:
+    """AP of one label at the selection's IoU."""
+    greedy = selection.policy == "iou-greedy"
+    points = (curve_by_change if greedy else curve_by_detection)(rows, selection, label)
+    if not sum(actual_labels(row)[label] for row in score(rows, selection)):
         return None
-    best = [max((p for r, p in points if r >= recall), default=0.0) for recall in np.linspace(0, 1, 101)]
+    if interpolation == "none":
+        points = [point for point, after in pairwise([*points, None]) if not after or after[0] != point[0]]
+        recalls = [0.0, *(point.recall for point in points)]
+        return sum((r - before) * p.precision for (before, r), p in zip(pairwise(recalls), points, strict=True))
+    if interpolation == "encord":
+        if not greedy:  # the last point of each recall, not the first
+            points = [point for point, after in pairwise([*points, None]) if not after or after.recall != point.recall]
+        points = [point._replace(recall=round(point.recall, 2)) for point in points]
+    at = {"101-point": np.linspace(0, 1, 101), "11-point": np.linspace(0, 1, 11), "encord": np.arange(11) / 10}
+    recalls = at[interpolation].tolist() if interpolation in at else sorted({0.0, *(point.recall for point in points)})
+    best = [max((point.precision for point in points if point.recall >= recall), default=0.0) for recall in recalls]
+    if interpolation == "all-point":
+        return sum((r - before) * p for (before, r), p in zip(pairwise(recalls), best[1:], strict=True))
     return float(np.mean(best))
 
 
-def curve_by_change(rows: Sequence[DataRow], selection: Selection, label: str) -> list[tuple[float, float]]:
-    """Recall and precision with each confidence as the threshold."""
+def curve_by_change(rows: Sequence[DataRow], selection: Selection, label: str) -> list[Point]:
+    """One point a confidence."""
     points = []
-    for scored in at_confidences(rows, selection).values():
+    for confidence, scored in at_confidences(rows, selection).items():
         own = classes(scored).get(label)
         if own and own.annotations and own.predictions:
-            points.append((own.tp / own.annotations, own.tp / own.predictions))
+            points.append(Point(confidence, own.tp / own.annotations, own.tp / own.predictions))
     return points
 
 
-def curve_by_detection(rows: Sequence[DataRow], selection: Selection, label: str) -> list[tuple[float, float]]:
-    """Recall and precision after each detection that counts, the most confident first, of equals the earlier row's."""
+def curve_by_detection(rows: Sequence[DataRow], selection: Selection, label: str) -> list[Point]:
+    """One point a detection that counts, the most confident first, of equals the earlier row's."""
     scored = score(rows, selection)
     total = sum(actual_labels(row)[label] for row in scored)
     detections = [
@@ -368,11 +405,65 @@ def curve_by_detection(rows: Sequence[DataRow], selection: Selection, label: str
         if row.row.predictions[i].label == label
     ]
     points, tp = [], 0
-    for seen, (_, correct) in enumerate(sorted(detections, key=lambda item: -item[0]), 1):
+    for seen, (confidence, correct) in enumerate(sorted(detections, key=lambda item: -item[0]), 1):
         tp += correct
-        points.append((ratio(tp, total) or 0.0, tp / seen))
+        points.append(Point(confidence, ratio(tp, total) or 0.0, tp / seen))
     return points
 
 
 def right(row: Scored) -> set[int]:
     return {i for i, j in row.pairs if row.row.predictions[i].label == row.row.annotations[j].label}
+
+
+# --- causes of errors -----------------------------------------------------------------------------------------------
+
+
+def causes(row: Scored, selection: Selection, background: float) -> tuple[list[str | None], list[str | None]]:
+    """Why each annotation is not found and each prediction wrong, by TIDE's rules; None for what is right."""
+    annotations, predictions = row.row.annotations, row.row.predictions
+    partner = dict(row.matched)
+    correct = {i: j for i, j in partner.items() if predictions[i].label == annotations[j].label}
+    t = selection.iou if selection.policy != "coco" else min(selection.iou, 1 - 1e-10)
+    rank = ranks(row.row)
+
+    def enough(found: tuple[float, int]) -> bool:
+        return found[1] >= 0 and matching.enough(found[0], t, strict=selection.policy == "iou-greedy")
+
+    why: list[str | None] = [None] * len(predictions)
+    pointed: dict[int, int] = {}
+    for i in sorted(range(len(predictions)), key=lambda i: -predictions[i].confidence):
+        tried = asked(predictions[i], selection) and predictions[i].confidence >= selection.confidence
+        if not tried or i in correct or (selection.policy == "coco" and rank[i] >= 100):
+            continue
+        own, other = closest(row.row, i, same=True), closest(row.row, i, same=False)
+        target = None
+        if i in partner:
+            why[i], target = "wrong class", partner[i]
+        elif background <= own[0] <= t:
+            why[i], target = "poor localisation", own[1]
+        elif enough(other):
+            why[i], target = "wrong class", other[1]
+        elif enough(own):
+            why[i] = "duplicate"
+        else:
+            why[i] = "background" if max(own[0], other[0]) <= background else "both"
+        if target is not None and target not in pointed:
+            pointed[target] = i
+    missing = [j if j in row.actual and j not in correct.values() else None for j in range(len(annotations))]
+    of_annotations = [None if j is None else why[pointed[j]] if j in pointed else "missed" for j in missing]
+    return of_annotations, [cause if i in row.predicted else None for i, cause in enumerate(why)]
+
+
+def closest(row: DataRow, i: int, *, same: bool) -> tuple[float, int]:
+    """How much a prediction overlaps the annotation of its label, or any other, that it overlaps most; the last."""
+    best = 0.0, -1
+    for j, thing in enumerate(row.annotations):
+        if thing.type != row.predictions[i].type or thing.crowd or (thing.label == row.predictions[i].label) != same:
+            continue
+        if thing.type == "radio":
+            value = math.inf if thing.feature == row.predictions[i].feature else 0.0
+        else:
+            value = matching.iou(row.predictions[i].as_box(), thing.as_box())
+        if value > 0 and value >= best[0]:
+            best = value, j
+    return best

@@ -157,7 +157,10 @@ def test_a_class_without_annotations_is_undefined_and_in_no_mean(client: Client,
     upload(client, tmp_path, {"without": files, "with": CocoFiles(truth, predicted)})
     without, found = figures_of(client, "without"), figures_of(client, "with")
     assert all(value is None for value in found.per_class.pop(alone["name"]).model_dump().values())
-    assert found == without
+    assert found.undefined.pop("per_class.never annotated")
+    assert any("never annotated" in note for note in found.notes)
+    assert found.total == without.total + 1
+    assert found.model_copy(update={"notes": [], "total": 0}) == without.model_copy(update={"notes": [], "total": 0})
     assert_same(without, by_pycocotools(files), 1e-12)
 
 

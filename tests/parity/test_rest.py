@@ -64,7 +64,21 @@ def test_the_sums_of_a_confusion_matrix_are_the_object_counts(
         columns[cell["predicted"]] += cell["count"]
     assert {label: count for label, count in rows.items() if label is not None} == actual
     counted = {label: count for label, count in columns.items() if label is not None}
-    if policy == "coco":  # what lies over a crowd region is ignored, and no object there
+    if policy != "iou-greedy":  # what lies over a crowd region is ignored, and no object there
         assert all(counted.get(label, 0) <= count for label, count in predicted.items())
     else:
         assert counted == predicted
+
+
+def test_the_causes_of_errors(http: TestClient, real_data: Path) -> None:
+    expected = json.loads((real_data / "coco2014_100" / "expected_tide.json").read_text())
+    found = http.get(RUN + "errors", params={"policy": "coco"}).json()
+    assert 100 * found["ap"] == pytest.approx(expected["ap50"], abs=1e-9)
+    duplicates = http.get(RUN + "rows", params={"policy": "coco", "cause": "duplicate"}).json()["rows"]
+    outcomes = [item for row in duplicates for item in row["predictions"] if item["cause"] == "duplicate"]
+    assert len(outcomes) == found["causes"]["duplicate"]["count"] == 1
+    options = {"policy": "best-candidate", "interpolation": "all-point", "empty_classes": "zero"}
+    assert 0 < http.get(RUN + "average-precision", params=options).json()["at_iou"] < 1
+    wrong = http.get(RUN + "average-precision", params={"policy": "coco", "group_of": "count"})
+    assert wrong.status_code == 422
+    assert "best-candidate" in wrong.text

@@ -16,7 +16,7 @@ from evalstream.events import AnnotationEvent, PredictionEvent, Reader, Record
 from evalstream.matching import AREA_RANGES, POLICIES
 from evalstream.pipeline.ingest import ingest
 from evalstream.pipeline.reconcile import reconcile
-from evalstream.queries.average_precision import average_precisions
+from evalstream.queries.average_precision import ApOptions, average_precisions
 from evalstream.queries.catalog import catalog, run_exists
 from evalstream.queries.confusion_matrix import Classes, ConfusionMatrix, classes, confusion_matrix
 from evalstream.queries.distribution import distribution
@@ -222,10 +222,23 @@ def test_average_precision_of_each_class(client: Client, data: Data, policy: str
             at_iou = []
             for label, figures in found.per_class.items():
                 assert figures.ap50 == approx(oracle.average_precision(ordered, ap50, label))
+                assert figures.at_iou == approx(oracle.average_precision(ordered, selection, label))
                 at_iou.append(oracle.average_precision(ordered, selection, label))
             defined = [value for value in at_iou if value is not None]
             assert found.at_iou == approx(float(np.mean(defined)) if defined else None)
             assert set(found.per_class) == set(oracle.classes(oracle.score(own, selection)))
+
+
+@pytest.mark.parametrize("policy", list(POLICIES))
+@pytest.mark.parametrize("interpolation", ["11-point", "all-point", "none", "encord"])
+def test_average_precision_otherwise_defined(client: Client, data: Data, policy: str, interpolation: str) -> None:
+    (dataset, run), own = next(iter(data.runs.items()))
+    for c, t in ((0.0, 0.5), (0.25, 0.1)):
+        selection = Selection(dataset=dataset, run=run, policy=policy, confidence=c, iou=t, type=["bbox"])
+        found = average_precisions(client, selection, ApOptions(interpolation=interpolation))
+        for label, figures in found.per_class.items():
+            expected = oracle.average_precision(sorted(own, key=image_order), selection, label, interpolation)
+            assert figures.at_iou == approx(expected)
 
 
 def test_policies_agree_where_every_object_has_one_candidate(client: Client) -> None:
@@ -421,7 +434,7 @@ def assert_cells(found: ConfusionMatrix, scored: Sequence[Scored]) -> None:
 
 
 def assert_classes(found: Classes, scored: Sequence[Scored]) -> None:
-    got = {item.label: Counts(**item.model_dump(exclude={"label"})) for item in found.classes}
+    got = {item.label: Counts(**item.model_dump(include=set(Counts._fields))) for item in found.classes}
     assert list(got) == sorted(got)
     assert got == oracle.classes(scored)
 
@@ -448,6 +461,9 @@ def assert_row(found: Row, scored: Scored, selection: Selection) -> None:
     assert (found.split, found.metadata) == (scored.row.split, scored.row.metadata)
     assert found.metrics == approx(scored.metrics())
     outcomes = oracle.outcomes(scored, selection)
+    causes = oracle.causes(scored, selection, 0.1)
+    assert [item.cause for item in found.annotations] == causes[0]
+    assert [item.cause for item in found.predictions] == causes[1]
     annotations, predictions = scored.row.annotations, scored.row.predictions
     for things, got, expected in (
         (annotations, found.annotations, outcomes[0]),
@@ -523,6 +539,9 @@ def filter_choices(policy: str) -> list[dict[str, Any]]:
         {"metadata": ["noise="]},
         {"metadata": ["absent!=x"]},
         {"metadata": ["absent>0"]},
+        {"both_sides": True},
+        {"at_threshold": "match"},
+        {"at_threshold": "no-match", "both_sides": True, "feature": [FEATURES[0]]},
     ]
     if policy == "coco":
         choices += [{"area": area, "feature": [FEATURES[0], FEATURES[1]]} for area in AREA_RANGES]
@@ -577,7 +596,8 @@ def random_thing(rng: random.Random, side: str, name: str) -> Thing:
     box = (rng.choice(PLACES), rng.choice(PLACES), rng.choice(SIDES), rng.choice(SIDES))
     crowd = not predicted and rng.random() < 0.15
     area = None if predicted else rng.choice(AREAS)
-    return Thing(name, "bbox", rng.choice(FEATURES[:3]), "", box, confidence, crowd, area)
+    difficult = not predicted and not crowd and rng.random() < 0.15
+    return Thing(name, "bbox", rng.choice(FEATURES[:3]), "", box, confidence, crowd, area, difficult)
 
 
 def crowded_row(rng: random.Random) -> DataRow:
@@ -600,7 +620,8 @@ def annotation_event(
     dataset: str, name: str, split: str, metadata: dict[str, Any], things: list[Thing]
 ) -> dict[str, Any]:
     row = ({"split": split} if split else {}) | {"metadata": metadata}
-    objects = [as_object(thing) | ({"crowd": True} if thing.crowd else {}) for thing in things]
+    kinds = [{"crowd": True} if thing.crowd else {"difficult": True} if thing.difficult else {} for thing in things]
+    objects = [as_object(thing) | kind for thing, kind in zip(things, kinds, strict=True)]
     return {"dataset": dataset, "data_row": name, "operation": "replace", "row": row, "annotations": objects}
 
 

@@ -6,15 +6,20 @@ not be dense, positive or in order. Categories are known by their names.
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
+from pycocotools import mask as coco_mask
 from pydantic_core import from_json, to_json
 
-CocoType = Literal["bbox"]
+#: What of a record is read, in COCO's words: `segm` is the segmentation, which becomes a mask.
+CocoType = Literal["bbox", "segm", "keypoints"]
+#: pycocotools draws outlines point by point, however far outside the image they run.
+OUTLINE_LIMIT: Final = 1e6
 
 
 class CocoError(ValueError):
@@ -49,7 +54,9 @@ def read_dataset(path: Path) -> CocoDataset:
     return CocoDataset(path, images, _category_names(document["categories"], path), document["annotations"])
 
 
-def annotation_events(coco: CocoDataset, dataset: str, version: int) -> Iterator[CocoEvent]:
+def annotation_events(
+    coco: CocoDataset, dataset: str, version: int, iou_type: CocoType = "bbox"
+) -> Iterator[CocoEvent]:
     """Turn ground truth into events, one for every image, those without annotations included."""
     of_image = _by_image(coco, coco.annotations, coco.path, _annotation_name)
     for data_row, image in coco.images.items():
@@ -59,7 +66,8 @@ def annotation_events(coco: CocoDataset, dataset: str, version: int) -> Iterator
             known = {"id": str(annotation["id"])} if "id" in annotation else {"id": f"#{i}"}
             area = {"area": annotation["area"]} if annotation.get("area") is not None else {}
             crowd = {"crowd": True} if annotation.get("iscrowd") else {}
-            objects.append(known | _box(coco, annotation, coco.path, name) | area | crowd)
+            shape = _annotated(annotation, image, iou_type, coco.path, name)
+            objects.append(known | _feature(coco, annotation, coco.path, name) | shape | area | crowd)
             names.append(name)
         yield CocoEvent(
             to_json(
@@ -77,18 +85,21 @@ def annotation_events(coco: CocoDataset, dataset: str, version: int) -> Iterator
         )
 
 
-def prediction_events(coco: CocoDataset, path: Path, dataset: str, run: str, version: int) -> Iterator[CocoEvent]:
+def prediction_events(
+    coco: CocoDataset, path: Path, dataset: str, run: str, version: int, iou_type: CocoType = "bbox"
+) -> Iterator[CocoEvent]:
     """Turn a results file into events, one for every image of the ground truth: what is not there was not found."""
     results = _read(path)
     if not isinstance(results, list):
         raise CocoError(f"{path}: a COCO results file is a list of detections")
     of_image = _by_image(coco, results, path, _detection_name)
-    for data_row in coco.images:
+    for data_row, image in coco.images.items():
         objects, names = [], []
         for i, detection in of_image[data_row]:
             name = _detection_name(i, detection)
             confidence = {"confidence": detection["score"]} if "score" in detection else {}
-            objects.append({"id": str(i)} | _box(coco, detection, path, name) | confidence)
+            shape = _predicted(detection, image, iou_type, path, name)
+            objects.append({"id": str(i)} | _feature(coco, detection, path, name) | shape | confidence)
             names.append(name)
         yield CocoEvent(
             to_json(
@@ -174,12 +185,72 @@ def _by_image(
     return found
 
 
-def _box(coco: CocoDataset, record: Mapping[str, Any], path: Path, name: str) -> dict[str, Any]:
+def _feature(coco: CocoDataset, record: Mapping[str, Any], path: Path, name: str) -> dict[str, Any]:
     category = _category(record, "category_id", path, name)
     # A class that the ground truth does not list has no name there; its predictions are still predictions. The bare id
     # would not do: a listed class may be called so, "7" where digits are detected.
-    feature = coco.categories.get(category, f"unlisted category {category}")
-    return {"type": "bbox", "feature": feature, "bbox": _get(record, "bbox", path, name)}
+    return {"feature": coco.categories.get(category, f"unlisted category {category}")}
+
+
+def _annotated(
+    annotation: Mapping[str, Any], image: Mapping[str, Any], iou_type: CocoType, path: Path, name: str
+) -> dict[str, Any]:
+    if iou_type != "keypoints":
+        return _predicted(annotation, image, iou_type, path, name)
+    # As pycocotools: where the file counts no keypoints none is labelled, and the annotation is ignored.
+    none = annotation.get("num_keypoints") == 0
+    triples = [[x, y, 0 if none else _whole(v)] for x, y, v in _triples(annotation, path, name)]
+    box = {"bbox": annotation["bbox"]} if annotation.get("bbox") is not None else {}
+    return {"type": "keypoints", "keypoints": triples} | box
+
+
+def _predicted(
+    detection: Mapping[str, Any], image: Mapping[str, Any], iou_type: CocoType, path: Path, name: str
+) -> dict[str, Any]:
+    if iou_type == "bbox":
+        return {"type": "bbox", "bbox": _get(detection, "bbox", path, name)}
+    if iou_type == "segm":
+        segmentation = _get(detection, "segmentation", path, name)
+        try:
+            return {"type": "mask", "mask": _mask(segmentation, image)}
+        except ValueError as error:
+            raise CocoError(f"{path}: {name}: segmentation: {error}") from None
+    return {"type": "keypoints", "keypoints": _triples(detection, path, name)}
+
+
+def _mask(segmentation: Any, image: Mapping[str, Any]) -> dict[str, Any]:
+    """Return run lengths: those given, or those that pycocotools (``annToRLE``) makes of the outlines."""
+    height, width = image.get("height"), image.get("width")
+    if isinstance(segmentation, dict):
+        if height is not None and width is not None and segmentation.get("size") != [height, width]:
+            raise ValueError(f"size is {segmentation.get('size')}, and that of its image {[height, width]}")
+        return segmentation
+    if not isinstance(segmentation, list) or not segmentation:
+        raise ValueError("must be run lengths, or a list of at least one outline")
+    if not isinstance(height, int) or not isinstance(width, int) or height <= 0 or width <= 0:
+        raise ValueError("outlines can only be filled on an image whose height and width are known")
+    for i, ring in enumerate(segmentation):
+        if not isinstance(ring, list) or len(ring) % 2 or len(ring) < 6:
+            raise ValueError(f"outline {i} must be a list [x, y, x, y, …] of at least three points")
+        for value in ring:
+            if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+                raise ValueError(f"outline {i} must consist of finite numbers, and holds {value!r}")
+            if abs(value) > OUTLINE_LIMIT:
+                raise ValueError(f"outline {i} reaches to {value!r}, far outside its image")
+    rle = coco_mask.merge(coco_mask.frPyObjects(segmentation, height, width))
+    return {"size": rle["size"], "counts": rle["counts"].decode()}
+
+
+def _triples(record: Mapping[str, Any], path: Path, name: str) -> list[list[Any]]:
+    flat = _get(record, "keypoints", path, name)
+    if not isinstance(flat, list) or not flat or len(flat) % 3:
+        raise CocoError(f"{path}: {name}: keypoints: must be a list [x, y, v, x, y, v, …] of at least one keypoint")
+    return [flat[i : i + 3] for i in range(0, len(flat), 3)]
+
+
+def _whole(value: Any) -> Any:
+    """The visibility 2.0 is the 2 of a file that went through a table of floats."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _facts(image: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from itertools import accumulate
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import pyarrow as pa
 
+from evalstream.events.base import Object, Part
 from evalstream.events.decode import Received
-from evalstream.events.models import (
-    Annotation,
-    AnnotationEvent,
-    DataRow,
-    Event,
-    MetadataValue,
-    Prediction,
-    PredictionEvent,
-    object_ids,
-)
+from evalstream.events.models import AnnotationEvent, DataRow, Event, MetadataValue, PredictionEvent, object_ids
+from evalstream.events.objects.metrics import RowMetric
 
 EVENTS = pa.schema(
     [
@@ -31,7 +24,9 @@ EVENTS = pa.schema(
         ("split", pa.string()),  # of the row's facts, empty and 0 mean: this event does not say
         ("width", pa.uint32()),
         ("height", pa.uint32()),
+        ("coordinates", pa.string()),
         ("media_url", pa.string()),
+        ("text", pa.string()),
         ("metadata", pa.map_(pa.string(), pa.string())),
         ("deleted_id", pa.list_(pa.string())),
         ("object_id", pa.list_(pa.string())),
@@ -42,6 +37,10 @@ EVENTS = pa.schema(
         ("object_area", pa.list_(pa.float64())),
         ("object_crowd", pa.list_(pa.uint8())),
         ("object_geometry", pa.list_(pa.list_(pa.float64()))),
+        ("object_parent", pa.list_(pa.uint32())),  # how many entries before this one its parent stands; 0: it has none
+        ("object_detail", pa.list_(pa.string())),
+        ("object_score_label", pa.list_(pa.list_(pa.string()))),
+        ("object_score", pa.list_(pa.list_(pa.float64()))),
     ]
 )
 
@@ -52,9 +51,15 @@ def events_table(received: Sequence[Received]) -> pa.Table:
     """Turn valid events into the rows of table ``events``, in the order given (schema ``EVENTS``)."""
     events = [item.event for item in received]
     rows = [event.row or _UNSAID for event in events]
-    per_event = [_objects(event) for event in events]
-    objects = [item for some in per_event for item in some]
-    offsets = pa.array([0, *accumulate(map(len, per_event))], pa.int32())
+    names: list[str] = []
+    parts: list[Part] = []
+    offsets = [0]
+    for event in events:
+        for name, item in _objects(event):
+            own = item.parts()
+            parts += own
+            names += [name] * len(own)
+        offsets.append(len(parts))
 
     columns: dict[str, object] = {
         "dataset": [event.dataset for event in events],
@@ -66,28 +71,34 @@ def events_table(received: Sequence[Received]) -> pa.Table:
         "split": [row.split or "" for row in rows],
         "width": [row.width or 0 for row in rows],
         "height": [row.height or 0 for row in rows],
+        "coordinates": [row.coordinates or "" for row in rows],
         "media_url": [row.media_url or "" for row in rows],
+        "text": [row.text or "" for row in rows],
         "metadata": [[(key, _as_text(value)) for key, value in row.metadata.items()] for row in rows],
         "deleted_id": [event.ids for event in events],
     }
-    per_object = {
-        "id": [name for some in per_event for name in object_ids(some)],
-        "type": [item.type for item in objects],
-        "feature": [item.feature for item in objects],
-        "label": [item.label for item in objects],
-        "confidence": [getattr(item, "confidence", 1.0) for item in objects],  # of an annotation: certain
-        "area": [item.own_area for item in objects],
-        "crowd": [int(item.is_crowd) for item in objects],
-        "geometry": [item.geometry for item in objects],
+    fields = zip(*parts, strict=True) if parts else ([] for _ in Part._fields)
+    per_object: dict[str, Sequence[Any]] = dict(zip(Part._fields, fields, strict=True))
+    scores = per_object.pop("scores")
+    # Rare, and hundreds of thousands of empty lists keep the garbage collector busy.
+    scored = any(scores)
+    per_object |= {
+        "id": names,
+        "score_label": [list(own) for own in scores] if scored else [()] * len(parts),
+        "score": [list(own.values()) for own in scores] if scored else [()] * len(parts),
     }
     for name, values in per_object.items():
         kind = EVENTS.field(f"object_{name}").type.value_type
-        columns[f"object_{name}"] = pa.ListArray.from_arrays(offsets, pa.array(values, kind))
+        columns[f"object_{name}"] = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), pa.array(values, kind))
     return pa.table(columns, schema=EVENTS)
 
 
-def _objects(event: Event) -> Sequence[Annotation | Prediction]:
-    return event.annotations if isinstance(event, AnnotationEvent) else event.predictions
+def _objects(event: Event) -> Iterator[tuple[str, Object | RowMetric]]:
+    """Every object of an event, then every metric of its row, with the id by which later events know it."""
+    objects: Sequence[Object] = event.annotations if isinstance(event, AnnotationEvent) else event.predictions
+    yield from zip(object_ids(objects), objects, strict=True)
+    if isinstance(event, PredictionEvent):
+        yield from ((metric.id, metric) for metric in event.metrics)
 
 
 def _as_text(value: MetadataValue) -> str:

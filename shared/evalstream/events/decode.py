@@ -11,6 +11,8 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails, from_json
 
 from evalstream.events.models import AnnotationEvent, Event, PredictionEvent
+from evalstream.events.objects.mask import FORMS
+from evalstream.types import TYPES
 
 #: A record larger than this is refused: Kafka's own default is 1 MiB, and 100,000 boxes take about 10.
 PAYLOAD_LIMIT = 16 * 1024 * 1024
@@ -115,8 +117,15 @@ def _explain(error: ValidationError, payload: bytes) -> str:
 def _problem(problem: ErrorDetails) -> str:
     if problem["type"] == "literal_error" and problem["loc"] == ("schema_version",):
         return f"schema_version: {problem['input']!r} is newer than, or unknown to, this evalstream, which reads 1"
-    # The discriminator's value stands in the path of a union's member; the producer never wrote it there.
-    path = [str(part) for i, part in enumerate(problem["loc"]) if not (i == 2 and isinstance(problem["loc"][1], int))]
+    # The type of an object stands in the path after its position, the form of a mask after `mask`; the producer wrote
+    # neither there.
+    place = problem["loc"]
+    within = zip((None, None, *place[1:]), place, strict=False)
+    path = [
+        str(part)
+        for before, part in within
+        if not (part in TYPES and isinstance(before, int)) and not (part in FORMS and before == "mask")
+    ]
     message = problem["msg"].removeprefix("Value error, ")
     if path[:2] == ["row", "metadata"] and len(path) == 4 and path[3] != "[key]":
         path.pop()  # one member of the union of what a value may be; there is a problem for each of them

@@ -5,15 +5,19 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from evalstream.scenes import Code, Float, Scenes
+from evalstream.scenes import Batch, Code, Float, Found, Scenes
 
 
-@njit(cache=True, nogil=True)
-def answer_pairs(scenes: Scenes, code: int) -> tuple[Code, Code, Float]:
-    """Every prediction and annotation of type ``code`` in one scene that answer the same question.
+def answer_pairs(batch: Batch, code: int) -> Found:
+    """Find every prediction and annotation of type ``code`` in one scene that answer the same question.
 
     Their IoU is infinite: above every threshold, because a classification has no place to be wrong about.
     """
+    return Found(*_answer_pairs(batch.scenes, code))
+
+
+@njit(cache=True, nogil=True)
+def _answer_pairs(scenes: Scenes, code: int) -> tuple[Code, Code, Float]:
     prediction = [np.int32(0) for _ in range(0)]
     annotation = [np.int32(0) for _ in range(0)]
     for scene in range(len(scenes.prediction_start)):

@@ -7,30 +7,49 @@ from typing import Final
 
 import numpy as np
 
+from evalstream.geometry.across import across_pairs
 from evalstream.geometry.bbox import box_pairs
 from evalstream.geometry.classification import answer_pairs
-from evalstream.geometry.types import CODES
-from evalstream.scenes import Code, Float, Pairs, Scenes
+from evalstream.geometry.geographic import turned_box_pairs
+from evalstream.geometry.keypoints import keypoint_pairs
+from evalstream.geometry.mask import mask_pairs
+from evalstream.geometry.point import point_pairs
+from evalstream.geometry.polygon import polygon_pairs
+from evalstream.geometry.polyline import polyline_pairs
+from evalstream.geometry.span import span_pairs
+from evalstream.scenes import Batch, Found, Pairs
+from evalstream.types import CODES
 
-#: How each annotation type finds its pairs.
-FINDERS: Final[dict[str, Callable[[Scenes, int], tuple[Code, Code, Float]]]] = {
+#: How each annotation type finds its pairs: those of the given type code in one scene that overlap at all.
+FINDERS: Final[dict[str, Callable[[Batch, int], Found]]] = {
     "bbox": box_pairs,
+    "rotated_box": turned_box_pairs,
+    "polygon": polygon_pairs,
+    "mask": mask_pairs,
     "radio": answer_pairs,
+    "question": answer_pairs,
+    "text": answer_pairs,
+    "number": answer_pairs,
+    "polyline": polyline_pairs,
+    "point": point_pairs,
+    "keypoints": keypoint_pairs,
+    "span": span_pairs,
 }
 
 
-def overlapping_pairs(scenes: Scenes) -> Pairs:
+def overlapping_pairs(batch: Batch) -> Pairs:
     """Find every pair of one scene and one annotation type that overlaps at all, ordered as ``Pairs`` says."""
-    found = [
-        finder(scenes, CODES[name]) for name, finder in FINDERS.items() if np.any(scenes.prediction_type == CODES[name])
-    ]
-    prediction = np.concatenate([columns[0] for columns in found] or [np.empty(0, np.int32)])
-    annotation = np.concatenate([columns[1] for columns in found] or [np.empty(0, np.int32)])
-    iou = np.concatenate([columns[2] for columns in found] or [np.empty(0)])
-    if np.any(np.diff(prediction) < 0):
+    types = batch.scenes.prediction_type
+    found = [finder(batch, CODES[name]) for name, finder in FINDERS.items() if np.any(types == CODES[name])]
+    if batch.ontology.across_types:
+        found.append(across_pairs(batch))
+    prediction = np.concatenate([one.prediction for one in found] or [np.empty(0, np.int32)])
+    annotation = np.concatenate([one.annotation for one in found] or [np.empty(0, np.int32)])
+    iou = np.concatenate([one.iou for one in found] or [np.empty(0)])
+    step = np.diff(prediction)
+    if np.any(step < 0) or np.any((step == 0) & (np.diff(annotation) < 0)):
         order = np.lexsort((annotation, prediction))
         prediction, annotation, iou = prediction[order], annotation[order], iou[order]
-    count = len(scenes.prediction_type)
-    start = np.zeros(count + 1, np.int64)
-    np.cumsum(np.bincount(prediction, minlength=count), out=start[1:])
+    start = np.zeros(len(types) + 1, np.int64)
+    np.cumsum(np.bincount(prediction, minlength=len(types)), out=start[1:])
     return Pairs(start, annotation, iou)

@@ -7,7 +7,7 @@ from typing import Final
 
 from evalstream.matching.area import AREA_RANGES
 from evalstream.matching.best_candidate import match_best_candidate
-from evalstream.matching.coco import MAX_DETECTIONS, MAX_IOU_THRESHOLD, match_coco
+from evalstream.matching.coco import MAX_DETECTIONS, MAX_IOU_THRESHOLD, MAX_SKELETONS, match_coco
 from evalstream.matching.iou_greedy import match_iou_greedy
 from evalstream.scenes import Pairs, Rectangles, Scenes
 
@@ -24,6 +24,7 @@ __all__ = [
     "AREA_RANGES",
     "MAX_DETECTIONS",
     "MAX_IOU_THRESHOLD",
+    "MAX_SKELETONS",
     "POLICIES",
     "Policy",
     "match_best_candidate",

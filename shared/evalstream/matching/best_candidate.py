@@ -1,11 +1,16 @@
-"""Policy ``best-candidate``: a prediction stands for its best annotation or for none (Encord's rule).
+"""Policy ``best-candidate``: a prediction stands for its best annotation or for none (Pascal VOC, Open Images, Encord).
 
 Each prediction points to the annotation of its own class that it overlaps most (of equal ones the first), whatever the
 thresholds. At IoU t, of those that point to one annotation with IoU at least t, the most confident is the match (of
-equal ones the first). The others do not move on to their second choice. Crowd regions are no objects here.
+equal ones the first). The others do not move on to their second choice. So a prediction is the match exactly where t is
+above the best IoU of its more confident rivals and at most its own, and the confidence threshold is a pure filter.
 
-So a prediction is the match exactly where t is above the best IoU of its more confident rivals and at most its own,
-and the confidence threshold is a pure filter.
+A difficult annotation (Pascal VOC) is pointed to like any other, and what points to it with IoU at least t is ignored,
+however many they are. A region (COCO's crowd, Open Images' group) is pointed to only by what is left: a prediction that
+is neither a match nor ignored at t is ignored if at least the share t of its own area lies within the region of its
+class in which it lies most. Over a region the overlap of a pair is that share.
+
+Reference: Pascal VOC devkit, ``VOCevaldet.m``; Open Images, ``per_image_evaluation.py`` of the TensorFlow models.
 """
 
 from __future__ import annotations
@@ -35,26 +40,42 @@ def _point(scenes: Scenes, pairs: Pairs, order: Int) -> Rectangles:
         for i in range(scenes.prediction_start[scene], scenes.prediction_end[scene]):
             p = order[i]
             confidence = scenes.prediction_confidence[p]
-            best = _best(scenes, pairs, p)
-            if best < 0 or confidence < 0:
+            if confidence < 0:
                 continue
-            a = pairs.annotation[best]
-            iou = pairs.iou[best]
-            low = taken[a - first]
-            if iou > low:
-                out = emit(out, count, p, a, iou, -np.inf, confidence, low, iou, 0, False)
+            best = _best(scenes, pairs, p, False)
+            # Matched, or ignored, at low < t <= high: nowhere as yet.
+            low, high = -np.inf, -np.inf
+            if best >= 0:
+                a = pairs.annotation[best]
+                iou = pairs.iou[best]
+                difficult = scenes.annotation_difficult[a]
+                if difficult or iou > taken[a - first]:
+                    low, high = taken[a - first], iou
+                    out = emit(out, count, p, a, iou, -np.inf, confidence, low, high, 0, difficult)
+                    count += 1
+                if not difficult:
+                    taken[a - first] = max(taken[a - first], iou)
+            region = _best(scenes, pairs, p, True)
+            if region < 0:
+                continue
+            a = pairs.annotation[region]
+            share = pairs.iou[region]
+            if min(low, share) > -np.inf:
+                out = emit(out, count, p, a, share, -np.inf, confidence, -np.inf, min(low, share), 0, True)
                 count += 1
-                taken[a - first] = iou
+            if share > high:
+                out = emit(out, count, p, a, share, -np.inf, confidence, high, share, 0, True)
+                count += 1
     return out[:count]
 
 
 @njit(cache=True, nogil=True)
-def _best(scenes: Scenes, pairs: Pairs, p: int) -> int:
-    """The pair of prediction p of highest IoU within its class, of equal ones the first; -1 if there is none."""
+def _best(scenes: Scenes, pairs: Pairs, p: int, region: bool) -> int:
+    """The pair of prediction p of highest overlap with a region, or anything but, of its class; the first; or −1."""
     best = -1
     for k in range(pairs.start[p], pairs.start[p + 1]):
         a = pairs.annotation[k]
-        if scenes.annotation_feature[a] != scenes.prediction_feature[p] or scenes.annotation_crowd[a]:
+        if scenes.annotation_feature[a] != scenes.prediction_feature[p] or scenes.annotation_crowd[a] != region:
             continue
         if best < 0 or pairs.iou[k] > pairs.iou[best]:
             best = k

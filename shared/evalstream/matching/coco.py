@@ -1,9 +1,10 @@
 """Policy ``coco``: the matching of pycocotools, ``COCOeval.evaluateImg``.
 
 Within a scene and class, and for one area range: predictions go by decreasing confidence (ties by position), at most
-100 of them. At IoU t each takes, of the annotations still free with IoU at least t, a regular one before an ignored one
-(a crowd region, or one outside the area range), then the one of highest IoU, then the last. A crowd region may be taken
-any number of times. A prediction that took an ignored annotation is ignored, as is an unmatched one outside the range.
+100 of them, or 20 skeletons. At IoU t each takes, of the annotations still free with IoU at least t, a regular one
+before an ignored one (a crowd region, a skeleton without labelled keypoints, or one outside the area range), then the
+one of highest IoU, then the last. A crowd region may be taken any number of times. A prediction that took an ignored
+annotation is ignored, as is an unmatched one outside the range.
 
 The regular part needs one number an annotation. Suppose that each regular annotation g is taken exactly at the
 thresholds t <= T(g). The next prediction tries its annotations by decreasing IoU; what it has not been given when it
@@ -23,11 +24,15 @@ from evalstream.matching.area import AREA_HIGH, AREA_LOW
 from evalstream.matching.emit import emit
 from evalstream.matching.order import by_feature_and_confidence, most_annotations, preference
 from evalstream.scenes import RECTANGLE, Code, Flag, Float, Int, Pairs, Rectangles, Scenes
+from evalstream.types import CODES
 
 #: COCO counts this many predictions of one class in one image, the most confident ones.
 MAX_DETECTIONS = 100
+#: And this many skeletons (pycocotools, ``Params.setKpParams``).
+MAX_SKELETONS = 20
 #: pycocotools' guard for t = 1: a threshold is never above this.
 MAX_IOU_THRESHOLD = 1 - 1e-10
+_KEYPOINTS = CODES["keypoints"]
 
 
 @njit(cache=True, nogil=True)
@@ -38,6 +43,7 @@ def match_coco(scenes: Scenes, pairs: Pairs) -> Rectangles:
     start, annotation, iou = _candidates(scenes, pairs)
     confidence = scenes.prediction_confidence
     area, crowd = scenes.annotation_area, scenes.annotation_crowd
+    kind, single = scenes.prediction_type, scenes.annotation_difficult
     widest = most_annotations(scenes)
     taken = np.empty(widest, np.float64)  # T(g) of each regular annotation of the scene
     ignored = np.empty(widest, np.bool_)  # whether it is ignored in this area range
@@ -59,7 +65,8 @@ def match_coco(scenes: Scenes, pairs: Pairs) -> Rectangles:
             # Classes follow one another in `order`, and share no pairs: they cannot get into each other's way.
             for i in range(scenes.prediction_start[scene], scenes.prediction_end[scene]):
                 p = order[i]
-                if not concerned[i, r] or rank[p] >= MAX_DETECTIONS or confidence[p] < 0:
+                most = MAX_SKELETONS if kind[p] == _KEYPOINTS else MAX_DETECTIONS
+                if not concerned[i, r] or rank[p] >= most or confidence[p] < 0:
                     continue
                 begun = count
                 left = np.inf
@@ -94,7 +101,7 @@ def match_coco(scenes: Scenes, pairs: Pairs) -> Rectangles:
                         if left_over[j, 0] < iou[k]:
                             got[parts] = left_over[j, 0], min(left_over[j, 1], iou[k])
                             parts += 1
-                    if not crowd[a]:
+                    if not crowd[a] or single[a]:
                         j = latest[a - first]
                         while j >= 0:
                             got, parts = _cut(got, parts, out[j].iou_low, out[j].iou_high)

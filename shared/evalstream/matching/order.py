@@ -6,6 +6,9 @@ import numpy as np
 from numba import njit
 
 from evalstream.scenes import Code, Float, Int, Scenes
+from evalstream.types import CODES
+
+_TYPES = len(CODES)
 
 
 @njit(cache=True, nogil=True)
@@ -24,9 +27,9 @@ def preference(iou: Float) -> Int:
 
 @njit(cache=True, nogil=True)
 def by_feature_and_confidence(scenes: Scenes) -> tuple[Int, Int]:
-    """Order predictions by scene, feature and decreasing confidence, ties by position; and rank them within a feature.
+    """Order predictions by scene, feature and decreasing confidence, ties by position; and rank them.
 
-    This is COCO's order. The rank is 0 for the most confident prediction of its scene and feature: "at most 100
+    This is COCO's order. The rank is 0 for the most confident prediction of its scene, feature and type: "at most 100
     detections" keeps ranks below 100.
 
     Returns
@@ -36,6 +39,8 @@ def by_feature_and_confidence(scenes: Scenes) -> tuple[Int, Int]:
     feature, confidence = scenes.prediction_feature, scenes.prediction_confidence
     order = np.arange(len(feature))
     rank = np.empty(len(feature), np.int64)
+    kind = scenes.prediction_type
+    seen = np.zeros(_TYPES + 1, np.int64)  # of each type, among predictions of one feature; the last: nested ones
     for scene in range(len(scenes.prediction_start)):
         begin, end = scenes.prediction_start[scene], scenes.prediction_end[scene]
         if end - begin > 64:
@@ -48,8 +53,11 @@ def by_feature_and_confidence(scenes: Scenes) -> tuple[Int, Int]:
                     order[j - 1], order[j] = order[j], order[j - 1]
                     j -= 1
         for i in range(begin, end):
-            same = i > begin and feature[order[i]] == feature[order[i - 1]]
-            rank[order[i]] = rank[order[i - 1]] + 1 if same else 0
+            p = order[i]
+            if i == begin or feature[p] != feature[order[i - 1]]:
+                seen[:] = 0
+            rank[p] = seen[kind[p]]
+            seen[kind[p]] += 1
     return order, rank
 
 

@@ -23,7 +23,9 @@ class Facts(NamedTuple):
     split: str
     width: int
     height: int
+    coordinates: str
     media_url: str
+    text: str
     metadata: dict[str, str]
 
 
@@ -48,6 +50,7 @@ def fold(events: pa.Table) -> list[FoldedScene]:
         events["operation"].to_pylist(),
         np.asarray(events["object_id"].combine_chunks().offsets),
         events["object_id"].combine_chunks().values,
+        events["object_parent"].combine_chunks().values,
         events["deleted_id"].combine_chunks(),
     )
     facts = _facts_said(events)
@@ -69,6 +72,7 @@ class _Log(NamedTuple):
     operation: list[str]
     offset: Int  # the objects of event i are offset[i] : offset[i + 1]
     object_id: pa.Array
+    parent: pa.Array
     deleted: pa.ListArray
 
 
@@ -80,15 +84,18 @@ def _objects(log: _Log, events: Sequence[int]) -> Int:
         return np.empty(0, np.int64)
     if len(events) == 1:  # by far the most usual case, and the reason why objects are not looked at one by one
         return np.arange(log.offset[events[0]], log.offset[events[0] + 1], dtype=np.int64)
-    state: dict[str, int] = {}
+    state: dict[str, Int] = {}  # of each object, its own position and those of its parts, which follow it
     for event in events:
         if log.operation[event] == "delete":
             for name in log.deleted[event].as_py():
                 state.pop(name, None)
-        else:
-            begin, end = int(log.offset[event]), int(log.offset[event + 1])
-            state.update(zip(log.object_id[begin:end].to_pylist(), range(begin, end), strict=True))
-    return np.fromiter(state.values(), np.int64, len(state))
+            continue
+        begin, end = int(log.offset[event]), int(log.offset[event + 1])
+        first = begin + np.flatnonzero(log.parent[begin:end].to_numpy() == 0)
+        names = log.object_id.take(pa.array(first)).to_pylist()
+        positions = np.split(np.arange(begin, end), first[1:] - begin)
+        state.update(zip(names, positions, strict=len(first) > 0))
+    return np.concatenate([np.empty(0, np.int64), *state.values()])
 
 
 class _Said(NamedTuple):
@@ -101,21 +108,23 @@ def _facts_said(events: pa.Table) -> dict[int, _Said]:
     names = ("version", "event_id", *Facts._fields)
     columns = zip(*(events[name].to_pylist() for name in names), strict=True)
     return {
-        i: _Said((version, event_id), Facts(split, width, height, media_url, dict(metadata)))
-        for i, (version, event_id, split, width, height, media_url, metadata) in enumerate(columns)
-        if split or width or height or media_url or metadata
+        i: _Said((version, event_id), Facts(split, width, height, coordinates, media_url, text, dict(metadata)))
+        for i, (version, event_id, split, width, height, coordinates, media_url, text, metadata) in enumerate(columns)
+        if split or width or height or coordinates or media_url or text or metadata
     }
 
 
 def _merged(said: Sequence[_Said]) -> Facts:
     """Merge facts field by field, metadata key by key; the later event wins."""
-    merged = Facts("", 0, 0, "", {})
+    merged = Facts("", 0, 0, "", "", "", {})
     for _, facts in sorted(said, key=lambda item: item.order):
         merged = Facts(
             facts.split or merged.split,
             facts.width or merged.width,
             facts.height or merged.height,
+            facts.coordinates or merged.coordinates,
             facts.media_url or merged.media_url,
+            facts.text or merged.text,
             merged.metadata | facts.metadata,
         )
     return merged

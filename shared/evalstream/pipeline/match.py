@@ -4,26 +4,51 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from evalstream.events import AnnotationEvent, PredictionEvent, Reader, Record, decode, events_table
+from evalstream.events.base import Crowd
+from evalstream.geometry.areas import fill_areas
+from evalstream.geometry.errors import GeometryError
+from evalstream.geometry.geographic import localised
+from evalstream.geometry.measures import measured
 from evalstream.geometry.pairs import overlapping_pairs
-from evalstream.geometry.types import CODES
 from evalstream.matching import POLICIES
+from evalstream.matching.nearest import Nearest, nearest
+from evalstream.matching.nested import Nesting, with_nested
 from evalstream.matching.order import by_feature_and_confidence
+from evalstream.ontology import NOTHING_DECLARED, Ontology
 from evalstream.pipeline.fold import FoldedScene, fold
-from evalstream.scenes import Code, Float, Int, Rectangles, Scenes
+from evalstream.pipeline.objects import (
+    Objects,
+    boxes,
+    codes,
+    crowd_is,
+    gather,
+    lists,
+    measure_columns,
+    ragged,
+    roots,
+    shapes,
+    type_codes,
+    without_metrics,
+)
+from evalstream.scenes import Batch, Rectangles, Scenes
 from evalstream.storage.results import RESULTS
 
 log = logging.getLogger(__name__)
 
 
-def match(dataset: str, events: pa.Table, policies: Sequence[str]) -> pa.Table:
+def match(
+    dataset: str,
+    events: pa.Table,
+    policies: Sequence[str],
+    ontology: Ontology = NOTHING_DECLARED,
+    revisions: int = 0,
+) -> pa.Table:
     """Fold the events of some data rows and match every run's predictions with the annotations under each policy.
 
     Parameters
@@ -34,6 +59,11 @@ def match(dataset: str, events: pa.Table, policies: Sequence[str]) -> pa.Table:
         All events of each data row that is to be matched, by data row, run, version and id.
     policies : sequence of str
         Names in :data:`evalstream.matching.POLICIES`.
+    ontology : Ontology
+        What is declared of the dataset.
+    revisions : int
+        How many declarations there were when this one was in force. They count into the version of the results as
+        events do, so that what was matched under an older declaration never stays.
 
     Returns
     -------
@@ -41,110 +71,100 @@ def match(dataset: str, events: pa.Table, policies: Sequence[str]) -> pa.Table:
         One row a (run, policy, data row). A row that cannot be matched holds the reason in ``error`` and no objects; it
         fails alone.
     """
-    return _match_folded(dataset, events, fold(events), policies)
+    folded = [scene._replace(version=scene.version + revisions) for scene in fold(events)]
+    return _match_folded(dataset, events, folded, policies, ontology)
 
 
-def _match_folded(dataset: str, events: pa.Table, folded: list[FoldedScene], policies: Sequence[str]) -> pa.Table:
+def _match_folded(
+    dataset: str, events: pa.Table, folded: list[FoldedScene], policies: Sequence[str], ontology: Ontology
+) -> pa.Table:
     if not folded:
         return RESULTS.empty_table()
     try:
-        return _match_together(dataset, events, folded, policies)
+        return _match_together(dataset, events, folded, policies, ontology)
     except Exception as error:
         if len(folded) == 1:
             log.exception("data row %r of run %r cannot be matched", folded[0].data_row, folded[0].run)
-            return _failed(dataset, folded[0], policies, f"{type(error).__name__}: {error}")
+            reason = str(error) if isinstance(error, GeometryError) else f"{type(error).__name__}: {error}"
+            return _failed(dataset, folded[0], policies, reason)
     # One of them fails: halve until it stands alone, so that it holds up nobody else.
     middle = len(folded) // 2
     halves = (folded[:middle], folded[middle:])
-    return pa.concat_tables([_match_folded(dataset, events, half, policies) for half in halves])
+    return pa.concat_tables([_match_folded(dataset, events, half, policies, ontology) for half in halves])
 
 
-class _Objects(NamedTuple):
-    """One side of a batch: flat columns, and where each scene's objects begin."""
-
-    columns: dict[str, pa.Array]
-    offset: Int
-
-
-def _match_together(dataset: str, events: pa.Table, folded: list[FoldedScene], policies: Sequence[str]) -> pa.Table:
-    annotations = _gather(events, [scene.annotations for scene in folded])
-    predictions = _gather(events, [scene.predictions for scene in folded])
-    scenes = _scenes(annotations, predictions)
-    pairs = overlapping_pairs(scenes)
+def _match_together(
+    dataset: str, events: pa.Table, folded: list[FoldedScene], policies: Sequence[str], ontology: Ontology
+) -> pa.Table:
+    annotations = gather(events, [scene.annotations for scene in folded])
+    predictions, metrics = without_metrics(gather(events, [scene.predictions for scene in folded]))
+    scenes, features = _scenes(annotations, predictions)
+    lonlat = np.array([scene.facts.coordinates == "lonlat" for scene in folded])
+    batch = localised(Batch(scenes, shapes(annotations), shapes(predictions), features, lonlat, ontology))
+    scenes = batch.scenes
+    fill_areas(batch)
+    # What is nested counts where that counts in which it is nested: it is as large, and as far down the ranking.
+    root = roots(predictions.parent)
+    scenes.annotation_area[:] = scenes.annotation_area[roots(annotations.parent)]
+    scenes.prediction_area[:] = scenes.prediction_area[root]
+    pairs = overlapping_pairs(batch)
+    nesting = _nesting(annotations, predictions)
+    rectangles = {policy: with_nested(scenes, nesting, POLICIES[policy](scenes, pairs)) for policy in policies}
+    measures = measured(batch, list(rectangles.values()), nesting.prediction_type)
     _, rank = by_feature_and_confidence(scenes)
+    closest = nearest(pairs, nesting.prediction_label, nesting.annotation_label, scenes.annotation_crowd)
     objects = {
-        **_lists("annotation", annotations, "id", "type", "feature", "label", "area", "crowd", "geometry"),
-        **_lists("prediction", predictions, "id", "type", "feature", "label", "area", "confidence", "geometry"),
-        "prediction_rank": pa.ListArray.from_arrays(_offsets(predictions.offset), pa.array(rank.astype(np.uint32))),
+        **lists("annotation", annotations, "id", "type", "feature", "label", "crowd", "geometry", "detail"),
+        "annotation_area": ragged(annotations.offset, scenes.annotation_area),
+        "annotation_parent": ragged(annotations.offset, annotations.parent_in_scene()),
+        **lists("prediction", predictions, "id", "type", "feature", "label", "confidence", "geometry", "detail"),
+        **lists("prediction", predictions, "score_label", "score"),
+        "prediction_area": ragged(predictions.offset, scenes.prediction_area),
+        "prediction_parent": ragged(predictions.offset, predictions.parent_in_scene()),
+        "prediction_rank": ragged(predictions.offset, rank[root].astype(np.uint32)),
+        **_closest(closest, annotations, predictions),
+        **measure_columns([*measures, *metrics], annotations, predictions),
     }
     tables = []
     for policy in policies:
-        rectangles = POLICIES[policy](scenes, pairs)
-        columns = _scene_columns(dataset, folded, policy, "") | objects | _matches(rectangles, annotations, predictions)
+        own = _matches(rectangles[policy], annotations, predictions)
+        columns = _scene_columns(dataset, folded, policy, "") | objects | own
         tables.append(pa.table([columns[name] for name in RESULTS.names], schema=RESULTS))
     return pa.concat_tables(tables)
 
 
-def _gather(events: pa.Table, chosen: Sequence[Int]) -> _Objects:
-    """Take the chosen objects of all events, scene after scene."""
-    offset = np.zeros(len(chosen) + 1, np.int64)
-    np.cumsum([len(some) for some in chosen], out=offset[1:])
-    index = pa.array(np.concatenate(chosen))
-    names = [name for name in events.column_names if name.startswith("object_")]
-    columns = {name.removeprefix("object_"): events[name].combine_chunks().values.take(index) for name in names}
-    return _Objects(columns, offset)
-
-
-def _scenes(annotations: _Objects, predictions: _Objects) -> Scenes:
-    both = pa.concat_arrays([annotations.columns["feature"], predictions.columns["feature"]])
-    # Coded in the order of their names, so that what depends on it is the same whatever else is in the batch.
-    encoded = pc.dictionary_encode(both)
-    rank = pc.rank(encoded.dictionary).to_numpy().astype(np.int32) - 1
-    feature = rank[encoded.indices.to_numpy()]
-    split = int(annotations.offset[-1])
-    return Scenes(
+def _scenes(annotations: Objects, predictions: Objects) -> tuple[Scenes, list[str]]:
+    annotation_feature, prediction_feature, features = codes(annotations, predictions, "feature")
+    scenes = Scenes(
         annotation_start=annotations.offset[:-1],
         annotation_end=annotations.offset[1:],
         prediction_start=predictions.offset[:-1],
         prediction_end=predictions.offset[1:],
-        annotation_type=_type_codes(annotations.columns["type"]),
-        annotation_feature=feature[:split],
-        annotation_area=annotations.columns["area"].to_numpy(),
-        annotation_crowd=annotations.columns["crowd"].to_numpy().astype(np.bool_),
-        annotation_box=_boxes(annotations.columns),
-        prediction_type=_type_codes(predictions.columns["type"]),
-        prediction_feature=feature[split:],
+        annotation_type=type_codes(annotations),
+        annotation_feature=annotation_feature,
+        annotation_area=annotations.columns["area"].to_numpy().copy(),
+        annotation_crowd=crowd_is(annotations, Crowd.CROWD, Crowd.GROUP_OF, Crowd.UNLABELLED),
+        annotation_difficult=crowd_is(annotations, Crowd.DIFFICULT, Crowd.UNLABELLED),
+        annotation_box=boxes(annotations),
+        prediction_type=type_codes(predictions),
+        prediction_feature=prediction_feature,
         prediction_confidence=predictions.columns["confidence"].to_numpy(),
-        prediction_area=predictions.columns["area"].to_numpy(),
-        prediction_box=_boxes(predictions.columns),
+        prediction_area=predictions.columns["area"].to_numpy().copy(),
+        prediction_box=boxes(predictions),
     )
+    return scenes, features
 
 
-def _type_codes(types: pa.Array) -> Code:
-    encoded = pc.dictionary_encode(types)
-    codes = np.array([CODES[name] for name in encoded.dictionary.to_pylist()], np.int32)
-    return codes[encoded.indices.to_numpy()] if len(codes) else np.empty(0, np.int32)
-
-
-def _boxes(columns: dict[str, pa.Array]) -> Float:
-    """The geometry of the boxes, x, y, width, height; zeros stand in for other types."""
-    is_box = pc.equal(columns["type"], "bbox")
-    boxes = np.zeros((len(is_box), 4))
-    chosen = columns["geometry"].filter(is_box)
-    if not pc.all(pc.equal(pc.list_value_length(chosen), 4), min_count=0).as_py():
-        raise ValueError("the geometry of a bbox has to be four numbers")
-    boxes[is_box.to_numpy(zero_copy_only=False)] = chosen.flatten().to_numpy().reshape(len(chosen), 4)
-    return boxes
-
-
-def _offsets(offset: Int) -> pa.Array:
-    return pa.array(offset.astype(np.int32))
-
-
-def _lists(side: str, objects: _Objects, *names: str) -> dict[str, pa.Array]:
-    return {
-        f"{side}_{name}": pa.ListArray.from_arrays(_offsets(objects.offset), objects.columns[name]) for name in names
-    }
+def _nesting(annotations: Objects, predictions: Objects) -> Nesting:
+    annotation_label, prediction_label, _ = codes(annotations, predictions, "label")
+    return Nesting(
+        annotations.parent,
+        predictions.parent,
+        annotations.types(),
+        predictions.types(),
+        annotation_label,
+        prediction_label,
+    )
 
 
 def _scene_columns(dataset: str, folded: Sequence[FoldedScene], policy: str, error: str) -> dict[str, pa.Array]:
@@ -160,34 +180,45 @@ def _scene_columns(dataset: str, folded: Sequence[FoldedScene], policy: str, err
         "split": pa.array([fact.split for fact in facts]),
         "width": pa.array([fact.width for fact in facts], pa.uint32()),
         "height": pa.array([fact.height for fact in facts], pa.uint32()),
+        "coordinates": pa.array([fact.coordinates for fact in facts]),
         "media_url": pa.array([fact.media_url for fact in facts]),
+        "text": pa.array([fact.text for fact in facts]),
         "metadata": pa.array([list(fact.metadata.items()) for fact in facts], pa.map_(pa.string(), pa.string())),
     }
 
 
-def _matches(rectangles: Rectangles, annotations: _Objects, predictions: _Objects) -> dict[str, pa.Array]:
+def _matches(rectangles: Rectangles, annotations: Objects, predictions: Objects) -> dict[str, pa.Array]:
     prediction = np.ascontiguousarray(rectangles["prediction"])
     annotation = np.ascontiguousarray(rectangles["annotation"])
     # The kernels go through the scenes in order, so the rectangles of one scene lie together.
     scene = np.searchsorted(predictions.offset, prediction, side="right") - 1
     offset = np.searchsorted(scene, np.arange(len(predictions.offset)))
 
-    def lists(values: NDArray[np.generic] | pa.Array) -> pa.Array:
-        values = values if isinstance(values, pa.Array) else pa.array(np.ascontiguousarray(values))
-        return pa.ListArray.from_arrays(_offsets(offset), values)
+    def by_scene(values: NDArray[np.generic] | pa.Array) -> pa.Array:
+        return ragged(offset, values)
 
     names = "iou", "confidence_low", "confidence_high", "iou_low", "iou_high", "area_range"
     return {
-        "match_prediction": lists((prediction - predictions.offset[scene]).astype(np.uint32)),
-        "match_annotation": lists((annotation - annotations.offset[scene]).astype(np.uint32)),
-        "match_type": lists(predictions.columns["type"].take(pa.array(prediction))),
-        "match_predicted_feature": lists(predictions.columns["feature"].take(pa.array(prediction))),
-        "match_actual_feature": lists(annotations.columns["feature"].take(pa.array(annotation))),
-        "match_predicted": lists(predictions.columns["label"].take(pa.array(prediction))),
-        "match_actual": lists(annotations.columns["label"].take(pa.array(annotation))),
-        **{f"match_{name}": lists(rectangles[name]) for name in names},
-        "match_ignored": lists(rectangles["ignored"].astype(np.uint8)),
+        "match_prediction": by_scene((prediction - predictions.offset[scene]).astype(np.uint32)),
+        "match_annotation": by_scene((annotation - annotations.offset[scene]).astype(np.uint32)),
+        "match_type": by_scene(predictions.columns["type"].take(pa.array(prediction))),
+        "match_predicted_feature": by_scene(predictions.columns["feature"].take(pa.array(prediction))),
+        "match_actual_feature": by_scene(annotations.columns["feature"].take(pa.array(annotation))),
+        "match_predicted": by_scene(predictions.columns["label"].take(pa.array(prediction))),
+        "match_actual": by_scene(annotations.columns["label"].take(pa.array(annotation))),
+        **{f"match_{name}": by_scene(np.ascontiguousarray(rectangles[name])) for name in names},
+        "match_ignored": by_scene(rectangles["ignored"].astype(np.uint8)),
     }
+
+
+def _closest(closest: Nearest, annotations: Objects, predictions: Objects) -> dict[str, pa.Array]:
+    first = annotations.offset[:-1][predictions.scene()]
+    positions = {
+        name: np.where(found >= 0, found - first, -1).astype(np.int32)
+        for name, found in (("own", closest.own), ("other", closest.other))
+    }
+    columns = positions | {"own_iou": closest.own_iou, "other_iou": closest.other_iou}
+    return {f"prediction_{name}": ragged(predictions.offset, values) for name, values in columns.items()}
 
 
 def _failed(dataset: str, scene: FoldedScene, policies: Sequence[str], reason: str) -> pa.Table:

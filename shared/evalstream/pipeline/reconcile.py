@@ -10,6 +10,7 @@ from clickhouse_connect.driver.client import Client
 from evalstream.pipeline.match import match
 from evalstream.storage.engine import Clients
 from evalstream.storage.events import datasets, load_events, predicted_rows
+from evalstream.storage.ontologies import in_force
 from evalstream.storage.results import stale_rows, write_results
 
 #: Data rows matched at a time: enough to keep the kernels busy, few enough to hold in memory.
@@ -36,7 +37,10 @@ def rematch(
     """Match data rows anew from their events, every run of each."""
     for start in range(0, len(data_rows), BATCH_ROWS):
         batch = data_rows[start : start + BATCH_ROWS]
-        write_results(client, match(dataset, load_events(client, dataset, batch), policies))
+        # First what is declared, with its count, and then the events: the version must claim no more than was used.
+        declared = in_force(client, dataset)
+        events = load_events(client, dataset, batch)
+        write_results(client, match(dataset, events, policies, declared.ontology, declared.revisions))
         on_progress(start + len(batch), len(data_rows))
 
 
@@ -46,9 +50,9 @@ def reconciling(
     """Find the data rows that want matching and match them, a batch each time that the next step is asked for.
 
     This is the recovery from anything: what is pending is a question to the tables, not a journal that could be lost.
-    It may run beside matchers, and beside itself: a result's version is the number of events that it has seen, so
-    whoever has seen less never wins. Of equal versions the one inserted last wins, which is what lets ``all`` replace
-    results that are up to date, after a policy has changed for instance.
+    It may run beside matchers, and beside itself: a result's version is the number of events and declarations that it
+    has seen, so whoever has seen less never wins. Of equal versions the one inserted last wins, which is what lets
+    ``all`` replace results that are up to date, after a policy has changed for instance.
     """
     names = datasets(clients()) if dataset is None else [dataset]
     chosen = {name: _chosen(clients(), name, policies, which) for name in names}

@@ -6,14 +6,18 @@ import numpy as np
 from clickhouse_connect.driver.client import Client
 from pydantic import BaseModel, Field
 
-from evalstream.queries.selection import ROW_METRICS, QuestionError, Selection, ask, scored
+from evalstream.queries.custom_metrics import PREFIXES, custom_of_objects, is_custom, with_custom
+from evalstream.queries.measures import MEASURE_PREFIX, single_values
+from evalstream.queries.selection import ROW_METRICS, Fragment, QuestionError, Selection, ask, scored
 
 #: Quantities of single objects, beside the metrics of rows: the values of one data row, as an array.
 OBJECT_METRICS = {
-    "iou": "arrayFilter(i -> isFinite(i), matched_iou)",
+    "iou": "arrayFilter(i -> i <= 1, matched_iou)",
     "confidence": "arrayFilter((x, ok) -> ok, prediction_confidence, prediction_counts)",
 }
 METADATA_PREFIX = "metadata."
+#: Begins the name of a custom metric where the values of single predictions are meant.
+OBJECT_PREFIX = "custom_object."
 
 
 class Distribution(BaseModel):
@@ -44,7 +48,10 @@ def distribution(
     ----------
     metric : str
         ``iou`` (of matched pairs, of any labels), ``confidence`` (of predictions that count), a metric of rows
-        (:data:`evalstream.queries.selection.ROW_METRICS`), or ``metadata.KEY`` of the data rows, as a number.
+        (:data:`evalstream.queries.selection.ROW_METRICS`), ``measure.NAME`` (of correct pairs, such as
+        ``measure.chamfer``), ``custom.NAME``, sent by producers, of data rows
+        (:data:`evalstream.queries.custom_metrics.PREFIXES`; ``custom_object.NAME`` of single predictions), or
+        ``metadata.KEY`` of the data rows, as a number.
     bins : int
         How many.
     low, high : float, optional
@@ -60,12 +67,22 @@ def distribution(
         values = OBJECT_METRICS[metric]
     elif metric in ROW_METRICS:
         values = f"[{ROW_METRICS[metric]}]"
+    elif metric.startswith(MEASURE_PREFIX):
+        values = single_values(selection, "{measure_name:String}")
+        parameters = parameters | {"measure_name": metric.removeprefix(MEASURE_PREFIX)}
+    elif metric.startswith(OBJECT_PREFIX):
+        sql, parameters = custom_of_objects(client, selection, metric.removeprefix(OBJECT_PREFIX))
+        values = "[custom0]"
+    elif is_custom(metric):
+        sql, parameters = with_custom(client, selection, Fragment(sql, parameters), [metric])
+        values = "[custom0]"
     elif metric.startswith(METADATA_PREFIX):
         number = "toFloat64OrNull(metadata[{metric_key:String}])"
         values = f"[if(isFinite({number}), {number}, NULL)]"  # "nan" and "inf" are texts, and no place in a histogram
         parameters = parameters | {"metric_key": metric.removeprefix(METADATA_PREFIX)}
     else:
-        known = ", ".join([*OBJECT_METRICS, *ROW_METRICS])
+        prefixes = (MEASURE_PREFIX, *PREFIXES, OBJECT_PREFIX)
+        known = ", ".join([*OBJECT_METRICS, *ROW_METRICS, *(f"{prefix}NAME" for prefix in prefixes)])
         raise QuestionError(f"there is no metric {metric!r}; there are {known} and {METADATA_PREFIX}KEY")
     every = f"SELECT toNullable(toFloat64(arrayJoin({values}))) AS value FROM ({sql})"
     ((total, undefined, mean, least, greatest),) = ask(

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
 import numpy as np
+import pyarrow.compute as pc
 from clickhouse_connect.driver.client import Client
 from pydantic import BaseModel, Field
 
+from evalstream.queries.labels import Labels
 from evalstream.queries.selection import Selection, ask, scored
+from evalstream.scenes import Float, Int
+from evalstream.storage.engine import QUERY
 
 # What changes, at which confidence: a prediction comes in; a correct match is made; it is unmade again (only where a
 # policy lets a less confident prediction push a partner away).
 _CHANGES = """
-SELECT {label} AS label, change.2 AS confidence, sum(change.3), sum(change.4) FROM (
+SELECT toString({label}) AS label, change.2 AS confidence, sum(change.3) AS tp, sum(change.4) AS predictions FROM (
     SELECT arrayJoin(arrayConcat(
         arrayMap((l, c) -> (l, c, 0, 1), predicted, predicted_confidence),
         arrayMap((l, c) -> (l, c, 1, 0), made_label, made_at),
@@ -29,8 +36,21 @@ SELECT {label} AS label, change.2 AS confidence, sum(change.3), sum(change.4) FR
         FROM ({scored})
     )
 )
+WHERE {where}
 GROUP BY label, confidence ORDER BY label, confidence DESC
 """
+_LABELS = """
+SELECT label, count() OVER () FROM (SELECT arrayJoin(arrayConcat(actual, predicted)) AS label FROM ({scored}))
+WHERE (empty({{label:Array(String)}}) OR label IN {{label:Array(String)}})
+  AND ({{search:String}} = '' OR positionCaseInsensitiveUTF8(label, {{search:String}}) > 0)
+GROUP BY label ORDER BY label LIMIT {{limit:UInt32}} OFFSET {{offset:UInt64}}
+"""
+
+
+class CurvesPage(Labels):
+    """Which labels have a curve drawn, and how many."""
+
+    limit: int = Field(default=1_000, ge=1, le=10_000)
 
 
 class Curve(BaseModel):
@@ -48,38 +68,90 @@ class Curve(BaseModel):
 
 
 class PrCurve(BaseModel):
-    """Precision-recall curves."""
+    """Precision-recall curves, by label."""
 
     curves: list[Curve]
+    total: int = Field(description="curves that fit, given or not")
 
 
-def pr_curve(client: Client, selection: Selection, *, per_class: bool = False, max_points: int = 1001) -> PrCurve:
-    """Compute precision and recall at every distinct confidence from the selection's upward.
+class Steps(NamedTuple):
+    """The counts of one label, or of all, at every confidence at which they change, the highest first.
 
-    Every point is exact. A curve of more than ``max_points`` is thinned to that many of its own points, evenly, with
-    the first, the last and the best one kept.
+    With a threshold of ``confidence[i]``, or one between it and ``confidence[i + 1]``, there are ``tp[i]`` true
+    positives among ``predictions[i]`` predictions.
+    """
+
+    label: str | None
+    annotations: int
+    confidence: Float
+    tp: Int
+    predictions: Int
+
+
+def steps(client: Client, selection: Selection, *, per_class: bool, labels: Sequence[str] | None = None) -> list[Steps]:
+    """Count at every distinct confidence from the selection's upward; by label, or over all of them.
+
+    ``labels`` chooses some of ``per_class``.
     """
     sql, parameters = scored(selection, whole_curve=True)
     label = "change.1" if per_class else "''"
-    changes = ask(client, _CHANGES.format(label=label, scored=sql), parameters)
+    where = "1"
+    if labels is not None:
+        where = "label IN {shown:Array(String)}"
+        parameters = parameters | {"shown": list(labels)}
+    table = client.query_arrow(
+        _CHANGES.format(label=label, where=where, scored=sql), parameters=parameters, settings=QUERY
+    ).combine_chunks()
     counted = "arrayJoin(actual)" if per_class else "''"
     size = "1" if per_class else "length(actual)"
-    annotations = dict(ask(client, f"SELECT {counted} AS label, sum({size}) FROM ({sql}) GROUP BY label", parameters))
-    columns: dict[str, list[tuple[float, int, int]]] = {name: [] for name in annotations}
-    for name, *change in changes:
-        columns.setdefault(name, []).append((change[0], change[1], change[2]))
-    return PrCurve(
-        curves=[_curve(name or None, annotations.get(name, 0), columns[name], max_points) for name in sorted(columns)]
-    )
+    totals = f"SELECT {counted} AS label, sum({size}) FROM ({sql}) WHERE {where} GROUP BY label"
+    annotations = dict(ask(client, totals, parameters))
+    words = pc.dictionary_encode(table["label"].combine_chunks())
+    code = words.indices.to_numpy()
+    names = words.dictionary.to_pylist()  # in the order in which they come: each in one piece
+    first = np.searchsorted(code, np.arange(len(names) + 1))
+    confidence, *changes = (table[name].to_numpy() for name in ("confidence", "tp", "predictions"))
+    found = {name: Steps(name or None, count, np.empty(0), *_NO_CHANGES) for name, count in annotations.items()}
+    for k, name in enumerate(names):
+        own = slice(first[k], first[k + 1])
+        tp, predictions = (np.cumsum(change[own], dtype=np.int64) for change in changes)
+        seen = predictions > 0
+        found[name] = Steps(name or None, annotations.get(name, 0), confidence[own][seen], tp[seen], predictions[seen])
+    return [found[name] for name in sorted(found)]
 
 
-def _curve(label: str | None, annotations: int, changes: list[tuple[float, int, int]], max_points: int) -> Curve:
-    confidence = np.array([change[0] for change in changes])
-    tp = np.cumsum([change[1] for change in changes])
-    predictions = np.cumsum([change[2] for change in changes])
-    seen = predictions > 0
-    confidence, tp, predictions = confidence[seen], tp[seen], predictions[seen]
-    f1 = 2 * tp / (predictions + annotations) if len(tp) else np.empty(0)
+_NO_CHANGES: Final = np.empty((2, 0), np.int64)
+
+
+def pr_curve(
+    client: Client,
+    selection: Selection,
+    *,
+    per_class: bool = False,
+    max_points: int = 1001,
+    page: CurvesPage = CurvesPage(),  # noqa: B008
+) -> PrCurve:
+    """Compute precision and recall at every distinct confidence from the selection's upward.
+
+    Every point is exact. A curve of more than ``max_points`` is thinned to that many of its own points, evenly, with
+    the first, the last and the best one kept. ``page`` chooses among the curves of ``per_class``.
+    """
+    if not per_class:
+        return PrCurve(curves=[_curve(own, max_points) for own in steps(client, selection, per_class=False)], total=1)
+    sql, parameters = scored(selection)
+    bound = parameters | page.model_dump(include={"label", "search", "limit", "offset"})
+    found = ask(client, _LABELS.format(scored=sql), bound)
+    if not found and page.offset:  # beyond the end nobody says how many there are
+        first = page.model_copy(update={"offset": 0, "limit": 1})
+        whole = pr_curve(client, selection, per_class=True, max_points=max_points, page=first)
+        return PrCurve(curves=[], total=whole.total)
+    shown = steps(client, selection, per_class=True, labels=[name for name, _ in found])
+    return PrCurve(curves=[_curve(own, max_points) for own in shown], total=found[0][1] if found else 0)
+
+
+def _curve(own: Steps, max_points: int) -> Curve:
+    label, annotations, confidence, tp, predictions = own
+    f1 = 2 * tp / (predictions + annotations)
     best = int(np.argmax(f1)) if len(f1) else -1
     keep = np.arange(len(tp))
     if len(keep) > max_points:

@@ -13,10 +13,12 @@ from typing import Annotated, Any, Final, Literal, NamedTuple, Self
 from clickhouse_connect.driver.client import Client
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from evalstream.events.models import Name
-from evalstream.geometry.types import TYPES
-from evalstream.matching import AREA_RANGES, MAX_DETECTIONS, MAX_IOU_THRESHOLD, POLICIES
+from evalstream.events.base import Crowd, Name
+from evalstream.matching import AREA_RANGES, MAX_DETECTIONS, MAX_IOU_THRESHOLD, MAX_SKELETONS, POLICIES
+from evalstream.ontology import DEPTH_LIMIT
+from evalstream.queries.roll_up import FEATURES, NO_ROLL_UP, ROLLED_UP
 from evalstream.storage.engine import QUERY
+from evalstream.types import TYPES, UNCOUNTED
 
 _CONDITION = re.compile(r"(?P<name>[^=!<>]+?)\s*(?P<operator>!=|>=|<=|=|>|<)\s*(?P<value>.*)", re.DOTALL)
 
@@ -58,11 +60,27 @@ def parse_condition(text: str) -> Condition:
     return Condition(found["name"], found["operator"], found["value"])
 
 
+_UNCOUNTED: Final = ", ".join(f"'{name}'" for name in UNCOUNTED)
+#: How many predictions of one type and class count in one row, under policy ``coco``: of type ``k``.
+MOST_COUNTED: Final = f"if(k = 'keypoints', {MAX_SKELETONS}, {MAX_DETECTIONS})"
 _ORDERED: Final = (">", ">=", "<", "<=")
 
 ConditionText = Annotated[str, AfterValidator(_is_condition)]
 PolicyName = Literal["iou-greedy", "coco", "best-candidate"]
-AnnotationType = Literal["bbox", "radio"]
+AnnotationType = Literal[
+    "bbox",
+    "radio",
+    "rotated_box",
+    "polygon",
+    "mask",
+    "polyline",
+    "point",
+    "keypoints",
+    "span",
+    "checklist",
+    "text",
+    "number",
+]
 AreaRange = Literal["all", "small", "medium", "large"]
 assert AnnotationType.__args__ == TYPES  # type: ignore[attr-defined]
 assert set(PolicyName.__args__) == set(POLICIES)  # type: ignore[attr-defined]
@@ -78,14 +96,32 @@ class Filter(BaseModel):
     confidence: float = Field(default=0.0, ge=0, le=1, description="predictions below it do not exist")
     iou: float = Field(default=0.5, ge=0, le=1, description="how much a matched pair must overlap")
     split: list[Literal["train", "validation", "test"]] = Field(default=[], description="any of these; all if none")
-    feature: list[str] = Field(default=[], max_length=100, description="classes or questions; all if none")
+    feature: list[str] = Field(
+        default=[], max_length=100, description="classes or questions, with every declared kind of them; all if none"
+    )
     type: list[AnnotationType] = Field(default=[], max_length=len(TYPES), description="annotation types; all if none")
     metadata: list[ConditionText] = Field(
         default=[],
         max_length=20,
         description="conditions on the data row's metadata, all of which must hold: `weather=rain`, `noise>=0.3`",
     )
+    roll_up: int | None = Field(
+        default=None,
+        ge=1,
+        le=DEPTH_LIMIT,
+        description="count classes below this level of the declared hierarchy as their ancestors there; 1: as top-level"
+        " classes. Labels change, after matching; who is matched does not",
+    )
     area: AreaRange = Field(default="all", description="COCO's area range; policy `coco` only")
+    at_threshold: Literal["match", "no-match"] | None = Field(
+        default=None,
+        description="whether an IoU exactly at the threshold is enough; if not said, as the policy has it: under "
+        "`iou-greedy` it is not, under the others it is",
+    )
+    both_sides: bool = Field(
+        default=False,
+        description="only data rows with at least one annotation and one prediction, as Labelbox counts them",
+    )
 
     @model_validator(mode="after")
     def _area_fits(self) -> Self:
@@ -100,6 +136,20 @@ class Selection(Filter):
     dataset: Name
     run: Name
 
+    def threshold(self, iou: float) -> float:
+        """Where to cut the match rectangles for the IoU threshold ``iou`` under this policy and ``at_threshold``.
+
+        There is no float between x and its neighbour. So "IoU above t" says the same as "IoU at least nextafter(t, +)",
+        of all pairs at once, and whatever a policy that asks for "at least" makes of the one it makes of the other.
+        ``iou-greedy`` asks for "above": there, "at least t" says the same as "above nextafter(t, -)".
+        """
+        strict = self.policy == "iou-greedy"
+        if self.at_threshold == "match" and strict:
+            return math.nextafter(iou, -math.inf)
+        if self.at_threshold == "no-match" and not strict:
+            return math.nextafter(iou, math.inf)
+        return min(iou, MAX_IOU_THRESHOLD) if self.policy == "coco" else iou
+
 
 class Fragment(NamedTuple):
     """A piece of SQL with the values that its placeholders are bound to."""
@@ -108,10 +158,14 @@ class Fragment(NamedTuple):
     parameters: dict[str, Any]
 
 
-def selected(selection: Selection) -> Fragment:
-    """SQL for the results of the selected data rows, unscored."""
-    where = ["dataset = {dataset:String}", "run = {run:String}", "policy = {policy:String}", "error = ''"]
+def selected(selection: Selection, *, failed: bool = False) -> Fragment:
+    """SQL for the results of the selected data rows, unscored; or for those of them that could not be matched."""
+    where = ["dataset = {dataset:String}", "run = {run:String}", "policy = {policy:String}"]
+    where.append("error != ''" if failed else "error = ''")
+    if selection.both_sides and not failed:
+        where.append("notEmpty(annotation_id) AND arrayExists(c -> c >= 0, prediction_confidence)")
     parameters: dict[str, Any] = {"dataset": selection.dataset, "run": selection.run, "policy": selection.policy}
+    parameters["roll_up"] = selection.roll_up or NO_ROLL_UP
     if selection.split:
         where.append("split IN {split:Array(String)}")
         parameters["split"] = list(selection.split)
@@ -125,7 +179,14 @@ def selected(selection: Selection) -> Fragment:
         else:
             where.append(f"metadata[{{{key}:String}}] {condition.operator} {{{value}:String}}")
             parameters[value] = condition.value
-    return Fragment(f"SELECT * FROM row_results FINAL WHERE {' AND '.join(where)}", parameters)
+    columns = f"* {ROLLED_UP}" if selection.roll_up else "*"
+    return Fragment(f"SELECT {columns} FROM row_results FINAL WHERE {' AND '.join(where)}", parameters)
+
+
+def is_object(selection: Selection) -> str:
+    """SQL for whether an annotation with code ``c`` in column ``crowd`` is an object under the selection's policy."""
+    objects = (Crowd.OBJECT,) if selection.policy == "best-candidate" else (Crowd.OBJECT, Crowd.DIFFICULT)
+    return f"c IN ({', '.join(map(str, objects))})"
 
 
 def scored(selection: Selection, *, whole_curve: bool = False) -> Fragment:
@@ -133,15 +194,17 @@ def scored(selection: Selection, *, whole_curve: bool = False) -> Fragment:
 
     Columns beside those of ``row_results``, all arrays: ``actual`` and ``predicted``, the labels of annotations and
     predictions that count; ``matched_actual``, ``matched_predicted`` and ``matched_iou``, the pairs. What is in
-    ``actual`` but not matched is missed, what is in ``predicted`` but not matched is a false alarm. With
-    ``whole_curve`` there is also ``curve_counting``: which rectangles count at any confidence from the selected one up.
+    ``actual`` but not matched is missed, what is in ``predicted`` but not matched is a false alarm. Of each object
+    ``…_asked`` says whether it passes the filters, ``…_counts`` whether it counts besides; of each rectangle ``live``
+    says whether it holds at the thresholds, ``counting`` whether it counts besides. With ``whole_curve`` there is also
+    ``curve_counting``: which rectangles count at any confidence from the selected one up.
     """
     rows, parameters = selected(selection)
     coco = selection.policy == "coco"
     low, high = AREA_RANGES[selection.area]
     parameters = parameters | {
         "confidence": selection.confidence,
-        "iou": min(selection.iou, MAX_IOU_THRESHOLD) if coco else selection.iou,
+        "iou": selection.threshold(selection.iou),
         "area": list(AREA_RANGES).index(selection.area),
     }
 
@@ -149,12 +212,12 @@ def scored(selection: Selection, *, whole_curve: bool = False) -> Fragment:
         """A condition that one of the features, and the type, is among those asked for."""
         tests = []
         if selection.feature:
-            tests.append("(" + " OR ".join(f"{name} IN {{feature:Array(String)}}" for name in features) + ")")
+            tests.append("(" + " OR ".join(f"{name} IN {FEATURES}" for name in features) + ")")
             parameters["feature"] = list(selection.feature)
         if selection.type:
             tests.append(f"{kind} IN {{type:Array(String)}}")
             parameters["type"] = list(selection.type)
-        return " AND ".join(tests) or "1"
+        return " AND ".join([*tests, f"{kind} NOT IN ({_UNCOUNTED})"])
 
     live = (
         "arrayMap((cl, ch, tl, th, r) -> cl < {confidence:Float64} AND {confidence:Float64} <= ch"
@@ -171,23 +234,25 @@ def scored(selection: Selection, *, whole_curve: bool = False) -> Fragment:
         " match_confidence_high, match_iou_low, match_iou_high, match_area_range, match_ignored, match_actual_feature,"
         " match_predicted_feature, match_type) AS curve_counting,"
     )
-    actual = "arrayMap((c, a, f, k) -> NOT c AND " + chosen("f", kind="k")
-    predicted = "arrayMap((c, a, f, k, n, i) -> c >= {confidence:Float64} AND " + chosen("f", kind="k")
-    ignored = counted = "[]"
+    annotation_asked = f"arrayMap((f, k) -> {chosen('f', kind='k')}, annotation_feature, annotation_type)"
+    prediction_asked = f"arrayMap((f, k) -> {chosen('f', kind='k')}, prediction_feature, prediction_type)"
+    actual = f"arrayMap((ok, c, a) -> ok AND {is_object(selection)}"
+    predicted = "arrayMap((ok, c, a, k, n, i) -> ok AND c >= {confidence:Float64}"
+    counted = "[]"
+    # A prediction matched to an annotation that is ignored is neither right nor wrong.
+    ignored = "arrayFilter((p, l, i) -> l AND i, match_prediction, live, match_ignored)"
+    if selection.policy != "iou-greedy":
+        predicted += " AND NOT has(ignored_prediction, i)"
     if coco:
-        # An ignored prediction is neither right nor wrong: one beyond the hundredth, one matched to an ignored
-        # annotation, and one outside the area range unless it is matched to one inside.
-        parameters |= {"low": low, "high": high, "most": MAX_DETECTIONS}
+        # Nor is one beyond the most that count, or outside the area range unless it is matched to one inside.
+        parameters |= {"low": low, "high": high}
         inside = "a BETWEEN {low:Float64} AND {high:Float64}"
         actual += f" AND {inside}"
-        predicted += (
-            f" AND n < {{most:UInt32}} AND NOT has(ignored_prediction, i) AND ({inside} OR has(counted_prediction, i))"
-        )
-        ignored = "arrayFilter((p, l, i) -> l AND i, match_prediction, live, match_ignored)"
+        predicted += f" AND n < {MOST_COUNTED} AND ({inside} OR has(counted_prediction, i))"
         counted = "arrayFilter((p, l, i) -> l AND NOT i, match_prediction, live, match_ignored)"
-    actual += ", annotation_crowd, annotation_area, annotation_feature, annotation_type)"
+    actual += ", annotation_asked, annotation_crowd, annotation_area)"
     predicted += (
-        ", prediction_confidence, prediction_area, prediction_feature, prediction_type, prediction_rank,"
+        ", prediction_asked, prediction_confidence, prediction_area, prediction_type, prediction_rank,"
         " arrayMap(i -> toUInt32(i - 1), arrayEnumerate(prediction_confidence)))"
     )
     sql = f"""
@@ -197,6 +262,8 @@ def scored(selection: Selection, *, whole_curve: bool = False) -> Fragment:
             {curve if whole_curve else ""}
             {ignored} AS ignored_prediction,
             {counted} AS counted_prediction,
+            {annotation_asked} AS annotation_asked,
+            {prediction_asked} AS prediction_asked,
             {actual} AS annotation_counts,
             {predicted} AS prediction_counts,
             arrayFilter((x, ok) -> ok, annotation_label, annotation_counts) AS actual,
@@ -221,11 +288,15 @@ ROW_METRICS: Final = {
     "recall": "if(empty(actual), NULL, arrayCount(ok -> ok, correct) / length(actual))",
     "f1": "if(empty(predicted) AND empty(actual), NULL,"
     " 2 * arrayCount(ok -> ok, correct) / (length(predicted) + length(actual)))",
-    "mean_iou": "if(arrayExists((i, ok) -> ok AND isFinite(i), matched_iou, correct),"
-    " arrayAvg(arrayFilter((i, ok) -> ok AND isFinite(i), matched_iou, correct)), NULL)",
+    "mean_iou": "if(arrayExists((i, ok) -> ok AND i <= 1, matched_iou, correct),"
+    " arrayAvg(arrayFilter((i, ok) -> ok AND i <= 1, matched_iou, correct)), NULL)",
 }
 RowMetric = Literal["annotations", "predictions", "tp", "fp", "fn", "precision", "recall", "f1", "mean_iou"]
 assert tuple(ROW_METRICS) == RowMetric.__args__  # type: ignore[attr-defined]
+
+
+#: SQL for a hash of a data row's key, which is the same wherever and whenever it is asked for.
+ROW_KEY: Final = "sipHash64(data_row)"
 
 
 def ask(client: Client, sql: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import numpy as np
 from clickhouse_connect.driver.client import Client
-from pydantic import BaseModel, Field
+from pydantic import Field
 
-from evalstream.metrics.scores import scores
-from evalstream.queries.selection import Selection, ask, scored
+from evalstream.metrics.agreement import agreement
+from evalstream.metrics.scores import Counts, ratio
+from evalstream.queries.label_counts import (
+    SCORING,
+    AverageScores,
+    LabelCounts,
+    LabelScores,
+    Scoring,
+    average_scores,
+    label_counts,
+    undefined,
+)
+from evalstream.queries.notes import notes
+from evalstream.queries.selection import Selection
 
 
-class Summary(BaseModel):
-    """The counts and scores of a selection, over all its objects (micro-averaged)."""
+class Summary(LabelScores):
+    """The counts and scores of a selection, over all its objects (micro-averaged), and averaged over labels."""
 
     rows: int = Field(description="data rows that the run has spoken of, and that are selected")
     annotations: int = Field(description="annotations that count")
@@ -18,32 +31,56 @@ class Summary(BaseModel):
     tp: int
     fp: int = Field(description="predictions less true positives: a wrong class is one")
     fn: int = Field(description="annotations less true positives: a wrong class is one")
-    precision: float | None
-    recall: float | None
-    f1: float | None
+    tn: int | None = Field(description="of the answers to radio questions alone, each answer against all others")
     mean_iou: float | None = Field(description="mean IoU of the true positives, classifications left out")
+    dice: float | None = Field(description="mean of 2 IoU / (1 + IoU) over the same, keypoints left out")
+    accuracy: float | None = Field(description="of radio questions: the share of cases that are answered right")
+    balanced_accuracy: float | None = Field(description="of radio questions: the mean recall over answers that occur")
+    kappa: float | None = Field(description="Cohen's, of the one radio question selected")
+    mcc: float | None = Field(description="Matthews' correlation, of the one radio question selected")
+    averages: AverageScores
+    undefined: dict[str, str] = Field(description="why figures are null, by their names; in averages too")
+    notes: list[str] = Field(description="what has to be known of this answer")
 
 
-def summary(client: Client, selection: Selection) -> Summary:
+def summary(client: Client, selection: Selection, scoring: Scoring = SCORING) -> Summary:
     """Count and score everything that is selected."""
-    sql, parameters = scored(selection)
-    # As decimals, whose sum does not depend on the order in which the engine comes upon the rows: the same events give
-    # the same answer to the last digit, in one process and in a cluster.
-    located = "arrayMap(i -> toDecimal128(i, 18), arrayFilter((i, ok) -> ok AND isFinite(i), matched_iou, correct))"
-    ((rows, annotations, predictions, tp, ious, located_count),) = ask(
-        client,
-        f"SELECT count(), sum(length(actual)), sum(length(predicted)), sum(arrayCount(ok -> ok, correct)),"
-        f" toFloat64(sum(arraySum({located}))), sum(length({located})) FROM ({sql})",
-        parameters,
+    found = label_counts(client, selection)
+    counts = found.counts()
+    averages = average_scores(counts, scoring)
+    whole = average_scores(counts, scoring.model_copy(update={"zero_division": "exclude"})).micro
+    is_iou = found.dice == found.dice  # not NaN
+    answer = Summary(
+        rows=found.rows,
+        annotations=found.annotations.sum(),
+        predictions=found.predictions.sum(),
+        tp=counts.tp.sum(),
+        fp=counts.fp.sum(),
+        fn=counts.fn.sum(),
+        tn=_true_negatives(counts),
+        **whole.model_dump(),
+        mean_iou=ratio(float(found.overlap.sum()), int(found.located.sum())),
+        dice=ratio(float(found.dice[is_iou].sum()), int(found.located[is_iou].sum())),
+        **_agreement(found),
+        averages=averages,
+        undefined={},
+        notes=notes(client, selection),
     )
-    fp, fn = predictions - tp, annotations - tp
-    return Summary(
-        rows=rows,
-        annotations=annotations,
-        predictions=predictions,
-        tp=tp,
-        fp=fp,
-        fn=fn,
-        **scores(tp, fp, fn)._asdict(),
-        mean_iou=ious / located_count if located_count else None,
-    )
+    reasons = undefined(answer, averages.micro, averages.macro, averages.weighted)
+    return answer.model_copy(update={"undefined": reasons})
+
+
+def _true_negatives(counts: Counts) -> int | None:
+    answers = ~np.isnan(counts.cases)
+    return int(counts.tn()[answers].sum()) if np.any(answers) else None
+
+
+def _agreement(found: LabelCounts) -> dict[str, float | None]:
+    """Agreement on radio questions; beyond chance, on one question only: two have no chance in common."""
+    answers = np.array([question != "" for question in found.question], np.bool_)
+    actual, predicted, matched = found.annotations[answers], found.predictions[answers], found.matched[answers]
+    cases = int((actual + predicted - matched).sum())
+    whole = agreement(actual, predicted, found.tp[answers], cases)
+    if len(set(found.question) - {""}) != 1:
+        whole = whole._replace(kappa=None, mcc=None)
+    return whole._asdict()

@@ -46,7 +46,11 @@ def datasets(client: Client) -> Iterable[str]:
     return [name for (name,) in client.query("SELECT DISTINCT dataset FROM events ORDER BY dataset").result_rows]
 
 
-def predicted_rows(client: Client, dataset: str) -> list[str]:
-    """Name every data row that a run has said something of."""
-    statement = "SELECT DISTINCT data_row FROM events WHERE dataset = {dataset:String} AND run != '' ORDER BY data_row"
-    return [name for (name,) in client.query(statement, parameters={"dataset": dataset}).result_rows]
+def predicted_rows(client: Client, dataset: str, *, after: str = "", at_most: int = 2**63) -> list[str]:
+    """Name the data rows that a run has said something of, in order: those after a given one, so many at most."""
+    statement = (
+        "SELECT DISTINCT data_row FROM events WHERE dataset = {dataset:String} AND run != ''"
+        " AND data_row > {after:String} ORDER BY data_row LIMIT {at_most:UInt64}"
+    )
+    parameters = {"dataset": dataset, "after": after, "at_most": at_most}
+    return [name for (name,) in client.query(statement, parameters=parameters).result_rows]

@@ -10,6 +10,7 @@ from clickhouse_connect.driver.client import Client
 
 from evalstream.storage.engine import INSERT
 from evalstream.storage.events import INSERT_ROWS
+from evalstream.storage.ontologies import REVISIONS
 from evalstream.telemetry import INSERT_SECONDS
 
 
@@ -22,6 +23,8 @@ def _objects(side: str, *more: tuple[str, pa.DataType]) -> list[tuple[str, pa.Da
         ("area", pa.float64()),
         *more,
         ("geometry", pa.list_(pa.float64())),
+        ("parent", pa.int32()),  # a position on the same side, -1: none
+        ("detail", pa.string()),
     ]
     return [(f"{side}_{name}", pa.list_(kind)) for name, kind in columns]
 
@@ -37,10 +40,18 @@ RESULTS: Final = pa.schema(
         ("split", pa.string()),
         ("width", pa.uint32()),
         ("height", pa.uint32()),
+        ("coordinates", pa.string()),
         ("media_url", pa.string()),
+        ("text", pa.string()),
         ("metadata", pa.map_(pa.string(), pa.string())),
         *_objects("annotation", ("crowd", pa.uint8())),
         *_objects("prediction", ("confidence", pa.float64()), ("rank", pa.uint32())),
+        ("prediction_own", pa.list_(pa.int32())),
+        ("prediction_own_iou", pa.list_(pa.float64())),
+        ("prediction_other", pa.list_(pa.int32())),
+        ("prediction_other_iou", pa.list_(pa.float64())),
+        ("prediction_score_label", pa.list_(pa.list_(pa.string()))),
+        ("prediction_score", pa.list_(pa.list_(pa.float64()))),
         ("match_prediction", pa.list_(pa.uint32())),
         ("match_annotation", pa.list_(pa.uint32())),
         ("match_type", pa.list_(pa.string())),
@@ -55,25 +66,36 @@ RESULTS: Final = pa.schema(
         ("match_iou_high", pa.list_(pa.float64())),
         ("match_area_range", pa.list_(pa.uint8())),
         ("match_ignored", pa.list_(pa.uint8())),
+        ("measure_name", pa.list_(pa.string())),
+        ("measure_actual", pa.list_(pa.string())),
+        ("measure_predicted", pa.list_(pa.string())),
+        ("measure_annotation", pa.list_(pa.int32())),
+        ("measure_prediction", pa.list_(pa.int32())),
+        ("measure_confidence", pa.list_(pa.float64())),
+        ("measure_value", pa.list_(pa.list_(pa.float64()))),
     ]
 )
 
-# A row is up to date under a policy when its result has folded in as many events as there are. A row of a run exists
-# once the run has said something of it.
-_WANTED = """
-    SELECT own.data_row AS data_row, own.run AS run, own.events + shared.events AS events
+# A row is up to date under a policy when its result has folded in as many events, and declarations of the dataset, as
+# there are. A row of a run exists once the run has said something of it.
+_WANTED = f"""
+    SELECT own.data_row AS data_row, own.run AS run, own.events + shared.events + {REVISIONS} AS version
     FROM (
         SELECT data_row, run, count() AS events FROM events FINAL
-        WHERE dataset = {dataset:String} AND run != '' AND ({run:String} = '' OR run = {run:String})
+        WHERE dataset = {{dataset:String}} AND run != '' AND ({{run:String}} = '' OR run = {{run:String}})
         GROUP BY data_row, run
     ) AS own
     LEFT JOIN (
         SELECT data_row, count() AS events FROM events FINAL
-        WHERE dataset = {dataset:String} AND run = '' GROUP BY data_row
+        WHERE dataset = {{dataset:String}} AND run = '' GROUP BY data_row
     ) AS shared ON own.data_row = shared.data_row
 """
+#
+# A result from before an evalstream that stores more of each object (`prediction_own`) has yet to be made.
 _DONE = """
-    SELECT data_row, run, if(count() = {policies:UInt32}, min(version), 0) AS version, max(error) AS error
+    SELECT data_row, run, max(error) AS error,
+           if(count() = {policies:UInt32} AND min(length(prediction_own) = length(prediction_id)), min(version), 0)
+               AS version
     FROM row_results FINAL
     WHERE dataset = {dataset:String} AND ({run:String} = '' OR run = {run:String}) AND policy IN {names:Array(String)}
     GROUP BY data_row, run
@@ -81,12 +103,12 @@ _DONE = """
 _STALE = f"""
 SELECT DISTINCT wanted.data_row FROM ({_WANTED}) AS wanted
 LEFT JOIN ({_DONE}) AS done ON wanted.data_row = done.data_row AND wanted.run = done.run
-WHERE wanted.events > done.version OR ({{failed:Bool}} AND done.error != '')
+WHERE wanted.version > done.version OR ({{failed:Bool}} AND done.error != '')
 ORDER BY wanted.data_row
 """
 _PROGRESS = f"""
-SELECT count() AS rows, countIf(wanted.events > done.version) AS pending,
-       countIf(wanted.events <= done.version AND done.error != '') AS failed
+SELECT count() AS rows, countIf(wanted.version > done.version) AS pending,
+       countIf(wanted.version <= done.version AND done.error != '') AS failed
 FROM ({_WANTED}) AS wanted
 LEFT JOIN ({_DONE}) AS done ON wanted.data_row = done.data_row AND wanted.run = done.run
 """

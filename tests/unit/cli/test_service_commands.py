@@ -9,6 +9,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+import httpx
 import pytest
 from evalstream_cli.main import app
 from typer.testing import CliRunner, Result
@@ -62,12 +63,71 @@ def test_coco_files(service: Service, tmp_path: Path) -> None:
     assert report(service, "coco", "--confidence", "0.95")["yolo"]["summary"]["predictions"] == 0
 
 
+def test_coco_segmentations(service: Service, tmp_path: Path) -> None:
+    runs = {"segmentation": {"size": [4, 5], "counts": [0, 8, 12]}}
+    images = [{"id": image, "height": 4, "width": 5} for image in (1, 2)]
+    truth = TRUTH | {"images": images, "annotations": [TRUTH["annotations"][0] | runs]}
+    files = ["--annotations", write(tmp_path / "gt.json", truth)]
+    files += ["--predictions", write(tmp_path / "dt.json", [item | runs for item in RESULTS])]
+    result = run(service, "upload", "--dataset", "masks", "--run", "unet", "--type", "segm", *files)
+    assert (result.exit_code, result.stdout) == (0, "4 events accepted, 0 rejected\n"), result.output
+    counts = report(service, "masks")["unet"]["summary"]
+    assert (counts["tp"], counts["fp"], counts["fn"]) == (1, 1, 0)
+
+
 def test_events(service: Service, tmp_path: Path) -> None:
     truth = write(tmp_path / "gt.ndjson", [{"data_row": "a", "operation": "replace", "annotations": [BOX]}])
     said = write(tmp_path / "dt.jsonl", [{"data_row": "a", "operation": "replace", "predictions": [BOX]}])
     assert run(service, "upload", "--dataset", "events", "--annotations", truth).exit_code == 0
     assert run(service, "upload", "--dataset", "events", "--run", "r", "--predictions", said).exit_code == 0
     assert report(service, "events", "r")["r"]["summary"]["tp"] == 1
+
+
+def test_a_report_says_how_sure_its_figures_are(service: Service, tmp_path: Path) -> None:
+    truth = [{"data_row": str(i), "operation": "replace", "annotations": [BOX]} for i in range(40)]
+    good = [{"data_row": str(i), "operation": "replace", "predictions": [BOX]} for i in range(40)]
+    bad = [event | {"predictions": [BOX] if i % 2 else []} for i, event in enumerate(good)]
+    paths = [write(tmp_path / f"{i}.ndjson", events) for i, events in enumerate((truth, good, bad))]
+    assert run(service, "upload", "--dataset", "sure", "--annotations", paths[0]).exit_code == 0
+    for name, path in (("good", paths[1]), ("bad", paths[2])):
+        assert run(service, "upload", "--dataset", "sure", "--run", name, "--predictions", path).exit_code == 0
+    found = report(service, "sure", "good", "bad")
+    recall = {
+        name: next(f for f in own["intervals"]["figures"] if f["figure"] == "recall") for name, own in found.items()
+    }
+    assert recall["good"]["difference"] is None
+    assert recall["bad"]["difference"]["value"] == -0.5
+    assert recall["bad"]["difference"]["significant"]
+    assert "intervals" not in report(service, "sure", "good", "--no-intervals")["good"]
+    table = run(service, "report", "sure", "good", "bad").stdout
+    (line, below) = table[table.index("recall") :].splitlines()[:2]
+    assert "1.0000 [1.0000, 1.0000]" in line
+    assert "0.5000 [0.3" in line
+    assert "Δ -0.5000 [-0.6" in below
+    assert "*" in below
+    assert "[" not in run(service, "report", "sure", "good", "--no-intervals").stdout
+
+
+def test_custom_metrics_over_http(service: Service, tmp_path: Path) -> None:
+    name = "o'blur 1=2"
+    said = [
+        {"data_row": str(i), "operation": "replace", "predictions": [BOX], "metrics": [{"name": name, "value": i}]}
+        for i in range(3)
+    ]
+    path = write(tmp_path / "dt.ndjson", said)
+    assert run(service, "upload", "--dataset", "custom", "--run", "m", "--predictions", path).exit_code == 0
+    base = f"{service.url}/v1/datasets/custom/runs/m"
+    headers = {"Authorization": "Bearer both"}
+    (metric,) = httpx.get(f"{base}/custom-metrics", headers=headers).raise_for_status().json()["metrics"]
+    assert (metric["name"], metric["value"], metric["rows"]) == (name, 1, 3)
+    query: dict[str, str | bool] = {"sort": f"custom.{name}", "descending": True}
+    found = httpx.get(f"{base}/rows", headers=headers, params=query).raise_for_status().json()["rows"]
+    assert [row["metrics"][f"custom.{name}"] for row in found] == [2, 1, 0]
+    query = {"metric": f"custom.{name}", "bins": "2"}
+    assert httpx.get(f"{base}/distribution", headers=headers, params=query).json()["counts"] == [1, 2]
+    assert httpx.get(f"{base}/rows", headers=headers, params={"sort": "nothing"}).status_code == 422
+    assert httpx.get(f"{base}/rows", headers=headers, params={"sort": "custom.nothing"}).status_code in (400, 422)
+    assert httpx.get(f"{base}/intervals", headers=headers, params={"versus": "nothing"}).status_code == 404
 
 
 def test_rejected_lines_are_told_and_hold_up_nothing(service: Service, tmp_path: Path) -> None:

@@ -1,29 +1,32 @@
 """The demo's workload: reproducible, valid, and wrong where real models are wrong."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from evalstream.events.models import (
-    AnnotationEvent,
-    BboxAnnotation,
-    BboxPrediction,
-    PredictionEvent,
-    RadioAnnotation,
-    RadioPrediction,
-)
+from evalstream.events import AnnotationEvent, PredictionEvent
+from evalstream.events.objects.answers import NumberAnnotation, RadioAnnotation, RadioPrediction, TextAnnotation
+from evalstream.events.objects.bbox import BboxAnnotation, BboxPrediction
 from evalstream_demo.detector import ink_of
 from evalstream_demo.models import iou
 from evalstream_demo.scenes import CLASSES, HEIGHT, WIDTH, compose, digit_pools
-from evalstream_demo.workload import Workload, make_workload
+from evalstream_demo.workload import DATASETS, Workload, make_workloads
 from PIL import Image
+from pycocotools import mask as coco_mask
 
 SCENES = 40
 
 
 @pytest.fixture(scope="module")
-def workload(tmp_path_factory: pytest.TempPathFactory) -> Workload:
-    return make_workload(tmp_path_factory.mktemp("workload"), scenes=SCENES)
+def workloads(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Workload]:
+    return make_workloads(tmp_path_factory.mktemp("workload"), scenes=SCENES)
+
+
+@pytest.fixture(scope="module")
+def workload(workloads: dict[str, Workload]) -> Workload:
+    return workloads["digits"]
 
 
 @pytest.fixture(scope="module")
@@ -45,14 +48,14 @@ def contents(directory: Path) -> dict[str, bytes]:
 
 def test_same_seed_gives_same_bytes(workload: Workload, tmp_path: Path) -> None:
     told: list[tuple[int, int]] = []
-    make_workload(tmp_path, scenes=SCENES, on_progress=lambda done, total: told.append((done, total)))
-    assert contents(tmp_path) == contents(workload.media.parent)
+    make_workloads(tmp_path, scenes=SCENES, on_progress=lambda done, total: told.append((done, total)))
+    assert contents(tmp_path) == contents(workload.annotations.parents[1])
     assert told == [(number, SCENES) for number in range(1, SCENES + 1)]
 
 
 def test_no_scenes_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="at least 1"):
-        make_workload(tmp_path, scenes=0)
+        make_workloads(tmp_path, scenes=0)
 
 
 def test_a_scene_follows_from_its_generator() -> None:
@@ -75,7 +78,7 @@ def test_every_scene_has_one_event_of_each_kind(
     workload: Workload, annotations: list[AnnotationEvent], predictions: dict[str, list[PredictionEvent]]
 ) -> None:
     names = [f"scene-{number:04d}" for number in range(1, SCENES + 1)]
-    assert workload.scenes == SCENES
+    assert workload.rows == SCENES
     assert [event.data_row for event in annotations] == names
     assert len(predictions) == 2
     for run, events in predictions.items():
@@ -96,7 +99,7 @@ def test_pictures_are_there_in_their_size(workload: Workload, annotations: list[
     for event in annotations:
         assert event.row is not None
         assert event.row.media_url == f"/media/{event.data_row}.png"
-        with Image.open(workload.media / f"{event.data_row}.png") as picture:
+        with Image.open(workload.annotations.parents[1] / "media" / f"{event.data_row}.png") as picture:
             assert picture.size == (event.row.width, event.row.height) == (WIDTH, HEIGHT)
 
 
@@ -171,3 +174,46 @@ def sharpness(event: AnnotationEvent | PredictionEvent) -> str:
     items = event.annotations if isinstance(event, AnnotationEvent) else event.predictions
     (answer,) = (item.answer for item in items if isinstance(item, RadioAnnotation | RadioPrediction))
     return answer
+
+
+def test_every_dataset_is_described_and_there(workloads: dict[str, Workload]) -> None:
+    assert list(workloads) == list(DATASETS)
+    for name, workload in workloads.items():
+        assert (workload.dataset, workload.rows) == (name, SCENES)
+        assert workload.objects > 0
+        assert min(workload.predicted.values()) > 0
+
+
+def test_strokes_are_the_ink_of_the_digits(workloads: dict[str, Workload]) -> None:
+    """The same objects in both datasets; the box around a mask is the digit's box."""
+    for digits, strokes in zip(lines(workloads["digits"]), lines(workloads["strokes"]), strict=True):
+        boxes = [item for item in digits["annotations"] if item["type"] == "bbox"]
+        masks = strokes["annotations"]
+        assert [item["feature"] for item in masks] == [item["feature"] for item in boxes]
+        for box, mask in zip(boxes, masks, strict=True):
+            x, y, width, height = coco_mask.toBbox(mask["mask"])
+            assert [x, y, width, height] == box["bbox"]
+
+
+def test_the_questions_are_answered_from_the_boxes(annotations: list[AnnotationEvent]) -> None:
+    for event in annotations:
+        boxes = sorted(true_boxes(event), key=lambda box: box.bbox[0])
+        (count,) = (item.answer for item in event.annotations if isinstance(item, NumberAnnotation))
+        (text,) = (item.answer for item in event.annotations if isinstance(item, TextAnnotation))
+        assert count == len(boxes)
+        assert text.split() == [box.feature for box in boxes]
+
+
+def test_notes_say_what_their_spans_say(workloads: dict[str, Workload]) -> None:
+    texts = {event["data_row"]: event["row"]["text"] for event in lines(workloads["notes"])}
+    assert any(character > "\uffff" for text in texts.values() for character in text), "none has an offset to get wrong"
+    for event in lines(workloads["notes"]):
+        for item in event["annotations"]:
+            start, end = item["span"]
+            words = texts[event["data_row"]][start:end]
+            assert words == words.strip() != ""
+            assert item["feature"] != "amount" or any(character.isdigit() for character in words)
+
+
+def lines(workload: Workload) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in workload.annotations.read_text().splitlines()]

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 from evalstream.events import AnnotationEvent, PredictionEvent, Reader, Record, decode
-from evalstream.events.coco import CocoError, annotation_events, explain, prediction_events, read_dataset
+from evalstream.events.base import Crowd
+from evalstream.events.coco import CocoError, CocoType, annotation_events, explain, prediction_events, read_dataset
+from evalstream.events.objects.mask import MaskAnnotation, MaskPrediction
+from pycocotools import mask as coco_mask
+from pycocotools.coco import COCO
 
 CATEGORIES = [{"id": 0, "name": "car"}, {"id": 70, "name": "bus"}]
 Events = dict[str, AnnotationEvent | PredictionEvent]
@@ -42,11 +47,11 @@ class Files:
         self.results.write_text(json.dumps(detections), encoding="utf-8")
         return self
 
-    def annotations(self) -> Events:
-        return _decoded(annotation_events(read_dataset(self.truth), "d", 1), Reader(AnnotationEvent))
+    def annotations(self, iou_type: CocoType = "bbox") -> Events:
+        return _decoded(annotation_events(read_dataset(self.truth), "d", 1, iou_type), Reader(AnnotationEvent))
 
-    def predictions(self) -> Events:
-        events = prediction_events(read_dataset(self.truth), self.results, "d", "r", 1)
+    def predictions(self, iou_type: CocoType = "bbox") -> Events:
+        events = prediction_events(read_dataset(self.truth), self.results, "d", "r", 1, iou_type)
         return _decoded(events, Reader(PredictionEvent))
 
 
@@ -250,3 +255,80 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
         read_dataset(tmp_path / "nowhere.json")
     with pytest.raises(CocoError, match="directory"):
         read_dataset(tmp_path)
+
+
+# --- segmentations and keypoints ------------------------------------------------------------------------------------
+
+IMAGE = {"id": 1, "height": 9, "width": 8}
+RUNS = {"size": [9, 8], "counts": [10, 5, 57]}
+COMPRESSED = {"size": [9, 8], "counts": coco_mask.frPyObjects(RUNS, 9, 8)["counts"].decode()}
+OUTLINES = [[1.5, 1, 6, 1.2, 6, 7], [0, 0, 20, 0, 20, 3, 0, 3]]
+SKELETON = [1, 2, 2, 3.5, 4, 1, 0, 0, 0]
+
+
+@pytest.mark.parametrize("segmentation", [RUNS, COMPRESSED, OUTLINES, OUTLINES[:1]])
+def test_segmentations_become_the_masks_of_pycocotools(files: Files, segmentation: Any) -> None:
+    files.write([annotation(segmentation=segmentation)], [detection(segmentation=segmentation)], images=[IMAGE])
+    truth = COCO(files.truth)
+    expected = coco_mask.encode(truth.annToMask(truth.anns[0]))
+    (true,) = files.annotations("segm")["1"].annotations
+    (said,) = files.predictions("segm")["1"].predictions
+    assert isinstance(true, MaskAnnotation)
+    assert isinstance(said, MaskPrediction)
+    (part,), (found,) = true.parts(), said.parts()
+    assert json.loads(part.detail) == {"size": [9, 8], "counts": expected["counts"].decode()}
+    assert found.detail == part.detail
+    assert (part.area, found.area) == (9.5, coco_mask.area(expected))
+
+
+def test_keypoints(files: Files) -> None:
+    unseen = annotation(id=1, keypoints=SKELETON, num_keypoints=0)
+    skeleton = annotation(id=2, keypoints=[1.0, 2.0, 2.0, *SKELETON[3:]], num_keypoints=2)
+    bare = without(without(skeleton, "bbox"), "num_keypoints") | {"id": 3}
+    found = detection(keypoints=[1, 2, 0.5, 3, 4, 0.25, 7, 8, 1e-9])
+    files.write([unseen, skeleton, bare], [without(found, "bbox")], images=[1])
+    first, second, third = files.annotations("keypoints")["1"].annotations
+    assert first.parts()[0].crowd != Crowd.OBJECT  # nobody can find it
+    assert second.parts()[0].crowd == third.parts()[0].crowd == Crowd.OBJECT
+    assert second.keypoints == [(1, 2, 2), (3.5, 4, 1), (0, 0, 0)]
+    assert (second.bbox, third.bbox, second.area) == ((1, 2, 3, 4), None, 9.5)
+    (said,) = files.predictions("keypoints")["1"].predictions
+    assert said.keypoints == [(1, 2, 0.5), (3, 4, 0.25), (7, 8, 1e-9)]
+
+
+@pytest.mark.parametrize(
+    ("segmentation", "message"),
+    [
+        ([], "must be run lengths, or a list of at least one outline"),
+        ("abc", "must be run lengths, or a list of at least one outline"),
+        ([[1, 2, 3, 4]], "outline 0 must be a list [x, y, x, y, …] of at least three points"),
+        ([OUTLINES[0], [1, 2, 3, 4, 5, 6, 7]], "outline 1 must be a list"),
+        ([[1, 2, 3, 4, 5, float("nan")]], "outline 0 must consist of finite numbers, and holds nan"),
+        ([[1, 2, 3, 4, 5, "6"]], "outline 0 must consist of finite numbers, and holds '6'"),
+        ([[1, 2, 3, 4, 5, 1e7]], "outline 0 reaches to 10000000.0, far outside its image"),
+        ({"size": [8, 9], "counts": [72]}, "size is [8, 9], and that of its image [9, 8]"),
+        ({"size": [9, 8], "counts": [71]}, "`counts` must sum to the pixels of `size` [9, 8], 72, and sum to 71"),
+        ({"size": [9, 8], "counts": "Xg"}, "mask: `counts` "),
+    ],
+)
+def test_segmentations_that_cannot_be_read(files: Files, segmentation: Any, message: str) -> None:
+    files.write([annotation(id=17, segmentation=segmentation)], images=[IMAGE])
+    with pytest.raises(CocoError) as error:
+        files.annotations("segm")
+    assert "annotation id 17: " in str(error.value)
+    assert message in str(error.value)
+    files.write([], [detection(segmentation=segmentation)], images=[IMAGE])
+    with pytest.raises(CocoError, match=re.escape(message)):
+        files.predictions("segm")
+
+
+def test_what_segmentations_and_keypoints_need(files: Files) -> None:
+    files.write([annotation(segmentation=OUTLINES)], [detection(keypoints=[1, 2])])
+    with pytest.raises(CocoError, match="annotation id 0: segmentation: outlines can only be filled on an image whose"):
+        files.annotations("segm")
+    with pytest.raises(CocoError, match="detection 0: segmentation: missing"):
+        files.predictions("segm")
+    with pytest.raises(CocoError, match="annotation id 0: keypoints: missing"):
+        files.annotations("keypoints")
+    with pytest.raises(CocoError, match="detection 0: keypoints: must be a list"):
+        files.predictions("keypoints")

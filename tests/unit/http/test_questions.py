@@ -37,9 +37,8 @@ def get(client: TestClient, question: str, **query: Any) -> dict[str, Any]:
     return answer.json()
 
 
-def test_health_and_home(asked: TestClient) -> None:
+def test_health(asked: TestClient) -> None:
     assert asked.get("/health").json() == {"status": "ok"}
-    assert asked.get("/").url.path == "/docs"
 
 
 def test_catalog(asked: TestClient) -> None:
@@ -164,7 +163,7 @@ def test_unknown_run_is_not_found(asked: TestClient, question: str) -> None:
         ("summary", {"iou": -0.1}, "greater than or equal to 0"),
         ("summary", {"policy": "hungarian"}, "'best-candidate'"),
         ("summary", {"split": "dev"}, "'validation'"),
-        ("summary", {"type": "polygon"}, "'radio'"),
+        ("summary", {"type": "hologram"}, "'radio'"),
         ("summary", {"metadata": "rain"}, "'rain' is no condition: write key=value"),
         ("summary", {"metadata": "noise>=much"}, "`>=` compares numbers, and 'much' is none"),
         ("summary", {"area": "small"}, "area ranges belong to policy `coco`"),
@@ -257,3 +256,19 @@ def test_openapi_document_describes_every_route(client: TestClient) -> None:
     for method, path, operation in operations:
         assert operation.get("summary", "").strip() == operation.get("summary") != "", f"{method} {path}"
         assert operation.get("description"), f"{method} {path}"
+
+
+def test_questions_about_scores_and_thresholds(asked: TestClient) -> None:
+    """Over objects alone: counts are scored, thresholds chosen; what needs answers or scores says so."""
+    whole = get(asked, "summary", beta=2, zero_division="zero")
+    assert whole["f_beta"] == whole["averages"]["micro"]["f_beta"] == 1 / 3
+    assert whole["tn"] is whole["kappa"] is None
+    assert {"tn", "kappa"} <= whole["undefined"].keys()
+    assert get(asked, "classes", zero_division="zero")["averages"]["macro"]["precision"] == pytest.approx(1 / 6)
+    best = get(asked, "thresholds", precision=0.5)["overall"]["best_recall"]
+    assert (best["confidence"], best["tp"], best["precision"]) == (0.9, 1, 1.0)
+    found = get(asked, "calibration", bins=5, strategy="quantile")
+    assert (found["predictions"], found["correct"], len(found["bins"])) == (3, 1, 5)
+    assert get(asked, "classifications", unanswered="ignore", top_k=3) == {"questions": []}
+    assert get(asked, "checklists") == {"questions": []}
+    assert get(asked, "roc-curve", per_class=True, option="a")["undefined"]["questions"]

@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from evalstream.geometry.pairs import overlapping_pairs
-from evalstream.geometry.types import CODES
-from evalstream.matching import AREA_RANGES, POLICIES
-from evalstream.scenes import Rectangles, Scenes
+from evalstream.matching import AREA_RANGES, MAX_IOU_THRESHOLD, POLICIES
+from evalstream.ontology import NOTHING_DECLARED
+from evalstream.queries.selection import Selection
+from evalstream.scenes import Batch, Rectangles, Scenes, Shapes
+from evalstream.types import CODES
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -30,6 +33,7 @@ annotations = st.lists(
         boxes,
         crowd=st.sampled_from([False, False, False, True]),
         area=st.none() | st.sampled_from([0.0, 1024.0, 1025.0, 9216.0, 20000.0, 1e11]),
+        difficult=st.sampled_from([False, False, False, True]),
     ),
     max_size=9,
 )
@@ -51,6 +55,7 @@ def as_scenes(batch: list[tuple[list[Box], list[Box]]]) -> Scenes:
         annotation_feature=np.array([names.index(box.feature) for box in true], np.int32),
         annotation_area=np.array([box.size for box in true], np.float64),
         annotation_crowd=np.array([box.crowd for box in true], np.bool_),
+        annotation_difficult=np.array([box.difficult and not box.crowd for box in true], np.bool_),
         annotation_box=np.array([box.box for box in true], np.float64).reshape(-1, 4),
         prediction_type=np.full(len(found), CODES["bbox"], np.int32),
         prediction_feature=np.array([names.index(box.feature) for box in found], np.int32),
@@ -60,9 +65,15 @@ def as_scenes(batch: list[tuple[list[Box], list[Box]]]) -> Scenes:
     )
 
 
+def as_batch(scenes: Scenes) -> Batch:
+    """Boxes are all in the scenes' columns: there are no other shapes."""
+    nothing = Shapes(pa.array([], pa.string()), np.zeros(1, np.int64), np.empty(0), pa.array([], pa.string()))
+    return Batch(scenes, nothing, nothing, [], np.zeros(len(scenes.annotation_start), np.bool_), NOTHING_DECLARED)
+
+
 def rectangles_of(policy: str, batch: list[tuple[list[Box], list[Box]]]) -> tuple[Scenes, Rectangles]:
     scenes = as_scenes(batch)
-    return scenes, POLICIES[policy](scenes, overlapping_pairs(scenes))
+    return scenes, POLICIES[policy](scenes, overlapping_pairs(as_batch(scenes)))
 
 
 def matched_at(
@@ -100,11 +111,13 @@ def thresholds(found: list[Box], true: list[Box]) -> tuple[list[float], list[flo
 @given(batch=scenes_of_boxes)
 def test_rectangles_equal_the_rule_at_every_threshold(policy: str, batch: list[tuple[list[Box], list[Box]]]) -> None:
     scenes, rectangles = rectangles_of(policy, batch)
-    rule = {"iou-greedy": oracle.iou_greedy, "best-candidate": oracle.best_candidate}[policy]
+    rule = {"iou-greedy": lambda *a: (oracle.iou_greedy(*a), set()), "best-candidate": oracle.best_candidate}[policy]
     for scene, (found, true) in enumerate(batch):
         for c in thresholds(found, true)[0]:
             for t in thresholds(found, true)[1]:
-                assert matched_at(scenes, rectangles, scene, c, t) == rule(found, true, c, t), (c, t)
+                counted, ignored = rule(found, true, c, t)
+                assert matched_at(scenes, rectangles, scene, c, t) == counted, (c, t)
+                assert matched_at(scenes, rectangles, scene, c, t, ignored=True) == ignored, (c, t)
 
 
 @given(batch=scenes_of_boxes)
@@ -154,7 +167,7 @@ def test_large_scenes_agree_with_the_rule(policy: str) -> None:
         for t in (0.0, 0.3, 0.5, 0.7, 0.9):
             expected = {
                 "iou-greedy": lambda *a: oracle.iou_greedy(*a),
-                "best-candidate": lambda *a: oracle.best_candidate(*a),
+                "best-candidate": lambda *a: oracle.best_candidate(*a)[0],
                 "coco": lambda *a: oracle.coco(*a)[0],
             }[policy](found, true, c, t)
             assert matched_at(scenes, rectangles, 0, c, t) == expected
@@ -164,3 +177,27 @@ def test_large_scenes_agree_with_the_rule(policy: str) -> None:
 def test_nothing_to_match(policy: str) -> None:
     for batch in ([([], [])], [([Box("a", (0.0, 0.0, 1.0, 1.0))], [])], [([], [Box("a", (0.0, 0.0, 1.0, 1.0))])]):
         assert len(rectangles_of(policy, batch)[1]) == 0
+
+
+@pytest.mark.parametrize("policy", list(POLICIES))
+@given(batch=scenes_of_boxes)
+def test_an_overlap_exactly_at_the_threshold_matches_or_not_as_asked(
+    policy: str, batch: list[tuple[list[Box], list[Box]]]
+) -> None:
+    """At the neighbouring float the rectangles say what the rule says with the other comparison."""
+    scenes, rectangles = rectangles_of(policy, batch)
+    for strict, choice in ((False, "match"), (True, "no-match")):
+        rule = {
+            "iou-greedy": lambda *a, strict=strict: oracle.iou_greedy(*a, strict=strict),
+            "best-candidate": lambda *a, strict=strict: oracle.best_candidate(*a, strict=strict)[0],
+            "coco": lambda *a, strict=strict: oracle.coco(*a, strict=strict)[0],
+        }[policy]
+        selection = Selection(dataset="d", run="m", policy=policy, at_threshold=choice)
+        for scene, (found, true) in enumerate(batch):
+            confidences, ious = thresholds(found, true)
+            for t in ious:
+                if policy == "coco" and not strict and t > MAX_IOU_THRESHOLD:
+                    continue  # pycocotools' guard for t = 1
+                for c in confidences[::3]:
+                    at = selection.threshold(t)
+                    assert matched_at(scenes, rectangles, scene, c, at) == rule(found, true, c, t), (c, t)

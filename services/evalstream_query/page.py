@@ -1,0 +1,41 @@
+"""The page, where it was built (``make page``); the description of the API where it was not."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+from fastapi import FastAPI
+from fastapi.responses import RedirectResponse, Response
+from fastapi.staticfiles import StaticFiles
+from starlette.types import Scope
+
+#: Where ``web/`` is built into, unless the environment says otherwise (another build, while one is at work on it).
+PAGE: Final = Path(os.environ.get("EVALSTREAM_PAGE", Path(__file__).parent / "static"))
+
+#: The page runs its own scripts and no others, and stands in no frame; pictures may lie anywhere. Charts set styles.
+_HEADERS: Final = {
+    "Content-Security-Policy": "default-src 'self'; img-src * data: blob:; style-src 'self' 'unsafe-inline'; "
+    "object-src 'none'; base-uri 'self'; frame-ancestors 'none'",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+class _Page(StaticFiles):
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        response.headers.update(_HEADERS)
+        return response
+
+
+def serve(app: FastAPI, folder: Path = PAGE) -> None:
+    """Serve the page at ``/``. Call it last: it takes every path that nothing else has taken."""
+    if (folder / "index.html").is_file():
+        app.mount("/", _Page(directory=folder, html=True), name="page")
+        return
+
+    @app.get("/", include_in_schema=False)
+    def _home() -> RedirectResponse:
+        return RedirectResponse("/docs")

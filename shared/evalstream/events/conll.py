@@ -1,0 +1,176 @@
+"""CoNLL columns to events: one data row a sentence, its text the tokens with a space between.
+
+The format: a line a token, its columns apart by tabs or spaces, the first the token itself; an empty line ends a
+sentence (https://www.clips.uantwerpen.be/conll2000/chunking/). Entities are read from the tags by seqeval, and so are
+the ones that seqeval scores: leniently, as the script conlleval does, or strictly by a tagging scheme.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
+from pathlib import Path
+from typing import Final, Literal, NamedTuple
+
+from pydantic_core import to_json
+
+from evalstream.events.decode import Reader, Record, decode
+from evalstream.events.models import AnnotationEvent, PredictionEvent
+
+Scheme = Literal["IOB1", "IOB2", "IOE1", "IOE2", "IOBES", "BILOU"]
+
+#: File names that end so hold CoNLL columns.
+SUFFIXES: Final = frozenset({".conll", ".iob", ".bio", ".txt", ".tsv"})
+
+_LENIENT: Final = re.compile(r"O|[BIES](-.+)?")
+_DOCUMENT: Final = "-DOCSTART-"  # a line between documents (CoNLL 2003), and no token
+
+
+class ConllError(ValueError):
+    """A file of CoNLL columns that cannot be read; the message names the file and the line."""
+
+
+class Sentence(NamedTuple):
+    """Some lines of a file: where they begin (from 1), and the columns of each."""
+
+    path: Path
+    line: int
+    columns: list[list[str]]
+
+    @property
+    def tokens(self) -> list[str]:
+        """The first column."""
+        return [columns[0] for columns in self.columns]
+
+
+def read_sentences(path: Path) -> list[Sentence]:
+    """Read a file of CoNLL columns.
+
+    Raises
+    ------
+    ConllError
+        If it is no text in UTF-8, or a line has less columns than the one before it in the sentence.
+    """
+    found: list[Sentence] = []
+    columns: list[list[str]] = []
+    try:
+        # Lines end where files end them, and not at each of Unicode's separators, which a token may well hold.
+        with path.open(encoding="utf-8-sig") as file:
+            for number, line in enumerate([*file, ""], 1):
+                text = line.rstrip("\n")
+                if text.strip(" \t") and not text.startswith(_DOCUMENT):
+                    columns.append(text.split("\t") if "\t" in text else re.split(" +", text.strip(" ")))
+                    if len(columns[-1]) != len(columns[0]) or not columns[-1][0]:
+                        raise ConllError(
+                            f"{path}: line {number}: {len(columns[-1])} columns where the sentence began with "
+                            f"{len(columns[0])}, or no token in the first"
+                        )
+                elif columns:
+                    found.append(Sentence(path, number - len(columns), columns))
+                    columns = []
+    except OSError as error:
+        raise ConllError(f"{path}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise ConllError(f"{path}: not UTF-8: {error}") from None
+    return found
+
+
+def check_same_tokens(annotated: Sequence[Sentence], predicted: Sequence[Sentence]) -> None:
+    """Make sure that two files hold the same sentences, or say where they part."""
+    for number, (one, other) in enumerate(zip(annotated, predicted, strict=False), 1):
+        if one.tokens != other.tokens:
+            raise ConllError(
+                f"sentence {number} has other tokens in {one.path} (line {one.line}) than in {other.path} "
+                f"(line {other.line})"
+            )
+    if len(annotated) != len(predicted):
+        raise ConllError(f"{len(annotated)} sentences are annotated, and {len(predicted)} predicted")
+
+
+def annotation_events(
+    sentences: Sequence[Sentence], dataset: str, version: int, *, column: int = -1, scheme: Scheme | None = None
+) -> Iterator[bytes]:
+    """Turn tags into annotation events, one ``replace`` for every sentence, named by its number from 1.
+
+    Parameters
+    ----------
+    column : int
+        Where the tags are: from 0, or from −1 backwards.
+    scheme : str, optional
+        Read strictly by this scheme, as seqeval's ``mode='strict'``; otherwise leniently, as its default mode.
+
+    Raises
+    ------
+    ConllError
+        If a tag cannot be read, or an event would not be valid.
+    """
+    reader = Reader(AnnotationEvent)
+    for number, sentence in enumerate(sentences, 1):
+        known = {"dataset": dataset, "data_row": str(number), "operation": "replace", "version": version}
+        facts = {"row": {"text": " ".join(sentence.tokens)}}
+        yield _checked(known | facts | {"annotations": _spans(sentence, column, scheme)}, sentence, reader)
+
+
+def prediction_events(
+    sentences: Sequence[Sentence],
+    dataset: str,
+    run: str,
+    version: int,
+    *,
+    column: int = -1,
+    scheme: Scheme | None = None,
+) -> Iterator[bytes]:
+    """Turn tags into prediction events of one run, as :func:`annotation_events` does into annotations."""
+    reader = Reader(PredictionEvent)
+    for number, sentence in enumerate(sentences, 1):
+        known = {"dataset": dataset, "data_row": str(number), "run": run, "operation": "replace", "version": version}
+        yield _checked(known | {"predictions": _spans(sentence, column, scheme)}, sentence, reader)
+
+
+def entities(tags: Sequence[str], scheme: Scheme | None = None) -> list[tuple[str, int, int]]:
+    """Read the entities of a sentence from its tags with seqeval: type, first token, last token plus one.
+
+    >>> entities(["B-PER", "I-PER", "O", "I-LOC"])
+    [('PER', 0, 2), ('LOC', 3, 4)]
+    >>> entities(["B-PER", "I-PER", "O", "I-LOC"], "IOB2")
+    [('PER', 0, 2)]
+    """
+    try:
+        from seqeval import scheme as schemes
+        from seqeval.metrics.sequence_labeling import get_entities
+    except ModuleNotFoundError:
+        raise ConllError("tags are read by seqeval, which is not installed: pip install 'evalstream[ner]'") from None
+
+    if scheme is None:
+        wrong = next((tag for tag in tags if not _LENIENT.fullmatch(tag)), None)
+        if wrong is not None:
+            raise ConllError(f"the tag {wrong!r} is neither O nor one of B, I, E, S, alone or before -TYPE")
+        return [(kind, first, last + 1) for kind, first, last in get_entities(list(tags))]
+    try:
+        return [(one.tag, one.start, one.end) for one in schemes.Tokens(list(tags), getattr(schemes, scheme)).entities]
+    except KeyError as error:
+        raise ConllError(f"a tag begins with {error}, which {scheme} does not know") from None
+    except ValueError as error:
+        raise ConllError(f"not {scheme}: {error}") from None
+
+
+def _spans(sentence: Sentence, column: int, scheme: Scheme | None) -> list[dict[str, object]]:
+    try:
+        tags = [columns[column] for columns in sentence.columns]
+        found = entities(tags, scheme)
+    except IndexError:
+        count = len(sentence.columns[0])
+        raise ConllError(f"{sentence.path}: line {sentence.line}: {count} columns, and no column {column}") from None
+    except ConllError as error:
+        raise ConllError(f"{sentence.path}: sentence at line {sentence.line}: {error}") from None
+    start = list(accumulate((len(token) + 1 for token in sentence.tokens), initial=0))
+    return [{"type": "span", "feature": kind, "span": [start[i], start[j] - 1]} for kind, i, j in found]
+
+
+def _checked(event: dict[str, object], sentence: Sentence, reader: Reader) -> bytes:
+    payload = to_json(event)
+    rejected = decode([Record(payload, 0, 0)], reader).rejected
+    if rejected:
+        raise ConllError(f"{sentence.path}: sentence at line {sentence.line}: {rejected[0].reason}")
+    return payload

@@ -1,0 +1,1 @@
+"""What can be on a data row: one module an annotation type, the answers to questions in one."""

@@ -1,0 +1,185 @@
+"""Answers to questions: one option, several, a text or a number.
+
+They stand on a data row by themselves ("weather"), or nested in an object ("colour" of a car) or in another answer.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from evalstream.events.base import ANSWERS_LIMIT, Confidence, Feature, Number, Object, Part, Prose, Strict, nested
+from evalstream.events.objects.metrics import ObjectMetrics
+
+#: The type of a checklist itself; of each option chosen it is ``checklist``. The list is no object, its options are.
+QUESTION = "question"
+
+
+def _asked_once(answers: Sequence[Object]) -> Sequence[Object]:
+    count = Counter(answer.feature for answer in answers)
+    twice = [feature for feature, times in count.items() if times > 1]
+    if twice:
+        raise ValueError(f"the question {twice[0]!r} is answered twice in one place")
+    return answers
+
+
+Scores = Annotated[
+    dict[Feature, Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]], Field(max_length=ANSWERS_LIMIT)
+]
+
+
+class Predicted(ObjectMetrics):
+    """What a prediction has and an annotation has not."""
+
+    confidence: Confidence = Field(default=1.0, description="in [0, 1]; missing is 1; below 0 the object is ignored")
+
+
+class Scored(Strict):
+    """Scores of all options, which ROC curves and calibration need."""
+
+    scores: Scores = Field(
+        default_factory=dict, description="the model's score of every option, chosen or not, each in [0, 1]"
+    )
+
+
+class _Radio(Object):
+    type: Literal["radio"]
+    answer: Feature = Field(description="the one option chosen")
+
+    def _part(self) -> Part:
+        # Question and answer: so the "yes" of two questions stay two classes.
+        return Part("radio", self.feature, f"{self.feature}={self.answer}")
+
+
+class RadioAnnotation(_Radio):
+    """The true answer to a question with one answer."""
+
+    classifications: AnnotatedAnswers = Field(default_factory=list, description="questions that this answer leads to")
+
+    def parts(self) -> list[Part]:
+        """The answer, and those nested in it."""
+        return nested(self._part(), self.classifications)
+
+
+class RadioPrediction(_Radio, Predicted, Scored):
+    """A predicted answer to a question with one answer."""
+
+    classifications: PredictedAnswers = Field(default_factory=list, description="questions that this answer leads to")
+
+    def parts(self) -> list[Part]:
+        """The answer, and those nested in it."""
+        part = self._part()._replace(confidence=self.confidence, scores=self.scores)
+        return nested(part, self.classifications, self.metric_parts())
+
+
+class _Checklist(Object):
+    type: Literal["checklist"]
+    answers: Annotated[list[Feature], Field(max_length=ANSWERS_LIMIT)] = Field(
+        description="the options chosen; none is an answer too"
+    )
+
+    @model_validator(mode="after")
+    def _chosen_once(self) -> Self:
+        if len(set(self.answers)) != len(self.answers):
+            twice = next(name for name, count in Counter(self.answers).items() if count > 1)
+            raise ValueError(f"the option {twice!r} is chosen twice")
+        return self
+
+    def _option(self, answer: str, position: int) -> Part:
+        return Part("checklist", self.feature, f"{self.feature}={answer}", parent=position + 1)
+
+
+class ChecklistAnnotation(_Checklist):
+    """The true answer to a question with any number of answers."""
+
+    def parts(self) -> list[Part]:
+        """The list, and each option chosen."""
+        options = [self._option(answer, i) for i, answer in enumerate(self.answers)]
+        return [Part(QUESTION, self.feature, ""), *options]
+
+
+class ChecklistPrediction(_Checklist, Predicted, Scored):
+    """A predicted answer to a question with any number of answers; an option's score, if any, is its confidence."""
+
+    def parts(self) -> list[Part]:
+        """The list, and each option chosen."""
+        options = [
+            self._option(answer, i)._replace(confidence=min(self.scores.get(answer, 1.0), self.confidence))
+            for i, answer in enumerate(self.answers)
+        ]
+        question = Part(QUESTION, self.feature, "", confidence=self.confidence, scores=self.scores)
+        metrics = [part._replace(parent=1 + len(options) + i) for i, part in enumerate(self.metric_parts())]
+        return [question, *options, *metrics]
+
+
+class _TextAnswer(Object):
+    type: Literal["text"]
+    answer: Prose = Field(description="free text")
+
+    def _part(self) -> Part:
+        return Part("text", self.feature, self.feature, detail=self.answer)
+
+
+class TextAnnotation(_TextAnswer):
+    """The true text: a caption, a transcript, a translation."""
+
+    def parts(self) -> list[Part]:
+        """The text."""
+        return [self._part()]
+
+
+class TextPrediction(_TextAnswer, Predicted):
+    """A predicted text."""
+
+    def parts(self) -> list[Part]:
+        """The text."""
+        return nested(self._part()._replace(confidence=self.confidence), metrics=self.metric_parts())
+
+
+class _NumberAnswer(Object):
+    type: Literal["number"]
+    answer: Number = Field(description="a quantity, for regression")
+
+    def _part(self) -> Part:
+        return Part("number", self.feature, self.feature, geometry=(self.answer,))
+
+
+class NumberAnnotation(_NumberAnswer):
+    """The true number."""
+
+    def parts(self) -> list[Part]:
+        """The number."""
+        return [self._part()]
+
+
+class NumberPrediction(_NumberAnswer, Predicted):
+    """A predicted number."""
+
+    def parts(self) -> list[Part]:
+        """The number."""
+        return nested(self._part()._replace(confidence=self.confidence), metrics=self.metric_parts())
+
+
+AnnotatedAnswers = Annotated[
+    list[
+        Annotated[
+            RadioAnnotation | ChecklistAnnotation | TextAnnotation | NumberAnnotation, Field(discriminator="type")
+        ]
+    ],
+    Field(max_length=ANSWERS_LIMIT),
+    AfterValidator(_asked_once),
+]
+PredictedAnswers = Annotated[
+    list[
+        Annotated[
+            RadioPrediction | ChecklistPrediction | TextPrediction | NumberPrediction, Field(discriminator="type")
+        ]
+    ],
+    Field(max_length=ANSWERS_LIMIT),
+    AfterValidator(_asked_once),
+]
+RadioAnnotation.model_rebuild()
+RadioPrediction.model_rebuild()

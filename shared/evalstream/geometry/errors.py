@@ -1,0 +1,7 @@
+"""What geometry cannot do, in words for whoever sent the shapes."""
+
+from __future__ import annotations
+
+
+class GeometryError(ValueError):
+    """Shapes of one data row cannot be compared; the message names them and says why."""

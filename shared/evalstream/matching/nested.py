@@ -1,0 +1,136 @@
+"""Answers nested in objects, and options in their checklists: matched where what they are nested in is matched.
+
+A nested answer belongs to one particular object, so it can only be compared with the answer to the same question
+nested in that object's match: it has the rectangle of the match, cut off at its own confidence. Where the two parents
+differ in label (another class, another answer) their nested answers have nothing to do with each other.
+
+What is nested in a prediction that is matched to an annotation that does not count does not count either: it has that
+match's rectangle, with that annotation. (Texts and numbers have none, for there is nothing to compare.)
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from evalstream.matching.emit import emit
+from evalstream.scenes import RECTANGLE, Code, Float, Int, Rectangles, Scenes
+from evalstream.types import CODES
+
+_CHECKLIST = CODES["checklist"]
+_TEXT, _NUMBER = CODES["text"], CODES["number"]
+
+
+class Nesting(NamedTuple):
+    """What is nested in what: for each object of both sides its parent (a position, −1: none), type and label."""
+
+    annotation_parent: Int
+    prediction_parent: Int
+    annotation_type: Code
+    prediction_type: Code
+    annotation_label: Code
+    prediction_label: Code
+
+
+def with_nested(scenes: Scenes, nesting: Nesting, rectangles: Rectangles) -> Rectangles:
+    """Add the rectangles of all that is nested in what is matched, at any depth."""
+    may_match = np.any(nesting.annotation_parent >= 0) or np.any(rectangles["ignored"])
+    if not (may_match and np.any(nesting.prediction_parent >= 0)):
+        return rectangles
+    annotation_start, annotation_child = _children(nesting.annotation_parent)
+    prediction_start, prediction_child = _children(nesting.prediction_parent)
+    levels = [rectangles]
+    while len(levels[-1]):
+        levels.append(
+            _one_level(
+                scenes,
+                nesting,
+                levels[-1],
+                annotation_start,
+                annotation_child,
+                prediction_start,
+                prediction_child,
+            )
+        )
+    together = np.concatenate(levels)
+    return together[np.argsort(together["prediction"], kind="stable")]
+
+
+def _children(parent: Int) -> tuple[Int, Int]:
+    """The children of object i are ``child[start[i] : start[i + 1]]``."""
+    count = np.bincount(parent[parent >= 0], minlength=len(parent))
+    start = np.concatenate((np.zeros(1, np.int64), np.cumsum(count)))
+    child = np.argsort(parent, kind="stable")[np.count_nonzero(parent < 0) :]
+    return start, child
+
+
+@njit(cache=True, nogil=True)
+def _one_level(
+    scenes: Scenes,
+    nesting: Nesting,
+    rectangles: Rectangles,
+    annotation_start: Int,
+    annotation_child: Int,
+    prediction_start: Int,
+    prediction_child: Int,
+) -> Rectangles:
+    confidence: Float = scenes.prediction_confidence
+    out = np.empty(len(rectangles), RECTANGLE)
+    count = 0
+    for i in range(len(rectangles)):
+        r = rectangles[i]
+        if r.ignored:
+            for p in prediction_child[prediction_start[r.prediction] : prediction_start[r.prediction + 1]]:
+                high = min(r.confidence_high, confidence[p])
+                own = nesting.prediction_type[p]
+                if high > r.confidence_low and confidence[p] >= 0 and own != _TEXT and own != _NUMBER:
+                    out = emit(
+                        out,
+                        count,
+                        p,
+                        r.annotation,
+                        np.inf,
+                        r.confidence_low,
+                        high,
+                        r.iou_low,
+                        r.iou_high,
+                        r.area_range,
+                        True,
+                    )
+                    count += 1
+            continue
+        if nesting.prediction_label[r.prediction] != nesting.annotation_label[r.annotation]:
+            continue
+        for p in prediction_child[prediction_start[r.prediction] : prediction_start[r.prediction + 1]]:
+            high = min(r.confidence_high, confidence[p])
+            if high <= r.confidence_low or confidence[p] < 0:
+                continue
+            for a in annotation_child[annotation_start[r.annotation] : annotation_start[r.annotation + 1]]:
+                if (
+                    nesting.prediction_type[p] != nesting.annotation_type[a]
+                    or scenes.prediction_feature[p] != scenes.annotation_feature[a]
+                ):
+                    continue
+                # The answers to one question pair whatever they are; of a checklist, equal options pair.
+                if (
+                    nesting.prediction_type[p] == _CHECKLIST
+                    and nesting.prediction_label[p] != nesting.annotation_label[a]
+                ):
+                    continue
+                out = emit(
+                    out,
+                    count,
+                    p,
+                    a,
+                    np.inf,
+                    r.confidence_low,
+                    high,
+                    r.iou_low,
+                    r.iou_high,
+                    r.area_range,
+                    False,
+                )
+                count += 1
+    return out[:count]

@@ -1,0 +1,111 @@
+"""Why a prediction is wrong, and an annotation not found: TIDE's rules, as SQL over ``scored``.
+
+Reference: Bolya et al., TIDE: A General Toolbox for Identifying Object Detection Errors (2020); tidecv 1.0.1,
+``quantify.py``. In the order in which they are tried, with t the IoU threshold and b the background threshold:
+
+- ``poor localisation``: b ≤ IoU with an annotation of its own class ≤ t;
+- ``wrong class``: it would be right if its class were that of an annotation that it overlaps enough;
+- ``duplicate``: it overlaps an annotation of its class enough, and that one is found already;
+- ``background``: it overlaps no annotation by more than b;
+- ``both``: the rest, too far away and of the wrong class.
+
+An annotation that is not found has the cause of the most confident prediction that points to it, being poorly localised
+or of the wrong class; if none does it is ``missed``. What a policy matches to another class is ``wrong class`` before
+anything else is tried (``iou-greedy``, and answers).
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+from evalstream.queries.selection import MOST_COUNTED, Fragment, Selection, scored
+
+Cause = Literal["wrong class", "poor localisation", "both", "duplicate", "background", "missed"]
+CAUSES: Final[tuple[Cause, ...]] = ("wrong class", "poor localisation", "both", "duplicate", "background", "missed")
+#: Causes that point to an annotation.
+POINTING: Final[tuple[Cause, ...]] = ("wrong class", "poor localisation")
+#: Below this much overlap with anything, a prediction is of the background (TIDE's default).
+BACKGROUND: Final = 0.1
+
+# Under a roll-up what was the nearest of another class may be of the same one.
+_ROLLED: Final = (
+    "arrayMap((l, o, oi, x, xi) -> if(x >= 0 AND annotation_label[x + 1] = l,"
+    " if(xi >= oi, (x, xi, toInt32(-1), 0.), (o, oi, toInt32(-1), 0.)), (o, oi, x, xi)), prediction_label,"
+    " prediction_own, prediction_own_iou, prediction_other, prediction_other_iou)"
+)
+_PLAIN: Final = (
+    "arrayMap((o, oi, x, xi) -> (o, oi, x, xi),"
+    " prediction_own, prediction_own_iou, prediction_other, prediction_other_iou)"
+)
+
+
+def caused(selection: Selection, background: float = BACKGROUND, most: int | None = None) -> Fragment:
+    """SQL for ``scored`` with the cause of each error.
+
+    Columns beside those of ``scored``, all arrays: ``prediction_tried``, whether a prediction passes filters and
+    limits; ``prediction_right`` and ``annotation_right``, whether it is matched, and correctly;
+    ``prediction_cause``, empty for what is right or not tried; ``points_to``, the position of the annotation that a
+    poorly localised prediction or one of the wrong class should have been, or −1; ``annotation_cause``, empty for
+    what is right or does not count.
+
+    Parameters
+    ----------
+    background : float
+        The background threshold.
+    most : int, optional
+        Under policy ``coco`` drop all but so many predictions of a row, the most confident of all classes. There, the
+        confidence is a pure filter, so that this changes nothing for those that stay.
+    """
+    sql, parameters = scored(selection)
+    parameters = parameters | {"background": background}
+    enough = f"{{0}} >= 0 AND {{1}} {'>' if selection.policy == 'iou-greedy' else '>='} {{{{iou:Float64}}}}"
+    tried = "ok AND c >= {confidence:Float64}"
+    place = "prediction_rank"
+    if selection.policy == "coco":
+        tried += f" AND n < {MOST_COUNTED}"
+        if most is not None:
+            parameters["most"] = most
+            tried += " AND place <= {most:UInt32}"
+            placed = (
+                "arraySort((i, ok, c) -> (NOT ok, -c, i), arrayEnumerate(prediction_confidence), prediction_asked,"
+                " prediction_confidence)"
+            )
+            place = f"arraySort((place, i) -> i, arrayEnumerate(prediction_asked), {placed})"
+    steps = (
+        f"arrayMap((ok, c, k, n, place) -> {tried}, prediction_asked, prediction_confidence, prediction_type,"
+        f" prediction_rank, {place}) AS prediction_tried",
+        "arrayMap((p, l, i) -> l AND NOT i AND prediction_tried[p + 1], match_prediction, live, match_ignored)"
+        " AS joined, arrayMap((a, p) -> a = p, match_actual, match_predicted) AS same",
+        "arrayFilter((p, j, ok) -> j AND ok, match_prediction, joined, same) AS right_prediction,"
+        " arrayFilter((a, j, ok) -> j AND ok, match_annotation, joined, same) AS right_annotation,"
+        " arrayFilter((p, j, ok) -> j AND NOT ok, match_prediction, joined, same) AS wrong_prediction,"
+        " arrayFilter((a, j, ok) -> j AND NOT ok, match_annotation, joined, same) AS wrong_annotation",
+        "arrayMap(i -> has(right_prediction, i - 1), arrayEnumerate(prediction_tried)) AS prediction_right,"
+        " arrayMap(i -> has(right_annotation, i - 1), arrayEnumerate(annotation_counts)) AS annotation_right,"
+        " arrayMap(i -> indexOf(wrong_prediction, i - 1), arrayEnumerate(prediction_tried)) AS wrongly,"
+        f" {_ROLLED if selection.roll_up else _PLAIN} AS near",
+        "arrayMap((ok, right, wrong, n) -> multiIf("
+        "    NOT ok OR right, '',"
+        "    wrong > 0, 'wrong class',"
+        "    n.2 BETWEEN {background:Float64} AND {iou:Float64}, 'poor localisation',"
+        f"    {enough.format('n.3', 'n.4')}, 'wrong class',"
+        f"    {enough.format('n.1', 'n.2')}, 'duplicate',"
+        "    greatest(n.2, n.4) <= {background:Float64}, 'background',"
+        "    'both'), prediction_tried, prediction_right, wrongly, near) AS prediction_cause",
+        "arrayMap((cause, wrong, n) -> multiIf("
+        "    cause = 'poor localisation', n.1,"
+        "    cause != 'wrong class', toInt32(-1),"
+        "    wrong > 0, toInt32(wrong_annotation[wrong]),"
+        "    n.3), prediction_cause, wrongly, near) AS points_to,"
+        " arraySort((i, c) -> (-c, i), arrayEnumerate(prediction_confidence), prediction_confidence) AS by_confidence",
+        "arrayMap(i -> points_to[i], by_confidence) AS pointed_to",
+        "arrayMap(j -> indexOf(pointed_to, j - 1), arrayEnumerate(annotation_counts)) AS pointed_by",
+        "arrayMap((ok, right, by) -> multiIf("
+        "    NOT ok OR right, '',"
+        "    by > 0, prediction_cause[by_confidence[by]],"
+        "    'missed'), annotation_counts, annotation_right, pointed_by) AS annotation_cause",
+    )
+    # A query in a query, step by step: where a column is named by alias the engine works out its expression anew.
+    for step in steps:
+        sql = f"SELECT *, {step} FROM ({sql})"
+    return Fragment(sql, parameters)

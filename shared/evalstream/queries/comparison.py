@@ -1,0 +1,457 @@
+"""Two runs, object by object: what one gets right and the other does not, and which classes and slices differ most.
+
+Both runs are taken over the data rows that both have results of. An annotation is the same one to both by its data row
+and its id. Predictions of two runs have no identity in common, so false positives are told apart by number alone: of
+those that two runs make of one class on one data row, as many as the smaller number are of both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, Literal, NamedTuple
+
+import numpy as np
+from clickhouse_connect.driver.client import Client
+from pydantic import BaseModel, Field
+
+from evalstream.events.base import Name
+from evalstream.metrics.mcnemar import mcnemar
+from evalstream.metrics.scores import defined, ratios
+from evalstream.queries.causes import BACKGROUND
+from evalstream.queries.label_counts import REASONS
+from evalstream.queries.labels import Labels
+from evalstream.queries.rows import Page, Row, RowObject, rows
+from evalstream.queries.selection import Filter, Fragment, Selection, ask, scored, selected
+from evalstream.scenes import Float, Int
+
+Change = Literal["f1", "precision", "recall", "flips"]
+Kind = Literal["both", "only_a", "only_b", "neither"]
+Verdict = Literal["right", "wrong", "missed"]
+_KINDS: Final[tuple[Kind, ...]] = ("both", "only_a", "only_b", "neither")
+#: Metadata with more distinct values than this is a measurement or a name, and makes no slices.
+FEW_VALUES: Final = 12
+
+
+class Versus(BaseModel):
+    """Which run is the other one."""
+
+    versus: Name = Field(description="the other run, called `b`; the run of the path is `a`")
+
+
+class ComparisonPage(Labels):
+    """Which classes and slices, in which order, and how many."""
+
+    sort: Change = Field(
+        default="f1",
+        description="the most changed first: by how far a figure of the two runs lies apart, or by how many objects "
+        "only one of them gets right (`flips`); what is not defined comes last",
+    )
+    limit: int = Field(default=100, ge=1, le=1000, description="classes")
+    slice_offset: int = Field(default=0, ge=0, lt=2**53)
+    slice_limit: int = Field(default=100, ge=0, le=1000, description="slices")
+    few_values: int = Field(default=FEW_VALUES, ge=1, le=100, description="metadata with more values makes no slices")
+
+
+class ComparisonQuery(Filter, Versus, ComparisonPage):
+    """A filter, the other run, and which classes and slices."""
+
+
+class FlipsPage(BaseModel):
+    """Which annotations, in which order, and how many."""
+
+    kind: Kind = Field(default="only_a", description="found, and by its right name, by run `a` alone, `b` alone, …")
+    sort: Literal["data_row", "confidence"] = Field(
+        default="data_row",
+        description="`confidence`: of the prediction that is matched to it, the more confident one if there are two",
+    )
+    descending: bool = False
+    offset: int = Field(default=0, ge=0, lt=2**53)
+    limit: int = Field(default=50, ge=1, le=500)
+
+
+class FlipsQuery(Filter, Versus, FlipsPage):
+    """A filter, the other run, and which page of annotations."""
+
+
+class Cells(BaseModel):
+    """How many annotations, or false positives, are of both runs, of one alone, or of neither."""
+
+    both: int
+    only_a: int
+    only_b: int
+
+
+class AnnotationCells(Cells):
+    """Annotations by who gets them right: finds them, and calls them by their name."""
+
+    neither: int
+
+
+class Figures(BaseModel):
+    """One run over the data rows that both have. Null: not defined."""
+
+    annotations: int
+    predictions: int
+    tp: int
+    fp: int
+    fn: int
+    precision: float | None
+    recall: float | None
+    f1: float | None
+
+
+class Differences(BaseModel):
+    """Figures of `a` less those of `b`. Null: not defined for both."""
+
+    precision: float | None
+    recall: float | None
+    f1: float | None
+
+
+class Compared(BaseModel):
+    """Two runs over the same objects."""
+
+    right: AnnotationCells
+    p_value: float | None = Field(
+        description="McNemar's exact test: how likely `only_a` and `only_b` are to lie so far apart, or farther, if "
+        "both runs are equally good. It takes objects to be independent; where those of one data row are not, ask "
+        "`intervals`, which resamples data rows"
+    )
+    false_positives: Cells = Field(description="told apart by number, per data row and class")
+    a: Figures
+    b: Figures
+    difference: Differences
+
+
+class ComparedClass(Compared):
+    """Two runs over one class: annotations and predictions that are of it."""
+
+    label: str
+
+
+class ComparedSlice(Compared):
+    """Two runs over some data rows."""
+
+    key: str | None = Field(description="of the metadata; null: the split")
+    value: str
+    rows: int
+
+
+class Comparison(Compared):
+    """Two runs, in all, by class and by slice."""
+
+    rows: int = Field(description="data rows that both runs have results of, and that are selected")
+    rows_only_a: int = Field(description="data rows of `a` alone: in none of the figures here")
+    rows_only_b: int
+    unsettled: int = Field(
+        description="annotations that one run's result knows of and the other's does not yet: in no cell of `right`"
+    )
+    classes: list[ComparedClass]
+    classes_total: int = Field(description="classes that fit, given or not")
+    slices: list[ComparedSlice] = Field(description="the splits, and each value of metadata that has few")
+    slices_total: int
+    too_many_values: dict[str, int] = Field(description="metadata that makes no slices, and how many values it has")
+    undefined: dict[str, str] = Field(description="why figures are null, by their names")
+
+
+class Said(BaseModel):
+    """What one run makes of an annotation."""
+
+    verdict: Verdict = Field(description="`wrong`: taken for another label; `missed`: nothing is matched to it")
+    annotation: RowObject = Field(description="with what became of it in this run")
+    prediction: RowObject | None = Field(description="the one that is matched to it")
+
+
+class Flip(BaseModel):
+    """One annotation, and what each run makes of it."""
+
+    data_row: str
+    a: Said
+    b: Said
+
+
+class Flips(BaseModel):
+    """A page of annotations, and the data rows that they are on."""
+
+    total: int = Field(description="annotations that fit, on all pages: the cell of that kind")
+    flips: list[Flip]
+    rows_a: dict[str, Row] = Field(description="by data row, with every object, as `a` has it")
+    rows_b: dict[str, Row]
+
+
+# Of one run's row what the two are compared by, parallel arrays of the annotations that count: their keys, positions
+# (from 1), the position of the match (0: none), and whether it is right. What is nested in an object shares its id:
+# the how-manieth of them it is, and what it says, tell which.
+_SIDE = """
+SELECT data_row, split, metadata, place, found, actual, predicted,
+    arrayMap(i -> known[i], place) AS key,
+    arrayMap(f -> f > 0 AND correct[f], found) AS right,
+    arrayMap(f -> if(f > 0, toInt32(by[f]), toInt32(-1)), found) AS prediction,
+    arrayMap(p -> if(p >= 0, prediction_confidence[p + 1], -1.), prediction) AS confidence,
+    arrayFilter((label, ok) -> ok, matched_actual, correct) AS hit
+FROM (
+    SELECT *, arrayMap(i -> indexOf(of, i - 1), place) AS found FROM (
+        SELECT *,
+            arrayZip(annotation_id, arrayEnumerateUniq(annotation_id), annotation_label) AS known,
+            arrayFilter((i, ok) -> ok, arrayEnumerate(annotation_counts), annotation_counts) AS place,
+            arrayFilter((a, ok) -> ok, match_annotation, counting) AS of,
+            arrayFilter((p, ok) -> ok, match_prediction, counting) AS by
+        FROM ({scored})
+    )
+)
+"""
+# Most rows list the same annotations in both results; only where one is behind do they have to be looked for.
+_PAIRED = f"""
+SELECT a.data_row AS data_row, a.split AS split, a.metadata AS metadata,
+    a.key AS key, a.place AS a_place, b.place AS b_place, a.right AS a_right, b.right AS b_right,
+    a.prediction AS a_prediction, b.prediction AS b_prediction, a.confidence AS a_confidence,
+    b.confidence AS b_confidence, a.actual AS a_actual, b.actual AS b_actual, a.predicted AS a_predicted,
+    b.predicted AS b_predicted, a.hit AS a_hit, b.hit AS b_hit,
+    if(a.key = b.key, arrayEnumerate(a.key), arrayMap(one -> indexOf(b.key, one), a.key)) AS same
+FROM ({_SIDE.format(scored="{a}")}) AS a INNER JOIN ({_SIDE.format(scored="{b}")}) AS b ON a.data_row = b.data_row
+"""
+_KIND: Final = "multiIf(r AND b_right[m], 0, r, 1, b_right[m], 2, 3)"
+
+# Entries of a label, by kind: 0 to 3, annotations by who gets them right; then of each run its annotations, its
+# predictions and its true positives; 10, a data row. Summed first by data row and label, where false positives are told
+# apart, then by all that is asked for.
+_FIGURES = f"""
+SELECT part.1 AS kind, part.2 AS name, part.3 AS value, sum(n.1), sum(n.2), sum(n.3), sum(n.4), sum(n.5), sum(n.6),
+    sum(n.7), sum(n.8), sum(n.9), sum(n.10), sum(n.11), sum(least(n.7 - n.9, n.8 - n.10))
+FROM (
+    SELECT label, n, arrayJoin(arrayConcat(
+        [('all', '', ''), ('label', '', label), ('split', '', split)],
+        arrayFilter(one -> one.2 IN {{{{keys:Array(String)}}}},
+            arrayMap((k, v) -> ('metadata', toString(k), v), mapKeys(metadata), mapValues(metadata)))
+    )) AS part
+    FROM (
+        SELECT data_row, entry.1 AS label, any(split) AS split, any(metadata) AS metadata,
+            ({", ".join(f"toInt64(countIf(entry.2 = {kind}))" for kind in range(11))}) AS n
+        FROM (
+            SELECT data_row, split, metadata, arrayJoin(arrayConcat(
+                arrayFilter(one -> one.2 >= 0, arrayMap((one, r, m) -> (one.3, if(m = 0, -1, {_KIND})),
+                    key, a_right, same)),
+                arrayMap(label -> (label, 4), a_actual),
+                arrayMap(label -> (label, 5), b_actual),
+                arrayMap(label -> (label, 6), a_predicted),
+                arrayMap(label -> (label, 7), b_predicted),
+                arrayMap(label -> (label, 8), a_hit),
+                arrayMap(label -> (label, 9), b_hit),
+                [('', 10)]
+            )) AS entry
+            FROM ({{paired}})
+        ) GROUP BY data_row, label
+    )
+) GROUP BY kind, name, value ORDER BY kind, name, value
+"""
+
+# Which rows there are, and how many values each key of metadata has in those of both runs.
+_ROWS = """
+SELECT in_a, in_b, count(), uniqExactMap(metadata) FROM (
+    SELECT data_row, max(own) AS in_a, max(NOT own) AS in_b, any(metadata) AS metadata FROM (
+        SELECT data_row, true AS own, metadata FROM ({a}) UNION ALL SELECT data_row, false AS own, metadata FROM ({b})
+    ) GROUP BY data_row
+) GROUP BY in_a, in_b
+"""
+
+_FLIPS = f"""
+SELECT data_row, flip.1, flip.2, flip.3, flip.4, flip.5, flip.6, count() OVER () FROM (
+    SELECT data_row, arrayJoin(arrayFilter(one -> one.8 = {{{{kind:Int8}}}}, arrayMap(
+        (i, r, m, p, c) -> (i, if(m = 0, 0, b_place[m]), p, if(m = 0, -1, b_prediction[m]), r, m > 0 AND b_right[m],
+            if(m = 0, c, greatest(c, b_confidence[m])), if(m = 0, -1, {_KIND})),
+        a_place, a_right, same, a_prediction, a_confidence))) AS flip
+    FROM ({{paired}})
+) ORDER BY {{order}}, length(data_row), data_row, flip.1 LIMIT {{{{limit:UInt32}}}} OFFSET {{{{offset:UInt64}}}}
+"""
+_ORDERS: Final = {"data_row": "length(data_row) {0}, data_row {0}", "confidence": "flip.7 {0}"}
+
+
+def comparison(client: Client, selection: Selection, versus: str, page: ComparisonPage | None = None) -> Comparison:
+    """Compare two runs at the selected thresholds, over the data rows that both have results of."""
+    page = page or ComparisonPage()
+    counted, values = _rows(client, selection, versus)
+    few = [key for key, number in values.items() if number <= page.few_values]
+    sql, parameters = _paired(selection, versus)
+    found = ask(client, _FIGURES.format(paired=sql), parameters | {"keys": few})
+    parts = {kind: [row for row in found if row[0] == kind] for kind in ("all", "label", "split", "metadata")}
+    whole = _Columns([row[3:] for row in parts["all"]])
+    labels = [row for row in parts["label"] if row[2] and page.has(row[2])]
+    slices = parts["split"] * (len(parts["split"]) > 1) + parts["metadata"]
+    total = (whole if parts["all"] else _NOTHING).compared(0)
+    by_label, by_slice = _Columns([row[3:] for row in labels]), _Columns([row[3:] for row in slices])
+    classes = [
+        ComparedClass(label=labels[i][2], **dict(by_label.compared(i)))
+        for i in by_label.most_changed(page.sort)[page.offset : page.offset + page.limit]
+    ]
+    sliced = [
+        ComparedSlice(
+            key=slices[i][1] if slices[i][0] == "metadata" else None,
+            value=slices[i][2],
+            rows=by_slice.rows[i],
+            **dict(by_slice.compared(i)),
+        )
+        for i in by_slice.most_changed(page.sort)[page.slice_offset : page.slice_offset + page.slice_limit]
+    ]
+    return Comparison(
+        rows=counted[True, True],
+        rows_only_a=counted[True, False],
+        rows_only_b=counted[False, True],
+        unsettled=whole.unsettled(),
+        **dict(total),
+        classes=classes,
+        classes_total=len(labels),
+        slices=sliced,
+        slices_total=len(slices),
+        too_many_values={key: number for key, number in values.items() if key not in few},
+        undefined=_undefined([total, *classes, *sliced]),
+    )
+
+
+def flips(client: Client, selection: Selection, versus: str, page: FlipsPage | None = None) -> Flips:
+    """List the annotations of one cell of the comparison, with what each run makes of them."""
+    page = page or FlipsPage()
+    sql, parameters = _paired(selection, versus)
+    order = _ORDERS[page.sort].format("DESC" if page.descending else "ASC")
+    bound = parameters | {"kind": _KINDS.index(page.kind), "limit": page.limit, "offset": page.offset}
+    found = ask(client, _FLIPS.format(paired=sql, order=order), bound)
+    if not found and page.offset:  # beyond the end nobody says how many there are
+        return flips(client, selection, versus, page.model_copy(update={"offset": 0, "limit": 1})).model_copy(
+            update={"flips": [], "rows_a": {}, "rows_b": {}}
+        )
+    names = list(dict.fromkeys(row[0] for row in found))
+    rows_a, rows_b = (_named(client, one, names) for one in (selection, _other(selection, versus)))
+    return Flips(
+        total=found[0][-1] if found else 0,
+        flips=[
+            Flip(
+                data_row=name,
+                a=_said(rows_a[name], a_place, a_prediction, right=bool(a_right)),
+                b=_said(rows_b[name], b_place, b_prediction, right=bool(b_right)),
+            )
+            for name, a_place, b_place, a_prediction, b_prediction, a_right, b_right, _ in found
+        ],
+        rows_a=rows_a,
+        rows_b=rows_b,
+    )
+
+
+def _named(client: Client, selection: Selection, names: Sequence[str]) -> dict[str, Row]:
+    page = Page(data_row=list(names), background=BACKGROUND, limit=500)
+    return {row.data_row: row for row in rows(client, selection, page).rows} if names else {}
+
+
+def _said(row: Row, place: int, prediction: int, *, right: bool) -> Said:
+    return Said(
+        verdict="right" if right else "wrong" if prediction >= 0 else "missed",
+        annotation=row.annotations[place - 1],
+        prediction=row.predictions[prediction] if prediction >= 0 else None,
+    )
+
+
+def _other(selection: Selection, versus: str) -> Selection:
+    return selection.model_copy(update={"run": versus})
+
+
+def _both(own: Fragment, versus: str) -> tuple[str, str, dict[str, Any]]:
+    """A run's SQL, the same SQL for the other run, and the values of both: they differ in the run alone."""
+    return own.sql, own.sql.replace("{run:String}", "{versus:String}"), own.parameters | {"versus": versus}
+
+
+def _paired(selection: Selection, versus: str) -> Fragment:
+    a, b, parameters = _both(scored(selection), versus)
+    return Fragment(_PAIRED.format(a=a, b=b), parameters)
+
+
+def _rows(client: Client, selection: Selection, versus: str) -> tuple[dict[tuple[bool, bool], int], dict[str, int]]:
+    """How many data rows are of which run, and how many values each key of metadata has where they are of both."""
+    a, b, parameters = _both(selected(selection), versus)
+    counted = dict.fromkeys(((True, True), (True, False), (False, True)), 0)
+    values: dict[str, int] = {}
+    for in_a, in_b, count, distinct in ask(client, _ROWS.format(a=a, b=b), parameters):
+        counted[bool(in_a), bool(in_b)] = count
+        if in_a and in_b:
+            values = {str(key): distinct[key] for key in sorted(distinct)}
+    return counted, values
+
+
+class _Sides(NamedTuple):
+    """A number of each run, an entry a class or slice."""
+
+    a: Int
+    b: Int
+
+
+class _Columns:
+    """The sums of ``_FIGURES`` for several classes or slices, and what they come to."""
+
+    def __init__(self, sums: Sequence[Sequence[int]]) -> None:
+        columns = np.array(sums, np.int64).reshape(len(sums), 12).T
+        self.right = columns[:4]
+        self.annotations, self.predictions, self.tp = (_Sides(*columns[i : i + 2]) for i in (4, 6, 8))
+        self.rows = columns[10]
+        self.shared_fp = columns[11]
+        # Of each run the scores, by name, NaN where they are not defined.
+        self.scores: list[dict[str, Float]] = [
+            {
+                "precision": ratios(tp, predictions),
+                "recall": ratios(tp, annotations),
+                "f1": ratios(2 * tp, predictions + annotations),
+            }
+            for annotations, predictions, tp in zip(self.annotations, self.predictions, self.tp, strict=True)
+        ]
+
+    def unsettled(self) -> int:
+        """Annotations that only one of the two results has."""
+        shared = self.right.sum()
+        return int(self.annotations.a.sum() - shared + self.annotations.b.sum() - shared)
+
+    def most_changed(self, by: Change) -> Int:
+        """Positions, the most changed first; of equals that with more flips, then the first by name."""
+        flips = self.right[1] + self.right[2]
+        change = flips if by == "flips" else np.abs(self.scores[0][by] - self.scores[1][by])
+        return np.lexsort((-flips, -change))  # stable; NaN comes last
+
+    def compared(self, i: int) -> Compared:
+        """One class or slice."""
+        both, only_a, only_b, neither = self.right[:, i].tolist()
+        wrong = [int(self.predictions[run][i] - self.tp[run][i]) for run in (0, 1)]
+        of_both = int(self.shared_fp[i])
+        scores = [{name: defined(column[i]) for name, column in of_run.items()} for of_run in self.scores]
+        figures = [
+            Figures(
+                annotations=self.annotations[run][i],
+                predictions=self.predictions[run][i],
+                tp=self.tp[run][i],
+                fp=wrong[run],
+                fn=self.annotations[run][i] - self.tp[run][i],
+                **scores[run],
+            )
+            for run in (0, 1)
+        ]
+        return Compared(
+            right=AnnotationCells(both=both, only_a=only_a, only_b=only_b, neither=neither),
+            p_value=mcnemar(only_a, only_b) if both + only_a + only_b + neither else None,
+            false_positives=Cells(both=of_both, only_a=wrong[0] - of_both, only_b=wrong[1] - of_both),
+            a=figures[0],
+            b=figures[1],
+            difference=Differences(
+                **{name: defined(self.scores[0][name][i] - self.scores[1][name][i]) for name in self.scores[0]}
+            ),
+        )
+
+
+#: What two runs without a data row in common come to.
+_NOTHING: Final = _Columns([[0] * 12])
+_WHY: Final = {
+    **{name: REASONS[name] for name in ("precision", "recall", "f1")},
+    "difference": "not defined for both runs, over the data rows that both have",
+    "p_value": "no annotation counts that both runs were asked for",
+}
+
+
+def _undefined(parts: Sequence[Compared]) -> dict[str, str]:
+    """One reason for each figure that is null in any of them."""
+    null = {name for one in parts for side in (one.a, one.b) for name, value in side if value is None}
+    null |= {"difference" for one in parts if None in dict(one.difference).values()}
+    null |= {"p_value" for one in parts if one.p_value is None}
+    return {name: why for name, why in _WHY.items() if name in null}

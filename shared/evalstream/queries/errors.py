@@ -1,0 +1,248 @@
+"""What kinds of errors a run makes, and what each kind costs: TIDE's analysis."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from clickhouse_connect.driver.client import Client
+from pydantic import BaseModel, Field
+
+from evalstream.metrics.average_precision import Rule, average_detections
+from evalstream.queries.causes import BACKGROUND, CAUSES, POINTING, caused
+from evalstream.queries.notes import notes
+from evalstream.queries.selection import Selection
+from evalstream.scenes import Flag, Float, Int
+from evalstream.storage.engine import QUERY
+from evalstream.types import LOCALISED
+
+
+class ErrorOptions(BaseModel):
+    """How errors are told apart."""
+
+    background: float = Field(
+        default=BACKGROUND, gt=0, le=1, description="what overlaps no annotation by more is of the background"
+    )
+    max_detections: int | None = Field(
+        default=100,
+        ge=1,
+        le=1_000_000,
+        description="policy `coco` only: how many predictions of a data row count, the most confident of all classes",
+    )
+
+
+_AS_TIDE: Final = ErrorOptions()
+
+
+class CauseFigures(BaseModel):
+    """The errors of one cause."""
+
+    count: int = Field(description="false positives; or, of `missed`, annotations that no prediction points to")
+    ignored: int = Field(
+        description="predictions with this cause that the policy ignores, to be neither right nor wrong"
+    )
+    dap: float | None = Field(description="how much higher AP would be if all of them were put right, 0 at least")
+
+
+class ClassErrors(BaseModel):
+    """The errors of one class; a prediction of the wrong class is one of the class it was given."""
+
+    annotations: int
+    ap: float
+    count: dict[str, int]
+
+
+class Errors(BaseModel):
+    """TIDE's analysis at the selected IoU. AP and differences are fractions of 1."""
+
+    ap: float | None = Field(
+        description="AP at the selected IoU as TIDE defines it: 101 points, classes that are only predicted are 0"
+    )
+    causes: dict[str, CauseFigures]
+    false_positives_dap: float | None = Field(
+        description="how much higher AP would be with every false positive less confident than every true one"
+    )
+    false_negatives_dap: float | None = Field(
+        description="how much higher AP would be if only what is found had been annotated"
+    )
+    per_class: dict[str, ClassErrors]
+    undefined: dict[str, str] = Field(description="why a figure is null, by its name")
+    notes: list[str] = Field(description="what has to be known of this answer")
+
+
+class _Columns(NamedTuple):
+    """Every prediction that is tried and every annotation that counts, in the order of the rows."""
+
+    labels: list[str]
+    label: Int  # of each prediction, a position in labels
+    confidence: Float
+    right: Flag
+    counts: Flag  # whether it is in the curve: not if it is ignored
+    cause: Int  # a position in CAUSES, −1: none
+    target: Int  # the annotation that it should have been, −1: none that counts
+    annotation_label: Int
+    annotation_right: Flag
+    missed: Flag
+
+
+# i/100, not linspace as COCO has it, and no spacing added to the number of detections.
+_RULE: Final = Rule(np.arange(101) / 100, 0.0, stepwise=False, rounded=False)
+
+
+def errors(client: Client, selection: Selection, options: ErrorOptions = _AS_TIDE) -> Errors:
+    """Tell errors apart, and find what AP would gain if each kind of them were put right.
+
+    As tidecv does, except that who is matched is the policy's word. Under ``coco`` that is what tidecv does too,
+    save for ties: of annotations that a prediction overlaps equally tidecv takes the first, COCO the last. Putting
+    right means: the most confident prediction that points to an annotation not found becomes its match, with its
+    class; all other errors of the cause disappear; annotations that are missed disappear.
+    """
+    selection = selection.model_copy(update={"type": selection.type or list(LOCALISED)})
+    columns = _load(client, selection, options)
+    size = len(columns.labels)
+    annotations = np.bincount(columns.annotation_label, minlength=size)
+    said = notes(client, selection)
+    per_class_ap, ap = _ap(columns, columns.label, columns.right, columns.counts, annotations)
+    fixed = {
+        cause: _ap(columns, *_put_right(columns, number), annotations, first=columns.right)[1]
+        for number, cause in enumerate(CAUSES[:-1])
+    }
+    fewer = annotations - np.bincount(columns.annotation_label[columns.missed], minlength=size)
+    fixed["missed"] = _ap(columns, columns.label, columns.right, columns.counts, fewer, first=columns.right)[1]
+    found = annotations - np.bincount(columns.annotation_label[~columns.annotation_right], minlength=size)
+    all_found = _ap(columns, columns.label, columns.right, columns.counts, found, first=columns.right)[1]
+    certain = columns._replace(confidence=columns.right.astype(np.float64))
+    all_sorted = _ap(certain, columns.label, columns.right, columns.counts, annotations)[1]
+    wrong = [(columns.cause == number) for number in range(len(CAUSES))]
+    causes = {
+        cause: CauseFigures(
+            count=int(np.count_nonzero(columns.missed if cause == "missed" else wrong[number] & columns.counts)),
+            ignored=int(np.count_nonzero(wrong[number] & ~columns.counts)),
+            dap=None if ap is None else max((fixed[cause] or 0.0) - ap, 0.0),
+        )
+        for number, cause in enumerate(CAUSES)
+    }
+    counted = {
+        cause: np.bincount(
+            columns.annotation_label[columns.missed]
+            if cause == "missed"
+            else columns.label[wrong[number] & columns.counts],
+            minlength=size,
+        )
+        for number, cause in enumerate(CAUSES)
+    }
+    undefined = {}
+    if ap is None:
+        nothing = "nothing is annotated or predicted"
+        names = ("ap", "false_positives_dap", "false_negatives_dap", *(f"causes.{cause}.dap" for cause in CAUSES))
+        undefined = dict.fromkeys(names, nothing)
+    return Errors(
+        ap=ap,
+        causes=causes,
+        false_positives_dap=None if ap is None else (all_sorted or 0.0) - ap,
+        false_negatives_dap=None if ap is None else (all_found or 0.0) - ap,
+        per_class={
+            label: ClassErrors(
+                annotations=int(annotations[k]),
+                ap=float(per_class_ap[k]),
+                count={cause: int(count[k]) for cause, count in counted.items()},
+            )
+            for k, label in enumerate(columns.labels)
+        },
+        undefined=undefined,
+        notes=said,
+    )
+
+
+def _ap(
+    columns: _Columns, label: Int, right: Flag, counts: Flag, annotations: Int, first: Flag | None = None
+) -> tuple[Float, float | None]:
+    """AP of each class and their mean: TIDE's. A class of predictions alone is 0, and in the mean.
+
+    ``first`` marks what was right to begin with. In a curve of what was put right, tidecv lists it after the errors,
+    and so ranks it behind errors of equal confidence.
+    """
+    late = np.zeros(len(label), np.bool_) if first is None else first
+    order = np.lexsort((late, -columns.confidence, label))
+    order = order[counts[order]]
+    start = np.searchsorted(label[order], np.arange(len(columns.labels) + 1))
+    correct = right[order].astype(np.uint32)
+    averages = average_detections(
+        start, correct, np.zeros_like(correct), columns.confidence[order], annotations, 1, _RULE
+    )
+    ap = np.nan_to_num(averages.precision[0].mean(axis=0), nan=0.0)
+    there = (np.diff(start) > 0) | (annotations > 0)
+    return ap, float(np.sum(ap[there]) / np.count_nonzero(there)) if np.any(there) else None
+
+
+def _put_right(columns: _Columns, cause: int) -> tuple[Int, Flag, Flag]:
+    """Label, right and counts of each prediction after the errors of one cause were put right."""
+    errors = columns.cause == cause
+    label, right, counts = columns.label.copy(), columns.right.copy(), columns.counts & ~errors
+    if CAUSES[cause] in POINTING:
+        # Errors of either pointing cause compete for an annotation, and only one of them can become its match.
+        open_ = columns.target >= 0
+        open_[open_] = ~columns.annotation_right[columns.target[open_]]
+        pointing = np.flatnonzero(open_)
+        pointing = pointing[np.argsort(-columns.confidence[pointing], kind="stable")]
+        _, winner = np.unique(columns.target[pointing], return_index=True)
+        winners = pointing[winner]
+        winners = winners[errors[winners]]
+        label[winners] = columns.annotation_label[columns.target[winners]]
+        right[winners] = counts[winners] = True
+    return label, right, counts
+
+
+def _load(client: Client, selection: Selection, options: ErrorOptions) -> _Columns:
+    rows = caused(selection, options.background, options.max_detections)
+    # Annotations that do not count are left out, and positions among the others counted anew.
+    table = client.query_arrow(
+        f"""
+        SELECT
+            arrayFilter((x, ok) -> ok, prediction_label, prediction_tried) AS label,
+            arrayFilter((x, ok) -> ok, prediction_confidence, prediction_tried) AS confidence,
+            arrayFilter((x, ok) -> ok, prediction_right, prediction_tried) AS right,
+            arrayFilter((x, ok) -> ok, prediction_counts, prediction_tried) AS counts,
+            arrayMap(x -> toInt64(indexOf({list(CAUSES)}, x)) - 1,
+                arrayFilter((x, ok) -> ok, prediction_cause, prediction_tried)) AS cause,
+            arrayMap(x -> if(x >= 0 AND annotation_counts[x + 1], toInt64(numbered[x + 1]) - 1, -1),
+                arrayFilter((x, ok) -> ok, points_to, prediction_tried)) AS target,
+            arrayCumSum(annotation_counts) AS numbered,
+            actual AS annotation_label,
+            arrayFilter((x, ok) -> ok, annotation_right, annotation_counts) AS annotation_right,
+            arrayMap(x -> x = 'missed', arrayFilter((x, ok) -> ok, annotation_cause, annotation_counts)) AS missed
+        FROM ({rows.sql}) ORDER BY toInt64OrNull(data_row) NULLS LAST, length(data_row), data_row
+        """,
+        parameters=rows.parameters,
+        settings=QUERY,
+    )
+    flat = {name: table[name].combine_chunks().flatten() for name in table.column_names}
+    labels = sorted(pc.unique(pa.concat_arrays([flat["label"], flat["annotation_label"]])).to_pylist())
+    before = np.cumsum(np.append(0, _lengths(table, "annotation_label")))[:-1]
+    target = flat["target"].to_numpy()
+
+    def flag(name: str) -> Flag:
+        return np.asarray(flat[name].to_numpy(), np.bool_)
+
+    return _Columns(
+        labels,
+        _codes(flat["label"], labels),
+        flat["confidence"].to_numpy(),
+        flag("right"),
+        flag("counts"),
+        flat["cause"].to_numpy(),
+        np.where(target >= 0, target + np.repeat(before, _lengths(table, "label")), -1),
+        _codes(flat["annotation_label"], labels),
+        flag("annotation_right"),
+        flag("missed"),
+    )
+
+
+def _lengths(table: pa.Table, name: str) -> Int:
+    return np.asarray(pc.list_value_length(table[name].combine_chunks()), np.int64)
+
+
+def _codes(values: pa.Array, labels: list[str]) -> Int:
+    return np.asarray(pc.index_in(values, value_set=pa.array(labels, pa.string())), np.int64)

@@ -1,0 +1,230 @@
+"""What every score of a label is made of, from one look at the table."""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from clickhouse_connect.driver.client import Client
+from pydantic import BaseModel, ConfigDict, Field
+
+from evalstream.metrics.scores import Counts, ZeroDivision, averages, by_class, defined, ratios
+from evalstream.queries.selection import Selection, ask, scored
+from evalstream.scenes import Flag, Float, Int
+
+# Entries of a label, by kind. 0: an annotation. 1: a prediction. 2: an annotation matched to its own label; 3: the
+# same, with an overlap. 4: one matched to another label, and 7 the prediction that it is matched to. 5: says which
+# question the label answers; 6: that its overlap is no IoU (keypoints). And one entry without a label for each row.
+# IoUs are summed as decimals, whose sum does not depend on the order in which the engine comes upon the rows: the same
+# events give the same answer to the last digit, in one process and in a cluster.
+_COUNTS = """
+SELECT entry.1 AS label,
+    countIf(entry.2 = 0) AS annotations, countIf(entry.2 = 1) AS predictions, countIf(entry.2 IN (2, 3)),
+    countIf(entry.2 IN (2, 3, 4)), countIf(entry.2 IN (2, 3, 7)), countIf(entry.2 = 3),
+    toFloat64(sum(toDecimal64(entry.3, 18))), toFloat64(sum(toDecimal64(2 * entry.3 / (1 + entry.3), 18))),
+    anyIf(entry.4, entry.2 = 5), countIf(entry.2 = 6) > 0, {fits}
+FROM (
+    SELECT arrayJoin(arrayConcat(
+        [('', 0, 0., '')],
+        arrayMap(label -> (label, 0, 0., ''), actual),
+        arrayMap(label -> (label, 1, 0., ''), predicted),
+        arrayMap((label, i, ok) -> (label, if(ok, if(i <= 1, 3, 2), 4), if(ok AND i <= 1, i, 0.), ''),
+            matched_actual, matched_iou, correct),
+        arrayMap(label -> (label, 7, 0., ''), arrayFilter((label, ok) -> NOT ok, matched_predicted, correct)),
+        {annotation_said},
+        {prediction_said}
+    )) AS entry FROM ({scored})
+) GROUP BY label HAVING annotations + predictions > 0
+"""
+_SAID = (
+    "arrayFilter(x -> x.2 > 0, arrayMap((l, f, k) -> (l, transform(k, ['radio', 'keypoints'], [5, 6], 0), 0., f),"
+    " {side}_label, {side}_feature, {side}_type))"
+)
+
+
+class LabelCounts(NamedTuple):
+    """Parallel columns, an entry a label, by name; and how many rows there are."""
+
+    rows: int
+    label: list[str]
+    annotations: Int
+    predictions: Int
+    tp: Int
+    matched: Int  # annotations of the label that are matched, to whatever label
+    met: Int  # predictions of the label that are matched, to whatever label
+    located: Int  # true positives that have an overlap
+    overlap: Float  # the sum of their overlaps
+    dice: Float  # the sum of their Dice coefficients; NaN for a label whose overlap is no IoU
+    question: list[str]  # which question the label answers; '' for an object
+    fits: Flag  # whether the label fits what was asked of labels
+
+    def cases(self) -> Float:
+        """How often each label's question was asked, on either side; NaN for objects, which nobody asks for one by one.
+
+        An answer and the answer that it is matched to are one case; one that is not matched is a case of its own.
+        """
+        names, code = np.unique(np.array(self.question, dtype=object), return_inverse=True)
+        asked = np.bincount(code, self.annotations + self.predictions - self.matched, len(names))
+        return np.where([name != "" for name in names], asked, np.nan)[code] if len(code) else np.empty(0)
+
+    def take(self, chosen: Int) -> LabelCounts:
+        """Some of the labels."""
+
+        def some(column: Any) -> Any:
+            return column[chosen] if isinstance(column, np.ndarray) else [column[i] for i in chosen.tolist()]
+
+        return LabelCounts(self.rows, *map(some, self[1:]))
+
+    def answered_only(self) -> LabelCounts:
+        """The same with what is matched to nothing left out."""
+        met = self._replace(annotations=self.matched, predictions=self.met)
+        return met.take(np.flatnonzero(met.annotations + met.predictions))
+
+    def counts(self) -> Counts:
+        """Right, wrong and missing."""
+        return Counts(self.tp, self.predictions - self.tp, self.annotations - self.tp, self.cases())
+
+
+class Scoring(BaseModel):
+    """How counts are scored."""
+
+    model_config = ConfigDict(frozen=True)
+
+    beta: float = Field(default=1.0, ge=0, le=100, description="of F-beta: above 1, recall weighs more")
+    zero_division: ZeroDivision = Field(
+        default="exclude",
+        description="what an undefined score of a class counts as in a mean: it is left out, or counts as 0 or 1. "
+        "scikit-learn's `zero_division` of NaN, 0 and 1; single scores stay null",
+    )
+
+
+#: The usual one.
+SCORING: Final = Scoring()
+
+
+class LabelScores(BaseModel):
+    """Scores of one label against all others. Null: not defined."""
+
+    precision: float | None
+    recall: float | None = Field(description="also called per-class accuracy: the diagonal of the matrix over its row")
+    f1: float | None
+    f_beta: float | None = Field(description="with the `beta` asked for")
+    jaccard: float | None = Field(description="tp / (tp + fp + fn)")
+    specificity: float | None = Field(description="tn / (tn + fp); of answers only")
+    accuracy_one_vs_rest: float | None = Field(description="(tp + tn) / cases; of answers only")
+
+
+class AverageScores(BaseModel):
+    """Scores over several labels."""
+
+    micro: LabelScores = Field(description="of the summed counts")
+    macro: LabelScores = Field(description="the mean over labels")
+    weighted: LabelScores = Field(description="the mean over labels, weighted by annotations")
+
+
+class ClassScores(LabelScores):
+    """Counts and scores of one label against all others."""
+
+    label: str
+    annotations: int
+    predictions: int
+    tp: int
+    fp: int
+    fn: int
+    tn: int | None = Field(description="cases of the question in which the answer was neither true nor given")
+    mean_iou: float | None = Field(description="of the true positives")
+    dice: float | None = Field(description="the mean of 2 IoU / (1 + IoU) over the true positives")
+
+
+_NO_CASES = (
+    "objects have no true negatives: nobody can count the places where nothing was, nor was found; answers to radio"
+    " questions have them, and options of checklists in `checklists`"
+)
+_ONE_QUESTION = "not exactly one radio question was asked (ask `classifications`, or name one as `feature`)"
+#: Why a figure may be null.
+REASONS: Final = {
+    "precision": "nothing of the label was predicted",
+    "recall": "no annotation of the label counts",
+    "f1": "the label was neither annotated nor predicted",
+    "f_beta": "the label was neither annotated nor predicted, or, with `beta` 0, not predicted",
+    "jaccard": "the label was neither annotated nor predicted",
+    "tn": _NO_CASES,
+    "specificity": f"{_NO_CASES}; nor is there one of an answer that is true in every case",
+    "accuracy_one_vs_rest": _NO_CASES,
+    "mean_iou": "no true positive has an overlap: there is none, or answers and points have no IoU",
+    "dice": "no true positive has an IoU: there is none, or answers and points have none, and OKS is not one",
+    "accuracy": "no radio question was asked, and objects have no true negatives",
+    "balanced_accuracy": "no radio question is annotated",
+    "kappa": f"{_ONE_QUESTION}, or both sides say one and the same thing throughout",
+    "mcc": f"{_ONE_QUESTION}, or one side says one thing throughout",
+}
+
+
+def label_counts(
+    client: Client, selection: Selection, fits: str = "1", parameters: dict[str, Any] | None = None
+) -> LabelCounts:
+    """Count objects, matches and overlaps by label.
+
+    ``fits`` is SQL over ``label`` with its own ``parameters``: what is asked of labels, told in a column of its own.
+    """
+    sql, own = scored(selection)
+    said = {f"{side}_said": _SAID.format(side=side) for side in ("annotation", "prediction")}
+    found = ask(client, _COUNTS.format(scored=sql, fits=f"({fits})", **said), own | (parameters or {}))
+    rows = sum(row[1] for row in found if not row[0])
+    found = sorted(row for row in found if row[0])
+    names, *numbers, question, is_none, fitting = [list(column) for column in zip(*found, strict=True)] or [[]] * 12
+    annotations, predictions, tp, matched, met, located = (np.array(column, np.int64) for column in numbers[:6])
+    overlap, dice = (np.array(column, np.float64) for column in numbers[6:])
+    dice[np.array(is_none, np.bool_)] = np.nan
+    return LabelCounts(
+        rows,
+        names,
+        annotations,
+        predictions,
+        tp,
+        matched,
+        met,
+        located,
+        overlap,
+        dice,
+        question,
+        np.array(fitting, np.bool_),
+    )
+
+
+def class_columns(found: LabelCounts, beta: float) -> dict[str, Float | Int]:
+    """Every figure of every label, NaN where it is not defined: the columns of ``ClassScores`` but ``label``."""
+    counts = found.counts()
+    return {
+        "annotations": found.annotations,
+        "predictions": found.predictions,
+        "tp": counts.tp,
+        "fp": counts.fp,
+        "fn": counts.fn,
+        "tn": counts.tn(),
+        **dict(zip(LabelScores.model_fields, by_class(counts, beta), strict=True)),
+        "mean_iou": ratios(found.overlap, found.located),
+        "dice": ratios(found.dice, found.located),
+    }
+
+
+def class_scores(found: LabelCounts, columns: dict[str, Float | Int], which: Int) -> list[ClassScores]:
+    """Write out the figures of some labels: only of these, for there may be very many."""
+    values = {name: [defined(value) for value in column[which].tolist()] for name, column in columns.items()}
+    rows = zip(*values.values(), strict=True)
+    return [
+        ClassScores(label=found.label[i], **dict(zip(values, row, strict=True)))
+        for i, row in zip(which, rows, strict=True)
+    ]
+
+
+def average_scores(counts: Counts, scoring: Scoring) -> AverageScores:
+    """Average over labels."""
+    found = averages(counts, scoring.beta, scoring.zero_division)
+    return AverageScores(**{name: LabelScores(**own._asdict()) for name, own in found._asdict().items()})
+
+
+def undefined(*answers: BaseModel) -> dict[str, str]:
+    """Say why figures are null: one reason for each figure that is null in any of these answers."""
+    null = {name for answer in answers for name in REASONS if getattr(answer, name, 0) is None}
+    return {name: REASONS[name] for name in REASONS if name in null}

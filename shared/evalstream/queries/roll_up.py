@@ -1,0 +1,53 @@
+"""SQL for the declared hierarchy of classes: to count classes as their ancestors, and to select whole branches.
+
+Everything is read from the declaration in force at the moment of the question. Where nothing is declared, every class
+stands for itself.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from evalstream.ontology import DEPTH_LIMIT
+
+#: The level of a question that rolls nothing up: every class stays itself.
+NO_ROLL_UP: Final = DEPTH_LIMIT
+
+_IN_FORCE: Final = (
+    "SELECT class_name, class_lineage FROM ontologies WHERE dataset = {dataset:String}"
+    " ORDER BY version DESC, id DESC LIMIT 1"
+)
+_ANCESTOR: Final = "arrayMap(l -> l[least({roll_up:UInt32}, length(l))], class_lineage)"
+
+# Scalar subqueries of arrays: to the engine they are constants. Flattening groups of at most one makes them empty, and
+# not null, where nothing is declared.
+_NAMES: Final = f"(SELECT arrayFlatten(groupArray(class_name)) FROM ({_IN_FORCE}))"
+_ANCESTORS: Final = f"(SELECT arrayFlatten(groupArray({_ANCESTOR})) FROM ({_IN_FORCE}))"
+
+
+def rolled_up(label: str) -> str:
+    """SQL for the ancestor of a label at level ``roll_up``, or the label itself."""
+    return f"transform({label}, {_NAMES}, {_ANCESTORS}, {label})"
+
+
+#: The columns of ``row_results`` that hold labels.
+_LABELS: Final = ("annotation_label", "prediction_label", "match_actual", "match_predicted")
+
+#: After ``SELECT *``, makes every label its ancestor at level ``roll_up`` (1: the top). What lies above that level,
+#: and what is not declared, stays as it is.
+ROLLED_UP: Final = (
+    "REPLACE ("
+    + ", ".join(f"arrayMap(label -> {rolled_up('label')}, {column}) AS {column}" for column in _LABELS)
+    + ")"
+)
+
+#: A subquery of the features that a filter selects: the ones named, and every kind of them. Under a roll-up first
+#: what is named is rolled up too, for with one part of a class a pair would count on one side only.
+FEATURES: Final = f"""(
+    SELECT arrayJoin(arrayConcat({{feature:Array(String)}}, (
+        SELECT arrayFlatten(groupArray(arrayFilter(
+            (name, lineage) -> hasAny(lineage, arrayConcat({{feature:Array(String)}}, arrayFilter(
+                (ancestor, own) -> has({{feature:Array(String)}}, own), {_ANCESTOR}, class_name))),
+            class_name, class_lineage))) FROM ({_IN_FORCE})
+    )))
+)"""

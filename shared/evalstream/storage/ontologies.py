@@ -1,0 +1,90 @@
+"""Table ``ontologies``: what was declared of datasets, revision by revision; and which declaration is in force."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from hashlib import blake2b
+from typing import Final, NamedTuple
+
+import pyarrow as pa
+from clickhouse_connect.driver.client import Client
+
+from evalstream.ontology import NOTHING_DECLARED, Ontology, lineages
+from evalstream.storage.engine import INSERT
+
+_SCHEMA: Final = pa.schema(
+    [
+        ("dataset", pa.string()),
+        ("version", pa.uint64()),
+        ("id", pa.string()),
+        ("document", pa.string()),
+        ("class_name", pa.list_(pa.string())),
+        ("class_lineage", pa.list_(pa.list_(pa.string()))),
+    ]
+)
+#: SQL for how many revisions a dataset has: part of the version of every result (see :func:`in_force`).
+REVISIONS: Final = "(SELECT uniqExact(version, id) FROM ontologies WHERE dataset = {dataset:String})"
+
+# One statement, so that the count and the revision in force are of one moment.
+_IN_FORCE: Final = """
+SELECT uniqExact(version, id), max((version, id, received_at)) FROM ontologies WHERE dataset = {dataset:String}
+"""
+_DOCUMENT: Final = """
+SELECT document FROM ontologies
+WHERE dataset = {dataset:String} AND version = {version:UInt64} AND id = {id:String} LIMIT 1
+"""
+#: Documents once read, by their ids, which are hashes of them: large ones take longer to read than rows to match.
+_READ: Final[dict[str, Ontology]] = {}
+_READ_LIMIT: Final = 16
+
+
+class Declared(NamedTuple):
+    """The declaration in force, and how many revisions there are: none yet, where ``revisions`` is 0."""
+
+    revisions: int
+    version: int
+    id: str
+    received_at: datetime
+    ontology: Ontology
+
+
+def in_force(client: Client, dataset: str) -> Declared:
+    """Load what is declared of a dataset, with the number of revisions known at the same moment.
+
+    Whoever matches loads this *before* the events: the version of a result is the number of events and revisions that
+    went into it, and it must never claim a revision that was not used.
+    """
+    rows = client.query(_IN_FORCE, parameters={"dataset": dataset}).result_rows
+    revisions, (version, name, received_at) = rows[0]
+    if not revisions:
+        return Declared(0, 0, "", datetime.fromtimestamp(0, UTC), NOTHING_DECLARED)
+    received_at = received_at.replace(tzinfo=UTC)
+    return Declared(revisions, version, name, received_at, _ontology(client, dataset, version, name))
+
+
+def declare(client: Client, dataset: str, ontology: Ontology, version: int) -> str:
+    """Append a revision; when this returns it is on disk. Declared twice with one version, it is one revision.
+
+    Returns the id of the revision, a hash of its content.
+    """
+    name = content_id(ontology)
+    found = lineages(ontology)
+    columns = [[dataset], [version], [name], [ontology.model_dump_json()], [list(found)], [list(found.values())]]
+    client.insert_arrow("ontologies", pa.table(columns, schema=_SCHEMA), settings=INSERT)
+    return name
+
+
+def content_id(ontology: Ontology) -> str:
+    """Name an ontology by what it says."""
+    return blake2b(ontology.model_dump_json().encode(), digest_size=16).hexdigest()
+
+
+def _ontology(client: Client, dataset: str, version: int, name: str) -> Ontology:
+    found = _READ.get(name)
+    if found is None:
+        parameters = {"dataset": dataset, "version": version, "id": name}
+        ((document,),) = client.query(_DOCUMENT, parameters=parameters).result_rows
+        if len(_READ) >= _READ_LIMIT:
+            _READ.clear()
+        found = _READ[name] = Ontology.model_validate_json(document)
+    return found

@@ -1,0 +1,30 @@
+"""The annotation types, as the codes that stand in columns of scenes."""
+
+from __future__ import annotations
+
+from typing import Final
+
+#: The types of whole objects, as events and questions name them.
+TYPES: Final = (
+    "bbox",
+    "radio",
+    "rotated_box",
+    "polygon",
+    "mask",
+    "polyline",
+    "point",
+    "keypoints",
+    "span",
+    "checklist",
+    "text",
+    "number",
+)
+#: Codes of all types of parts, in the order in which they were added. The options of a checklist have the type
+#: ``checklist``; ``question`` is the list itself, which is matched so that its options can be, and counted nowhere.
+CODES: Final = {name: code for code, name in enumerate((*TYPES, "question"))}
+#: What is nested in something else is matched within its parent's match, and not on its own.
+NESTED: Final = -1
+#: Types whose overlap is an IoU or the like, from 0 to 1; average precision is asked of these unless others are named.
+LOCALISED: Final = ("bbox", "rotated_box", "polygon", "mask", "polyline", "keypoints", "span")
+#: Types that are neither right nor wrong, but near or far: they have metrics of their own, and no place in counts.
+UNCOUNTED: Final = ("text", "number", "question")

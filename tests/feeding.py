@@ -1,0 +1,48 @@
+"""Plain objects into an engine, the way that events go: for tests that ask questions afterwards."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from clickhouse_connect.driver.client import Client
+from evalstream.events import AnnotationEvent, PredictionEvent, Reader, Record
+from evalstream.matching import POLICIES
+from evalstream.pipeline.ingest import ingest
+from evalstream.pipeline.reconcile import reconcile
+
+Objects = Sequence[Mapping[str, Any]]
+
+
+def feed(
+    client: Client,
+    dataset: str,
+    annotations: Mapping[str, Objects],
+    runs: Mapping[str, Mapping[str, Objects]],
+    *,
+    rows: Mapping[str, Mapping[str, Any]] | None = None,
+    metrics: Mapping[str, Objects] | None = None,
+    policies: Sequence[str] = tuple(POLICIES),
+) -> None:
+    """Send the annotations, and each run's predictions, of each data row as one `replace`, and match them all.
+
+    ``rows`` are facts by data row; ``metrics``, by data row, go with every run's predictions.
+    """
+    facts = rows or {}
+    truth = [
+        {"dataset": dataset, "data_row": row, "operation": "replace", "annotations": list(objects)}
+        | ({"row": dict(facts[row])} if row in facts else {})
+        for row, objects in annotations.items()
+    ]
+    found = [
+        {"dataset": dataset, "data_row": row, "run": run, "operation": "replace", "predictions": list(objects)}
+        | ({"metrics": list(metrics[row])} if metrics and row in metrics else {})
+        for run, of_rows in runs.items()
+        for row, objects in of_rows.items()
+    ]
+    for events, reader in ((truth, Reader(AnnotationEvent)), (found, Reader(PredictionEvent))):
+        records = [Record(json.dumps(event).encode(), i, 1) for i, event in enumerate(events)]
+        rejected = ingest(client, records, reader, "test").rejected
+        assert not rejected, rejected[0].reason
+    reconcile(client, policies)
