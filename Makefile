@@ -2,6 +2,7 @@
 # make up              a whole cluster on this machine: Kafka, ClickHouse stand-in, every service; make down stops it
 # make kafka           only the Kafka broker
 # make page            the web page, from web/ into the package
+# make screenshot      docs/page.png anew, the README's picture of the page
 # make test            everything that must hold: style, types, tests
 # make test-faults     every fault, harder and longer than `make test` does it
 # make format schemas  what a change may need before it is committed
@@ -17,7 +18,7 @@ PAGE := services/evalstream_query/static/index.html
 # Node comes with the environment, from PyPI; what npm runs must find this one.
 NPM := PATH="$(CURDIR)/.venv/bin:$$PATH" $(BIN)/npm --prefix web --silent
 
-.PHONY: demo up down kafka page test test-faults lint format schemas agreement bench bench-pipeline clean
+.PHONY: demo up down kafka page screenshot test test-faults lint format schemas agreement bench bench-pipeline clean
 
 demo: $(INSTALLED) $(PAGE)
 	$(BIN)/evalstream demo --port $(PORT) $(if $(ONCE),--once)
@@ -40,6 +41,9 @@ $(PAGE): web/node_modules/.installed schemas/openapi.json web/index.html web/vit
 web/node_modules/.installed: web/package.json web/package-lock.json $(INSTALLED)
 	$(NPM) ci --no-audit --no-fund
 	touch $@
+
+screenshot: $(INSTALLED) $(PAGE)
+	$(BIN)/python docs/screenshot.py
 
 test: lint $(PAGE)
 	$(BIN)/pytest

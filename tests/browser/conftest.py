@@ -1,0 +1,104 @@
+"""The page in a real browser, before a service that holds the demo's data."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import httpx
+import pytest
+from evalstream_demo.workload import make_workloads
+from evalstream_query.page import PAGE
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.faults.service import Service, running
+
+SCENES = 60
+
+
+def needed(there: bool, what: str) -> None:
+    """Skip, and say why; where nothing may be missing, fail."""
+    if not there:
+        assert "CI" not in os.environ, what
+        pytest.skip(what)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    program = shutil.which("chromium") or shutil.which("google-chrome")
+    needed(program is not None, "no Chromium on this machine (Debian: apt install chromium)")
+    needed((PAGE / "index.html").is_file(), "the page is not built: make page (it needs Node 20)")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def service(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    folder = tmp_path_factory.mktemp("page")
+    workloads = make_workloads(folder / "demo", scenes=SCENES)
+    with (
+        running(folder, EVALSTREAM_MEDIA=str(folder / "demo" / "media"), EVALSTREAM_PAGE=str(PAGE)) as service,
+        httpx.Client(base_url=service.url, timeout=60) as http,
+    ):
+        for dataset, workload in workloads.items():
+            base = f"/v1/datasets/{dataset}"
+            files = {f"{base}/annotations": workload.annotations}
+            files |= {f"{base}/runs/{run}/predictions": path for run, path in workload.predictions.items()}
+            for route, path in files.items():
+                assert http.post(route, content=path.read_bytes()).raise_for_status().json()["rejected"] == 0
+            for run in workload.predictions:
+                while http.get(f"{base}/runs/{run}/progress").json()["pending"]:
+                    time.sleep(0.1)
+        yield service
+
+
+class Screen:
+    """The page, and the API that it must agree with."""
+
+    def __init__(self, page: Page, url: str) -> None:
+        self.page = page
+        self.url = url
+
+    def open(self, **view: Any) -> Page:
+        """Open a view; wait until its figures are there."""
+        self.page.goto(f"{self.url}/?{urlencode(view)}")
+        self.page.locator("[data-figure=Precision]").wait_for()
+        self.page.wait_for_load_state("networkidle")
+        return self.page
+
+    def ask(self, question: str, *, dataset: str = "digits", run: str = "svm", **query: Any) -> Any:
+        """What the API says."""
+        route = f"{self.url}/v1/datasets/{dataset}/runs/{run}/{question}"
+        return httpx.get(route, params={"confidence": 0.5, "iou": 0.5} | query, timeout=60).raise_for_status().json()
+
+    def figure(self, name: str) -> str:
+        """What a tile says."""
+        return self.page.locator(f"[data-figure='{name}'] .number").first.inner_text()
+
+
+@pytest.fixture
+def screen(browser: Browser, service: Service) -> Iterator[Screen]:
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    problems: list[str] = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+    yield Screen(page, service.url)
+    context.close()
+    assert problems == []
+
+
+@pytest.fixture(autouse=True)
+def _keep_a_picture(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[None]:
+    """Where a test ends, what the page looked like: to be found in the folder that pytest names when it fails."""
+    yield
+    screen = request.node.funcargs.get("screen")
+    if screen is not None and not screen.page.is_closed():
+        screen.page.screenshot(path=tmp_path / "page.png")

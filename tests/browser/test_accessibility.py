@@ -1,0 +1,63 @@
+"""axe finds nothing serious on the page: whatever it shows, in light and dark, wide and narrow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from tests.browser.conftest import SCENES, Screen
+
+AXE = Axe()
+RUNS = {"digits": ("svm", "logreg"), "strokes": ("svm", "logreg"), "notes": ("tagger", "rules")}
+LOOKS = [(scheme, width) for scheme in ("light", "dark") for width in (1280, 390)]
+
+
+def serious(screen: Screen) -> list[str]:
+    """What axe holds to be serious or critical: the rule, and where."""
+    found: dict[str, Any] = AXE.run(screen.page, options={"resultTypes": ["violations"]}).response
+    return [
+        f"{rule['id']} ({rule['impact']}): {node['target'][-1]}: {node['failureSummary']}"
+        for rule in found["violations"]
+        if rule["impact"] in ("serious", "critical")
+        for node in rule["nodes"]
+    ]
+
+
+def look(screen: Screen, scheme: str, width: int) -> None:
+    screen.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
+    screen.page.set_viewport_size({"width": width, "height": 900})
+
+
+@pytest.mark.parametrize(("scheme", "width"), LOOKS)
+@pytest.mark.parametrize("dataset", RUNS)
+def test_the_page_with_two_runs(screen: Screen, dataset: str, scheme: str, width: int) -> None:
+    run, other = RUNS[dataset]
+    look(screen, scheme, width)
+    page = screen.open(d=dataset, a=run, b=other)
+    expect(page.locator("[data-flip]").first).to_be_visible()
+    # What is far down is asked for when it comes near.
+    for share in (0.5, 1, 0):
+        page.evaluate(f"scrollTo(0, {share} * document.body.scrollHeight)")
+        page.wait_for_load_state("networkidle")
+    assert serious(screen) == []
+
+
+@pytest.mark.parametrize(("scheme", "width"), LOOKS)
+@pytest.mark.parametrize("dataset", RUNS)
+def test_an_open_data_row(screen: Screen, dataset: str, scheme: str, width: int) -> None:
+    run, other = RUNS[dataset]
+    look(screen, scheme, width)
+    row = screen.ask("rows", dataset=dataset, run=run, limit=SCENES, sort="fp", descending=True)["rows"][0]
+    page = screen.open(d=dataset, a=run, b=other, row=row["data_row"])
+    expect(page.get_by_role("dialog")).to_be_visible()
+    expect(page.get_by_role("dialog").get_by_role("heading", name="What became of it")).to_be_visible()
+    page.wait_for_load_state("networkidle")
+    assert serious(screen) == []
+
+
+def test_one_run_and_nothing_found(screen: Screen) -> None:
+    screen.open(d="digits", a="svm", m="noise>99")
+    assert serious(screen) == []

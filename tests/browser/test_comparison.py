@@ -1,0 +1,252 @@
+"""Two runs side by side: what the panel says is what the API says, and every click does what it promises."""
+
+from __future__ import annotations
+
+import re
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.conftest import Screen
+
+KINDS = ("both", "only_a", "only_b", "neither")
+PAGE = 8
+
+
+def versus(screen: Screen, dataset: str = "digits", run: str = "svm", other: str = "logreg", **query: Any) -> Any:
+    return screen.ask("comparison", dataset=dataset, run=run, versus=other, **query)
+
+
+def flips(screen: Screen, kind: str = "only_a", **query: Any) -> Any:
+    return screen.ask("comparison/objects", **{"versus": "logreg", "kind": kind, "limit": PAGE} | query)
+
+
+def shown(value: float | None) -> str:
+    """Four decimals; what lies in the middle is rounded up, as JavaScript does it."""
+    return "n/a" if value is None else str(Decimal(value).quantize(Decimal("0.0001"), ROUND_HALF_UP))
+
+
+def signed(value: float | None) -> str:
+    if value is None:
+        return "n/a"
+    sign = "+" if value > 0 else "\N{MINUS SIGN}" if value < 0 else "±"
+    return "±0" if value == 0 else f"{sign}{shown(abs(value))}"
+
+
+def panel(page: Page) -> Locator:
+    return page.get_by_role("region", name=re.compile(" beside "))
+
+
+def cards(page: Page) -> Locator:
+    return panel(page).locator("[data-flip]")
+
+
+def table(page: Page, title: str) -> list[list[str]]:
+    rows = panel(page).get_by_role("region", name=title).locator("tbody tr")
+    return [
+        [rows.nth(i).locator("button").inner_text(), *rows.nth(i).locator("td").all_inner_texts()]
+        for i in range(rows.count())
+    ]
+
+
+def row_of(one: dict[str, Any], name: str, figure: str = "f1") -> list[str]:
+    right = one["right"]
+    return [
+        name,
+        shown(one["a"][figure]),
+        shown(one["b"][figure]),
+        signed(one["difference"][figure]),
+        f"{right['only_a']:,} : {right['only_b']:,}",
+    ]
+
+
+def name_of_slice(one: dict[str, Any]) -> str:
+    return one["value"] if one["key"] is None else f"{one['key']} = {one['value']}"
+
+
+@pytest.mark.parametrize(
+    ("dataset", "run", "other"),
+    [("digits", "svm", "logreg"), ("strokes", "logreg", "svm"), ("notes", "tagger", "rules")],
+)
+@pytest.mark.parametrize("policy", ["iou-greedy", "coco"])
+def test_cells_sentence_and_tables_say_what_the_api_says(
+    screen: Screen, dataset: str, run: str, other: str, policy: str
+) -> None:
+    page = screen.open(d=dataset, a=run, b=other, p=policy, c=0.3, t=0.6)
+    answer = versus(screen, dataset, run, other, policy=policy, confidence=0.3, iou=0.6, limit=PAGE, slice_limit=PAGE)
+    right, wrong, p = answer["right"], answer["false_positives"], answer["p_value"]
+    for kind in KINDS:
+        expect(panel(page).locator(f"[data-cell={kind}] .number").first).to_have_text(f"{right[kind]:,}")
+    assert sum(right.values()) == answer["a"]["annotations"]
+    sentence = panel(page).locator("[data-figure=comparison]")
+    expect(sentence).to_contain_text(f"{run} gets {right['only_a']:,} object")
+    expect(sentence).to_contain_text(f"{other} gets {right['only_b']:,} right")
+    expect(sentence).to_contain_text("Unlikely by chance" if p < 0.05 else "may well be chance")
+    expect(sentence).to_contain_text("p < 0.001" if p < 0.001 else f"p = {p:.3f}")
+    expect(panel(page)).to_contain_text(f"{wrong['only_a']:,} that only {run} makes")
+    assert table(page, "Classes most changed") == [row_of(one, one["label"]) for one in answer["classes"]]
+    assert table(page, "Slices most changed") == [row_of(one, name_of_slice(one)) for one in answer["slices"]]
+    assert answer["slices"]
+
+
+def test_there_is_nothing_to_compare_without_a_second_run(screen: Screen) -> None:
+    page = screen.open(d="digits", a="svm")
+    expect(panel(page)).to_have_count(0)
+    page.get_by_label("Compare with").select_option("logreg")
+    expect(cards(page)).to_have_count(PAGE)
+    page.go_back()
+    expect(panel(page)).to_have_count(0)
+
+
+def test_figures_follow_the_thresholds(screen: Screen) -> None:
+    page = screen.open(d="digits", a="svm", b="logreg")
+    field = page.get_by_label("Confidence threshold, exactly")
+    field.fill("0.9")
+    field.press("Enter")
+    right = versus(screen, confidence=0.9)["right"]
+    for kind in KINDS:
+        expect(panel(page).locator(f"[data-cell={kind}] .number").first).to_have_text(f"{right[kind]:,}")
+    assert right != versus(screen)["right"]
+
+
+def test_a_cell_shows_its_objects(screen: Screen) -> None:
+    page = screen.open(d="digits", a="svm", b="logreg")
+    total = panel(page).locator("[data-figure=flips-total]")
+    for kind in ("neither", "only_b", "both", "only_a"):
+        cell = panel(page).locator(f"[data-cell={kind}]")
+        cell.click()
+        expect(cell).to_have_attribute("aria-pressed", "true")
+        answer = flips(screen, kind)
+        expect(total).to_have_text(f"{answer['total']:,}")
+        expect(cards(page)).to_have_count(min(PAGE, answer["total"]))
+        first = answer["flips"][0]
+        card = cards(page).first
+        expect(card).to_contain_text(first["data_row"])
+        expect(card).to_contain_text(first["a"]["annotation"]["label"])
+        for side in ("a", "b"):
+            expect(card.locator(f"[data-side={side}]")).to_have_attribute("data-verdict", first[side]["verdict"])
+    page.go_back()
+    expect(panel(page).locator("[data-cell=both]")).to_have_attribute("aria-pressed", "true")
+    assert "flip=both" in page.url
+
+
+def test_the_objects_of_a_page_are_those_of_the_api(screen: Screen) -> None:
+    page = screen.open(d="digits", a="svm", b="logreg", flip="neither")
+    panel(page).get_by_role("button", name="Next objects").click()
+    answer = flips(screen, "neither", offset=PAGE)
+    expect(panel(page)).to_contain_text(f"{PAGE + 1}\N{EN DASH}{2 * PAGE} of {answer['total']:,} objects")
+    expected = [f"{one['data_row']} {one['a']['annotation']['id']}" for one in answer["flips"]]
+    expect(cards(page).first).to_have_attribute("data-flip", re.compile(f"^{re.escape(expected[0])} "))
+    keys = [card.get_attribute("data-flip") or "" for card in cards(page).all()]
+    assert [key.rsplit(" ", 1)[0] for key in keys] == expected
+    assert f"flipfrom={PAGE}" in page.url
+    page.go_back()
+    expect(panel(page)).to_contain_text(f"1\N{EN DASH}{PAGE} of {answer['total']:,} objects")
+
+
+def test_a_page_beyond_the_end_is_the_last_one(screen: Screen) -> None:
+    total = flips(screen, "only_b")["total"]
+    page = screen.open(d="digits", a="svm", b="logreg", flip="only_b", flipfrom=8000)
+    expect(cards(page)).to_have_count((total - 1) % PAGE + 1)
+
+
+def test_an_object_opens_its_row_and_arrows_lead_to_the_next_one(screen: Screen) -> None:
+    page = screen.open(d="digits", a="svm", b="logreg")
+    listed = flips(screen)["flips"]
+    second, third = listed[1:3]
+    cards(page).nth(1).click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("heading", name=second["data_row"])).to_be_visible()
+    expect(dialog).to_contain_text(f"as svm has it · 2 of {flips(screen)['total']:,}")
+    assert f"row={second['data_row']}" in page.url
+    page.keyboard.press("ArrowRight")
+    expect(dialog.get_by_role("heading", name=third["data_row"])).to_be_visible()
+    expect(dialog).to_contain_text("3 of ")
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    expect(cards(page).nth(2)).to_be_focused()
+    page.go_back()
+    expect(dialog.get_by_role("heading", name=third["data_row"])).to_be_visible()
+
+
+def test_a_link_to_an_open_object_opens_it(screen: Screen) -> None:
+    first = flips(screen)["flips"][0]
+    page = screen.open(
+        d="digits",
+        a="svm",
+        b="logreg",
+        row=first["data_row"],
+        object=f"annotation {first['a']['annotation']['id']}",
+        **{"from": "flips"},
+    )
+    expect(page.get_by_role("dialog")).to_have_count(1)
+    expect(page.get_by_role("dialog")).to_contain_text("1 of ")
+
+
+@pytest.mark.parametrize("figure", ["recall", "precision", "flips"])
+def test_most_changed_by_another_figure(screen: Screen, figure: str) -> None:
+    page = screen.open(d="digits", a="svm", b="logreg")
+    panel(page).get_by_label("Most changed by").select_option(figure)
+    answer = versus(screen, sort=figure, limit=PAGE, slice_limit=PAGE)
+    names = [one["label"] for one in answer["classes"]]
+    expect(panel(page).get_by_role("region", name="Classes most changed").locator("tbody button")).to_have_text(names)
+    of = "f1" if figure == "flips" else figure
+    assert table(page, "Classes most changed") == [row_of(one, one["label"], of) for one in answer["classes"]]
+    assert f"change={figure}" in page.url
+
+
+def test_classes_and_slices_by_page(screen: Screen) -> None:
+    page = screen.open(d="digits", a="svm", b="logreg")
+    for what, title, key, name in (
+        ("classes", "Classes most changed", "offset", lambda one: one["label"]),
+        ("slices", "Slices most changed", "slice_offset", name_of_slice),
+    ):
+        panel(page).get_by_role("button", name=f"Next {what}").click()
+        answer = versus(screen, **{key: PAGE, "limit": PAGE, "slice_limit": PAGE})
+        expected = [name(one) for one in answer[what]]
+        expect(panel(page).get_by_role("region", name=title).locator("tbody button")).to_have_text(expected)
+        expect(panel(page)).to_contain_text(f"of {answer[f'{what}_total']} {what}")
+
+
+def test_a_class_and_a_slice_narrow_the_page_and_their_chips_go_back(screen: Screen) -> None:
+    page = screen.open(d="digits", a="svm", b="logreg")
+    figure = page.locator("[data-figure=TP] .number").first
+    before = figure.inner_text()
+    first = versus(screen)["classes"][0]
+    panel(page).locator(f"[data-changed='{first['label']}'] button").click()
+    expect(figure).to_have_text(f"{first['a']['tp']:,}")
+    expect(panel(page).locator("[data-cell=only_a] .number").first).to_have_text(f"{first['right']['only_a']:,}")
+    page.get_by_role("button", name=f"Remove filter class {first['label']}").click()
+    expect(figure).to_have_text(before)
+
+    part = next(one for one in versus(screen)["slices"] if one["key"])
+    panel(page).locator(f"[data-changed='{name_of_slice(part)}'] button").click()
+    expect(figure).to_have_text(f"{part['a']['tp']:,}")
+    expect(page.locator("[data-figure=Rows] .number").first).to_have_text(f"{part['rows']:,}")
+    page.get_by_role("button", name=f"Remove filter {part['key']}={part['value']}").click()
+    expect(figure).to_have_text(before)
+
+
+def test_nothing_to_compare_says_what_to_do(screen: Screen) -> None:
+    page = screen.open(d="digits", a="svm", b="logreg", m="noise>99")
+    expect(panel(page)).to_contain_text("No data row has been seen by both runs.")
+    page = screen.open(d="digits", a="svm", b="logreg", f="no such class")
+    expect(panel(page)).to_contain_text("No annotation counts here")
+    assert "NaN" not in panel(page).inner_text()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize(("dataset", "run", "other"), [("digits", "svm", "logreg"), ("notes", "tagger", "rules")])
+def test_nothing_is_wider_than_the_screen(screen: Screen, width: int, dataset: str, run: str, other: str) -> None:
+    screen.page.set_viewport_size({"width": width, "height": 900})
+    page = screen.open(d=dataset, a=run, b=other)
+    expect(cards(page).first).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    inner = panel(page).bounding_box()
+    assert inner is not None
+    for card in cards(page).all()[: 1 if width == 390 else PAGE]:
+        box = card.bounding_box()
+        assert box is not None
+        assert box["x"] + box["width"] <= inner["x"] + inner["width"]

@@ -1,0 +1,52 @@
+import createClient from "openapi-fetch";
+import { queued } from "../lib/queue";
+import type { paths } from "./schema";
+
+/** The service that served this page. */
+export const api = createClient<paths>({
+  baseUrl: new URL(".", document.baseURI).href.replace(/\/$/, ""),
+  fetch: queued,
+});
+
+/** Where the API key is kept: until the tab is closed, and in no other tab. */
+const KEY = "evalstream-api-key";
+
+export function hasKey(): boolean {
+  return sessionStorage.getItem(KEY) !== null;
+}
+
+/** Send this key from now on, or none. */
+export function rememberKey(key: string | null) {
+  if (key === null) sessionStorage.removeItem(KEY);
+  else sessionStorage.setItem(KEY, key);
+}
+
+api.use({
+  onRequest({ request }) {
+    const key = sessionStorage.getItem(KEY);
+    if (key !== null) request.headers.set("Authorization", `Bearer ${key}`);
+    return request;
+  },
+});
+
+/** What went wrong, in the service's own words. */
+export class ApiError extends Error {
+  constructor(
+    readonly status: number,
+    body: unknown,
+  ) {
+    super(wordsOf(body) ?? `the service answered with status ${status}`);
+  }
+}
+
+function wordsOf(body: unknown): string | undefined {
+  if (typeof body !== "object" || body === null || !("detail" in body)) return undefined;
+  const { detail } = body as { detail: string | { msg: string }[] };
+  return typeof detail === "string" ? detail : detail.map((one) => one.msg).join("; ");
+}
+
+/** Give the answer, or throw what went wrong. */
+export function answered<T>(reply: { data?: T; error?: unknown; response: Response }): T {
+  if (reply.data === undefined) throw new ApiError(reply.response.status, reply.error);
+  return reply.data;
+}

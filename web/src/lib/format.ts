@@ -1,0 +1,18 @@
+/** A ratio to four decimals; what is not defined is never shown as 0. */
+export function ratio(value: number | null | undefined): string {
+  return value === null || value === undefined ? "n/a" : value.toFixed(4);
+}
+
+export function count(value: number | null | undefined): string {
+  return value === null || value === undefined ? "n/a" : value.toLocaleString("en");
+}
+
+export function signed(value: number): string {
+  const text = Number.isInteger(value) ? Math.abs(value).toLocaleString("en") : Math.abs(value).toFixed(4);
+  return value > 0 ? `+${text}` : value < 0 ? `−${text}` : "±0";
+}
+
+/** A number short enough for an axis or a chip. */
+export function short(value: number): string {
+  return Number.parseFloat(value.toPrecision(4)).toString();
+}

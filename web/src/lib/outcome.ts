@@ -1,0 +1,35 @@
+import type { Case, RowObject } from "../api/schema";
+
+export type Outcome = NonNullable<RowObject["outcome"]>;
+export type Cause = NonNullable<RowObject["cause"]>;
+
+/** What became of an object, in words, and the colour that it is drawn in. */
+export const OUTCOMES: Record<Outcome, { words: string; color: string }> = {
+  tp: { words: "right", color: "right" },
+  fp: { words: "false positive", color: "wrong" },
+  fn: { words: "missed", color: "missed" },
+  ignored: { words: "ignored", color: "ignored" },
+};
+
+/** What became of a case, likewise, and the outcome whose mark it bears. */
+export const CASE_OUTCOMES: Record<Case["outcome"], { words: string; color: string; mark: Outcome }> = {
+  right: { words: "right", color: "right", mark: "tp" },
+  wrong: { words: "wrong class", color: "wrong", mark: "fp" },
+  missed: { words: "missed", color: "missed", mark: "fn" },
+  false_alarm: { words: "false alarm", color: "wrong", mark: "fp" },
+};
+
+/** Causes of errors: what each means, as short as it can be said. */
+export const CAUSE_MEANINGS: Record<Cause, string> = {
+  "wrong class": "in the right place, but taken for another class",
+  "poor localisation": "the right class, but too far off",
+  both: "too far off, and of another class",
+  duplicate: "the object was found already",
+  background: "nothing is there",
+  missed: "no prediction comes near it",
+};
+
+/** The colour of an outcome; of what is outside the filters, none to speak of. */
+export function colorOf(outcome: RowObject["outcome"]): string {
+  return `var(--${outcome ? OUTCOMES[outcome].color : "ignored"})`;
+}

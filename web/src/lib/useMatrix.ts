@@ -1,0 +1,79 @@
+import { useMemo } from "react";
+import { type Subject, useClassPage, useConfusionMatrix } from "../api/questions";
+import type { ConfusionMatrix } from "../api/schema";
+import type { View } from "../state/view";
+import { type Counts, countsOf, inOrder } from "./matrix";
+
+/** A matrix of so many cells is asked for whole; of a larger one only what is shown. */
+const WHOLE = 2_000;
+/** Of the classes shown, with whatever they are confused with. */
+const PART = 20_000;
+
+const isWhole = (answer: ConfusionMatrix | undefined) => answer !== undefined && answer.total <= answer.cells.length;
+
+export interface Matrix {
+  labels: string[];
+  /** How many classes there are to show; undefined: not counted yet. */
+  total: number | undefined;
+  own: Counts | undefined;
+  their: Counts | undefined;
+  isPending: boolean;
+  error: Error | null;
+  again: () => void;
+}
+
+/** The classes that the confusion matrix shows, and the cells among them, however many there are. */
+export function useMatrix(subject: Subject | null, versus: Subject | null, view: View, search: string): Matrix {
+  const whole = useConfusionMatrix(subject, view, { limit: WHOLE });
+  const theirWhole = useConfusionMatrix(versus, view, { limit: WHOLE });
+  const complete = isWhole(whole.data) && (versus === null || isWhole(theirWhole.data));
+  const large = whole.data !== undefined && (versus === null || theirWhole.data !== undefined) && !complete;
+
+  const own = useMemo(() => whole.data && complete && countsOf(whole.data, true), [whole.data, complete]);
+  const their = useMemo(
+    () => (versus && theirWhole.data && complete ? countsOf(theirWhole.data, true) : undefined),
+    [versus, theirWhole.data, complete],
+  );
+  const ordered = useMemo(
+    () => (own ? inOrder(their ? [own, their] : [own], view.order, search) : []),
+    [own, their, view.order, search],
+  );
+
+  // Too many to have here: the service says which classes come first, and then only their cells are asked for.
+  const byErrors = view.order === "errors";
+  const worst = useConfusionMatrix(subject, view, { cells: "errors", search, limit: WHOLE }, large && byErrors);
+  const page = useClassPage(
+    subject,
+    view,
+    view.order === "count"
+      ? { search, sort: "annotations", descending: true, limit: view.most }
+      : { search, sort: "label", limit: view.most },
+    large,
+  );
+  const first = useMemo(() => {
+    if (!large) return [];
+    if (!byErrors) return (page.data?.classes ?? []).map((one) => one.label);
+    return worst.data ? inOrder([countsOf(worst.data, false)], "errors", search) : [];
+  }, [large, byErrors, page.data, worst.data, search]);
+
+  const labels = (large ? first : ordered).slice(0, view.most);
+  const cells = { label: labels, limit: PART };
+  const part = useConfusionMatrix(subject, view, cells, large && labels.length > 0);
+  const theirPart = useConfusionMatrix(versus, view, cells, large && labels.length > 0);
+  const ownPart = useMemo(() => part.data && countsOf(part.data, false), [part.data]);
+  const theirCounts = useMemo(() => theirPart.data && countsOf(theirPart.data, false), [theirPart.data]);
+
+  const asked = large
+    ? [whole, ...(byErrors ? [worst] : []), page, ...(labels.length ? [part] : []), ...(versus ? [theirPart] : [])]
+    : [whole, ...(versus ? [theirWhole] : [])];
+  const failed = asked.find((one) => one.isError);
+  return {
+    labels,
+    total: large ? page.data?.total : ordered.length,
+    own: (large ? ownPart : own) || undefined,
+    their: large ? theirCounts : their,
+    isPending: asked.some((one) => one.isPending && one.fetchStatus !== "idle"),
+    error: failed?.error ?? null,
+    again: () => asked.forEach((one) => void one.refetch()),
+  };
+}

@@ -1,0 +1,74 @@
+import { useState } from "react";
+import { useThresholds } from "../api/questions";
+import type { Choice } from "../api/schema";
+import { ratio } from "../lib/format";
+import { useSettled } from "../lib/useSettled";
+import styles from "./AtLeast.module.css";
+import { Pop } from "./Hint";
+import type { PartProps } from "./props";
+
+/** Chooses the confidence threshold that keeps recall, or precision, at least as high as one wants it. */
+export function AtLeast({ subject, view, setView }: Pick<PartProps, "subject" | "view" | "setView">) {
+  const [open, setOpen] = useState(false);
+  const [texts, setTexts] = useState({ recall: "0.9", precision: "0.9" });
+  const least = useSettled(texts, 150);
+  const fits = [least.recall, least.precision].every(isShare);
+  const found = useThresholds(
+    subject,
+    view,
+    { recall: Number(least.recall), precision: Number(least.precision) },
+    open && fits,
+  );
+  const waiting = found.isFetching || least !== texts;
+  const line = (of: "recall" | "precision", choice: Choice | null | undefined, close: () => void) => (
+    <form
+      className={styles.line}
+      onSubmit={(event) => {
+        event.preventDefault();
+        if (!choice || waiting) return;
+        setView({ c: choice.confidence });
+        close();
+      }}
+    >
+      <label>
+        <span>{of === "recall" ? "Recall" : "Precision"} at least</span>
+        <input
+          className="control number"
+          inputMode="decimal"
+          value={texts[of]}
+          aria-invalid={!isShare(texts[of])}
+          onChange={(event) => setTexts({ ...texts, [of]: event.target.value })}
+        />
+      </label>
+      <button type="submit" className="control primary" disabled={!choice || waiting || !isShare(texts[of])}>
+        Set
+      </button>
+      <p className="muted number" aria-live="polite">
+        {!isShare(texts[of])
+          ? "A number from 0 to 1."
+          : found.isError
+            ? found.error.message
+            : choice
+              ? `Confidence ${ratio(choice.confidence)}: precision ${ratio(choice.precision)}, recall ${ratio(choice.recall)}`
+              : found.data
+                ? `n/a: no threshold has a ${of} so high.`
+                : "…"}
+      </p>
+    </form>
+  );
+  return (
+    <Pop button="At least…" title="Choose the confidence threshold" onOpen={setOpen}>
+      {(close) => (
+        <div className={styles.lines}>
+          {line("recall", found.data?.best_precision, close)}
+          {line("precision", found.data?.best_recall, close)}
+        </div>
+      )}
+    </Pop>
+  );
+}
+
+function isShare(text: string): boolean {
+  const number = Number(text);
+  return text.trim() !== "" && number >= 0 && number <= 1;
+}

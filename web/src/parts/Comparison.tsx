@@ -1,0 +1,175 @@
+import { useQuestion } from "../api/ask";
+import type { Subject } from "../api/questions";
+import type { Comparison as Answer } from "../api/schema";
+import { chance, totalOf } from "../lib/compared";
+import { count } from "../lib/format";
+import { CHANGES, type Change } from "../state/comparison";
+import { filterOf } from "../state/view";
+import { ChangedTable } from "./ChangedTable";
+import styles from "./Comparison.module.css";
+import { Flips } from "./Flips";
+import { FourCells } from "./FourCells";
+import { Empty, Failed, Loading } from "./Message";
+import type { PartProps } from "./props";
+
+export interface ComparedProps extends PartProps {
+  subject: Subject;
+  versus: Subject;
+}
+
+const CHANGE_NAMES: Record<Change, string> = {
+  f1: "F1",
+  precision: "precision",
+  recall: "recall",
+  flips: "objects that flip",
+};
+/** How many classes or slices are on one page. */
+const PAGE = 8;
+
+/** Two runs, object by object: what only one of them gets right, and where they differ most. */
+export function Comparison(props: ComparedProps) {
+  const { subject, versus, view, setView } = props;
+  const compared = useQuestion("comparison", subject, {
+    ...filterOf(view),
+    versus: versus.run,
+    sort: view.change,
+    offset: view.classfrom,
+    limit: PAGE,
+    slice_offset: view.slicefrom,
+    slice_limit: PAGE,
+  });
+  const answer = compared.data;
+  return (
+    <section className={`panel ${styles.panel}`} aria-labelledby="comparison" aria-busy={compared.isFetching}>
+      <header>
+        <h2 id="comparison">
+          <Run which="a" name={subject.run} /> <span className="muted">beside</span> <Run which="b" name={versus.run} />
+        </h2>
+        <label className={styles.by}>
+          <span className="muted">Most changed by</span>
+          <select
+            className="control"
+            value={view.change}
+            onChange={(event) => setView({ change: event.target.value as Change, classfrom: null, slicefrom: null })}
+          >
+            {CHANGES.map((change) => (
+              <option key={change} value={change}>
+                {CHANGE_NAMES[change]}
+              </option>
+            ))}
+          </select>
+        </label>
+      </header>
+      {compared.isError ? (
+        <Failed error={compared.error} again={() => void compared.refetch()} />
+      ) : !answer ? (
+        <Loading what="comparison" />
+      ) : answer.rows === 0 ? (
+        <Empty title="No data row has been seen by both runs.">
+          {subject.run} has {count(answer.rows_only_a)} here that {versus.run} has not, and {versus.run}{" "}
+          {count(answer.rows_only_b)}. Remove a filter, or send predictions of both runs for the same data rows.
+        </Empty>
+      ) : (
+        <>
+          <Sentence answer={answer} a={subject.run} b={versus.run} />
+          <div className={styles.parts}>
+            <FourCells {...props} answer={answer} />
+            <ChangedTable
+              {...props}
+              title="Classes most changed"
+              what="class"
+              items={answer.classes.map((one) => ({ ...one, name: one.label, set: changeOfClass(one.label, props) }))}
+              total={answer.classes_total}
+              from={view.classfrom}
+              size={PAGE}
+              page={(classfrom) => setView({ classfrom: classfrom || null })}
+            />
+            <ChangedTable
+              {...props}
+              title="Slices most changed"
+              what="slice"
+              items={answer.slices.map((one) => ({
+                ...one,
+                name: one.key === null ? one.value || "no split" : `${one.key} = ${one.value}`,
+                set: changeOfSlice(one.key, one.value, props),
+              }))}
+              total={answer.slices_total}
+              from={view.slicefrom}
+              size={PAGE}
+              page={(slicefrom) => setView({ slicefrom: slicefrom || null })}
+            />
+          </div>
+          {totalOf(answer) > 0 && <Flips {...props} totals={answer.right} />}
+        </>
+      )}
+    </section>
+  );
+}
+
+/** A run's name in its colour. */
+export function Run({ which, name }: { which: "a" | "b"; name: string }) {
+  return (
+    <span className={styles.run} data-run={which}>
+      <i aria-hidden="true" />
+      {name}
+    </span>
+  );
+}
+
+function Sentence({ answer, a, b }: { answer: Answer; a: string; b: string }) {
+  const { right, false_positives: wrong, p_value: p } = answer;
+  const left = [
+    ...(answer.rows_only_a > 0 ? [`${count(answer.rows_only_a)} that only ${a} has seen`] : []),
+    ...(answer.rows_only_b > 0 ? [`${count(answer.rows_only_b)} that only ${b} has seen`] : []),
+  ];
+  return (
+    <div className={styles.sentence}>
+      <p data-figure="comparison">
+        {p === null ? (
+          "No annotation counts here: there is nothing that one run could get right and the other not."
+        ) : right.only_a + right.only_b === 0 ? (
+          `${a} and ${b} get the same objects right.`
+        ) : (
+          <>
+            {a} gets <b className="number">{count(right.only_a)}</b> {right.only_a === 1 ? "object" : "objects"} right
+            that {b} does not; {b} gets <b className="number">{count(right.only_b)}</b> right that {a} does not.{" "}
+            {chance(p)}
+          </>
+        )}
+      </p>
+      <p className="muted">
+        Over the {count(answer.rows)} data rows of both
+        {left.length > 0 && `, without ${left.join(" and ")}`}. False positives: {count(wrong.only_a)} that only {a}{" "}
+        makes, {count(wrong.only_b)} that only {b} makes, {count(wrong.both)} that both make.
+        {answer.unsettled > 0 && ` ${count(answer.unsettled)} annotations have reached one run's results only so far.`}
+      </p>
+    </div>
+  );
+}
+
+/** The feature of a label: of an answer, its question. */
+function changeOfClass(label: string, { view, setView }: PartProps) {
+  const feature = label.split("=")[0] ?? label;
+  const chosen = view.f.includes(feature);
+  return {
+    chosen,
+    toggle: () => setView({ f: chosen ? view.f.filter((f) => f !== feature) : [...view.f, feature] }),
+  };
+}
+
+function changeOfSlice(key: string | null | undefined, value: string, { view, setView }: PartProps) {
+  if (key === null || key === undefined) {
+    const chosen = view.split.some((split) => split === value);
+    const split = value as (typeof view.split)[number];
+    return {
+      chosen,
+      // What has no split cannot be asked for by split.
+      toggle: value
+        ? () => setView({ split: chosen ? view.split.filter((one) => one !== split) : [...view.split, split] })
+        : null,
+    };
+  }
+  const text = `${key}=${value}`;
+  const chosen = view.m.includes(text);
+  return { chosen, toggle: () => setView({ m: chosen ? view.m.filter((m) => m !== text) : [...view.m, text] }) };
+}

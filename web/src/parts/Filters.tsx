@@ -1,0 +1,99 @@
+import { useLevels } from "../api/questions";
+import type { Dataset } from "../api/schema";
+import { SPLITS } from "../state/view";
+import { ClassSearch } from "./ClassSearch";
+import { Condition } from "./Condition";
+import styles from "./Filters.module.css";
+import type { PartProps } from "./props";
+import { Slices } from "./Slices";
+
+interface Props extends PartProps {
+  dataset: Dataset;
+}
+
+/** What narrows the view: splits, classes, conditions on metadata, and a chip for everything that was clicked. */
+export function Filters({ dataset, subject, view, setView }: Props) {
+  const levels = useLevels(dataset.dataset).data ?? 0;
+  const splits = SPLITS.filter((split) => dataset.splits.includes(split));
+  const chips: { text: string; remove: () => void }[] = [
+    ...view.f.map((name) => ({
+      text: `class ${name}`,
+      remove: () => setView({ f: view.f.filter((f) => f !== name) }),
+    })),
+    ...view.m.map((text) => ({ text, remove: () => setView({ m: view.m.filter((m) => m !== text) }) })),
+  ];
+  if (view.actual !== null || view.predicted !== null) {
+    const actual = view.actual === "" ? "false alarm" : (view.actual ?? "anything");
+    const predicted = view.predicted === "" ? "missed" : (view.predicted ?? "anything");
+    chips.push({ text: `${actual} → ${predicted}`, remove: () => setView({ actual: null, predicted: null }) });
+  }
+  if (view.roll !== null) {
+    chips.push({ text: `classes at level ${view.roll}`, remove: () => setView({ roll: null }) });
+  }
+  return (
+    <section className={styles.filters} aria-label="Filters">
+      <Slices dataset={dataset.dataset} view={view} setView={setView} />
+      {splits.length > 1 && (
+        <fieldset className={`group ${styles.splits}`}>
+          <legend className="visually-hidden">Splits</legend>
+          <button
+            type="button"
+            className="control"
+            aria-pressed={view.split.length === 0}
+            onClick={() => setView({ split: [] })}
+          >
+            all splits
+          </button>
+          {splits.map((split) => (
+            <button
+              key={split}
+              type="button"
+              className="control"
+              aria-pressed={view.split.includes(split)}
+              onClick={() =>
+                setView({
+                  split: view.split.includes(split) ? view.split.filter((s) => s !== split) : [...view.split, split],
+                })
+              }
+            >
+              {split}
+            </button>
+          ))}
+        </fieldset>
+      )}
+      <ClassSearch subject={subject} chosen={view.f} choose={(name) => setView({ f: [...view.f, name] })} />
+      <Condition
+        subject={subject}
+        keys={dataset.metadata}
+        add={(text) => setView({ m: [...view.m.filter((m) => m !== text), text] })}
+      />
+      {levels > 1 && (
+        <select
+          className="control"
+          aria-label="Level of classes"
+          title="Count classes as their ancestors at a level of the declared hierarchy"
+          value={view.roll ?? ""}
+          onChange={(event) => setView({ roll: event.target.value === "" ? null : Number(event.target.value) })}
+        >
+          <option value="">classes as they are</option>
+          {Array.from({ length: levels - 1 }, (_, i) => i + 1).map((level) => (
+            <option key={level} value={level}>
+              {level === 1 ? "top-level classes" : `classes of level ${level}`}
+            </option>
+          ))}
+        </select>
+      )}
+      {chips.map((chip) => (
+        <button
+          key={chip.text}
+          type="button"
+          className={styles.chip}
+          onClick={chip.remove}
+          aria-label={`Remove filter ${chip.text}`}
+        >
+          {chip.text} <span aria-hidden="true">×</span>
+        </button>
+      ))}
+    </section>
+  );
+}

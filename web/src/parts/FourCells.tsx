@@ -1,0 +1,66 @@
+import type { Comparison } from "../api/schema";
+import { cellNames, totalOf } from "../lib/compared";
+import { count } from "../lib/format";
+import type { Kind } from "../state/comparison";
+import { type ComparedProps, Run } from "./Comparison";
+import styles from "./FourCells.module.css";
+
+interface Props extends ComparedProps {
+  answer: Comparison;
+}
+
+/** Annotations by who gets them right; a cell shows its objects below. */
+export function FourCells({ answer, subject, versus, view, setView }: Props) {
+  const total = totalOf(answer);
+  const names = cellNames(subject.run, versus.run);
+  const cell = (kind: Kind) => {
+    const own = answer.right[kind];
+    return (
+      <td>
+        <button
+          type="button"
+          className={styles.cell}
+          data-cell={kind}
+          aria-pressed={view.flip === kind}
+          aria-label={`${names[kind]}: ${count(own)}`}
+          title={names[kind]}
+          onClick={() => setView({ flip: kind, flipfrom: null })}
+        >
+          <span className={`number ${styles.count}`}>{count(own)}</span>
+          <span className={`number ${styles.share}`}>{total > 0 ? `${((100 * own) / total).toFixed(1)}%` : "n/a"}</span>
+        </button>
+      </td>
+    );
+  };
+  return (
+    <section aria-labelledby="four-cells">
+      <h3 id="four-cells">Objects by who gets them right</h3>
+      <table className={styles.cells}>
+        <thead>
+          <tr>
+            <td />
+            <th scope="col">
+              <Run which="b" name={versus.run} /> right
+            </th>
+            <th scope="col">not right</th>
+          </tr>
+        </thead>
+        <tbody>
+          <tr>
+            <th scope="row">
+              <Run which="a" name={subject.run} /> right
+            </th>
+            {cell("both")}
+            {cell("only_a")}
+          </tr>
+          <tr>
+            <th scope="row">not right</th>
+            {cell("only_b")}
+            {cell("neither")}
+          </tr>
+        </tbody>
+      </table>
+      <p className="muted">A cell shows its objects below.</p>
+    </section>
+  );
+}

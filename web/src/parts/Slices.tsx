@@ -1,0 +1,131 @@
+import { useState } from "react";
+import { useStored } from "../lib/useStored";
+import type { SetView, View } from "../state/view";
+import { Pop } from "./Hint";
+import styles from "./Slices.module.css";
+
+/** A named filter. */
+interface Slice {
+  name: string;
+  split: View["split"];
+  f: string[];
+  m: string[];
+  roll: number | null;
+}
+
+const filterOf = ({ split, f, m, roll }: Omit<Slice, "name">) => ({ split, f, m, roll });
+const same = (one: Omit<Slice, "name">, other: Omit<Slice, "name">) =>
+  JSON.stringify(filterOf(one)) === JSON.stringify(filterOf(other));
+
+interface Props {
+  dataset: string;
+  view: View;
+  setView: SetView;
+}
+
+/**
+ * Filters kept under a name in this browser. A link to a slice holds its name and its whole filter, so that it means
+ * the same to somebody who has not got it; they can keep it too.
+ */
+export function Slices({ dataset, view, setView }: Props) {
+  const [stored, store] = useStored<Slice[]>(`evalstream-slices-${dataset}`);
+  const [name, setName] = useState("");
+  const slices = Array.isArray(stored) ? stored : [];
+  const filtered = view.split.length + view.f.length + view.m.length > 0 || view.roll !== null;
+  const current = slices.find((one) => one.name === view.slice);
+  const changed = current !== undefined && !same(current, view);
+  const keep = (as: string) => {
+    const slice = { name: as, ...filterOf(view) };
+    store([...slices.filter((one) => one.name !== as), slice].sort((x, y) => x.name.localeCompare(y.name)));
+    setView({ slice: as });
+    setName("");
+  };
+  const title = view.slice === null ? "Slices" : `Slice: ${view.slice}${changed ? ", changed" : ""}`;
+  return (
+    <Pop button={title} title="Slices">
+      {(close) => (
+        <>
+          {slices.length === 0 && <p className="muted">A slice is a filter with a name. There is none yet.</p>}
+          <ul className={styles.list}>
+            {slices.map((slice) => (
+              <li key={slice.name} data-chosen={slice.name === view.slice}>
+                <button
+                  type="button"
+                  className={styles.slice}
+                  aria-pressed={slice.name === view.slice && !changed}
+                  onClick={() => {
+                    setView({ ...filterOf(slice), slice: slice.name });
+                    close();
+                  }}
+                >
+                  <strong>{slice.name}</strong>
+                  <span className="muted">{told(slice)}</span>
+                </button>
+                <button
+                  type="button"
+                  className="control"
+                  aria-label={`Delete slice ${slice.name}`}
+                  title="Delete"
+                  onClick={() => store(slices.filter((one) => one.name !== slice.name))}
+                >
+                  ×
+                </button>
+              </li>
+            ))}
+          </ul>
+          {changed && (
+            <button type="button" className="control" onClick={() => keep(current.name)}>
+              Change “{current.name}” to this filter
+            </button>
+          )}
+          {view.slice !== null && !current && (
+            <button type="button" className="control" onClick={() => keep(view.slice ?? "")}>
+              Keep “{view.slice}” from this link
+            </button>
+          )}
+          {view.slice !== null && (
+            <button
+              type="button"
+              className="control"
+              onClick={() => {
+                setView({ split: [], f: [], m: [], roll: null, slice: null });
+                close();
+              }}
+            >
+              Leave the slice
+            </button>
+          )}
+          <form
+            className={styles.form}
+            onSubmit={(event) => {
+              event.preventDefault();
+              if (name.trim() && filtered) keep(name.trim());
+            }}
+          >
+            <input
+              className="control"
+              aria-label="Name of the slice"
+              placeholder="Name"
+              maxLength={60}
+              value={name}
+              disabled={!filtered}
+              onChange={(event) => setName(event.target.value)}
+            />
+            <button type="submit" className="control primary" disabled={!filtered || !name.trim()}>
+              Keep this filter
+            </button>
+          </form>
+          <p className={`muted ${styles.foot}`}>
+            {filtered
+              ? "Kept in this browser. The address holds the filter too: share it."
+              : "Filter by split, class or metadata first."}
+          </p>
+        </>
+      )}
+    </Pop>
+  );
+}
+
+function told({ split, f, m, roll }: Slice): string {
+  return [...split, ...f, ...m, ...(roll === null ? [] : [`level ${roll}`])].join(" · ");
+}

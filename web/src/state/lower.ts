@@ -1,0 +1,63 @@
+import { parseAsArrayOf, parseAsString, parseAsStringLiteral } from "nuqs";
+
+/** What became of a case: an object with what it is matched to, if anything. */
+export const CASES = ["right", "wrong", "missed", "false_alarm"] as const;
+export const CAUSES = ["wrong class", "poor localisation", "both", "duplicate", "background", "missed"] as const;
+export const OBJECT_ORDERS = ["data_row", "confidence", "iou"] as const;
+export const SIDES = ["annotation", "prediction"] as const;
+export const COLUMNS = [
+  "annotations",
+  "predictions",
+  "tp",
+  "fp",
+  "fn",
+  "tn",
+  "precision",
+  "recall",
+  "f1",
+  "mean_iou",
+  "dice",
+  "jaccard",
+  "specificity",
+  "curve",
+] as const;
+export type Column = (typeof COLUMNS)[number];
+const SHOWN: Column[] = ["annotations", "tp", "fp", "fn", "precision", "recall", "f1", "curve"];
+
+/** What the lower half of the page adds to the state in the URL. */
+export const LOWER = {
+  /** The gallery: data rows or objects; if not said, objects where a cell, an outcome or a cause was chosen. */
+  show: parseAsStringLiteral(["rows", "objects"] as const),
+  outcome: parseAsStringLiteral(CASES),
+  cause: parseAsStringLiteral(CAUSES),
+  /** Conditions on metrics of data rows: `f1>=0.2`. */
+  w: parseAsArrayOf(parseAsString, "|").withDefault([]),
+  osort: parseAsStringLiteral(OBJECT_ORDERS).withDefault("data_row"),
+  /** The object that is looked at in the open data row: its side and its id. */
+  object: parseAsString,
+  hide: parseAsArrayOf(parseAsStringLiteral(SIDES)).withDefault([]),
+  /** The table of classes. */
+  cols: parseAsArrayOf(parseAsStringLiteral(COLUMNS)).withDefault(SHOWN),
+  csort: parseAsString.withDefault("f1"),
+  cdesc: parseAsStringLiteral(["1"] as const),
+  cq: parseAsString.withDefault(""),
+  /** The histogram, and the bars beside it. */
+  dist: parseAsStringLiteral(["metric", "classes"] as const).withDefault("metric"),
+  hist: parseAsString.withDefault("iou"),
+  by: parseAsStringLiteral(["split"] as const),
+  bsort: parseAsStringLiteral(["annotations", "predictions", "label"] as const).withDefault("annotations"),
+  bq: parseAsString.withDefault(""),
+  more: parseAsString,
+};
+
+/** What does not outlive a change of the dataset. */
+export const NOTHING_CHOSEN = {
+  sort: null,
+  outcome: null,
+  cause: null,
+  w: null,
+  object: null,
+  hist: null,
+  cq: null,
+  bq: null,
+};
