@@ -67,15 +67,6 @@ def wait_until_answered(page: Page) -> None:
     page.wait_for_timeout(1500)  # charts move into place, and intervals are asked for last
 
 
-def few_colors(image: Image.Image) -> Image.Image:
-    """Keep 256 colours: greys for the digits, and the rest for what is rare and means something."""
-    greys = [level for step in range(64) for level in (round(step * 255 / 63),) * 3]
-    found = image.quantize(256 - len(greys) // 3, Image.Quantize.MAXCOVERAGE).getpalette() or []
-    palette = Image.new("P", (1, 1))
-    palette.putpalette(greys + found)
-    return image.quantize(palette=palette, dither=Image.Dither.NONE)
-
-
 def take(url: str, picture: Path, scheme: str) -> None:
     """Take the picture: from the top of the page to the end of the curves."""
     program = shutil.which("chromium") or shutil.which("google-chrome")
@@ -92,7 +83,9 @@ def take(url: str, picture: Path, scheme: str) -> None:
         height = curves["y"] + curves["height"] + 16
         taken = page.screenshot(clip={"x": 0, "y": 0, "width": WIDTH, "height": height})
         browser.close()
-    few_colors(Image.open(BytesIO(taken)).convert("RGB")).save(picture, optimize=True)
+    # The rare colours are those that mean something: cover them all first, then fit the palette to how common each is.
+    image = Image.open(BytesIO(taken)).convert("RGB")
+    image.quantize(256, Image.Quantize.MAXCOVERAGE, kmeans=3, dither=Image.Dither.NONE).save(picture, optimize=True)
     size = picture.stat().st_size
     print(f"{picture}: {size:,} bytes")  # noqa: T201
     if size > MOST_BYTES:

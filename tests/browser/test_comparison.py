@@ -20,7 +20,8 @@ def versus(screen: Screen, dataset: str = "digits", run: str = "svm", other: str
 
 
 def flips(screen: Screen, kind: str = "only_a", **query: Any) -> Any:
-    return screen.ask("comparison/objects", **{"versus": "logreg", "kind": kind, "limit": PAGE} | query)
+    asked: dict[str, Any] = {"versus": "logreg", "kind": kind, "limit": PAGE} | query
+    return screen.ask("comparison/objects", **asked)
 
 
 def shown(value: float | None) -> str:
@@ -204,7 +205,8 @@ def test_classes_and_slices_by_page(screen: Screen) -> None:
         ("slices", "Slices most changed", "slice_offset", name_of_slice),
     ):
         panel(page).get_by_role("button", name=f"Next {what}").click()
-        answer = versus(screen, **{key: PAGE, "limit": PAGE, "slice_limit": PAGE})
+        asked: dict[str, Any] = {key: PAGE, "limit": PAGE, "slice_limit": PAGE}
+        answer = versus(screen, **asked)
         expected = [name(one) for one in answer[what]]
         expect(panel(page).get_by_role("region", name=title).locator("tbody button")).to_have_text(expected)
         expect(panel(page)).to_contain_text(f"of {answer[f'{what}_total']} {what}")

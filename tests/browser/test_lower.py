@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -53,13 +54,13 @@ def see(page: Page, heading: str) -> Locator:
 @pytest.mark.parametrize("policy", ["iou-greedy", "coco"])
 def test_a_cell_shows_exactly_its_objects(screen: Screen, kind: str, policy: str) -> None:
     cells = screen.ask("confusion-matrix", policy=policy, confidence=0.3)["cells"]
-    fits = {
+    kinds: dict[str, Callable[[dict[str, Any]], bool]] = {
         "right": lambda one: one["actual"] == one["predicted"] and "=" not in one["actual"],
-        "confused": lambda one: one["actual"] and one["predicted"] and one["actual"] != one["predicted"],
-        "missed": lambda one: one["actual"] and one["predicted"] is None,
+        "confused": lambda one: None not in (one["actual"], one["predicted"]) and one["actual"] != one["predicted"],
+        "missed": lambda one: one["actual"] is not None and one["predicted"] is None,
         "false alarm": lambda one: one["actual"] is None,
-    }[kind]
-    found = [one for one in cells if fits(one)]
+    }
+    found = [one for one in cells if kinds[kind](one)]
     if not found:
         assert (policy, kind) == ("coco", "confused")  # COCO matches within a class
         return

@@ -181,68 +181,84 @@ class Flips(BaseModel):
 
 # Of one run's row what the two are compared by, parallel arrays of the annotations that count: their keys, positions
 # (from 1), the position of the match (0: none), and whether it is right. What is nested in an object shares its id:
-# the how-manieth of them it is, and what it says, tell which.
+# the how-manieth of them it is, and what it says, tell which. And of the false positives their labels, numbered.
 _SIDE = """
 SELECT data_row, split, metadata, place, found, actual, predicted,
     arrayMap(i -> known[i], place) AS key,
     arrayMap(f -> f > 0 AND correct[f], found) AS right,
     arrayMap(f -> if(f > 0, toInt32(by[f]), toInt32(-1)), found) AS prediction,
     arrayMap(p -> if(p >= 0, prediction_confidence[p + 1], -1.), prediction) AS confidence,
-    arrayFilter((label, ok) -> ok, matched_actual, correct) AS hit
+    arrayFilter((label, ok) -> ok, matched_actual, correct) AS hit,
+    arrayZip(wrong, arrayEnumerateUniq(wrong)) AS numbered
 FROM (
-    SELECT *, arrayMap(i -> indexOf(of, i - 1), place) AS found FROM (
+    SELECT *,
+        arrayMap(i -> indexOf(of, i - 1), place) AS found,
+        arrayFilter((label, ok, i) -> ok AND NOT has(rightly, i - 1), prediction_label, prediction_counts,
+            arrayEnumerate(prediction_label)) AS wrong
+    FROM (
         SELECT *,
             arrayZip(annotation_id, arrayEnumerateUniq(annotation_id), annotation_label) AS known,
             arrayFilter((i, ok) -> ok, arrayEnumerate(annotation_counts), annotation_counts) AS place,
             arrayFilter((a, ok) -> ok, match_annotation, counting) AS of,
-            arrayFilter((p, ok) -> ok, match_prediction, counting) AS by
+            arrayFilter((p, ok) -> ok, match_prediction, counting) AS by,
+            arrayFilter((p, ok) -> ok, by, correct) AS rightly
         FROM ({scored})
     )
 )
 """
 # Most rows list the same annotations in both results; only where one is behind do they have to be looked for.
-_PAIRED = f"""
+_JOINED = f"""
 SELECT a.data_row AS data_row, a.split AS split, a.metadata AS metadata,
     a.key AS key, a.place AS a_place, b.place AS b_place, a.right AS a_right, b.right AS b_right,
     a.prediction AS a_prediction, b.prediction AS b_prediction, a.confidence AS a_confidence,
     b.confidence AS b_confidence, a.actual AS a_actual, b.actual AS b_actual, a.predicted AS a_predicted,
-    b.predicted AS b_predicted, a.hit AS a_hit, b.hit AS b_hit,
+    b.predicted AS b_predicted, a.hit AS a_hit, b.hit AS b_hit, arrayIntersect(a.numbered, b.numbered) AS wrong,
     if(a.key = b.key, arrayEnumerate(a.key), arrayMap(one -> indexOf(b.key, one), a.key)) AS same
 FROM ({_SIDE.format(scored="{a}")}) AS a INNER JOIN ({_SIDE.format(scored="{b}")}) AS b ON a.data_row = b.data_row
 """
-_KIND: Final = "multiIf(r AND b_right[m], 0, r, 1, b_right[m], 2, 3)"
+# Of each annotation the position of its kind in ``_KINDS``; -1: the other result does not have it.
+_PAIRED = f"""
+SELECT *,
+    arrayMap((r, m) -> multiIf(m = 0, -1, r AND b_right[m], 0, r, 1, b_right[m], 2, 3), a_right, same) AS kind
+FROM ({_JOINED})
+"""
 
-# Entries of a label, by kind: 0 to 3, annotations by who gets them right; then of each run its annotations, its
-# predictions and its true positives; 10, a data row. Summed first by data row and label, where false positives are told
-# apart, then by all that is asked for.
-_FIGURES = f"""
-SELECT part.1 AS kind, part.2 AS name, part.3 AS value, sum(n.1), sum(n.2), sum(n.3), sum(n.4), sum(n.5), sum(n.6),
-    sum(n.7), sum(n.8), sum(n.9), sum(n.10), sum(n.11), sum(least(n.7 - n.9, n.8 - n.10))
+# What is summed, of a label or of data rows: annotations by who gets them right; of each run its annotations, its
+# predictions and its true positives; data rows; and false positives of both.
+_OF_LABELS = f"""
+SELECT entry.1 AS label, {", ".join(f"countIf(entry.2 = {number})" for number in range(12))}
 FROM (
-    SELECT label, n, arrayJoin(arrayConcat(
-        [('all', '', ''), ('label', '', label), ('split', '', split)],
-        arrayFilter(one -> one.2 IN {{{{keys:Array(String)}}}},
-            arrayMap((k, v) -> ('metadata', toString(k), v), mapKeys(metadata), mapValues(metadata)))
+    SELECT arrayJoin(arrayConcat(
+        arrayMap((one, k) -> (one.3, k), key, kind),
+        arrayMap(label -> (label, 4), a_actual),
+        arrayMap(label -> (label, 5), b_actual),
+        arrayMap(label -> (label, 6), a_predicted),
+        arrayMap(label -> (label, 7), b_predicted),
+        arrayMap(label -> (label, 8), a_hit),
+        arrayMap(label -> (label, 9), b_hit),
+        arrayMap(one -> (one.1, 11), wrong)
+    )) AS entry
+    FROM ({{paired}})
+) GROUP BY label ORDER BY label
+"""
+_OF_SLICES = f"""
+SELECT part.1 AS key, part.2 AS value, {", ".join(f"sum(n.{number})" for number in range(1, 13))}
+FROM (
+    SELECT n, arrayJoin(arrayConcat(
+        [(-1, ''), (0, split)],
+        arrayFilter(one -> one.1 > 0, arrayMap((k, v) -> (toInt32(indexOf({{{{keys:Array(String)}}}}, k)), v),
+            mapKeys(metadata), mapValues(metadata)))
     )) AS part
     FROM (
-        SELECT data_row, entry.1 AS label, any(split) AS split, any(metadata) AS metadata,
-            ({", ".join(f"toInt64(countIf(entry.2 = {kind}))" for kind in range(11))}) AS n
-        FROM (
-            SELECT data_row, split, metadata, arrayJoin(arrayConcat(
-                arrayFilter(one -> one.2 >= 0, arrayMap((one, r, m) -> (one.3, if(m = 0, -1, {_KIND})),
-                    key, a_right, same)),
-                arrayMap(label -> (label, 4), a_actual),
-                arrayMap(label -> (label, 5), b_actual),
-                arrayMap(label -> (label, 6), a_predicted),
-                arrayMap(label -> (label, 7), b_predicted),
-                arrayMap(label -> (label, 8), a_hit),
-                arrayMap(label -> (label, 9), b_hit),
-                [('', 10)]
-            )) AS entry
-            FROM ({{paired}})
-        ) GROUP BY data_row, label
+        SELECT split, metadata, (
+            {", ".join(f"toInt64(countEqual(kind, {number}))" for number in range(4))},
+            toInt64(length(a_actual)), toInt64(length(b_actual)), toInt64(length(a_predicted)),
+            toInt64(length(b_predicted)), toInt64(length(a_hit)), toInt64(length(b_hit)), toInt64(1),
+            toInt64(length(wrong))
+        ) AS n
+        FROM ({{paired}})
     )
-) GROUP BY kind, name, value ORDER BY kind, name, value
+) GROUP BY key, value ORDER BY key, value
 """
 
 # Which rows there are, and how many values each key of metadata has in those of both runs.
@@ -254,14 +270,14 @@ SELECT in_a, in_b, count(), uniqExactMap(metadata) FROM (
 ) GROUP BY in_a, in_b
 """
 
-_FLIPS = f"""
+_FLIPS = """
 SELECT data_row, flip.1, flip.2, flip.3, flip.4, flip.5, flip.6, count() OVER () FROM (
-    SELECT data_row, arrayJoin(arrayFilter(one -> one.8 = {{{{kind:Int8}}}}, arrayMap(
-        (i, r, m, p, c) -> (i, if(m = 0, 0, b_place[m]), p, if(m = 0, -1, b_prediction[m]), r, m > 0 AND b_right[m],
-            if(m = 0, c, greatest(c, b_confidence[m])), if(m = 0, -1, {_KIND})),
-        a_place, a_right, same, a_prediction, a_confidence))) AS flip
-    FROM ({{paired}})
-) ORDER BY {{order}}, length(data_row), data_row, flip.1 LIMIT {{{{limit:UInt32}}}} OFFSET {{{{offset:UInt64}}}}
+    SELECT data_row, arrayJoin(arrayFilter(one -> one.8 = {{kind:Int8}}, arrayMap(
+        (i, r, m, p, c, k) -> (i, if(m = 0, 0, b_place[m]), p, if(m = 0, -1, b_prediction[m]), r,
+            m > 0 AND b_right[m], if(m = 0, c, greatest(c, b_confidence[m])), k),
+        a_place, a_right, same, a_prediction, a_confidence, kind))) AS flip
+    FROM ({paired})
+) ORDER BY {order}, length(data_row), data_row, flip.1 LIMIT {{limit:UInt32}} OFFSET {{offset:UInt64}}
 """
 _ORDERS: Final = {"data_row": "length(data_row) {0}, data_row {0}", "confidence": "flip.7 {0}"}
 
@@ -272,21 +288,24 @@ def comparison(client: Client, selection: Selection, versus: str, page: Comparis
     counted, values = _rows(client, selection, versus)
     few = [key for key, number in values.items() if number <= page.few_values]
     sql, parameters = _paired(selection, versus)
-    found = ask(client, _FIGURES.format(paired=sql), parameters | {"keys": few})
-    parts = {kind: [row for row in found if row[0] == kind] for kind in ("all", "label", "split", "metadata")}
-    whole = _Columns([row[3:] for row in parts["all"]])
-    labels = [row for row in parts["label"] if row[2] and page.has(row[2])]
-    slices = parts["split"] * (len(parts["split"]) > 1) + parts["metadata"]
-    total = (whole if parts["all"] else _NOTHING).compared(0)
-    by_label, by_slice = _Columns([row[3:] for row in labels]), _Columns([row[3:] for row in slices])
+    labels = [row for row in ask(client, _OF_LABELS.format(paired=sql), parameters) if page.has(row[0])]
+    # The key is -1 for all data rows, 0 for the split, and else the place of a key of metadata, from 1.
+    parts = ask(client, _OF_SLICES.format(paired=sql), parameters | {"keys": few})
+    several = sum(row[0] == 0 for row in parts) > 1
+    slices = [row for row in parts if row[0] > 0 or (row[0] == 0 and several)]
+    whole, by_label, by_slice = (
+        _Columns([row[skip:] for row in found])
+        for found, skip in (([row for row in parts if row[0] < 0] or [_NOTHING], 2), (labels, 1), (slices, 2))
+    )
+    total = whole.compared(0)
     classes = [
-        ComparedClass(label=labels[i][2], **dict(by_label.compared(i)))
+        ComparedClass(label=labels[i][0], **dict(by_label.compared(i)))
         for i in by_label.most_changed(page.sort)[page.offset : page.offset + page.limit]
     ]
     sliced = [
         ComparedSlice(
-            key=slices[i][1] if slices[i][0] == "metadata" else None,
-            value=slices[i][2],
+            key=few[slices[i][0] - 1] if slices[i][0] else None,
+            value=slices[i][1],
             rows=by_slice.rows[i],
             **dict(by_slice.compared(i)),
         )
@@ -382,7 +401,7 @@ class _Sides(NamedTuple):
 
 
 class _Columns:
-    """The sums of ``_FIGURES`` for several classes or slices, and what they come to."""
+    """The sums of several classes or slices, and what they come to."""
 
     def __init__(self, sums: Sequence[Sequence[int]]) -> None:
         columns = np.array(sums, np.int64).reshape(len(sums), 12).T
@@ -440,8 +459,8 @@ class _Columns:
         )
 
 
-#: What two runs without a data row in common come to.
-_NOTHING: Final = _Columns([[0] * 12])
+#: What two runs without a data row in common come to: a row of ``_OF_SLICES``.
+_NOTHING: Final = (-1, "", *[0] * 12)
 _WHY: Final = {
     **{name: REASONS[name] for name in ("precision", "recall", "f1")},
     "difference": "not defined for both runs, over the data rows that both have",

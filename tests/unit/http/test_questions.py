@@ -272,3 +272,18 @@ def test_questions_about_scores_and_thresholds(asked: TestClient) -> None:
     assert get(asked, "classifications", unanswered="ignore", top_k=3) == {"questions": []}
     assert get(asked, "checklists") == {"questions": []}
     assert get(asked, "roc-curve", per_class=True, option="a")["undefined"]["questions"]
+
+
+def test_comparison(asked: TestClient) -> None:
+    found = get(asked, "comparison", versus=RUN)
+    assert found["right"] == {"both": 1, "only_a": 0, "only_b": 0, "neither": 2}
+    assert (found["rows"], found["p_value"]) == (2, 1)
+    assert [one["label"] for one in found["classes"]] == ["bus", "car", "van"]
+    listed = get(asked, "comparison/objects", versus=RUN, kind="neither")
+    assert listed["total"] == 2
+    assert [one["a"]["verdict"] for one in listed["flips"]] == ["wrong", "missed"]
+    for question in ("comparison", "comparison/objects"):
+        route = f"{base(DATASET, RUN)}/{question}"
+        assert asked.get(route).status_code == 422
+        unknown = asked.get(route, params={"versus": "v8"})
+        assert (unknown.status_code, unknown.json()["detail"]) == (404, "dataset 'street' has no run 'v8'")
