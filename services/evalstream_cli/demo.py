@@ -67,7 +67,7 @@ def demo(
         for name, workload in workloads.items():
             query = {"confidence": 0.5, "iou": 0.5, "type": ["bbox", "mask", "span"]}
             figures = {run: run_figures(http, name, run, query) for run in workload.predictions}
-            out.print(f"[bold]{name}[/]: {DATASETS[name]}", highlight=False)
+            out.print(f"{name}: {DATASETS[name]}", highlight=False, style="bold")
             out.print(runs_table(figures, "two runs at confidence 0.5, IoU 0.5, policy iou-greedy"))
         if once:
             return
