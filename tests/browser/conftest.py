@@ -28,7 +28,8 @@ def needed(there: bool, what: str) -> None:
         pytest.skip(what)
 
 
-@pytest.fixture(scope="session")
+# For one module: while Playwright runs, no other test of the process can have an event loop of its own.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     program = shutil.which("chromium") or shutil.which("google-chrome")
     needed(program is not None, "no Chromium on this machine (Debian: apt install chromium)")
@@ -39,7 +40,7 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def service(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     folder = tmp_path_factory.mktemp("page")
     workloads = make_workloads(folder / "demo", scenes=SCENES)
