@@ -1,9 +1,11 @@
-"""Plain objects into an engine, the way that events go: for tests that ask questions afterwards."""
+"""An engine, and plain objects into it, the way that events go: for tests that ask questions afterwards."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from clickhouse_connect.driver.client import Client
@@ -11,8 +13,17 @@ from evalstream.events import AnnotationEvent, PredictionEvent, Reader, Record
 from evalstream.matching import POLICIES
 from evalstream.pipeline.ingest import ingest
 from evalstream.pipeline.reconcile import reconcile
+from evalstream.storage.engine import open_embedded
+from evalstream.storage.migrate import migrated_clients
 
 Objects = Sequence[Mapping[str, Any]]
+
+
+@contextmanager
+def new_engine(folder: Path) -> Iterator[Client]:
+    """Open the engine on an empty folder, and make its tables."""
+    with migrated_clients(lambda: open_embedded(folder)) as clients:
+        yield clients()
 
 
 def feed(
@@ -21,11 +32,24 @@ def feed(
     annotations: Mapping[str, Objects],
     runs: Mapping[str, Mapping[str, Objects]],
     *,
+    policies: Sequence[str] = tuple(POLICIES),
+    **said: Any,
+) -> None:
+    """Send objects as ``send`` does, and match them all."""
+    send(client, dataset, annotations, runs, **said)
+    reconcile(client, policies)
+
+
+def send(
+    client: Client,
+    dataset: str,
+    annotations: Mapping[str, Objects],
+    runs: Mapping[str, Mapping[str, Objects]],
+    *,
     rows: Mapping[str, Mapping[str, Any]] | None = None,
     metrics: Mapping[str, Objects] | None = None,
-    policies: Sequence[str] = tuple(POLICIES),
 ) -> None:
-    """Send the annotations, and each run's predictions, of each data row as one `replace`, and match them all.
+    """Send the annotations, and each run's predictions, of each data row as one `replace`.
 
     ``rows`` are facts by data row; ``metrics``, by data row, go with every run's predictions.
     """
@@ -45,4 +69,3 @@ def feed(
         records = [Record(json.dumps(event).encode(), i, 1) for i, event in enumerate(events)]
         rejected = ingest(client, records, reader, "test").rejected
         assert not rejected, rejected[0].reason
-    reconcile(client, policies)

@@ -108,55 +108,27 @@ def show(
     out.print(_readable(letter["payload"]), highlight=False, soft_wrap=True)
 
 
-@app.command()
-def replay(
-    ids: Ids = None,
-    source: Source = "",
-    reason: Reason = "",
-    since: Since = "",
-    limit: Limit = 100,
-    yes: Yes = False,
-    url: Url = DEFAULT_URL,
-    api_key: ApiKey = "",
-) -> None:
-    """Put records back where they came from, unchanged, in the order in which they came.
+def _on_many(what: str, doing: str, done: str, work: Callable[[httpx.Client, list[str]], int]) -> Callable[..., None]:
+    """Make a command that does something to the dead letters that are named, or that filters leave."""
 
-    evalstream dead-letters replay --reason schema_version --limit 1000
+    def command(
+        ids: Ids = None,
+        source: Source = "",
+        reason: Reason = "",
+        since: Since = "",
+        limit: Limit = 100,
+        yes: Yes = False,
+        url: Url = DEFAULT_URL,
+        api_key: ApiKey = "",
+    ) -> None:
+        filters = _filters(source, reason, since)
+        with service(url, api_key) as http:
+            chosen = _chosen(http, ids, filters, limit)
+            _confirm(what, len(chosen), yes)
+            count = _in_parts(doing, chosen, lambda part: work(http, part))
+        out.print(f"{count:,} {done}", highlight=False)
 
-    Do so once the cause is mended, after an upgrade for instance: what still cannot be read becomes a dead letter
-    again. In a cluster too many of those in a row stop the ingest service (EVALSTREAM_DEAD_LETTER_CONSECUTIVE), so try
-    a few first. An event without a version of its own counts as sent when it is replayed. A record leaves the table
-    once it is acknowledged; the first error ends the command, and repeating it goes on from there.
-    """
-    filters = _filters(source, reason, since)
-    with service(url, api_key) as http:
-        chosen = _chosen(http, ids, filters, limit)
-        _confirm("replay", len(chosen), yes)
-        done = _in_parts("replaying", chosen, lambda part: _post_replay(http, part))
-    out.print(f"{done:,} put back where they came from", highlight=False)
-
-
-@app.command()
-def drop(
-    ids: Ids = None,
-    source: Source = "",
-    reason: Reason = "",
-    since: Since = "",
-    limit: Limit = 100,
-    yes: Yes = False,
-    url: Url = DEFAULT_URL,
-    api_key: ApiKey = "",
-) -> None:
-    """Drop records for good, the oldest first.
-
-    evalstream dead-letters drop --source evalstream.predictions --reason 'not JSON' --limit 10000
-    """
-    filters = _filters(source, reason, since)
-    with service(url, api_key) as http:
-        chosen = _chosen(http, ids, filters, limit)
-        _confirm("drop", len(chosen), yes)
-        done = _in_parts("dropping", chosen, lambda part: _delete(http, part))
-    out.print(f"{done:,} dropped", highlight=False)
+    return command
 
 
 def _filters(source: str, reason: str, since: str) -> dict[str, str]:
@@ -231,3 +203,20 @@ def _readable(encoded: str | None) -> str:
 
 def _print_json(value: Any) -> None:
     out.file.write(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode() + "\n")
+
+
+_REPLAY: Final = """Put records back where they came from, unchanged, in the order in which they came.
+
+evalstream dead-letters replay --reason schema_version --limit 1000
+
+Do so once the cause is mended, after an upgrade for instance: what still cannot be read becomes a dead letter again. In
+a cluster too many of those in a row stop the ingest service (EVALSTREAM_DEAD_LETTER_CONSECUTIVE), so try a few first.
+An event without a version of its own counts as sent when it is replayed. A record leaves the table once it is
+acknowledged; the first error ends the command, and repeating it goes on from there.
+"""
+_DROP: Final = """Drop records for good, the oldest first.
+
+evalstream dead-letters drop --source evalstream.predictions --reason 'not JSON' --limit 10000
+"""
+app.command("replay", help=_REPLAY)(_on_many("replay", "replaying", "put back where they came from", _post_replay))
+app.command("drop", help=_DROP)(_on_many("drop", "dropping", "dropped", _delete))

@@ -128,11 +128,12 @@ def _estimated(own: dict[str, Any]) -> dict[str, dict[str, Any]]:
 def _interval(own: dict[str, Any] | None) -> str:
     if own is None or own["low"] is None:
         return ""
-    text = f" [{own['low']:.4f}, {own['high']:.4f}]"
+    digits = ",.1f" if own["figure"] in ("tp", "fp", "fn") else ",.4f"
+    text = f" [{own['low']:{digits}}, {own['high']:{digits}}]"
     apart = own["difference"]
     if apart and apart["low"] is not None:
         star = " *" if apart["significant"] else ""
-        text += f"\nΔ {apart['value']:+.4f} [{apart['low']:+.4f}, {apart['high']:+.4f}]{star}"
+        text += f"\nΔ {apart['value']:+{digits}} [{apart['low']:+{digits}}, {apart['high']:+{digits}}]{star}"
     return text
 
 

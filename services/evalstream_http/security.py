@@ -53,6 +53,13 @@ def check_exposure(host: str, keys: Mapping[str, frozenset[str]]) -> None:
         )
 
 
+def checked_keys(text: str, host: str) -> dict[str, frozenset[str]]:
+    """Read the API keys of a service that is to listen on ``host``; what is wrong with either is a ``ValueError``."""
+    keys = parse_keys(text)
+    check_exposure(host, keys)
+    return keys
+
+
 def require(scope: Scope) -> Callable[..., None]:
     """Make a dependency that lets a request through only with a key of this scope (or where no keys are set)."""
 

@@ -6,18 +6,18 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator
-from contextlib import ExitStack, asynccontextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 
 import evalstream
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from evalstream.events import AnnotationEvent, Reader, Record, Rejection, decode
-from evalstream.storage.engine import Clients, client_per_thread
+from evalstream.storage.engine import Clients
 from evalstream.storage.events import predicted_rows
-from evalstream.storage.migrate import migrate
+from evalstream.storage.migrate import migrated_clients
 from evalstream_http.errors import tell_errors
-from evalstream_http.security import check_exposure, parse_keys
+from evalstream_http.security import checked_keys
 from evalstream_kafka.connection import clickhouse, kafka_broker, kafka_producer
 from evalstream_kafka.consume import consume
 from evalstream_kafka.dead_letters import put_back
@@ -47,47 +47,45 @@ def run(settings: ServiceSettings) -> int:
     ValueError
         If it would listen beyond this machine without API keys.
     """
-    keys = parse_keys(settings.api_keys.get_secret_value())
-    check_exposure(settings.host, keys)
+    keys = checked_keys(settings.api_keys.get_secret_value(), settings.host)
     broker = kafka_broker(settings, "evalstream-ingest")
-    stack = ExitStack()
-    clients = stack.enter_context(client_per_thread(lambda: clickhouse(settings)))
-    migrate(clients())
-    asyncio.run(ensure_topics(settings))
+    with migrated_clients(lambda: clickhouse(settings)) as clients:
+        asyncio.run(ensure_topics(settings))
 
-    async def process(records: object) -> None:
-        await app.state.process(records)
+        async def process(records: object) -> None:
+            await app.state.process(records)
 
-    consumer = consume(broker, [settings.topic(ANNOTATIONS), settings.topic(PREDICTIONS)], process, settings, "ingest")
+        consumer = consume(
+            broker, [settings.topic(ANNOTATIONS), settings.topic(PREDICTIONS)], process, settings, "ingest"
+        )
 
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        producer = kafka_producer(settings, "evalstream-ingest")
-        await producer.start()
-        try:
-            app.state.process = ingest_records(clients, producer, settings)
-            app.state.accept = accept_to(producer, settings)
-            app.state.put_back = partial(put_back, producer)
-            app.state.rematch_all = rematch_all_by(clients, producer, settings)
-            await broker.start()
-            yield
-        finally:
-            await broker.stop()
-            with suppress(TimeoutError):  # what nobody was told is accepted need not be waited for
-                await asyncio.wait_for(producer.stop(), ACKNOWLEDGED_SECONDS)
+        @asynccontextmanager
+        async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+            producer = kafka_producer(settings, "evalstream-ingest")
+            await producer.start()
+            try:
+                app.state.process = ingest_records(clients, producer, settings)
+                app.state.accept = accept_to(producer, settings)
+                app.state.put_back = partial(put_back, producer)
+                app.state.rematch_all = rematch_all_by(clients, producer, settings)
+                await broker.start()
+                yield
+            finally:
+                await broker.stop()
+                with suppress(TimeoutError):  # what nobody was told is accepted need not be waited for
+                    await asyncio.wait_for(producer.stop(), ACKNOWLEDGED_SECONDS)
 
-    app = FastAPI(title="evalstream ingest", version=evalstream.__version__, lifespan=lifespan)
-    app.state.api_keys = keys
-    app.state.max_upload_bytes = settings.max_upload_bytes
-    app.state.clients = clients
-    app.state.clock = time.time_ns
-    app.include_router(gateway.router)
-    app.include_router(dead_letters.router)
-    app.include_router(ontology.router)
-    tell_errors(app)
-    _tell_kafka_errors(app)
-    health_routes(app, consumer)
-    with stack:
+        app = FastAPI(title="evalstream ingest", version=evalstream.__version__, lifespan=lifespan)
+        app.state.api_keys = keys
+        app.state.max_upload_bytes = settings.max_upload_bytes
+        app.state.clients = clients
+        app.state.clock = time.time_ns
+        app.include_router(gateway.router)
+        app.include_router(dead_letters.router)
+        app.include_router(ontology.router)
+        tell_errors(app)
+        _tell_kafka_errors(app)
+        health_routes(app, consumer)
         return serve(app, settings, consumer)
 
 

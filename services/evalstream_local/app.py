@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import mimetypes
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Final
 from uuid import uuid4
 
 import evalstream
 from evalstream.events import Reader, Record, Rejection
 from evalstream.pipeline.ingest import ingest
 from evalstream.storage.dead_letters import DeadLetter
-from evalstream.storage.engine import Clients, client_per_thread, open_embedded
-from evalstream.storage.migrate import migrate
+from evalstream.storage.engine import Clients, open_embedded
+from evalstream.storage.migrate import migrated_clients
 from evalstream_http.errors import tell_errors
-from evalstream_http.security import check_exposure, parse_keys, require
+from evalstream_http.security import checked_keys, require
 from evalstream_ingest import dead_letters, gateway, ontology
 from evalstream_query import page, routes
 from fastapi import Depends, FastAPI, Request, Response
@@ -35,14 +37,12 @@ def make_app(settings: LocalSettings) -> FastAPI:
     ValueError
         If it would listen beyond this machine without API keys, or the keys cannot be read.
     """
-    keys = parse_keys(settings.api_keys.get_secret_value())
-    check_exposure(settings.host, keys)
+    keys = checked_keys(settings.api_keys.get_secret_value(), settings.host)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         with ExitStack() as stack:
-            clients = stack.enter_context(client_per_thread(lambda: open_embedded(settings.data / "engine")))
-            migrate(clients())
+            clients = stack.enter_context(migrated_clients(lambda: open_embedded(settings.data / "engine")))
             matcher = stack.enter_context(running_matcher(clients, settings.policies))
             app.state.clients = clients
             app.state.accept = _accept(clients, matcher)
@@ -79,13 +79,25 @@ def make_app(settings: LocalSettings) -> FastAPI:
     return app
 
 
+#: Whether a picture has changed, and may be seen, is asked each time; and it is a picture, whatever else it may hold.
+_MEDIA_HEADERS: Final = {
+    "Cache-Control": "private, no-cache",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
 def _serve_media(app: FastAPI, folder: Path) -> None:
     files = StaticFiles(directory=folder)
+    for suffix in ("webp", "avif"):  # not every system's table has them
+        mimetypes.add_type(f"image/{suffix}", f".{suffix}")
 
     @app.get("/media/{path:path}", tags=["questions"], dependencies=[Depends(require("read"))], summary="Media")
     async def _media(request: Request, path: str) -> Response:
         """Give an image of the demo, or of whatever folder the service was told to serve."""
-        return await files.get_response(path, request.scope)
+        response = await files.get_response(path, request.scope)
+        response.headers.update(_MEDIA_HEADERS)
+        return response
 
 
 def _accept(clients: Clients, matcher: Matcher) -> gateway.Accept:

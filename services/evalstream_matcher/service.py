@@ -6,14 +6,14 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 
 import evalstream
 from evalstream.pipeline.match import warm_up
 from evalstream.pipeline.reconcile import rematch
 from evalstream.storage.dead_letters import DeadLetter, keep_dead_letters
-from evalstream.storage.engine import Clients, client_per_thread
-from evalstream.storage.migrate import migrate
+from evalstream.storage.engine import Clients
+from evalstream.storage.migrate import migrated_clients
 from evalstream.telemetry import DEAD_LETTERS, FRESHNESS
 from evalstream_kafka.asyncapi import ChangedRow
 from evalstream_kafka.connection import clickhouse, kafka_broker
@@ -29,9 +29,7 @@ from pydantic import ValidationError
 def run(settings: ServiceSettings) -> int:
     """Run until told to stop; return the exit status."""
     broker = kafka_broker(settings, "evalstream-matcher")
-    with ExitStack() as stack:
-        clients = stack.enter_context(client_per_thread(lambda: clickhouse(settings)))
-        migrate(clients())
+    with migrated_clients(lambda: clickhouse(settings)) as clients:
         asyncio.run(ensure_topics(settings))
         process = match_records(clients, settings.policies)
         consumer = consume(broker, [settings.topic(CHANGED_ROWS)], process, settings, "matcher")

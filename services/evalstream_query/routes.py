@@ -8,9 +8,10 @@ from clickhouse_connect.driver.client import Client
 from evalstream.events.base import Name
 from evalstream.metrics.calibration import Strategy
 from evalstream.metrics.scores import ZeroDivision
-from evalstream.queries.average_precision import ApClassesPage, ApOptions, AveragePrecision, average_precisions
+from evalstream.queries.average_precision import ApOptions, AveragePrecision, average_precisions
 from evalstream.queries.calibration import Calibration, calibration
 from evalstream.queries.catalog import Catalog, catalog, run_exists
+from evalstream.queries.causes import ErrorOptions
 from evalstream.queries.checklists import Checklists, checklists
 from evalstream.queries.classifications import Classifications, Unanswered, classifications
 from evalstream.queries.comparison import (
@@ -41,11 +42,13 @@ from evalstream.queries.dataset_classes import (
 )
 from evalstream.queries.distribution import Distribution, distribution
 from evalstream.queries.entities import Entities, entities
-from evalstream.queries.errors import ErrorOptions, Errors, errors
+from evalstream.queries.errors import Errors, errors
 from evalstream.queries.intervals import IntervalOptions, Intervals, IntervalsQuery, intervals
 from evalstream.queries.keypoints import DEFAULT_ALPHAS, Keypoints, Scale, keypoints
 from evalstream.queries.label_counts import Scoring
+from evalstream.queries.labels import PerClassPage
 from evalstream.queries.measures import Measures, measures
+from evalstream.queries.metadata import Metadata, MetadataPage, MetadataQuery, metadata
 from evalstream.queries.objects import Objects, ObjectsPage, objects
 from evalstream.queries.pr_curve import CurvesPage, PrCurve, pr_curve
 from evalstream.queries.regression import Regression, regression
@@ -75,12 +78,12 @@ class PrCurveQuery(Filter, CurvesPage):
     max_points: int = Field(default=1001, ge=10, le=100_000, description="a longer curve is thinned to so many")
 
 
-class AveragePrecisionQuery(Filter, ApOptions, ApClassesPage):
+class AveragePrecisionQuery(Filter, ApOptions, PerClassPage):
     """A filter, and which definition of average precision."""
 
 
-class ErrorsQuery(Filter, ErrorOptions):
-    """A filter, and how errors are told apart."""
+class ErrorsQuery(Filter, ErrorOptions, PerClassPage):
+    """A filter, how errors are told apart, and of which classes there are figures."""
 
 
 class DistributionQuery(Filter):
@@ -317,7 +320,7 @@ def get_average_precision(
 ) -> AveragePrecision:
     """Compute AP and AR, per class and averaged; under policy `coco`, the twelve figures of pycocotools."""
     options = ApOptions(**query.model_dump(include=set(ApOptions.model_fields)))
-    page = ApClassesPage(**query.model_dump(include=set(ApClassesPage.model_fields)))
+    page = PerClassPage(**query.model_dump(include=set(PerClassPage.model_fields)))
     return average_precisions(*_selection(request, dataset, run, query), options, page)
 
 
@@ -325,7 +328,8 @@ def get_average_precision(
 def get_errors(request: Request, dataset: Dataset, run: Run, query: Annotated[ErrorsQuery, Query()]) -> Errors:
     """Tell errors apart by their cause, and find what AP each of them costs (TIDE's analysis)."""
     options = ErrorOptions(**query.model_dump(include=set(ErrorOptions.model_fields)))
-    return errors(*_selection(request, dataset, run, query), options)
+    page = PerClassPage(**query.model_dump(include=set(PerClassPage.model_fields)))
+    return errors(*_selection(request, dataset, run, query), options, page)
 
 
 @router.get(_RUN + "/distribution")
@@ -426,6 +430,13 @@ def get_objects(request: Request, dataset: Dataset, run: Run, query: Annotated[O
     """List single objects and what became of each: exactly those that a cell of the confusion matrix counts."""
     selection = _selection(request, dataset, run, query)
     return objects(*selection, ObjectsPage(**query.model_dump(include=set(ObjectsPage.model_fields))))
+
+
+@router.get(_RUN + "/metadata")
+def get_metadata(request: Request, dataset: Dataset, run: Run, query: Annotated[MetadataQuery, Query()]) -> Metadata:
+    """List the values of one key of the data rows' metadata, the most frequent first, and the range of numbers."""
+    selection = _selection(request, dataset, run, query)
+    return metadata(*selection, MetadataPage(**query.model_dump(include=set(MetadataPage.model_fields))))
 
 
 @router.get(_RUN + "/progress")

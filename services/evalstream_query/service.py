@@ -6,18 +6,18 @@ import logging
 import math
 import threading
 from collections.abc import AsyncIterator
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 
 import evalstream
 from evalstream.queries.catalog import catalog
 from evalstream.queries.selection import Filter, Selection
 from evalstream.queries.summary import summary
-from evalstream.storage.engine import Clients, client_per_thread
-from evalstream.storage.migrate import migrate
+from evalstream.storage.engine import Clients
+from evalstream.storage.migrate import migrated_clients
 from evalstream.storage.results import progress
 from evalstream.telemetry import QUALITY, ROWS_FAILED, ROWS_PENDING
 from evalstream_http.errors import tell_errors
-from evalstream_http.security import check_exposure, parse_keys
+from evalstream_http.security import checked_keys
 from evalstream_kafka.connection import clickhouse
 from evalstream_kafka.serve import health_routes, serve
 from evalstream_kafka.settings import ServiceSettings
@@ -38,11 +38,8 @@ def run(settings: ServiceSettings) -> int:
     ValueError
         If it would listen beyond this machine without API keys.
     """
-    keys = parse_keys(settings.api_keys.get_secret_value())
-    check_exposure(settings.host, keys)
-    with ExitStack() as stack:
-        clients = stack.enter_context(client_per_thread(lambda: clickhouse(settings)))
-        migrate(clients())
+    keys = checked_keys(settings.api_keys.get_secret_value(), settings.host)
+    with migrated_clients(lambda: clickhouse(settings)) as clients:
 
         @asynccontextmanager
         async def lifespan(_app: FastAPI) -> AsyncIterator[None]:

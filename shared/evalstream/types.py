@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal, get_args
 
 #: The types of whole objects, as events and questions name them.
-TYPES: Final = (
+AnnotationType = Literal[
     "bbox",
     "radio",
     "rotated_box",
@@ -18,7 +18,8 @@ TYPES: Final = (
     "checklist",
     "text",
     "number",
-)
+]
+TYPES: Final[tuple[AnnotationType, ...]] = get_args(AnnotationType)
 #: Codes of all types of parts, in the order in which they were added. The options of a checklist have the type
 #: ``checklist``; ``question`` is the list itself, which is matched so that its options can be, and counted nowhere.
 CODES: Final = {name: code for code, name in enumerate((*TYPES, "question"))}

@@ -18,6 +18,7 @@ from tests.faults.service import COMMAND, PATIENCE, Service, environment, runnin
 from tests.faults.workload import (
     DATA_ROWS,
     DATASET,
+    ONTOLOGY,
     POLICIES,
     RUNS,
     Part,
@@ -79,6 +80,8 @@ def test_kill_at_any_moment_changes_nothing(tmp_path: Path) -> None:
         for moment in moments:
             stream.wait_for(moment)
             time.sleep(rng.random() * 0.05)  # into whatever is going on by then
+            if moment == moments[KILLS // 2]:
+                _declare(service)  # acknowledged, and killed before every row is matched anew
             assert service.end(signal.SIGKILL) == -signal.SIGKILL
             service.start()
         done.result()
@@ -91,7 +94,7 @@ def test_kill_at_any_moment_changes_nothing(tmp_path: Path) -> None:
 
     with opened(service.engine) as client:
         kept, found = event_keys(client), results(client)
-    expected = clean_results(tmp_path / "clean", parts)
+    expected = clean_results(tmp_path / "clean", parts, ONTOLOGY)
 
     sent = {event_key(item) for part in parts for item in decode(part.records, part.reader).received}
     assert set(kept) == sent, "an acknowledged event is lost, or there is one that nobody sent"
@@ -121,6 +124,12 @@ def test_asked_to_stop_it_ends_cleanly(tmp_path: Path, by: signal.Signals) -> No
     with running(tmp_path) as service:
         assert service.end(by) == 0
         assert "Traceback" not in service.log
+
+
+def _declare(service: Service) -> None:
+    route = f"{service.url}/v1/datasets/{DATASET}/ontology"
+    answer = httpx.put(route, params={"version": 1}, content=ONTOLOGY.model_dump_json(), timeout=PATIENCE)
+    assert answer.json()["in_force"], answer.text
 
 
 def _wait_until_matched(service: Service, run: str) -> None:

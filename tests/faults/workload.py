@@ -11,10 +11,12 @@ from typing import Any, NamedTuple
 
 from clickhouse_connect.driver.client import Client
 from evalstream.events import AnnotationEvent, PredictionEvent, Reader, Record
+from evalstream.ontology import Ontology
 from evalstream.pipeline.ingest import ingest
 from evalstream.pipeline.reconcile import reconcile
 from evalstream.storage.engine import open_embedded
 from evalstream.storage.migrate import migrate
+from evalstream.storage.ontologies import declare
 from evalstream_local.settings import LocalSettings
 
 DATASET = "street"
@@ -22,6 +24,9 @@ RUNS = ("first", "second")
 DATA_ROWS = 300
 UPLOAD_LINES = 12
 POLICIES = LocalSettings(_env_file=None).policies
+#: A declaration that changes who matches whom: masks may match boxes.
+ONTOLOGY = Ontology(across_types=True)
+_SIDE = 40
 
 Key = tuple[str, str, str, int, str]
 ResultRow = dict[str, Any]
@@ -75,15 +80,34 @@ def make_parts(seed: int) -> list[Part]:
 
 
 def _object(rng: random.Random, run: str, name: str) -> dict[str, Any]:
+    known = {"id": name, "feature": rng.choice(["car", "bus"])} | rng.choice([_box, _mask])(rng)
+    if rng.random() < 0.3:
+        colour = {"type": "radio", "feature": "colour", "answer": rng.choice(["red", "blue"])}
+        known["classifications"] = [colour, {"type": "checklist", "feature": "parts", "answers": ["door", "wheel"]}]
+    return known | {"confidence": rng.choice([0.25, 0.5, rng.random()])} if run else known
+
+
+def _box(rng: random.Random) -> dict[str, Any]:
     corner = [rng.choice([0, 8, 16]) + rng.random(), rng.choice([0, 8, 16]) + rng.random()]
-    box = {"id": name, "type": "bbox", "feature": rng.choice(["car", "bus"]), "bbox": [*corner, 20, 20]}
-    return box | {"confidence": rng.choice([0.25, 0.5, rng.random()])} if run else box
+    return {"type": "bbox", "bbox": [*corner, 20, 20]}
 
 
-def clean_results(folder: Path, parts: list[Part]) -> dict[tuple[str, str, str, str], ResultRow]:
+def _mask(rng: random.Random) -> dict[str, Any]:
+    """Some columns of an image."""
+    first, count = rng.choice([0, 8, 16]), rng.randint(8, 20)
+    pixels = _SIDE * _SIDE
+    counts = [first * _SIDE, count * _SIDE, pixels - (first + count) * _SIDE]
+    return {"type": "mask", "mask": {"size": [_SIDE, _SIDE], "counts": counts}}
+
+
+def clean_results(
+    folder: Path, parts: list[Part], ontology: Ontology | None = None
+) -> dict[tuple[str, str, str, str], ResultRow]:
     """What a single process makes of the workload that nothing happened to."""
     with opened(folder) as client:
         migrate(client)
+        if ontology is not None:
+            declare(client, DATASET, ontology, 1)
         for part in parts:
             ingest(client, part.records, part.reader, "test")
         reconcile(client, POLICIES)

@@ -9,11 +9,10 @@ from unittest.mock import MagicMock
 
 import pytest
 from clickhouse_connect.driver.client import Client
-from evalstream.storage.engine import open_embedded
-from evalstream.storage.migrate import migrate
 
 from tests import agreement
 from tests.agreement import Figures, Key, Line
+from tests.feeding import new_engine
 
 # tidecv draws with OpenCV, which wants a screen's libraries; nothing is drawn here.
 sys.modules.setdefault("cv2", MagicMock())
@@ -54,7 +53,5 @@ def agree(request: pytest.FixtureRequest) -> Iterator[Agree]:
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     """Give an empty engine; not for the whole session, for a process can have one folder open at a time."""
-    client = open_embedded(tmp_path_factory.mktemp("engine"))
-    migrate(client)
-    yield client
-    client.close()
+    with new_engine(tmp_path_factory.mktemp("engine")) as client:
+        yield client

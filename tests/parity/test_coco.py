@@ -7,7 +7,7 @@ import io
 import json
 import math
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,9 +19,7 @@ from evalstream.events.coco import CocoEvent, annotation_events, prediction_even
 from evalstream.pipeline.reconcile import reconcile
 from evalstream.queries.average_precision import ApFigures, AveragePrecision, average_precisions
 from evalstream.queries.selection import Selection
-from evalstream.storage.engine import open_embedded
 from evalstream.storage.events import append_events
-from evalstream.storage.migrate import migrate
 from evalstream_local.evaluate import DATASET, RUN, evaluated
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
@@ -73,15 +71,6 @@ def test_real_data_gives_the_published_figures(name: str, real_data: Path) -> No
 
 
 # --- awkward files, against pycocotools -----------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    """One engine for all files; not for longer than this module, for a process can have one folder open at a time."""
-    client = open_embedded(tmp_path_factory.mktemp("engine"))
-    migrate(client)
-    yield client
-    client.close()
 
 
 def test_random_files_give_the_figures_of_pycocotools(client: Client, tmp_path: Path) -> None:

@@ -88,14 +88,19 @@ def test_bounds_are_those_of_the_ordinary_bootstrap(coco_files: tuple[Path, Path
         run = read(client, selection, options)
     tp, predictions, annotations = run.sums.values[:, :3].T
     found = replicates(run, options, None)
-    for name, whole in (("precision", predictions), ("recall", annotations)):
+    ratio, total = (lambda a, b, axis: a.sum(axis) / b.sum(axis)), (lambda a, axis: a.sum(axis))
+    for name, samples, statistic in (
+        ("precision", (tp, predictions), ratio),
+        ("recall", (tp, annotations), ratio),
+        ("tp", (tp,), total),
+        ("fp", (predictions - tp,), total),
+        ("fn", (annotations - tp,), total),
+    ):
         bounds = percentile_bounds(found[name, None][1:], 0.95)
         assert bounds is not None
         theirs = scipy.stats.bootstrap(
-            (tp, whole),
-            lambda a, b, axis: a.sum(axis=axis) / b.sum(axis=axis),
-            paired=True, vectorized=True, n_resamples=4000, method="percentile", rng=1,
-        ).confidence_interval  # fmt: skip
+            samples, statistic, paired=True, vectorized=True, n_resamples=4000, method="percentile", rng=1
+        ).confidence_interval
         width = theirs.high - theirs.low
         assert abs(bounds.low - theirs.low) < 0.08 * width
         assert abs(bounds.high - theirs.high) < 0.08 * width

@@ -31,7 +31,7 @@ from scipy.stats import binomtest
 from tests.feeding import feed
 from tests.oracles import queries as oracle
 from tests.oracles.queries import DataRow, Thing
-from tests.pipeline.test_queries import (
+from tests.pipeline.random_data import (
     CONFIDENCES,
     annotation_event,
     data_row,

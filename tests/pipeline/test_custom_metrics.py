@@ -210,6 +210,19 @@ def test_single_figures_of_a_matrix_and_values_of_objects(client: Client, sent: 
     assert (drawn.total, drawn.mean) == (len(single), pytest.approx(np.mean(single)))  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("confidence", [0.0, 0.25, 0.8])
+def test_single_predictions_stand_with_their_metrics(
+    client: Client, sent: Mapping[str, SentRow], confidence: float
+) -> None:
+    found = rows(client, Selection(dataset="random", run="m", confidence=confidence), Page(limit=500)).rows
+    assert len(found) == len(sent)
+    for row in found:
+        assert [one.metrics for one in row.predictions] == [
+            {m.name: _f1(oracle.at(m.value, confidence)) for m in thing.metrics if thing.confidence >= confidence}
+            for thing in sent[row.data_row].things
+        ]
+
+
 def test_what_cannot_be_asked_says_why(client: Client, sent: Mapping[str, SentRow]) -> None:
     selection = Selection(dataset="random", run="m")
     for metric, message in (

@@ -10,8 +10,8 @@ import pytest
 from clickhouse_connect.driver.client import Client
 from evalstream.matching import POLICIES
 from evalstream.queries.average_precision import ApOptions, average_precisions
-from evalstream.queries.causes import CAUSES
-from evalstream.queries.errors import ErrorOptions, errors
+from evalstream.queries.causes import CAUSES, ErrorOptions
+from evalstream.queries.errors import errors
 from evalstream.queries.notes import notes
 from evalstream.queries.rows import Page, rows
 from evalstream.queries.selection import QuestionError, Selection

@@ -19,6 +19,9 @@ from evalstream.queries.summary import summary
 from tests.feeding import feed
 
 POLICIES: tuple[PolicyName, ...] = ("iou-greedy", "coco", "best-candidate")
+COUNTS = ("tp", "fp", "fn")
+#: Figures that grow with the number of rows: those of a replicate are for as many rows as there are.
+TOTALS = {*COUNTS, "custom.s"}
 ROWS = [f"row {i}" for i in range(24)]
 Objects = dict[str, list[dict[str, Any]]]
 
@@ -69,7 +72,10 @@ def _plain(client: Client, selection: Selection) -> dict[tuple[str, str | None],
     custom = {own.name: own for own in custom_metrics(client, selection).metrics}
     matrix = custom["matrix"].confusion
     return {
-        **{(name, None): getattr(counted, name) for name in ("precision", "recall", "f1", "accuracy", "mean_iou")},
+        **{
+            (name, None): getattr(counted, name)
+            for name in ("precision", "recall", "f1", "accuracy", "mean_iou", *COUNTS)
+        },
         **{(name, None): getattr(average, name) for name in ("ap", "ap50", "ap75", "ar_100")},
         **{(name, "age"): getattr(numbers["age"], name) for name in ("mae", "rmse", "r2")},
         **{(f"custom.{name}", None): custom[name].value for name in ("q", "g", "s", "m", "matrix")},
@@ -99,7 +105,8 @@ def test_a_replicate_is_the_figure_on_repeated_rows(
         ours = replicates(run, options, None)
         assert set(ours) == set(theirs)
         for figure, value in theirs.items():
-            expected = np.nan if value is None else value
+            share = len(ROWS) / sum(weights) if figure[0] in TOTALS else 1
+            expected = np.nan if value is None else value * share
             assert ours[figure][b] == pytest.approx(expected, rel=1e-9, abs=1e-12, nan_ok=True), (policy, figure)
 
 
@@ -173,7 +180,7 @@ def test_differences_are_over_the_rows_of_both(client: Client, data: object, pol
     own, other = (read(client, selection.model_copy(update={"run": run}), options) for run in ("m", "other"))
     shared = own.sums.data_row.filter([row.as_py() in ROWS[4:] for row in own.sums.data_row])
     ours, theirs = (replicates(run, options, shared) for run in (own, other))
-    for name in ("precision", "recall", "f1", "accuracy", "mean_iou", "ap", "ap50"):
+    for name in ("precision", "recall", "f1", "accuracy", "mean_iou", *COUNTS, "ap", "ap50"):
         figure, difference = _figure(answer, name), _figure(answer, name).difference
         assert difference is not None
         assert (difference.this, difference.other) == (ours[name, None][0], theirs[name, None][0])
@@ -206,6 +213,16 @@ def test_a_clear_difference_is_significant(client: Client) -> None:
     assert 0.3 < recall.low < 0.5
 
 
+def test_what_is_on_every_row_is_certain(client: Client) -> None:
+    """There are as many rows as there are: how many does not change from replicate to replicate."""
+    box = {"type": "bbox", "feature": "a", "bbox": [0, 0, 1, 1]}
+    rows = {str(i): [box] for i in range(40)}
+    feed(client, "certain", rows, {"m": rows})
+    answer = intervals(client, Selection(dataset="certain", run="m"), IntervalOptions(group=["counts"]))
+    found = _figure(answer, "tp")
+    assert (found.value, found.low, found.high) == (40, 40, 40)
+
+
 def test_what_is_not_defined_is_null_and_says_why(client: Client) -> None:
     box = {"type": "bbox", "feature": "a", "bbox": [0, 0, 1, 1]}
     feed(client, "one", {"1": [box]}, {"m": {"1": [box]}, "nothing": {"1": []}})
@@ -220,7 +237,8 @@ def test_what_is_not_defined_is_null_and_says_why(client: Client) -> None:
     assert answer.undefined["precision.value"] == "nothing was predicted"
     empty = intervals(client, Selection(dataset="one", run="m", split=["test"]))
     assert empty.rows == 0
-    assert all(own.value is None for own in empty.figures)
+    assert {own.figure: own.value for own in empty.figures if own.value is not None} == dict.fromkeys(COUNTS, 0)
+    assert all(own.low is None for own in empty.figures)
 
 
 def test_only_the_groups_asked_for(client: Client, data: object) -> None:

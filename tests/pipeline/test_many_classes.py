@@ -21,6 +21,8 @@ from evalstream.pipeline.reconcile import reconcile
 from evalstream.queries.average_precision import average_precisions
 from evalstream.queries.confusion_matrix import CellsPage, ClassesPage, classes, confusion_matrix
 from evalstream.queries.dataset_classes import ClassesOfDatasetPage, classes_of_dataset
+from evalstream.queries.errors import errors
+from evalstream.queries.labels import PerClassPage
 from evalstream.queries.pr_curve import CurvesPage, pr_curve
 from evalstream.queries.selection import Selection
 from evalstream.queries.summary import summary
@@ -157,6 +159,17 @@ def test_the_most_confused_labels_are_found(client: Client, cells: Counter[tuple
     )
 
 
+@pytest.mark.usefixtures("cells")
+def test_what_is_taken_for_another_class_comes_before_what_is_missed(client: Client) -> None:
+    half = SELECTION.model_copy(update={"confidence": 0.5})
+    errors = confusion_matrix(client, half, CellsPage(cells="errors", sort="confused", limit=100_000)).cells
+    places = [
+        (None in (one.actual, one.predicted), -one.count, one.actual or "", one.predicted or "") for one in errors
+    ]
+    assert {is_lost for is_lost, *_ in places} == {False, True}
+    assert places == sorted(places)
+
+
 def test_classes_are_paged_sorted_and_searched(client: Client, cells: Counter[tuple[str, str]]) -> None:
     with little_memory():
         whole = classes(client, SELECTION, ClassesPage(limit=100_000)).classes
@@ -188,6 +201,20 @@ def test_curves_and_average_precision_stay_bounded(client: Client, cells: Counte
     assert found.curves[27] == alone
     with little_memory():
         average_precisions(client, SELECTION.model_copy(update={"policy": "coco"}))
+
+
+def test_errors_are_given_of_some_classes_and_counted_over_all(client: Client, cells: Counter[tuple[str, str]]) -> None:
+    wrong = Counter[str]()
+    for (actual, predicted), count in cells.items():
+        wrong[predicted] += count * (actual != predicted)
+    with little_memory():
+        found = errors(client, SELECTION, page=PerClassPage(search="CLASS 012", offset=20, limit=30))
+    assert found.causes["wrong class"].count == sum(wrong.values())
+    assert (found.total, list(found.per_class)) == (100, [f"class {n:05d}" for n in range(1220, 1250)])
+    assert all(own.count["wrong class"] == wrong[label] for label, own in found.per_class.items())
+    named = errors(client, SELECTION, page=PerClassPage(label=["class 01230", "class 0"]))
+    assert (named.total, named.per_class) == (1, {"class 01230": found.per_class["class 01230"]})
+    assert (named.ap, named.causes, named.false_negatives_dap) == (found.ap, found.causes, found.false_negatives_dap)
 
 
 def test_a_roll_up_of_all_classes(client: Client, cells: Counter[tuple[str, str]]) -> None:

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from typing import Any
 
 import pytest
 from clickhouse_connect.driver.client import Client
+from evalstream.matching import POLICIES
+from evalstream.ontology import Ontology, OntologyClass
+from evalstream.queries.causes import CAUSES, ErrorOptions
 from evalstream.queries.confusion_matrix import confusion_matrix
+from evalstream.queries.distribution import distribution
+from evalstream.queries.errors import errors
 from evalstream.queries.objects import Objects, ObjectsPage, objects
 from evalstream.queries.rows import Page, rows
 from evalstream.queries.selection import Filter, Selection
 from evalstream.queries.summary import summary
+from evalstream.storage.ontologies import declare
 
 from tests.feeding import feed
 
 CLASSES = ("car", "bus", "van")
+#: Custom metrics of single predictions.
+NAMES = ("sharp", "o'clock {x}")
 VIEWS = [
     Filter(),
     Filter(confidence=0.4, iou=0.3),
@@ -24,11 +33,17 @@ VIEWS = [
     Filter(policy="best-candidate", iou=0.7),
     Filter(feature=["car"], iou=0.1),
     Filter(type=["radio"]),
+    Filter(roll_up=1),
 ]
 
 
 def thing(rng: random.Random, *, predicted: bool) -> dict[str, Any]:
-    score = {"confidence": rng.choice([0.1, 0.3, 0.5, 0.9])} if predicted else {}
+    if rng.random() < 0.1:
+        return {"type": "number", "feature": "age", "answer": rng.choice([1, 2])}
+    score: dict[str, Any] = {}
+    if predicted:
+        sent = [{"name": name, "value": rng.choice([0.1, 0.5, 0.9])} for name in NAMES if rng.random() < 0.5]
+        score = {"confidence": rng.choice([0.1, 0.3, 0.5, 0.9]), "metrics": sent}
     if rng.random() < 0.2:
         return {"type": "radio", "feature": "weather", "answer": rng.choice(["rain", "sun"])} | score
     box = [rng.choice([0, 5, 10, 40]), rng.choice([0, 5, 40]), rng.choice([20, 40, 60]), rng.choice([20, 50])]
@@ -41,7 +56,9 @@ def _fed(client: Client) -> None:
     names = [f"row-{i}" for i in range(40)]
     truth = {name: [thing(rng, predicted=False) for _ in range(rng.randrange(6))] for name in names}
     found = {name: [thing(rng, predicted=True) for _ in range(rng.randrange(8))] for name in names}
-    feed(client, "street", truth, {"v1": found})
+    metrics = {name: [{"name": "blur", "value": rng.random()}] for name in names[::2]}
+    declare(client, "street", Ontology(classes=[OntologyClass(name=name, parent="vehicle") for name in CLASSES[:2]]), 1)
+    feed(client, "street", truth, {"v1": found}, metrics=metrics)
 
 
 def listed(client: Client, view: Filter, **page: Any) -> Objects:
@@ -103,17 +120,84 @@ def test_pages_join_without_a_gap_in_any_order(client: Client) -> None:
     assert known == sorted(known, reverse=True)
 
 
-def test_a_cause_finds_its_errors(client: Client) -> None:
-    for view in (Filter(), Filter(policy="coco")):
-        every = listed(client, view).objects
-        causes = {
-            one.prediction.cause if one.prediction else one.annotation.cause for one in every if one.outcome != "right"
-        }  # type: ignore[union-attr]
-        assert len(causes) > 2
-        for cause in causes:
-            found = listed(client, view, cause=cause).objects
-            assert found == [
-                one
-                for one in every
-                if (one.prediction.cause if one.prediction else one.annotation.cause) == cause  # type: ignore[union-attr]
-            ]
+@pytest.mark.parametrize(
+    ("view", "options"),
+    [
+        (Filter(), ErrorOptions()),
+        (Filter(confidence=0.4, iou=0.3), ErrorOptions(background=0.3)),
+        (Filter(policy="coco", iou=0.7), ErrorOptions()),
+        (Filter(policy="coco"), ErrorOptions(max_detections=2)),
+        (Filter(policy="coco", area="medium"), ErrorOptions(max_detections=3, background=0.3)),
+        (Filter(policy="best-candidate", iou=0.7), ErrorOptions()),
+        (Filter(feature=["car"], iou=0.1), ErrorOptions()),
+        (Filter(policy="coco", feature=["car", "bus"]), ErrorOptions(max_detections=1)),
+        (Filter(type=["radio"]), ErrorOptions()),
+        (Filter(roll_up=1), ErrorOptions()),
+    ],
+    ids=str,
+)
+def test_a_cause_has_the_objects_that_errors_counts(client: Client, view: Filter, options: ErrorOptions) -> None:
+    analysis = errors(client, selection(view), options)
+    for cause in CAUSES:
+        found = listed(client, view, cause=cause, **options.model_dump())
+        assert found.total == len(found.objects) == analysis.causes[cause].count
+        of_classes = Counter[str]()
+        for one in found.objects:
+            wrong = one.annotation if cause == "missed" else one.prediction
+            assert wrong is not None
+            assert wrong.cause == cause
+            of_classes[wrong.label] += 1
+        assert of_classes == {name: own.count[cause] for name, own in analysis.per_class.items() if own.count[cause]}
+        having = rows(client, selection(view), Page(cause=cause, limit=1, **options.model_dump()))
+        assert having.total == len({one.data_row for one in found.objects})
+
+
+def test_there_are_errors_of_most_causes(client: Client) -> None:
+    for policy in POLICIES:
+        counts = errors(client, selection(Filter(policy=policy))).causes
+        assert sum(own.count > 0 for own in counts.values()) >= 5
+
+
+CONDITIONS = [
+    ["fp>=2"],
+    ["f1<0.5", "annotations>=3"],
+    ["custom.blur>0.4"],
+    ["custom.sharp<=0.5", "tp!=0"],
+    ["measure.absolute_error>=0"],
+]
+
+
+@pytest.mark.parametrize("view", [Filter(), Filter(policy="coco", iou=0.7), Filter(type=["radio"])], ids=str)
+def test_objects_of_rows_that_meet_conditions(client: Client, view: Filter) -> None:
+    every = listed(client, view)
+    for where in CONDITIONS:
+        fitting = {row.data_row for row in rows(client, selection(view), Page(where=where, limit=500)).rows}
+        found = listed(client, view, where=where)
+        assert found.objects == [one for one in every.objects if one.data_row in fitting]
+        assert found.total == len(found.objects)
+        missed = listed(client, view, where=where, cause="missed").objects
+        assert missed == [one for one in listed(client, view, cause="missed").objects if one.data_row in fitting]
+
+
+@pytest.mark.parametrize(
+    "view",
+    [Filter(iou=0.1, feature=["car", "weather"]), Filter(policy="coco", confidence=0.2), Filter(roll_up=1)],
+    ids=str,
+)
+@pytest.mark.parametrize("metric", ["confidence", "iou", "custom_object.sharp", "custom_object.o'clock {x}"])
+def test_a_bar_of_a_histogram_has_its_objects(client: Client, view: Filter, metric: str) -> None:
+    drawn = distribution(client, selection(view), metric, bins=3)
+    for i, count in enumerate(drawn.counts):
+        last = "<=" if i == len(drawn.counts) - 1 else "<"
+        where = [f"{metric}>={drawn.edges[i]!r}", f"{metric}{last}{drawn.edges[i + 1]!r}"]
+        found = listed(client, view, where=where)
+        assert found.total == len(found.objects) == count, where
+    more = ["custom_object.sharp>0.4", "fp>=2"]
+    fitting = listed(client, view, where=more).objects
+    assert listed(client, view, where=[*where, *more]).objects == [one for one in found.objects if one in fitting]
+
+
+@pytest.mark.parametrize("where", ["colour>1", "confidence", "iou>=high", "custom_object.sharp=red", "data_row>1"])
+def test_what_is_no_condition_is_refused(where: str) -> None:
+    with pytest.raises(ValueError, match=r"no condition|no metric|none"):
+        ObjectsPage(where=[where])

@@ -23,14 +23,11 @@ from evalstream.storage.ontologies import declare
 from tests.feeding import feed
 from tests.oracles import queries as oracle
 from tests.oracles.queries import DataRow, Thing
-from tests.pipeline.test_queries import (
+from tests.pipeline.assertions import approx, assert_cells, assert_curve, assert_row
+from tests.pipeline.random_data import (
     FEATURES,
     QUESTIONS,
     annotation_event,
-    approx,
-    assert_cells,
-    assert_curve,
-    assert_row,
     data_row,
     data_row_names,
     image_order,

@@ -8,7 +8,8 @@ from importlib.resources import files
 import pytest
 from clickhouse_connect.driver.client import Client
 from evalstream.pipeline.reconcile import reconcile
-from evalstream.queries.errors import ErrorOptions, errors
+from evalstream.queries.causes import ErrorOptions
+from evalstream.queries.errors import errors
 from evalstream.queries.rows import Page, rows
 from evalstream.queries.selection import Selection
 from evalstream.queries.summary import summary

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Annotated, ClassVar, NamedTuple
 
@@ -91,9 +92,9 @@ class Object(Strict):
     )
     feature: Feature = Field(description='the ontology class ("car") or the question ("weather")')
 
+    @abstractmethod
     def parts(self) -> list[Part]:
         """Return the object as columns hold it: itself first, then what is nested in it."""
-        raise NotImplementedError
 
 
 def stated(shape: Part, confidence: float = 1.0, crowd: int = Crowd.OBJECT, area: float | None = None) -> Part:

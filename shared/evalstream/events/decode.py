@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from hashlib import blake2b
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails, from_json
 
 from evalstream.events.models import AnnotationEvent, Event, PredictionEvent
-from evalstream.events.objects.mask import FORMS
+from evalstream.events.objects import mask, metrics
 from evalstream.types import TYPES
 
 #: A record larger than this is refused: Kafka's own default is 1 MiB, and 100,000 boxes take about 10.
@@ -114,17 +114,21 @@ def _explain(error: ValidationError, payload: bytes) -> str:
     return f"{shown}; and {more} more" if more > 0 else shown
 
 
+#: Forms that the value of a field may have, as pydantic names them.
+_FORMS: Final[dict[str | int | None, Sequence[str]]] = {"mask": mask.FORMS, "value": metrics.FORMS}
+
+
 def _problem(problem: ErrorDetails) -> str:
     if problem["type"] == "literal_error" and problem["loc"] == ("schema_version",):
         return f"schema_version: {problem['input']!r} is newer than, or unknown to, this evalstream, which reads 1"
-    # The type of an object stands in the path after its position, the form of a mask after `mask`; the producer wrote
-    # neither there.
+    # The type of an object stands in the path after its position, the form of a mask or of a metric's value after its
+    # field; the producer wrote neither there.
     place = problem["loc"]
     within = zip((None, None, *place[1:]), place, strict=False)
     path = [
         str(part)
         for before, part in within
-        if not (part in TYPES and isinstance(before, int)) and not (part in FORMS and before == "mask")
+        if not (part in TYPES and isinstance(before, int)) and part not in _FORMS.get(before, ())
     ]
     message = problem["msg"].removeprefix("Value error, ")
     if path[:2] == ["row", "metadata"] and len(path) == 4 and path[3] != "[key]":

@@ -128,29 +128,19 @@ def _scene_of(start: Int, objects: Int) -> Int:
 
 
 def _sides(batch: Batch) -> tuple[_Side, _Side]:
-    scenes = batch.scenes
-    of_annotation = _scene_of(scenes.annotation_start, np.arange(len(scenes.annotation_type)))
-    of_prediction = _scene_of(scenes.prediction_start, np.arange(len(scenes.prediction_type)))
+    scenes, lonlat = batch.scenes, batch.lonlat
+    truth = scenes.annotation_type, scenes.annotation_area, scenes.annotation_box
+    found = scenes.prediction_type, scenes.prediction_area, scenes.prediction_box
     return (
-        _Side(
-            "annotation",
-            batch.annotations._replace(value=batch.annotations.value.copy()),
-            scenes.annotation_type.copy(),
-            scenes.annotation_area.copy(),
-            scenes.annotation_box.copy(),
-            of_annotation,
-            batch.lonlat[of_annotation],
-        ),
-        _Side(
-            "prediction",
-            batch.predictions._replace(value=batch.predictions.value.copy()),
-            scenes.prediction_type.copy(),
-            scenes.prediction_area.copy(),
-            scenes.prediction_box.copy(),
-            of_prediction,
-            batch.lonlat[of_prediction],
-        ),
+        _side("annotation", batch.annotations, *truth, scenes.annotation_start, lonlat),
+        _side("prediction", batch.predictions, *found, scenes.prediction_start, lonlat),
     )
+
+
+def _side(name: str, shapes: Shapes, types: Code, area: Float, box: Float, start: Int, lonlat: Flag) -> _Side:
+    shapes = shapes._replace(value=shapes.value.copy())
+    scene = _scene_of(start, np.arange(len(types)))
+    return _Side(name, shapes, types.copy(), area.copy(), box.copy(), scene, lonlat[scene])
 
 
 def _points(side: _Side, chosen: Flag, first: int, every: int | None) -> _Points:

@@ -62,6 +62,7 @@ def additive(aggregation: Aggregation, values: Float) -> Float:
         case "geometric_mean":
             summed = np.log(np.where(zero, 1.0, values))
         case "harmonic_mean":
+            zero = values < np.finfo(np.float64).smallest_normal  # of less, the reciprocal overflows
             summed = 1 / np.where(zero, 1.0, values)
         case _:
             summed = values

@@ -12,7 +12,7 @@ pseudorandom number generators (2014), the mixing function.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -171,7 +171,24 @@ def _first_beyond(recall: float, annotations: int) -> int:
     return found
 
 
-@njit(cache=True, nogil=True)
+#: Of the weights of data rows and the annotations of each class: sums over classes with annotations, of average
+#: precision and of final recall, ``(thresholds,)`` each.
+_Summed = Callable[[Int, Int], tuple[Float, Float]]
+
+
+def _resampled(summed: _Summed, sample: Sample, classes: int, thresholds: int, seed: int, replicates: int) -> Resampled:
+    precision = np.full((replicates + 1, thresholds), np.nan)
+    final = np.full((replicates + 1, thresholds), np.nan)
+    for replicate in range(replicates + 1):
+        weight = row_weights(sample.key, sample.included, seed, replicate)
+        annotations = _annotations(sample, weight, classes)
+        defined = np.count_nonzero(annotations)
+        if defined > 0:
+            total, found = summed(weight, annotations)
+            precision[replicate], final[replicate] = total / defined, found / defined
+    return Resampled(precision, final)
+
+
 def resampled_detections(
     start: Int,
     row: Int,
@@ -201,72 +218,86 @@ def resampled_detections(
     rule : Rule
         How the curve comes to a number: one that reads precision at recalls, from 0 on.
     """
-    classes = len(start) - 1
-    precision = np.full((replicates + 1, thresholds), np.nan)
-    final = np.full((replicates + 1, thresholds), np.nan)
-    recalls, spacing = rule.recalls, rule.spacing
     first, size = _tied(start, row, confidence)
     event_start, event = _events(start, correct, ignored, size[first] > 1, thresholds)
-    longest = max(1, np.max(np.diff(start))) if classes > 0 else 1
+    small = row.astype(np.int32)
+
+    def summed(weight: Int, annotations: Int) -> tuple[Float, Float]:
+        return _sum_detections(
+            start, small, correct, ignored, first, size, event_start, event, weight, annotations, thresholds, rule
+        )
+
+    return _resampled(summed, sample, len(start) - 1, thresholds, seed, replicates)
+
+
+@njit(cache=True, nogil=True)
+def _sum_detections(
+    start: Int,
+    row: NDArray[np.int32],
+    correct: Bits,
+    ignored: Bits,
+    first: Int,
+    size: Int,
+    event_start: Int,
+    event: NDArray[np.int32],
+    weight: Int,
+    annotations: Int,
+    thresholds: int,
+    rule: Rule,
+) -> tuple[Float, Float]:
+    recalls = rule.recalls
+    longest = max(1, np.max(np.diff(start)))
     copies = np.empty(longest, np.int32)  # of each detection of the class at hand, the weight of its row
     seen_at = np.empty(longest, np.int32)  # and their sum up to it
     points = np.empty((3, len(recalls)), np.int64)
-    row = row.astype(np.int32)
-    for replicate in range(replicates + 1):
-        weight = row_weights(sample.key, sample.included, seed, replicate)
-        annotations = _annotations(sample, weight, classes)
-        total = np.zeros(thresholds)
-        found = np.zeros(thresholds)
-        defined = 0
-        for k in range(classes):
-            n = annotations[k]
-            if n == 0:
-                continue
-            defined += 1
-            begin = start[k]
-            seen = np.int32(0)
-            for i in range(begin, start[k + 1]):
-                copies[i - begin] = weight[row[i]]
-                seen += copies[i - begin]
-                seen_at[i - begin] = seen
-            for t in range(thresholds):
-                bit = np.uint32(1 << t)
-                tp, beyond, listed = 0, 1, -1
-                out = 0  # detections that did not count
-                done = 0
-                for e in range(event_start[k * thresholds + t], event_start[k * thresholds + t + 1]):
-                    d = event[e]
-                    if d >= 0:
-                        # Of copies of one detection the last has the best precision, and so is the only one to matter;
-                        # without copies it is no better than the point before it.
-                        tp += copies[d]
-                        counted = seen_at[d] - out
-                        # What a function with these arrays would cost here is several times what the rest does.
-                        if tp >= beyond:
-                            listed += 1
-                            beyond = _reach(tp, counted, listed, n, recalls, points)
-                        elif tp * points[2, listed] >= points[1, listed] * counted:
-                            points[1, listed] = tp
-                            points[2, listed] = counted
-                    elif ~d >= done:
-                        d = ~d
-                        head = first[begin + d]
-                        # Tied ones of one row are copied as a sequence; otherwise this one is a sequence by itself.
-                        times, last = copies[d], begin + d
-                        if times > 1:
-                            last = head + size[head] - 1
-                            counted = seen_at[head - begin] - times - out
-                        else:
-                            head, counted = begin + d, seen_at[d] - times - out
-                        done = last + 1 - begin
-                        for _ in range(times):
-                            for c in range(head, last + 1):
-                                if ignored[c] & bit:
-                                    out += 1
-                                    continue
-                                counted += 1
-                                if correct[c] & bit == 0:
-                                    continue
+    total, found = np.zeros(thresholds), np.zeros(thresholds)
+    for k in range(len(annotations)):
+        n = annotations[k]
+        if n == 0:
+            continue
+        begin = start[k]
+        seen = np.int32(0)
+        for i in range(begin, start[k + 1]):
+            copies[i - begin] = weight[row[i]]
+            seen += copies[i - begin]
+            seen_at[i - begin] = seen
+        for t in range(thresholds):
+            bit = np.uint32(1 << t)
+            tp, beyond, listed = 0, 1, -1
+            out = 0  # detections that did not count
+            done = 0
+            for e in range(event_start[k * thresholds + t], event_start[k * thresholds + t + 1]):
+                d = event[e]
+                if d >= 0:
+                    # Of copies of one detection the last has the best precision, and so is the only one to matter;
+                    # without copies it is no better than the point before it.
+                    tp += copies[d]
+                    counted = seen_at[d] - out
+                    # What a function with these arrays would cost here is several times what the rest does.
+                    if tp >= beyond:
+                        listed += 1
+                        beyond = _reach(tp, counted, listed, n, recalls, points)
+                    elif tp * points[2, listed] >= points[1, listed] * counted:
+                        points[1, listed] = tp
+                        points[2, listed] = counted
+                elif ~d >= done:
+                    d = ~d
+                    head = first[begin + d]
+                    # Tied ones of one row are copied as a sequence; otherwise this one is a sequence by itself.
+                    times, last = copies[d], begin + d
+                    if times > 1:
+                        last = head + size[head] - 1
+                        counted = seen_at[head - begin] - times - out
+                    else:
+                        head, counted = begin + d, seen_at[d] - times - out
+                    done = last + 1 - begin
+                    for _ in range(times):
+                        for c in range(head, last + 1):
+                            if ignored[c] & bit:
+                                out += 1
+                                continue
+                            counted += 1
+                            if correct[c] & bit > 0:
                                 tp += 1
                                 if tp >= beyond:
                                     listed += 1
@@ -274,12 +305,9 @@ def resampled_detections(
                                 elif tp * points[2, listed] >= points[1, listed] * counted:
                                     points[1, listed] = tp
                                     points[2, listed] = counted
-                found[t] += tp / n
-                total[t] += _area(points, listed, spacing) / len(recalls)
-        if defined > 0:
-            precision[replicate] = total / defined
-            final[replicate] = found / defined
-    return Resampled(precision, final)
+            found[t] += tp / n
+            total[t] += _area(points, listed, rule.spacing) / len(recalls)
+    return total, found
 
 
 @njit(cache=True, nogil=True)
@@ -371,7 +399,12 @@ def resampled_changes(
         np.concatenate([own.start[:-1] + at for own, at in zip(parts, before, strict=False)] + [before[-1:]]),
         *(np.concatenate(columns) for columns in list(zip(*parts, strict=True))[1:]),
     )
-    return _resampled_steps(start, first.row[counts], steps, sample, len(curves), rule, seed, replicates)
+    row = first.row[counts]
+
+    def summed(weight: Int, annotations: Int) -> tuple[Float, Float]:
+        return _sum_steps(start, row, steps, weight, annotations, len(curves), rule)
+
+    return _resampled(summed, sample, len(start) - 1, len(curves), seed, replicates)
 
 
 class _Steps(NamedTuple):
@@ -397,63 +430,44 @@ def _steps(curves: Curves) -> _Steps:
 
 
 @njit(cache=True, nogil=True)
-def _resampled_steps(
-    start: Int,
-    row: Int,
-    steps: _Steps,
-    sample: Sample,
-    thresholds: int,
-    rule: Rule,
-    seed: int,
-    replicates: int,
-) -> Resampled:
+def _sum_steps(
+    start: Int, row: Int, steps: _Steps, weight: Int, annotations: Int, thresholds: int, rule: Rule
+) -> tuple[Float, Float]:
     classes = len(start) - 1
-    precision = np.full((replicates + 1, thresholds), np.nan)
-    final = np.full((replicates + 1, thresholds), np.nan)
-    recalls, spacing = rule.recalls, rule.spacing
+    recalls = rule.recalls
     step_row, step_tp, step_seen, step_last = steps.row, steps.delta_tp, steps.seen, steps.last
-    longest = np.max(np.diff(start)) if classes > 0 else 0
-    seen_at = np.zeros(longest + 1, np.int64)  # the weights of the first so many detections of the class at hand
+    seen_at = np.zeros(np.max(np.diff(start)) + 1, np.int64)  # the weights of the first so many of the class at hand
     points = np.empty((3, len(recalls)), np.int64)
-    for replicate in range(replicates + 1):
-        weight = row_weights(sample.key, sample.included, seed, replicate)
-        annotations = _annotations(sample, weight, classes)
-        total = np.zeros(thresholds)
-        found = np.zeros(thresholds)
-        defined = 0
-        for k in range(classes):
-            n = annotations[k]
-            if n == 0:
-                continue
-            defined += 1
-            for i in range(start[k], start[k + 1]):
-                seen_at[i - start[k] + 1] = seen_at[i - start[k]] + weight[row[i]]
-            for t in range(thresholds):
-                tp, most, beyond, listed = 0, 0, 1, -1
-                for e in range(steps.start[t * classes + k], steps.start[t * classes + k + 1]):
-                    tp += step_tp[e] * weight[step_row[e]]
-                    # With no more true positives than there have been before, recall and precision are no better.
-                    if not step_last[e] or tp <= most:
-                        continue
-                    most = tp
-                    counted = seen_at[step_seen[e]]
-                    if tp >= beyond:
-                        listed += 1
-                        beyond = _reach(tp, counted, listed, n, recalls, points)
-                    elif tp * points[2, listed] >= points[1, listed] * counted:
-                        points[1, listed] = tp
-                        points[2, listed] = counted
-                found[t] += tp / n
-                total[t] += _area(points, listed, spacing) / len(recalls)
-        if defined > 0:
-            precision[replicate] = total / defined
-            final[replicate] = found / defined
-    return Resampled(precision, final)
+    total, found = np.zeros(thresholds), np.zeros(thresholds)
+    for k in range(len(annotations)):
+        n = annotations[k]
+        if n == 0:
+            continue
+        for i in range(start[k], start[k + 1]):
+            seen_at[i - start[k] + 1] = seen_at[i - start[k]] + weight[row[i]]
+        for t in range(thresholds):
+            tp, most, beyond, listed = 0, 0, 1, -1
+            for e in range(steps.start[t * classes + k], steps.start[t * classes + k + 1]):
+                tp += step_tp[e] * weight[step_row[e]]
+                # With no more true positives than there have been before, recall and precision are no better.
+                if not step_last[e] or tp <= most:
+                    continue
+                most = tp
+                counted = seen_at[step_seen[e]]
+                if tp >= beyond:
+                    listed += 1
+                    beyond = _reach(tp, counted, listed, n, recalls, points)
+                elif tp * points[2, listed] >= points[1, listed] * counted:
+                    points[1, listed] = tp
+                    points[2, listed] = counted
+            found[t] += tp / n
+            total[t] += _area(points, listed, rule.spacing) / len(recalls)
+    return total, found
 
 
 @njit(cache=True, nogil=True)
 def _area(points: Int, listed: int, spacing: float) -> float:
-    """Sum the interpolated precision over the recalls, from what :func:`_reach` and what follows it have listed."""
+    """Sum the interpolated precision over the recalls, from the points listed."""
     highest = area = 0.0
     for j in range(listed, -1, -1):
         highest = max(highest, points[1, j] / (points[2, j] + spacing))

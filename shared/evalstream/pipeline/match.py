@@ -84,8 +84,10 @@ def _match_folded(
         return _match_together(dataset, events, folded, policies, ontology)
     except Exception as error:
         if len(folded) == 1:
-            log.exception("data row %r of run %r cannot be matched", folded[0].data_row, folded[0].run)
-            reason = str(error) if isinstance(error, GeometryError) else f"{type(error).__name__}: {error}"
+            told = isinstance(error, GeometryError)  # in words for whoever sent the shapes; anything else is our fault
+            reason = str(error) if told else f"{type(error).__name__}: {error}"
+            place = folded[0].data_row, folded[0].run
+            log.error("data row %r of run %r cannot be matched: %s", *place, reason, exc_info=not told)
             return _failed(dataset, folded[0], policies, reason)
     # One of them fails: halve until it stands alone, so that it holds up nobody else.
     middle = len(folded) // 2

@@ -12,8 +12,7 @@ from evalstream.metrics.calibration import Strategy, reliability
 from evalstream.metrics.ranking import brier
 from evalstream.metrics.scores import ratio
 from evalstream.queries.rankings import rankings
-from evalstream.queries.selection import Selection, scored
-from evalstream.storage.engine import QUERY
+from evalstream.queries.selection import Selection, ask_arrow, scored
 
 # Predictions, and those that are matched to an annotation of their own label, by confidence.
 _BY_CONFIDENCE = """
@@ -88,9 +87,7 @@ def calibration(
         # An answer that is not among the scores has none: 0, as in every other question about scores.
         sql = f"SELECT *, {_TOP_SCORE} AS value FROM ({sql})"
     column = "value" if value == "score" else "prediction_confidence"
-    table = client.query_arrow(
-        _BY_CONFIDENCE.format(scored=sql, value=column), parameters=parameters, settings=QUERY
-    ).combine_chunks()
+    table = ask_arrow(client, _BY_CONFIDENCE.format(scored=sql, value=column), parameters).combine_chunks()
     columns = {name: table[name].to_numpy() for name in ("confidence", "count", "correct")}
     count, correct = (columns[name].astype(np.int64) for name in ("count", "correct"))
     found = reliability(columns["confidence"], count, correct, bins, strategy)

@@ -18,14 +18,33 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
+from pydantic import BaseModel, Field
+
 from evalstream.queries.selection import MOST_COUNTED, Fragment, Selection, scored
+from evalstream.types import LOCALISED
 
 Cause = Literal["wrong class", "poor localisation", "both", "duplicate", "background", "missed"]
 CAUSES: Final[tuple[Cause, ...]] = ("wrong class", "poor localisation", "both", "duplicate", "background", "missed")
 #: Causes that point to an annotation.
 POINTING: Final[tuple[Cause, ...]] = ("wrong class", "poor localisation")
-#: Below this much overlap with anything, a prediction is of the background (TIDE's default).
-BACKGROUND: Final = 0.1
+
+
+class ErrorOptions(BaseModel):
+    """How errors are told apart."""
+
+    background: float = Field(
+        default=0.1, gt=0, le=1, description="of causes: what overlaps no annotation by more is of the background"
+    )
+    max_detections: int | None = Field(
+        default=100,
+        ge=1,
+        le=1_000_000,
+        description="of causes, policy `coco` only: how many predictions of a data row count, the most confident of "
+        "all classes",
+    )
+
+
+AS_TIDE: Final = ErrorOptions()
 
 # Under a roll-up what was the nearest of another class may be of the same one.
 _ROLLED: Final = (
@@ -39,36 +58,32 @@ _PLAIN: Final = (
 )
 
 
-def caused(selection: Selection, background: float = BACKGROUND, most: int | None = None) -> Fragment:
+def caused(selection: Selection, options: ErrorOptions = AS_TIDE) -> Fragment:
     """SQL for ``scored`` with the cause of each error.
 
     Columns beside those of ``scored``, all arrays: ``prediction_tried``, whether a prediction passes filters and
     limits; ``prediction_right`` and ``annotation_right``, whether it is matched, and correctly;
     ``prediction_cause``, empty for what is right or not tried; ``points_to``, the position of the annotation that a
     poorly localised prediction or one of the wrong class should have been, or −1; ``annotation_cause``, empty for
-    what is right or does not count.
+    what is right or does not count. ``prediction_error`` and ``annotation_error`` are the causes of what the analysis
+    of errors counts, one an error: no annotations but missed ones, and unless types are asked for, no answers.
 
-    Parameters
-    ----------
-    background : float
-        The background threshold.
-    most : int, optional
-        Under policy ``coco`` drop all but so many predictions of a row, the most confident of all classes. There, the
-        confidence is a pure filter, so that this changes nothing for those that stay.
+    ``max_detections`` changes nothing for the predictions that stay: under ``coco`` the confidence is a pure filter.
     """
     sql, parameters = scored(selection)
-    parameters = parameters | {"background": background}
+    parameters = parameters | {"background": options.background}
+    is_error = "1" if selection.type else f"k IN {LOCALISED}"
     enough = f"{{0}} >= 0 AND {{1}} {'>' if selection.policy == 'iou-greedy' else '>='} {{{{iou:Float64}}}}"
     tried = "ok AND c >= {confidence:Float64}"
     place = "prediction_rank"
     if selection.policy == "coco":
         tried += f" AND n < {MOST_COUNTED}"
-        if most is not None:
-            parameters["most"] = most
-            tried += " AND place <= {most:UInt32}"
+        if options.max_detections is not None:
+            parameters["most"] = options.max_detections
+            tried += f" AND (place <= {{most:UInt32}} OR NOT {is_error})"
             placed = (
-                "arraySort((i, ok, c) -> (NOT ok, -c, i), arrayEnumerate(prediction_confidence), prediction_asked,"
-                " prediction_confidence)"
+                f"arraySort((i, ok, c, k) -> (NOT (ok AND {is_error}), -c, i), arrayEnumerate(prediction_confidence),"
+                " prediction_asked, prediction_confidence, prediction_type)"
             )
             place = f"arraySort((place, i) -> i, arrayEnumerate(prediction_asked), {placed})"
     steps = (
@@ -104,6 +119,9 @@ def caused(selection: Selection, background: float = BACKGROUND, most: int | Non
         "    NOT ok OR right, '',"
         "    by > 0, prediction_cause[by_confidence[by]],"
         "    'missed'), annotation_counts, annotation_right, pointed_by) AS annotation_cause",
+        f"arrayMap((cause, ok, k) -> if(ok AND {is_error}, cause, ''), prediction_cause, prediction_counts,"
+        f" prediction_type) AS prediction_error, arrayMap((cause, k) -> if(cause = 'missed' AND {is_error}, cause, ''),"
+        " annotation_cause, annotation_type) AS annotation_error",
     )
     # A query in a query, step by step: where a column is named by alias the engine works out its expression anew.
     for step in steps:

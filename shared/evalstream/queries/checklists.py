@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 from evalstream.metrics.scores import Counts, ZeroDivision, by_class, defined, ratio
 from evalstream.queries.classifications import Unanswered
 from evalstream.queries.label_counts import (
+    REASONS,
     SCORING,
     AverageScores,
     LabelScores,
@@ -176,10 +177,8 @@ def _question(name: str, found: list[_Case], scoring: Scoring, unanswered: Unans
         options=_options(options, counts, scoring.beta),
         undefined={},
     )
-    reasons = undefined(averages.micro, averages.macro, averages.weighted, *answer.options)
-    null = reasons.keys() | {figure for figure in _REASONS if getattr(answer, figure, 0) is None}
-    reasons |= {figure: reason for figure, reason in _REASONS.items() if figure in null}
-    return answer.model_copy(update={"undefined": reasons})
+    parts = answer, averages.micro, averages.macro, averages.weighted, *answer.options
+    return answer.model_copy(update={"undefined": undefined(*parts, reasons=REASONS | _REASONS)})
 
 
 _KINDS: Final = ("answered", "missing", "unasked")

@@ -152,6 +152,5 @@ def _question(name: str, part: _Part, scoring: Scoring, unanswered: Unanswered, 
         filled=part.ranked.filled if part.ranked else 0,
         undefined={},
     )
-    own = {name: reason for name, reason in _REASONS.items() if getattr(answer, name) is None}
     of_means = undefined(averages.micro, averages.macro, averages.weighted, *of_labels)
-    return answer.model_copy(update={"undefined": of_means | own})
+    return answer.model_copy(update={"undefined": of_means | undefined(answer, reasons=_REASONS)})

@@ -17,10 +17,9 @@ from pydantic import BaseModel, Field
 from evalstream.events.base import Name
 from evalstream.metrics.mcnemar import mcnemar
 from evalstream.metrics.scores import defined, ratios
-from evalstream.queries.causes import BACKGROUND
 from evalstream.queries.label_counts import REASONS
 from evalstream.queries.labels import Labels
-from evalstream.queries.rows import Page, Row, RowObject, rows
+from evalstream.queries.rows import Row, RowObject, rows_named
 from evalstream.queries.selection import Filter, Fragment, Selection, ask, scored, selected
 from evalstream.scenes import Float, Int
 
@@ -338,7 +337,9 @@ def flips(client: Client, selection: Selection, versus: str, page: FlipsPage | N
             update={"flips": [], "rows_a": {}, "rows_b": {}}
         )
     names = list(dict.fromkeys(row[0] for row in found))
-    rows_a, rows_b = (_named(client, one, names) for one in (selection, _other(selection, versus)))
+    rows_a, rows_b = (
+        {row.data_row: row for row in rows_named(client, one, names)} for one in (selection, _other(selection, versus))
+    )
     return Flips(
         total=found[0][-1] if found else 0,
         flips=[
@@ -352,11 +353,6 @@ def flips(client: Client, selection: Selection, versus: str, page: FlipsPage | N
         rows_a=rows_a,
         rows_b=rows_b,
     )
-
-
-def _named(client: Client, selection: Selection, names: Sequence[str]) -> dict[str, Row]:
-    page = Page(data_row=list(names), background=BACKGROUND, limit=500)
-    return {row.data_row: row for row in rows(client, selection, page).rows} if names else {}
 
 
 def _said(row: Row, place: int, prediction: int, *, right: bool) -> Said:

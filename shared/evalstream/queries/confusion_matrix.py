@@ -42,7 +42,12 @@ SELECT a, p, n, of_actual, of_predicted, count() OVER () FROM (
 ) WHERE {{where}} ORDER BY {{order}} LIMIT {{{{limit:UInt32}}}} OFFSET {{{{offset:UInt64}}}}
 """
 _CELL_KINDS = {"all": "1", "errors": "a != p", "confused": "a != p AND a != '' AND p != ''"}
-_CELL_ORDERS = {"count": "n DESC, a, p", "actual": "a, p", "predicted": "p, a"}
+_CELL_ORDERS = {
+    "count": "n DESC, a, p",
+    "confused": "a = '' OR p = '', n DESC, a, p",
+    "actual": "a, p",
+    "predicted": "p, a",
+}
 
 ClassFigure = Literal[
     "precision",
@@ -72,7 +77,10 @@ class CellsPage(Labels):
         default="all",
         description="`errors`: not what is right; `confused`: one label taken for another, nothing missed nor invented",
     )
-    sort: Literal["count", "actual", "predicted"] = Field(default="count", description="`count`: the largest first")
+    sort: Literal["count", "confused", "actual", "predicted"] = Field(
+        default="count",
+        description="`count`: the largest first; `confused`: so too, and what is missed or invented after all others",
+    )
     limit: int = Field(default=10_000, ge=1, le=100_000)
 
 

@@ -10,7 +10,7 @@ Names come from producers: in SQL they are bound parameters or columns, and neve
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Final, Literal
 
 import numpy as np
@@ -39,6 +39,9 @@ PREFIXES: Final = {
     CUSTOM: f"if(aggregation = {_MATRIX}, {_RATIOS['f1']}, value[1])",
     **{f"custom_{name}.": figure for name, figure in (_COUNTS | _RATIOS).items()},
 }
+
+#: Begins the name of a custom metric where the values of single predictions are meant.
+OBJECT_PREFIX: Final = "custom_object."
 
 
 def is_custom(metric: str) -> bool:
@@ -207,8 +210,10 @@ def custom_by_row(selection: Selection) -> Fragment:
     return _by_row(_by_feature(_entries(selection, "1"), selection))
 
 
-def custom_of_objects(client: Client, selection: Selection, name: str) -> Fragment:
-    """SQL for the values (column ``custom0``) of one custom metric of single predictions.
+def custom_of_objects(client: Client, selection: Selection, name: str, parameter: str = "custom") -> Fragment:
+    """SQL for the values (column ``custom0``) of one custom metric of single predictions, a row a prediction.
+
+    ``prediction`` is its position on the ``data_row``; ``parameter`` is what the name is bound to.
 
     Raises
     ------
@@ -216,8 +221,28 @@ def custom_of_objects(client: Client, selection: Selection, name: str) -> Fragme
         If the run has no such metric, or has it with more than one aggregation.
     """
     _one_aggregation(_known(client, selection), name, CUSTOM)
-    entries = _entries(selection, "name = {custom:String} AND level = 3", custom=name)
-    return Fragment(f"SELECT {PREFIXES[CUSTOM]} AS custom0 FROM ({entries.sql})", entries.parameters)
+    entries = _entries(selection, f"name = {{{parameter}:String}} AND level = 3", **{parameter: name})
+    return Fragment(
+        f"SELECT data_row, prediction, {PREFIXES[CUSTOM]} AS custom0 FROM ({entries.sql})", entries.parameters
+    )
+
+
+def custom_of_predictions(row: Mapping[str, Any], confidence: float) -> Iterator[tuple[int, str, float | None]]:
+    """Yield the custom metrics of the single predictions of a row of results, at a confidence threshold.
+
+    Each as the position of its prediction, its name, and its value; of a confusion matrix its F1, null where that is
+    not defined. ``_entries`` says in SQL how a value is stored.
+    """
+    columns = (row[f"measure_{name}"] for name in ("prediction", "name", "confidence", "value"))
+    for prediction, name, above, stored in zip(*columns, strict=True):
+        if prediction < 0 or not name.startswith(CUSTOM) or above < confidence:
+            continue
+        aggregation, thresholds = int(stored[0]), int(stored[1])
+        width = 4 if aggregation == _MATRIX else 1
+        nth = max(sum(threshold <= confidence for threshold in stored[2 : 2 + thresholds]), 1)
+        value = stored[2 + thresholds + width * (nth - 1) :][:width]
+        shown = confusion_scores(np.array(value)).f1 if aggregation == _MATRIX else value[0]
+        yield prediction, name.removeprefix(CUSTOM), shown
 
 
 def _entries(selection: Selection, chosen: str, **more: Any) -> Fragment:
@@ -236,6 +261,7 @@ def _entries(selection: Selection, chosen: str, **more: Any) -> Fragment:
         f"""
         SELECT data_row, substring(entry.1, {len(CUSTOM) + 1}) AS name, toUInt8(entry.2[1]) AS aggregation,
             toString(entry.3) AS feature, multiIf(entry.5 >= 0, 3, entry.4 != '', 2, entry.3 != '', 1, 0) AS level,
+            entry.5 AS prediction,
             toUInt32(entry.2[2]) AS thresholds, if(aggregation = {_MATRIX}, 4, 1) AS width,
             greatest(arrayCount(c -> c <= {{confidence:Float64}}, arraySlice(entry.2, 3, thresholds)), 1) AS nth,
             arraySlice(entry.2, 3 + thresholds + width * (nth - 1), width) AS value

@@ -6,8 +6,9 @@ import numpy as np
 from clickhouse_connect.driver.client import Client
 from pydantic import BaseModel, Field
 
-from evalstream.queries.custom_metrics import PREFIXES, custom_of_objects, is_custom, with_custom
+from evalstream.queries.custom_metrics import OBJECT_PREFIX, PREFIXES, custom_of_objects, is_custom, with_custom
 from evalstream.queries.measures import MEASURE_PREFIX, single_values
+from evalstream.queries.metadata import METADATA_NUMBER
 from evalstream.queries.selection import ROW_METRICS, Fragment, QuestionError, Selection, ask, scored
 
 #: Quantities of single objects, beside the metrics of rows: the values of one data row, as an array.
@@ -16,8 +17,6 @@ OBJECT_METRICS = {
     "confidence": "arrayFilter((x, ok) -> ok, prediction_confidence, prediction_counts)",
 }
 METADATA_PREFIX = "metadata."
-#: Begins the name of a custom metric where the values of single predictions are meant.
-OBJECT_PREFIX = "custom_object."
 
 
 class Distribution(BaseModel):
@@ -77,9 +76,8 @@ def distribution(
         sql, parameters = with_custom(client, selection, Fragment(sql, parameters), [metric])
         values = "[custom0]"
     elif metric.startswith(METADATA_PREFIX):
-        number = "toFloat64OrNull(metadata[{metric_key:String}])"
-        values = f"[if(isFinite({number}), {number}, NULL)]"  # "nan" and "inf" are texts, and no place in a histogram
-        parameters = parameters | {"metric_key": metric.removeprefix(METADATA_PREFIX)}
+        values = f"[{METADATA_NUMBER}]"
+        parameters = parameters | {"metadata_key": metric.removeprefix(METADATA_PREFIX)}
     else:
         prefixes = (MEASURE_PREFIX, *PREFIXES, OBJECT_PREFIX)
         known = ", ".join([*OBJECT_METRICS, *ROW_METRICS, *(f"{prefix}NAME" for prefix in prefixes)])

@@ -12,8 +12,7 @@ from clickhouse_connect.driver.client import Client
 from pydantic import BaseModel, Field
 
 from evalstream.metrics.entities import MODES, Counted, EntityScores, Spans, average, count_entities
-from evalstream.queries.selection import Selection, scored
-from evalstream.storage.engine import QUERY
+from evalstream.queries.selection import Selection, ask_arrow, scored
 
 _UNDEFINED = {
     "precision": "nothing was predicted",
@@ -98,7 +97,7 @@ def entities(client: Client, selection: Selection) -> Entities:
     """
     sql, parameters = scored(selection)
     columns = _COLUMNS.format("annotation") + ", " + _COLUMNS.format("prediction")
-    table = client.query_arrow(f"SELECT {columns} FROM ({sql})", parameters=parameters, settings=QUERY)
+    table = ask_arrow(client, f"SELECT {columns} FROM ({sql})", parameters)
     sides = [_flat(table, "annotation"), _flat(table, "prediction")]
     labels = sorted(pc.unique(pa.concat_arrays([side["class"] for side in sides])).to_pylist())
     true, said = (_spans(side, labels) for side in sides)

@@ -11,29 +11,12 @@ from clickhouse_connect.driver.client import Client
 from pydantic import BaseModel, Field
 
 from evalstream.metrics.average_precision import Rule, average_detections
-from evalstream.queries.causes import BACKGROUND, CAUSES, POINTING, caused
+from evalstream.queries.causes import AS_TIDE, CAUSES, POINTING, ErrorOptions, caused
+from evalstream.queries.labels import ALL_CLASSES, PerClassPage
 from evalstream.queries.notes import notes
-from evalstream.queries.selection import Selection
+from evalstream.queries.selection import Selection, ask_arrow
 from evalstream.scenes import Flag, Float, Int
-from evalstream.storage.engine import QUERY
 from evalstream.types import LOCALISED
-
-
-class ErrorOptions(BaseModel):
-    """How errors are told apart."""
-
-    background: float = Field(
-        default=BACKGROUND, gt=0, le=1, description="what overlaps no annotation by more is of the background"
-    )
-    max_detections: int | None = Field(
-        default=100,
-        ge=1,
-        le=1_000_000,
-        description="policy `coco` only: how many predictions of a data row count, the most confident of all classes",
-    )
-
-
-_AS_TIDE: Final = ErrorOptions()
 
 
 class CauseFigures(BaseModel):
@@ -68,6 +51,7 @@ class Errors(BaseModel):
         description="how much higher AP would be if only what is found had been annotated"
     )
     per_class: dict[str, ClassErrors]
+    total: int = Field(description="classes that fit, given or not; all other figures are over all classes, fit or not")
     undefined: dict[str, str] = Field(description="why a figure is null, by its name")
     notes: list[str] = Field(description="what has to be known of this answer")
 
@@ -91,7 +75,9 @@ class _Columns(NamedTuple):
 _RULE: Final = Rule(np.arange(101) / 100, 0.0, stepwise=False, rounded=False)
 
 
-def errors(client: Client, selection: Selection, options: ErrorOptions = _AS_TIDE) -> Errors:
+def errors(
+    client: Client, selection: Selection, options: ErrorOptions = AS_TIDE, page: PerClassPage = ALL_CLASSES
+) -> Errors:
     """Tell errors apart, and find what AP would gain if each kind of them were put right.
 
     As tidecv does, except that who is matched is the policy's word. Under ``coco`` that is what tidecv does too,
@@ -133,6 +119,7 @@ def errors(client: Client, selection: Selection, options: ErrorOptions = _AS_TID
         )
         for number, cause in enumerate(CAUSES)
     }
+    fitting = [k for k, label in enumerate(columns.labels) if page.has(label)]
     undefined = {}
     if ap is None:
         nothing = "nothing is annotated or predicted"
@@ -144,13 +131,14 @@ def errors(client: Client, selection: Selection, options: ErrorOptions = _AS_TID
         false_positives_dap=None if ap is None else (all_sorted or 0.0) - ap,
         false_negatives_dap=None if ap is None else (all_found or 0.0) - ap,
         per_class={
-            label: ClassErrors(
+            columns.labels[k]: ClassErrors(
                 annotations=int(annotations[k]),
                 ap=float(per_class_ap[k]),
                 count={cause: int(count[k]) for cause, count in counted.items()},
             )
-            for k, label in enumerate(columns.labels)
+            for k in fitting[page.offset : page.offset + page.limit]
         },
+        total=len(fitting),
         undefined=undefined,
         notes=said,
     )
@@ -196,9 +184,10 @@ def _put_right(columns: _Columns, cause: int) -> tuple[Int, Flag, Flag]:
 
 
 def _load(client: Client, selection: Selection, options: ErrorOptions) -> _Columns:
-    rows = caused(selection, options.background, options.max_detections)
+    rows = caused(selection, options)
     # Annotations that do not count are left out, and positions among the others counted anew.
-    table = client.query_arrow(
+    table = ask_arrow(
+        client,
         f"""
         SELECT
             arrayFilter((x, ok) -> ok, prediction_label, prediction_tried) AS label,
@@ -215,8 +204,7 @@ def _load(client: Client, selection: Selection, options: ErrorOptions) -> _Colum
             arrayMap(x -> x = 'missed', arrayFilter((x, ok) -> ok, annotation_cause, annotation_counts)) AS missed
         FROM ({rows.sql}) ORDER BY toInt64OrNull(data_row) NULLS LAST, length(data_row), data_row
         """,
-        parameters=rows.parameters,
-        settings=QUERY,
+        rows.parameters,
     )
     flat = {name: table[name].combine_chunks().flatten() for name in table.column_names}
     labels = sorted(pc.unique(pa.concat_arrays([flat["label"], flat["annotation_label"]])).to_pylist())

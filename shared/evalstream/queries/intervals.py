@@ -32,13 +32,13 @@ from evalstream.metrics.bootstrap import (
     resampled_detections,
     resampled_sums,
 )
+from evalstream.metrics.detections import Detections, changes_at, in_order, outcomes
 from evalstream.queries.answers import answered
-from evalstream.queries.average_precision import Columns, changes_at, in_order, load, outcomes
 from evalstream.queries.custom_metrics import custom_by_row
+from evalstream.queries.detections import read_detections
 from evalstream.queries.label_counts import REASONS
-from evalstream.queries.selection import ROW_KEY, Filter, QuestionError, Selection, scored
+from evalstream.queries.selection import ROW_KEY, Filter, QuestionError, Selection, ask_arrow, scored
 from evalstream.scenes import Flag, Float, Int
-from evalstream.storage.engine import QUERY
 
 Group = Literal["counts", "average_precision", "regression", "custom"]
 _GROUPS: Final[tuple[Group, ...]] = ("counts", "average_precision", "regression", "custom")
@@ -87,7 +87,7 @@ class Difference(BaseModel):
 class Interval(BaseModel):
     """A figure with its confidence interval."""
 
-    figure: str = Field(description="such as `precision`, `ap`, `rmse`, `custom.NAME`")
+    figure: str = Field(description="such as `precision`, `tp`, `ap`, `rmse`, `custom.NAME`")
     feature: str | None = Field(description="the question, of figures that belong to one")
     value: float | None
     low: float | None
@@ -127,6 +127,7 @@ class _Additive(NamedTuple):
     key: Key
     values: Float  # (rows, k)
     figures: dict[Figure, Of]
+    totals: set[Figure]  # those that grow with the number of rows
 
 
 def intervals(client: Client, selection: Selection, options: IntervalOptions | None = None) -> Intervals:
@@ -256,7 +257,7 @@ class Read(NamedTuple):
     """All that the replicates of one run are made of."""
 
     sums: _Additive
-    detections: Columns | None
+    detections: Detections | None
     selection: Selection
     notes: list[str]
 
@@ -266,16 +267,16 @@ def read(client: Client, selection: Selection, options: IntervalOptions) -> Read
     sums = _counts(client, selection)
     notes: list[str] = []
     if "counts" not in options.group:
-        sums = sums._replace(values=np.empty((len(sums.key), 0)), figures={})
+        sums = sums._replace(values=np.empty((len(sums.key), 0)), figures={}, totals=set())
     if "regression" in options.group and selection.area == "all":
         sums = _joined(sums, *_regression(client, selection, sums.data_row))
     if "custom" in options.group:
-        values, figures, notes = _custom(client, selection, sums.data_row)
-        sums = _joined(sums, values, figures)
+        values, figures, totals, notes = _custom(client, selection, sums.data_row)
+        sums = _joined(sums, values, figures)._replace(totals=sums.totals | totals)
     # In the order of their hashes: sums must not depend on the order in which the engine came upon the rows.
     order = np.argsort(sums.key, kind="stable")
     sums = sums._replace(data_row=sums.data_row.take(pa.array(order)), key=sums.key[order], values=sums.values[order])
-    detections = load(client, selection) if "average_precision" in options.group else None
+    detections = read_detections(client, selection) if "average_precision" in options.group else None
     return Read(sums, detections, selection, notes)
 
 
@@ -288,9 +289,13 @@ def replicates(run: Read, options: IntervalOptions, rows: pa.Array | None) -> di
         key, values = key[included], np.ascontiguousarray(values[included])
     found: dict[Figure, Float] = {}
     if sums.figures:
-        resampled = resampled_sums(key, values, options.seed, options.replicates)
+        resampled = resampled_sums(key, np.hstack((values, np.ones((len(key), 1)))), options.seed, options.replicates)
         with np.errstate(divide="ignore", invalid="ignore"):
-            found = {figure: of(resampled) for figure, of in sums.figures.items()}
+            found = {figure: of(resampled[:, :-1]) for figure, of in sums.figures.items()}
+            # A replicate has now more rows, now fewer; totals are of as many as there are.
+            share = len(key) / resampled[1:, -1]
+            for figure in sums.totals:
+                found[figure][1:] *= share
     if run.detections is not None:
         columns = run.detections
         chosen = np.ones(len(columns.key), np.bool_) if rows is None else _is_in(columns.data_row, rows)
@@ -325,7 +330,13 @@ _COUNTS: Final = {
     " + arrayCount((k, ok) -> ok AND k = 'radio', prediction_type, prediction_counts)"
     " - arrayCount((k, ok) -> ok AND k = 'radio', match_type, counting)",
 }
-#: Figures of counts: weights of the columns above, for the numerator and the denominator.
+#: Counts themselves: weights of the columns above.
+_TOTALS: Final[dict[str, dict[str, int]]] = {
+    "tp": {"tp": 1},
+    "fp": {"predictions": 1, "tp": -1},
+    "fn": {"annotations": 1, "tp": -1},
+}
+#: Ratios of counts: the same, for the numerator and the denominator.
 _RATIOS: Final[dict[str, tuple[dict[str, int], dict[str, int]]]] = {
     "precision": ({"tp": 1}, {"predictions": 1}),
     "recall": ({"tp": 1}, {"annotations": 1}),
@@ -338,17 +349,21 @@ _RATIOS: Final[dict[str, tuple[dict[str, int], dict[str, int]]]] = {
 def _counts(client: Client, selection: Selection) -> _Additive:
     sql, parameters = scored(selection)
     columns = ", ".join(f"toFloat64({expression}) AS sum_{name}" for name, expression in _COUNTS.items())
-    table = client.query_arrow(
-        f"SELECT data_row, {ROW_KEY} AS row_key, {columns} FROM ({sql})", parameters=parameters, settings=QUERY
-    )
+    table = ask_arrow(client, f"SELECT data_row, {ROW_KEY} AS row_key, {columns} FROM ({sql})", parameters)
     values = np.stack([table[f"sum_{name}"].to_numpy() for name in _COUNTS], axis=1)
-    figures: dict[Figure, Of] = {
-        (name, None): _at(
-            0, _ratio(*(np.array([side.get(column, 0) for column in _COUNTS]) for side in sides)), len(_COUNTS)
-        )
-        for name, sides in _RATIOS.items()
-    }
-    return _Additive(pa.array(table["data_row"].to_pylist(), pa.string()), table["row_key"].to_numpy(), values, figures)
+    totals = {name: _total(_weights(part)) for name, part in _TOTALS.items()}
+    ratios = {name: _ratio(*map(_weights, sides)) for name, sides in _RATIOS.items()}
+    figures: dict[Figure, Of] = {(name, None): _at(0, of, len(_COUNTS)) for name, of in (totals | ratios).items()}
+    data_row = pa.array(table["data_row"].to_pylist(), pa.string())
+    return _Additive(data_row, table["row_key"].to_numpy(), values, figures, {(name, None) for name in totals})
+
+
+def _weights(of_columns: dict[str, int]) -> Int:
+    return np.array([of_columns.get(column, 0) for column in _COUNTS])
+
+
+def _total(part: Int) -> Of:
+    return lambda sums: sums @ part
 
 
 def _ratio(part: Int, whole: Int) -> Of:
@@ -361,7 +376,8 @@ def _ratio(part: Int, whole: Int) -> Of:
 
 def _regression(client: Client, selection: Selection, data_row: pa.Array) -> tuple[Float, dict[Figure, Of]]:
     sql, parameters = answered(selection, "number")
-    table = client.query_arrow(
+    table = ask_arrow(
+        client,
         f"""
         SELECT data_row, pair.1 AS feature, pair.2 AS actual, pair.3 AS predicted FROM (
             SELECT data_row, arrayJoin(arrayMap(
@@ -371,8 +387,7 @@ def _regression(client: Client, selection: Selection, data_row: pa.Array) -> tup
             FROM ({sql})
         ) ORDER BY feature, data_row, actual, predicted
         """,
-        parameters=parameters,
-        settings=QUERY,
+        parameters,
     )
     table, place = _placed(table, data_row)
     feature = np.array(table["feature"].to_pylist(), dtype=object)
@@ -404,12 +419,14 @@ _REGRESSION: Final[dict[str, Of]] = {
 }
 
 
-def _custom(client: Client, selection: Selection, data_row: pa.Array) -> tuple[Float, dict[Figure, Of], list[str]]:
+def _custom(
+    client: Client, selection: Selection, data_row: pa.Array
+) -> tuple[Float, dict[Figure, Of], set[Figure], list[str]]:
     sql, parameters = custom_by_row(selection)
-    table = client.query_arrow(
+    table = ask_arrow(
+        client,
         f"SELECT data_row, name, aggregation, value FROM ({sql}) ORDER BY name, aggregation, data_row",
-        parameters=parameters,
-        settings=QUERY,
+        parameters,
     )
     table, place = _placed(table, data_row)
     named = np.array(table["name"].to_pylist(), dtype=object)
@@ -418,6 +435,7 @@ def _custom(client: Client, selection: Selection, data_row: pa.Array) -> tuple[F
     begin = np.append(0, np.cumsum(pc.list_value_length(table["value"].combine_chunks()).to_numpy()))
     columns: list[Float] = []
     figures: dict[Figure, Of] = {}
+    totals: set[Figure] = set()
     notes = []
     for name in sorted(set(named)):
         own = np.flatnonzero(named == name)
@@ -434,8 +452,10 @@ def _custom(client: Client, selection: Selection, data_row: pa.Array) -> tuple[F
         else:
             values = additive(aggregation, flat[begin[own]])
             figures[CUSTOM + name, None] = _at(first, partial(aggregated, aggregation), 3)
+            if aggregation == "sum":
+                totals.add((CUSTOM + name, None))
         columns += [_by_row(place[own], column, len(data_row)) for column in values.T]
-    return _stacked(columns, len(data_row)), figures, notes
+    return _stacked(columns, len(data_row)), figures, totals, notes
 
 
 def _placed(table: pa.Table, data_row: pa.Array) -> tuple[pa.Table, Int]:
@@ -475,7 +495,7 @@ def _bounded(own: Read, theirs: Read | None, options: IntervalOptions) -> None:
 
 
 def _average_precision(
-    columns: Columns, included: Flag, selection: Selection, options: IntervalOptions
+    columns: Detections, included: Flag, selection: Selection, options: IntervalOptions
 ) -> dict[Figure, Float]:
     rule = RULES["101-point"]
     thresholds = np.array([selection.threshold(t) for t in IOU_THRESHOLDS])
@@ -488,7 +508,7 @@ def _average_precision(
             curves.append(Curves(own.start, columns.row[own.prediction], own.delta_tp, own.counted, own.is_point))
         found = resampled_changes(curves, sample, rule, options.seed, replicates)
     else:
-        _, correct, ignored = outcomes(columns.rectangle, columns.correct, 0, thresholds, len(columns.label))
+        _, correct, ignored = outcomes(columns, 0, thresholds)
         order = in_order(columns)
         if selection.policy == "coco":
             order = order[columns.rank[order] < np.minimum(MAX_DETECTIONS, columns.most[order])]

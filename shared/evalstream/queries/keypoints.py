@@ -10,9 +10,8 @@ import pyarrow.compute as pc
 from clickhouse_connect.driver.client import Client
 from pydantic import BaseModel, Field
 
-from evalstream.queries.selection import Selection, scored
+from evalstream.queries.selection import Selection, ask_arrow, scored
 from evalstream.scenes import Float, Int
-from evalstream.storage.engine import QUERY
 
 Scale = Literal["diagonal", "max_side", "sqrt_area", "unit"]
 DEFAULT_ALPHAS: Final = (0.05, 0.1, 0.2)
@@ -126,7 +125,8 @@ def _load(client: Client, selection: Selection, scale: Scale) -> dict[str, list[
         " {}, counting, match_type, match_actual, match_predicted)"
     )
     taken = "arrayFilter((x, n) -> n = 'keypoint_distances', {}, measure_name)"
-    table = client.query_arrow(
+    table = ask_arrow(
+        client,
         f"""
         SELECT {right.format("match_prediction")} AS prediction, {right.format("match_annotation")} AS annotation,
             {right.format("match_actual")} AS label, {right.format("match_iou")} AS oks,
@@ -135,8 +135,7 @@ def _load(client: Client, selection: Selection, scale: Scale) -> dict[str, list[
             {taken.format("measure_value")} AS value
         FROM ({scores.sql}) WHERE has(measure_name, 'keypoint_distances') ORDER BY data_row
         """,
-        parameters=scores.parameters,
-        settings=QUERY,
+        scores.parameters,
     )
     columns = {name: table[name].combine_chunks() for name in table.column_names}
     flat = {name: column.flatten() for name, column in columns.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -224,7 +225,7 @@ def average_scores(counts: Counts, scoring: Scoring) -> AverageScores:
     return AverageScores(**{name: LabelScores(**own._asdict()) for name, own in found._asdict().items()})
 
 
-def undefined(*answers: BaseModel) -> dict[str, str]:
+def undefined(*answers: BaseModel, reasons: Mapping[str, str] = REASONS) -> dict[str, str]:
     """Say why figures are null: one reason for each figure that is null in any of these answers."""
-    null = {name for answer in answers for name in REASONS if getattr(answer, name, 0) is None}
-    return {name: REASONS[name] for name in REASONS if name in null}
+    null = {name for answer in answers for name in reasons if getattr(answer, name, 0) is None}
+    return {name: reason for name, reason in reasons.items() if name in null}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from pydantic import BaseModel, Field
 
 
@@ -15,3 +17,12 @@ class Labels(BaseModel):
     def has(self, label: str) -> bool:
         """Whether a label fits."""
         return self.search.casefold() in label.casefold() and (not self.label or label in self.label)
+
+
+class PerClassPage(Labels):
+    """Which classes have figures of their own given; all other figures are over all of them."""
+
+    limit: int = Field(default=1_000, ge=1, le=100_000)
+
+
+ALL_CLASSES: Final = PerClassPage(limit=100_000)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from clickhouse_connect.driver.client import Client
 
+from evalstream.events.base import Crowd
 from evalstream.matching import MAX_DETECTIONS, MAX_SKELETONS
 from evalstream.queries.selection import MOST_COUNTED, Selection, ask, is_object, scored, selected
 
@@ -20,22 +21,32 @@ _IGNORED = (
     " prediction_asked, prediction_confidence, prediction_parent, arrayEnumerate(prediction_asked))"
 )
 _REPAIRED = "arrayCount(name -> name = 'repaired', measure_name)"
+# Whether there can be anything of the kind at all: mostly there is not, and this is soon asked.
+_ANY = f"""
+SELECT maxArray(prediction_rank) >= {min(MAX_DETECTIONS, MAX_SKELETONS)} OR minArray(prediction_confidence) < 0
+    OR maxArray(annotation_crowd) > {Crowd.OBJECT} OR max(has(measure_name, 'repaired')), ({{failed}}) FROM ({{rows}})
+"""
 
 
 def notes(client: Client, selection: Selection) -> list[str]:
     """Say what has to be known of any answer about the selection at its thresholds."""
-    sql, parameters = scored(selection)
+    rows, parameters = selected(selection)
     failed, more = selected(selection, failed=True)
-    no_objects = f"arrayCount((ok, c) -> ok AND NOT {is_object(selection)}, annotation_asked, annotation_crowd)"
-    ((beyond, negative, ignored, regions, repaired, rows_failed),) = ask(
-        client,
-        f"SELECT sum({_BEYOND}), sum({_NEGATIVE}), sum({_IGNORED}), sum({no_objects}), sum({_REPAIRED}),"
-        f" (SELECT count() FROM ({failed})) FROM ({sql})",
-        parameters | more,
-    )
+    any_other, rows_failed = ask(
+        client, _ANY.format(rows=rows, failed=f"SELECT count() FROM ({failed})"), parameters | more
+    )[0]
     found = []
     if rows_failed:
         found.append(f"{_number(rows_failed, 'data row')} could not be matched and {_is(rows_failed)} left out.")
+    return found + _of_objects(client, selection) if any_other else found
+
+
+def _of_objects(client: Client, selection: Selection) -> list[str]:
+    sql, parameters = scored(selection)
+    no_objects = f"arrayCount((ok, c) -> ok AND NOT {is_object(selection)}, annotation_asked, annotation_crowd)"
+    sums = ", ".join(f"sum({one})" for one in (_BEYOND, _NEGATIVE, _IGNORED, no_objects, _REPAIRED))
+    ((beyond, negative, ignored, regions, repaired),) = ask(client, f"SELECT {sums} FROM ({sql})", parameters)
+    found = []
     if beyond and selection.policy == "coco":
         found.append(
             f"{_number(beyond, 'prediction')} beyond the {MAX_DETECTIONS} most confident of a class and data row "

@@ -2,39 +2,43 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal
+from collections.abc import Sequence
+from typing import Annotated, Any, Final, Literal
 
 from clickhouse_connect.driver.client import Client
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
-from evalstream.queries.causes import BACKGROUND, Cause, caused
-from evalstream.queries.rows import Page, Row, RowObject, rows
-from evalstream.queries.selection import Selection, ask
+from evalstream.queries.causes import Cause, ErrorOptions, caused
+from evalstream.queries.custom_metrics import OBJECT_PREFIX, custom_of_objects
+from evalstream.queries.rows import Page, Row, RowObject, is_row_condition, rows_named, rows_where
+from evalstream.queries.selection import Selection, ask, parse_condition, scored
 
 Outcome = Literal["right", "wrong", "missed", "false_alarm"]
 Order = Literal["data_row", "confidence", "iou"]
 
-# Of each case its annotation and its prediction, as positions (-1: there is none), and what it is told apart by.
+# Of each case its annotation and its prediction, as positions (-1: there is none), and what it is told apart by. The
+# last is the confidence of a prediction that counts: under a feature filter a pair may count for its annotation only.
 _CASES = """
 SELECT data_row, arrayJoin(arrayConcat(
     arrayMap(
-        (a, p, actual, predicted, iou, conf, cause) -> (a, p, actual, predicted, iou, conf, cause),
+        (a, p, actual, predicted, iou, conf, cause, counted) -> (a, p, actual, predicted, iou, conf, cause, counted),
         arrayMap(i -> toInt32(match_annotation[i]), pairs),
         arrayMap(i -> toInt32(match_prediction[i]), pairs),
         arrayMap(i -> match_actual[i], pairs),
         arrayMap(i -> match_predicted[i], pairs),
         arrayMap(i -> match_iou[i], pairs),
         arrayMap(i -> prediction_confidence[match_prediction[i] + 1], pairs),
-        arrayMap(i -> toString(prediction_cause[match_prediction[i] + 1]), pairs)
+        arrayMap(i -> {cause_of_pair}, pairs),
+        arrayMap(p -> if(prediction_counts[p + 1], prediction_confidence[p + 1], -1.), taken)
     ),
     arrayMap(
-        i -> (toInt32(i - 1), toInt32(-1), annotation_label[i], '', -1., -1., toString(annotation_cause[i])),
+        i -> (toInt32(i - 1), toInt32(-1), annotation_label[i], '', -1., -1., {cause_of_annotation}, -1.),
         arrayFilter((i, ok) -> ok AND NOT has(found, toUInt32(i - 1)), arrayEnumerate(annotation_label),
             annotation_counts)
     ),
     arrayMap(
         i -> (toInt32(-1), toInt32(i - 1), '', prediction_label[i], -1., prediction_confidence[i],
-            toString(prediction_cause[i])),
+            {cause_of_prediction}, prediction_confidence[i]),
         arrayFilter((i, ok) -> ok AND NOT has(taken, toUInt32(i - 1)), arrayEnumerate(prediction_label),
             prediction_counts)
     )
@@ -54,9 +58,23 @@ _OUTCOMES: Final = {
     "false_alarm": "case.3 = ''",
 }
 _ORDERS: Final = {"data_row": "length(data_row) {0}, data_row {0}", "confidence": "case.6 {0}", "iou": "case.5 {0}"}
+#: What may be asked of single objects, beside the metrics of their rows; outside [0, 1] where they have none.
+_OWN: Final = {"confidence": "case.8", "iou": "case.5"}
 
 
-class ObjectsPage(BaseModel):
+def _is_own(name: str) -> bool:
+    return name in _OWN or name.startswith(OBJECT_PREFIX)
+
+
+def _is_condition(text: str) -> str:
+    condition = parse_condition(text)
+    if not _is_own(condition.name):
+        return is_row_condition(text)
+    condition.number()
+    return text
+
+
+class ObjectsPage(ErrorOptions):
     """Which objects, in which order, and how many."""
 
     outcome: Outcome | None = Field(
@@ -66,8 +84,15 @@ class ObjectsPage(BaseModel):
     )
     actual: str | None = Field(default=None, description="what it truly is; empty: nothing was there")
     predicted: str | None = Field(default=None, description="what it was taken for; empty: missed")
-    cause: Cause | None = Field(default=None, description="of the error")
-    background: float = Field(default=BACKGROUND, gt=0, le=1, description="of causes: see `rows`")
+    cause: Cause | None = Field(
+        default=None, description="of the error: exactly those that `errors` counts, under the same options"
+    )
+    where: list[Annotated[str, AfterValidator(_is_condition)]] = Field(
+        default=[],
+        max_length=20,
+        description="conditions on the object's own `confidence`, `iou` or `custom_object.NAME`, or on metrics of its "
+        "data row, as in `rows`: `iou<0.6`, `fp>=1`",
+    )
     sort: Order = "data_row"
     descending: bool = False
     offset: int = Field(default=0, ge=0, lt=2**53)
@@ -93,28 +118,60 @@ class Objects(BaseModel):
 
 def objects(client: Client, selection: Selection, page: ObjectsPage) -> Objects:
     """List the cases that a confusion matrix counts, one by one: exactly those of a cell, an outcome or a cause."""
-    sql, parameters = caused(selection, page.background)
-    tests = [_OUTCOMES[page.outcome]] if page.outcome else []
-    bound: dict[str, Any] = {}
+    # Only where they are asked for need the engine work out causes.
+    found_rows = caused(selection, page) if page.cause else scored(selection)
+    of_rows = [text for text in page.where if not _is_own(parse_condition(text).name)]
+    sql, parameters = rows_where(client, selection, found_rows, of_rows)
+    cause = "toString({}_error[{}])" if page.cause else "''"
+    tests, bound = _of_objects(client, selection, [text for text in page.where if text not in of_rows])
+    if page.outcome:
+        tests.append(_OUTCOMES[page.outcome])
     for name, column in (("actual", 3), ("predicted", 4), ("cause", 7)):
         if getattr(page, name) is not None:
             tests.append(f"case.{column} = {{case_{name}:String}}")
             bound[f"case_{name}"] = getattr(page, name)
-    fitting = f"SELECT * FROM ({_CASES.format(rows=sql)}) WHERE {' AND '.join(tests) or '1'}"
+    cases = _CASES.format(
+        rows=sql,
+        cause_of_pair=f"concat({cause.format('prediction', 'match_prediction[i] + 1')},"
+        f" {cause.format('annotation', 'match_annotation[i] + 1')})",  # one of the two at most
+        cause_of_annotation=cause.format("annotation", "i"),
+        cause_of_prediction=cause.format("prediction", "i"),
+    )
+    fitting = f"FROM ({cases}) WHERE {' AND '.join(tests) or '1'}"
     parameters = parameters | bound
     order = _ORDERS[page.sort].format("DESC" if page.descending else "ASC")
     found = ask(
         client,
-        f"SELECT data_row, case.1, case.2, case.3, case.4 FROM ({fitting})"
+        f"SELECT data_row, case.1, case.2, case.3, case.4, count() OVER () {fitting}"
         f" ORDER BY {order}, length(data_row), data_row, case.2, case.1"
         " LIMIT {limit:UInt32} OFFSET {offset:UInt64}",
         parameters | {"limit": page.limit, "offset": page.offset},
     )
-    ((total,),) = ask(client, f"SELECT count() FROM ({fitting})", parameters)
+    if found or not page.offset:
+        total = found[0][-1] if found else 0
+    else:  # beyond the end nobody counted
+        ((total,),) = ask(client, f"SELECT count() {fitting}", parameters)
     names = list(dict.fromkeys(case[0] for case in found))
-    listed = rows(client, selection, Page(data_row=names, background=page.background, limit=500)).rows if names else []
+    listed = rows_named(client, selection, names, Page(background=page.background, max_detections=page.max_detections))
     by_name = {row.data_row: row for row in listed}
-    return Objects(total=total, objects=[_case(*case, row=by_name[case[0]]) for case in found], rows=by_name)
+    return Objects(total=total, objects=[_case(*case, row=by_name[case[0]]) for *case, _ in found], rows=by_name)
+
+
+def _of_objects(client: Client, selection: Selection, where: Sequence[str]) -> tuple[list[str], dict[str, Any]]:
+    """Tests of cases, for conditions on what is their own."""
+    tests = []
+    bound: dict[str, Any] = {}
+    for i, condition in enumerate(map(parse_condition, where)):
+        holds = f"{condition.operator} {{own{i}:Float64}}"
+        bound[f"own{i}"] = condition.number()
+        if condition.name in _OWN:
+            tests.append("{0} BETWEEN 0 AND 1 AND {0} {1}".format(_OWN[condition.name], holds))
+        else:
+            name = condition.name.removeprefix(OBJECT_PREFIX)
+            sql, parameters = custom_of_objects(client, selection, name, f"own_name{i}")
+            tests.append(f"(data_row, case.2) IN (SELECT data_row, prediction FROM ({sql}) WHERE custom0 {holds})")
+            bound |= parameters
+    return tests, bound
 
 
 def _case(data_row: str, a: int, p: int, actual: str, predicted: str, *, row: Row) -> Case:

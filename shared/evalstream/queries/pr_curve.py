@@ -11,9 +11,8 @@ from clickhouse_connect.driver.client import Client
 from pydantic import BaseModel, Field
 
 from evalstream.queries.labels import Labels
-from evalstream.queries.selection import Selection, ask, scored
+from evalstream.queries.selection import Selection, ask, ask_arrow, scored
 from evalstream.scenes import Float, Int
-from evalstream.storage.engine import QUERY
 
 # What changes, at which confidence: a prediction comes in; a correct match is made; it is unmade again (only where a
 # policy lets a less confident prediction push a partner away).
@@ -99,9 +98,7 @@ def steps(client: Client, selection: Selection, *, per_class: bool, labels: Sequ
     if labels is not None:
         where = "label IN {shown:Array(String)}"
         parameters = parameters | {"shown": list(labels)}
-    table = client.query_arrow(
-        _CHANGES.format(label=label, where=where, scored=sql), parameters=parameters, settings=QUERY
-    ).combine_chunks()
+    table = ask_arrow(client, _CHANGES.format(label=label, where=where, scored=sql), parameters).combine_chunks()
     counted = "arrayJoin(actual)" if per_class else "''"
     size = "1" if per_class else "length(actual)"
     totals = f"SELECT {counted} AS label, sum({size}) FROM ({sql}) WHERE {where} GROUP BY label"

@@ -11,9 +11,8 @@ from clickhouse_connect.driver.client import Client
 
 from evalstream.metrics.ranking import Ranking, by_score
 from evalstream.queries.roll_up import FEATURES
-from evalstream.queries.selection import Fragment, QuestionError, Selection, scored
+from evalstream.queries.selection import Fragment, QuestionError, Selection, ask_arrow, scored
 from evalstream.scenes import Int
-from evalstream.storage.engine import QUERY
 
 #: Stands between the names of options: a control character, which no name has.
 _BETWEEN: Final = "\x1f"
@@ -65,10 +64,11 @@ def rankings(client: Client, selection: Selection, kind: Literal["radio", "check
         raise QuestionError("scores are of single options: leave out `roll_up`")
     sql, parameters = _paired(selection, kind)
     truth = _ANSWER if kind == "radio" else _CHOSEN
-    table = client.query_arrow(
+    table = ask_arrow(
+        client,
         _CASES.format(scored=sql, truth=truth, pairs="paired"),
-        parameters=parameters | {"between": _BETWEEN},
-        settings=QUERY | {"output_format_arrow_low_cardinality_as_dictionary": 1},
+        parameters | {"between": _BETWEEN},
+        output_format_arrow_low_cardinality_as_dictionary=1,
     ).combine_chunks()
     question, names = _coded(table["question"])
     lists, words = _coded(table["options"])

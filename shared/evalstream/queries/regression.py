@@ -8,9 +8,8 @@ from pydantic import BaseModel, Field
 
 from evalstream.metrics.regression import regression_scores, why_undefined
 from evalstream.queries.answers import answered, tally_answers
-from evalstream.queries.selection import Selection
+from evalstream.queries.selection import Selection, ask_arrow
 from evalstream.scenes import Float
-from evalstream.storage.engine import QUERY
 
 
 class QuestionRegression(BaseModel):
@@ -66,7 +65,8 @@ def regression(client: Client, selection: Selection) -> Regression:
 
 def _pairs(client: Client, sql: str, parameters: dict[str, object]) -> dict[str, tuple[Float, Float]]:
     """The true and the predicted numbers that go together, by question."""
-    table = client.query_arrow(
+    table = ask_arrow(
+        client,
         f"""
         SELECT pair.1 AS feature, groupArray(pair.2) AS actual, groupArray(pair.3) AS predicted FROM (
             SELECT arrayJoin(arrayMap(
@@ -76,8 +76,7 @@ def _pairs(client: Client, sql: str, parameters: dict[str, object]) -> dict[str,
             FROM ({sql})
         ) GROUP BY feature
         """,
-        parameters=parameters,
-        settings=QUERY,
+        parameters,
     )
     return {
         feature: (np.asarray(actual.values), np.asarray(predicted.values))

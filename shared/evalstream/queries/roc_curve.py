@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 
 from evalstream.metrics.ranking import Areas, Points, Ranking, areas, grouped, one_vs_one, points
 from evalstream.metrics.scores import ZeroDivision, defined
+from evalstream.queries.label_counts import undefined
 from evalstream.queries.rankings import Ranked, rankings
 from evalstream.queries.selection import Selection
 from evalstream.scenes import Int
@@ -166,8 +167,7 @@ def _undefined(answer: QuestionRoc, radio: bool) -> dict[str, str]:
         "auc_ovo_macro": fewer if radio else _SEVERAL_ANSWERS,
         "auc_ovo_weighted": fewer if radio else _SEVERAL_ANSWERS,
     }
-    null = {name for part in (answer, *answer.options) for name in reasons if getattr(part, name, 0) is None}
-    return {name: reason for name, reason in reasons.items() if name in null}
+    return undefined(answer, *answer.options, reasons=reasons)
 
 
 def _curves(ranked: Ranked, drawn: _Drawn) -> list[RocPoints]:

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Literal, NamedTuple
+from collections.abc import Collection, Mapping, Sequence
+from typing import Annotated, Any, Final, Literal, NamedTuple
 
 from clickhouse_connect.driver.client import Client
 from pydantic import AfterValidator, BaseModel, Field
 
-from evalstream.queries.causes import BACKGROUND, Cause, caused
-from evalstream.queries.custom_metrics import CustomName, is_custom, with_custom
+from evalstream.queries.causes import Cause, ErrorOptions, caused
+from evalstream.queries.custom_metrics import CustomName, custom_of_predictions, is_custom, with_custom
 from evalstream.queries.measures import MeasureName, is_measure, with_measures
+from evalstream.queries.outcomes import READ, outcomes, row_metrics
 from evalstream.queries.roll_up import FEATURES
-from evalstream.queries.selection import ROW_METRICS, QuestionError, RowMetric, Selection, ask, parse_condition
-from evalstream.types import UNCOUNTED
+from evalstream.queries.selection import (
+    ROW_METRICS,
+    Fragment,
+    QuestionError,
+    RowMetric,
+    Selection,
+    ask,
+    parse_condition,
+    scored,
+    selected,
+)
 
 
-def _is_row_condition(text: str) -> str:
+def is_row_condition(text: str) -> str:
+    """Give a condition on a metric of a row back, or say what is wrong with it."""
     condition = parse_condition(text)
     if condition.name not in ROW_METRICS and not is_custom(condition.name) and not is_measure(condition.name):
         known = f"{', '.join(ROW_METRICS)}, measure.NAME and custom.NAME"
@@ -25,7 +36,7 @@ def _is_row_condition(text: str) -> str:
     return text
 
 
-class Page(BaseModel):
+class Page(ErrorOptions):
     """Which rows, in which order, and how many."""
 
     sort: RowMetric | Literal["data_row"] | CustomName | MeasureName = Field(
@@ -35,7 +46,7 @@ class Page(BaseModel):
         "mean of a measure over the row's correct pairs",
     )
     descending: bool = False
-    where: list[Annotated[str, AfterValidator(_is_row_condition)]] = Field(
+    where: list[Annotated[str, AfterValidator(is_row_condition)]] = Field(
         default=[], max_length=20, description="conditions on metrics of the row: `fp>=1`, `custom.NAME<0.5`"
     )
     data_row: list[str] = Field(default=[], max_length=500, description="only these; all if none")
@@ -43,15 +54,15 @@ class Page(BaseModel):
         default=None, description="rows with such a cell of the confusion matrix; empty: a false alarm"
     )
     predicted: str | None = Field(default=None, description="rows with such a cell; empty: missed")
-    cause: Cause | None = Field(default=None, description="rows with an error of this cause")
-    background: float = Field(
-        default=BACKGROUND,
-        gt=0,
-        le=1,
-        description="of causes: a prediction that overlaps no annotation by more is of the background",
+    cause: Cause | None = Field(
+        default=None, description="rows with an error of this cause: one of those that `errors` counts"
     )
     offset: int = Field(default=0, ge=0, lt=2**53)
     limit: int = Field(default=50, ge=1, le=500)
+
+
+#: The first rows, and no metric but the usual ones.
+PAGE: Final = Page()
 
 
 class RowObject(BaseModel):
@@ -78,6 +89,11 @@ class RowObject(BaseModel):
     )
     matched: str | None = Field(default=None, description="the id of the other side of its match")
     iou: float | None = Field(default=None, description="of the match; null for a classification")
+    metrics: dict[str, float | None] = Field(
+        default_factory=dict,
+        description="of a prediction, those that producers sent for it, at the confidence threshold; of a confusion "
+        "matrix its F1",
+    )
     matched_confidence: tuple[float | None, float | None] | None = Field(
         default=None,
         description="the confidence thresholds c at which this match holds, all else being equal: from the first, not "
@@ -115,61 +131,97 @@ class Rows(BaseModel):
 
 def rows(client: Client, selection: Selection, page: Page) -> Rows:
     """List data rows with their metrics and objects, at the selected thresholds."""
-    custom = {name: f"custom{i}" for i, name in enumerate(_named(page, is_custom))}
-    measured = {name: f"measure{i}" for i, name in enumerate(_named(page, is_measure))}
-    found_rows = with_custom(client, selection, caused(selection, page.background), list(custom))
-    sql, parameters = with_measures(selection, found_rows, list(measured))
-    expressions = ROW_METRICS | custom | measured
-    conditions, bound = _conditions(page, expressions)
-    parameters = parameters | bound
-    column = {name: f"row_{name}" for name in ROW_METRICS} | custom | measured
-    metrics = ", ".join(f"toNullable(toFloat64({ROW_METRICS[name]})) AS {column[name]}" for name in ROW_METRICS)
-    fitting = f"SELECT *, {metrics} FROM ({sql}) WHERE {conditions}"
-    direction = "DESC" if page.descending else "ASC"
-    if page.sort == "data_row":
-        order = f"length(data_row) {direction}, data_row {direction}"
+    if page.data_row:
+        selection = selection.model_copy(update={"data_row": page.data_row})
+    names, total = _find(client, selection, page)
+    return Rows(total=total, rows=rows_named(client, selection, names, page))
+
+
+def _find(client: Client, selection: Selection, page: Page) -> tuple[list[str], int]:
+    """The keys of a page's rows, in order; and how many there are on all pages.
+
+    What became of each object costs the engine more to work out than all else, so that only what the page names is.
+    """
+    named = {name for name in (page.sort, *(parse_condition(text).name for text in page.where)) if name != "data_row"}
+    if page.cause:
+        found = caused(selection, page)
+    elif named or page.actual is not None or page.predicted is not None:
+        found = scored(selection)
     else:
+        found = selected(selection)
+    (sql, parameters), column = _with_metrics(client, selection, found, named)
+    conditions, bound = _conditions(page, column)
+    direction = "DESC" if page.descending else "ASC"
+    order = f"length(data_row) {direction}, data_row {direction}"
+    if page.sort != "data_row":
         order = f"{column[page.sort]} {direction} NULLS LAST, length(data_row), data_row"
-    of_matches = [*_MATCH, *(f"match_{name}" for name in _BOUNDS)]
-    columns = [*_ROW, *column.values(), *_ANNOTATION, *_PREDICTION, *_REPAIRED.values(), *of_matches]
-    found = ask(
+    fitting = f"FROM ({sql}) WHERE {conditions}"
+    keys = ask(
         client,
-        f"SELECT {', '.join(columns)} FROM ({fitting}) ORDER BY {order}"
-        " LIMIT {limit:UInt32} OFFSET {offset:UInt64}",
-        parameters | {"limit": page.limit, "offset": page.offset},
+        f"SELECT data_row, count() OVER () {fitting} ORDER BY {order} LIMIT {{limit:UInt32}} OFFSET {{offset:UInt64}}",
+        parameters | bound | {"limit": page.limit, "offset": page.offset},
     )
-    ((total,),) = ask(client, f"SELECT count() FROM ({fitting})", parameters)
+    if keys or not page.offset:
+        return [name for name, _ in keys], keys[0][1] if keys else 0
+    return [], ask(client, f"SELECT count() {fitting}", parameters | bound)[0][0]  # beyond the end nobody counted
+
+
+def rows_named(client: Client, selection: Selection, names: Sequence[str], page: Page = PAGE) -> list[Row]:
+    """Give these data rows, in this order, with the metrics that a page names."""
+    if not names:
+        return []
+    only = selection.model_copy(update={"data_row": list(names)})
+    named = {page.sort, *(parse_condition(text).name for text in page.where)} - {"data_row", *ROW_METRICS}
+    (sql, parameters), column = _with_metrics(client, only, scored(only) if named else selected(only), named)
+    columns = list(dict.fromkeys((*_ROW, *_ANNOTATION, *_PREDICTION, *_MEASURE, *READ, *column.values())))
+    found = ask(client, f"SELECT {', '.join(columns)} FROM ({sql})", parameters)
     if selection.feature:  # every kind of them is asked for too
-        features = [name for (name,) in ask(client, f"SELECT * FROM {FEATURES}", parameters)]
+        features = [
+            name for (name,) in ask(client, f"SELECT * FROM {FEATURES}", parameters | {"feature": only.feature})
+        ]
         selection = selection.model_copy(update={"feature": features})
-    read = (dict(zip(columns, values, strict=True)) for values in found)
-    return Rows(total=total, rows=[_row(values, column, selection) for values in read])
+    by_name = {}
+    for values in (dict(zip(columns, one, strict=True)) for one in found):
+        row = _row(values, selection, page)
+        row.metrics.update({name: values[own] for name, own in column.items()})
+        by_name[row.data_row] = row
+    return [by_name[name] for name in names if name in by_name]
 
 
-def _named(page: Page, is_one: Callable[[str], bool]) -> list[str]:
-    """The metrics of one kind that a page names, each once."""
-    named = [page.sort, *(parse_condition(text).name for text in page.where)]
-    return [name for name in dict.fromkeys(named) if is_one(name)]
+def _with_metrics(
+    client: Client, selection: Selection, found: Fragment, named: Collection[str]
+) -> tuple[Fragment, dict[str, str]]:
+    """SQL with a column for each of the named metrics of a row; and which column is which."""
+    custom = {name: f"custom{i}" for i, name in enumerate(sorted(filter(is_custom, named)))}
+    measured = {name: f"measure{i}" for i, name in enumerate(sorted(filter(is_measure, named)))}
+    usual = {name: f"row_{name}" for name in ROW_METRICS if name in named}
+    sql, parameters = with_measures(selection, with_custom(client, selection, found, list(custom)), list(measured))
+    metrics = "".join(f", toNullable(toFloat64({ROW_METRICS[name]})) AS {column}" for name, column in usual.items())
+    return Fragment(f"SELECT *{metrics} FROM ({sql})", parameters), usual | custom | measured
 
 
 _UNMATCHED = "countEqual({0}, {{cell_{0}:String}}) > countEqual(matched_{0}, {{cell_{0}:String}})"
 
 
-def _conditions(page: Page, expressions: Mapping[str, str]) -> tuple[str, dict[str, Any]]:
-    tests = ["1"]
-    bound: dict[str, Any] = {}
-    for i, text in enumerate(page.where):
-        condition = parse_condition(text)
-        tests.append(f"({expressions[condition.name]}) {condition.operator} {{where{i}:Float64}}")
-        bound[f"where{i}"] = condition.number()
-    if page.data_row:
-        tests.append("data_row IN {only:Array(String)}")
-        bound["only"] = page.data_row
+def rows_where(client: Client, selection: Selection, found: Fragment, where: Sequence[str]) -> Fragment:
+    """SQL for those of some rows that meet conditions on their metrics."""
+    if not where:
+        return found
+    (sql, parameters), column = _with_metrics(client, selection, found, {parse_condition(text).name for text in where})
+    tests, bound = _of_metrics(where, column)
+    return Fragment(f"SELECT * FROM ({sql}) WHERE {' AND '.join(tests)}", parameters | bound)
+
+
+def _of_metrics(where: Sequence[str], column: Mapping[str, str]) -> tuple[list[str], dict[str, Any]]:
+    conditions = [parse_condition(text) for text in where]
+    tests = [f"{column[own.name]} {own.operator} {{where{i}:Float64}}" for i, own in enumerate(conditions)]
+    return tests, {f"where{i}": own.number() for i, own in enumerate(conditions)}
+
+
+def _conditions(page: Page, column: Mapping[str, str]) -> tuple[str, dict[str, Any]]:
+    tests, bound = _of_metrics(page.where, column)
     if page.cause:
-        tests.append(
-            "(has(annotation_cause, {cause:String})"
-            " OR arrayExists((x, ok) -> ok AND x = {cause:String}, prediction_cause, prediction_counts))"
-        )
+        tests.append("(has(prediction_error, {cause:String}) OR has(annotation_error, {cause:String}))")
         bound["cause"] = page.cause
     for name in ("actual", "predicted"):
         if getattr(page, name):
@@ -192,19 +244,16 @@ def _conditions(page: Page, expressions: Mapping[str, str]) -> tuple[str, dict[s
             tests.append("has(predicted, {cell_predicted:String})")
         case _:
             raise QuestionError("an empty `actual` or `predicted` means nothing at all: the other one must be a label")
-    return " AND ".join(tests), bound
+    return " AND ".join(tests) or "1", bound
 
 
 _ROW = ("data_row", "split", "width", "height", "coordinates", "media_url", "text", "metadata")
 _OBJECT = ("id", "type", "feature", "label", "geometry", "detail")
-_ANNOTATION = tuple(f"annotation_{name}" for name in (*_OBJECT, "parent", "counts", "cause"))
-_PREDICTION = tuple(f"prediction_{name}" for name in (*_OBJECT, "parent", "confidence", "counts", "cause"))
+_ANNOTATION = tuple(f"annotation_{name}" for name in (*_OBJECT, "parent"))
+_PREDICTION = tuple(f"prediction_{name}" for name in (*_OBJECT, "parent"))
+_MEASURE = tuple(f"measure_{name}" for name in ("name", "annotation", "prediction", "confidence", "value"))
 _BOUNDS = ("confidence_low", "confidence_high", "iou_low", "iou_high")
-_REPAIRED = {
-    side: f"arrayFilter((i, name) -> name = 'repaired', measure_{side}, measure_name)"
-    for side in ("annotation", "prediction")
-}
-_MATCH = ("match_prediction", "match_annotation", "match_iou", "live", "match_ignored")
+_MATCH = tuple(f"match_{name}" for name in ("prediction", "annotation", "iou", "ignored", *_BOUNDS))
 
 
 class _Match(NamedTuple):
@@ -214,11 +263,11 @@ class _Match(NamedTuple):
     bounds: list[float]
 
 
-def _row(values: dict[str, Any], column: Mapping[str, str], selection: Selection) -> Row:
+def _row(values: dict[str, Any], selection: Selection, options: ErrorOptions) -> Row:
+    found = outcomes(values, selection, options)
     match_of: dict[int, _Match] = {}  # by prediction
     matched_by: dict[int, _Match] = {}  # by annotation
-    matches = zip(*(values[name] for name in _MATCH), *(values[f"match_{name}"] for name in _BOUNDS), strict=True)
-    for p, a, overlap, live, ignored, *bounds in matches:
+    for live, p, a, overlap, ignored, *bounds in zip(found.live, *(values[name] for name in _MATCH), strict=True):
         if not live:
             continue
         match_of[p] = _Match(p, a, overlap, bounds)
@@ -230,24 +279,26 @@ def _row(values: dict[str, Any], column: Mapping[str, str], selection: Selection
         match = matched_by.get(j)
         if match:
             _put_match(item, match, predictions[match.prediction])
-        if values["annotation_counts"][j]:
+        if found.annotation_counts[j]:
             item.outcome = "tp" if match and predictions[match.prediction].label == item.label else "fn"
-            item.cause = values["annotation_cause"][j] or None
-        elif _asked(item, selection):
+            item.cause = found.annotation_cause[j]
+        elif found.annotation_asked[j]:
             item.outcome = "ignored"
     for i, item in enumerate(predictions):
         item.confidence = values["prediction_confidence"][i]
         match = match_of.get(i)
         if match:
             _put_match(item, match, annotations[match.annotation])
-        if values["prediction_counts"][i]:
+        if found.prediction_counts[i]:
             item.outcome = "tp" if match and annotations[match.annotation].label == item.label else "fp"
-            item.cause = values["prediction_cause"][i] or None
-        elif _asked(item, selection) and item.confidence >= selection.confidence:
+            item.cause = found.prediction_cause[i]
+        elif found.prediction_asked[i] and item.confidence >= selection.confidence:
             item.outcome = "ignored"
+    for i, name, value in custom_of_predictions(values, selection.confidence):
+        predictions[i].metrics[name] = value
     return Row(
         **{name: values[name] for name in _ROW},
-        metrics={name: values[own] for name, own in column.items()},
+        metrics=dict(row_metrics(values, found)),
         annotations=annotations,
         predictions=predictions,
     )
@@ -261,15 +312,11 @@ def _put_match(item: RowObject, match: _Match, other: RowObject) -> None:
     item.matched_confidence, item.matched_iou = (low, high), (iou_low, iou_high)
 
 
-def _asked(item: RowObject, selection: Selection) -> bool:
-    of_feature = not selection.feature or item.feature in selection.feature
-    return item.type not in UNCOUNTED and of_feature and (not selection.type or item.type in selection.type)
-
-
 def _side(values: dict[str, Any], side: str) -> list[RowObject]:
     columns = zip(*(values[f"{side}_{name}"] for name in _OBJECT), strict=True)
     found = []
-    repaired = set(values[_REPAIRED[side]])
+    named = zip(values["measure_name"], values[f"measure_{side}"], strict=True)
+    repaired = {i for name, i in named if name == "repaired"}
     for i, (item, parent) in enumerate(zip(columns, values[f"{side}_parent"], strict=True)):
         parent_id = values[f"{side}_id"][parent] if parent >= 0 else None
         known = dict(zip(_OBJECT, item, strict=True))

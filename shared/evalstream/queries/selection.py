@@ -10,6 +10,7 @@ import math
 import re
 from typing import Annotated, Any, Final, Literal, NamedTuple, Self
 
+import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
@@ -18,7 +19,7 @@ from evalstream.matching import AREA_RANGES, MAX_DETECTIONS, MAX_IOU_THRESHOLD, 
 from evalstream.ontology import DEPTH_LIMIT
 from evalstream.queries.roll_up import FEATURES, NO_ROLL_UP, ROLLED_UP
 from evalstream.storage.engine import QUERY
-from evalstream.types import TYPES, UNCOUNTED
+from evalstream.types import TYPES, UNCOUNTED, AnnotationType
 
 _CONDITION = re.compile(r"(?P<name>[^=!<>]+?)\s*(?P<operator>!=|>=|<=|=|>|<)\s*(?P<value>.*)", re.DOTALL)
 
@@ -67,22 +68,7 @@ _ORDERED: Final = (">", ">=", "<", "<=")
 
 ConditionText = Annotated[str, AfterValidator(_is_condition)]
 PolicyName = Literal["iou-greedy", "coco", "best-candidate"]
-AnnotationType = Literal[
-    "bbox",
-    "radio",
-    "rotated_box",
-    "polygon",
-    "mask",
-    "polyline",
-    "point",
-    "keypoints",
-    "span",
-    "checklist",
-    "text",
-    "number",
-]
 AreaRange = Literal["all", "small", "medium", "large"]
-assert AnnotationType.__args__ == TYPES  # type: ignore[attr-defined]
 assert set(PolicyName.__args__) == set(POLICIES)  # type: ignore[attr-defined]
 assert tuple(AREA_RANGES) == AreaRange.__args__  # type: ignore[attr-defined]
 
@@ -135,6 +121,7 @@ class Selection(Filter):
 
     dataset: Name
     run: Name
+    data_row: list[str] = Field(default=[], description="only these; all if none")
 
     def threshold(self, iou: float) -> float:
         """Where to cut the match rectangles for the IoU threshold ``iou`` under this policy and ``at_threshold``.
@@ -166,6 +153,9 @@ def selected(selection: Selection, *, failed: bool = False) -> Fragment:
         where.append("notEmpty(annotation_id) AND arrayExists(c -> c >= 0, prediction_confidence)")
     parameters: dict[str, Any] = {"dataset": selection.dataset, "run": selection.run, "policy": selection.policy}
     parameters["roll_up"] = selection.roll_up or NO_ROLL_UP
+    if selection.data_row:
+        where.append("data_row IN {data_row:Array(String)}")
+        parameters["data_row"] = selection.data_row
     if selection.split:
         where.append("split IN {split:Array(String)}")
         parameters["split"] = list(selection.split)
@@ -183,10 +173,14 @@ def selected(selection: Selection, *, failed: bool = False) -> Fragment:
     return Fragment(f"SELECT {columns} FROM row_results FINAL WHERE {' AND '.join(where)}", parameters)
 
 
+def object_codes(selection: Selection) -> tuple[int, ...]:
+    """Which codes in column ``crowd`` make an annotation an object under the selection's policy."""
+    return (Crowd.OBJECT,) if selection.policy == "best-candidate" else (Crowd.OBJECT, Crowd.DIFFICULT)
+
+
 def is_object(selection: Selection) -> str:
     """SQL for whether an annotation with code ``c`` in column ``crowd`` is an object under the selection's policy."""
-    objects = (Crowd.OBJECT,) if selection.policy == "best-candidate" else (Crowd.OBJECT, Crowd.DIFFICULT)
-    return f"c IN ({', '.join(map(str, objects))})"
+    return f"c IN ({', '.join(map(str, object_codes(selection)))})"
 
 
 def scored(selection: Selection, *, whole_curve: bool = False) -> Fragment:
@@ -302,3 +296,14 @@ ROW_KEY: Final = "sipHash64(data_row)"
 def ask(client: Client, sql: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
     """Run a bounded question; return its rows."""
     return [tuple(row) for row in client.query(sql, parameters=parameters, settings=QUERY).result_rows]
+
+
+def ask_arrow(client: Client, sql: str, parameters: dict[str, Any], **settings: int) -> pa.Table:
+    """Run a bounded question; return its columns.
+
+    The bounds are part of the statement: the embedded engine would set and take back settings that come beside it one
+    by one, which costs more than a small question.
+    """
+    named = ", ".join(f"{name} = {value!r}" for name, value in (QUERY | settings).items())
+    found = client.raw_query(f"{sql} SETTINGS {named}", parameters, fmt="Arrow")
+    return pa.ipc.open_file(found).read_all()

@@ -9,6 +9,7 @@ from clickhouse_connect.driver.client import Client
 from pydantic import BaseModel, Field
 
 from evalstream.metrics.scores import ratios
+from evalstream.queries.label_counts import undefined
 from evalstream.queries.pr_curve import Steps, steps
 from evalstream.queries.selection import Selection
 from evalstream.scenes import Float
@@ -67,12 +68,7 @@ def thresholds(
     (overall, *_) = steps(client, selection, per_class=False) or [_NOTHING]
     each = steps(client, selection, per_class=True) if per_class else []
     found = [_choose(own, beta, precision, recall) for own in (overall, *each)]
-    null = {name for own in found for name in _REASONS if getattr(own, name) is None}
-    return Thresholds(
-        overall=found[0],
-        per_class=found[1:],
-        undefined={name: reason for name, reason in _REASONS.items() if name in null},
-    )
+    return Thresholds(overall=found[0], per_class=found[1:], undefined=undefined(*found, reasons=_REASONS))
 
 
 _NOTHING: Final = Steps(None, 0, np.empty(0), np.empty(0, np.int64), np.empty(0, np.int64))

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.resources import files
 
 from clickhouse_connect.driver.client import Client
+
+from evalstream.storage.engine import Clients, client_per_thread
 
 _LEDGER = """
 CREATE TABLE IF NOT EXISTS migrations
@@ -33,3 +37,11 @@ def migrate(client: Client) -> list[str]:
         client.insert("migrations", [[number, file.name]], column_names=["number", "name"])
         done.append(file.name)
     return done
+
+
+@contextmanager
+def migrated_clients(connect: Callable[[], Client]) -> Iterator[Clients]:
+    """Bring the tables up to date, and give each thread that asks a client of its own."""
+    with client_per_thread(connect) as clients:
+        migrate(clients())
+        yield clients

@@ -36,6 +36,10 @@ def predictions(*objects: Any, **fields: Any) -> dict[str, Any]:
     return event | fields
 
 
+def metric(value: Any) -> dict[str, Any]:
+    return {"metrics": [{"name": "sharpness", "value": value}]}
+
+
 def without(event: dict[str, Any], field: str) -> dict[str, Any]:
     return {name: value for name, value in event.items() if name != field}
 
@@ -155,6 +159,12 @@ def test_what_is_no_finite_number(field: str, literal: str) -> None:
         (predictions(run=".."), "run: must not contain '/'"),
         (predictions(run=""), "run: String should have at least 1 character"),
         (without(predictions(), "run"), "run: Field required"),
+        (predictions(BOX | metric("x")), "predictions.0.metrics.0.value: Input should be a valid number (got 'x')"),
+        (predictions(BOX | metric(None)), "predictions.0.metrics.0.value: Input should be a valid number"),
+        (predictions(BOX | metric([1, 2, 3])), "predictions.0.metrics.0.value.3: Field required"),
+        (predictions(BOX | metric({"0.5": "x"})), "predictions.0.metrics.0.value.0.5: Input should be a valid number"),
+        (predictions(BOX | metric({"0.5": [1]})), "predictions.0.metrics.0.value.0.5.1: Field required"),
+        (predictions(**metric(True)), "metrics.0.value: Input should be a valid number (got True)"),
     ],
 )
 def test_reason_names_the_field(event: dict[str, Any], reason: str) -> None:

@@ -19,7 +19,8 @@ def asked(client: TestClient) -> TestClient:
     """A service that knows of one hit, one wrong class, one miss and one false alarm."""
     row = {"split": "test", "metadata": {"noise": 0.5, "weather": "rain"}}
     send(client, DATASET, "", replace("1", box("car"), box("bus", x=50), row=row), replace("2", box("car")))
-    found = [box("car", confidence=0.9), box("car", x=50, confidence=0.8), box("van", x=99, confidence=0.3)]
+    blurred = {"metrics": [{"name": "blur", "value": 0.2}]}
+    found = [box("car", confidence=0.9), box("car", x=50, confidence=0.8, **blurred), box("van", x=99, confidence=0.3)]
     send(client, DATASET, RUN, replace("1", *found, predicted=True), replace("2", predicted=True))
     assert wait_until_matched(client, DATASET, RUN) == {
         "rows": 2,
@@ -102,6 +103,12 @@ def test_pr_curve(asked: TestClient) -> None:
     assert [own["label"] for own in get(asked, "pr-curve", per_class=True)["curves"]] == ["bus", "car", "van"]
 
 
+def test_errors(asked: TestClient) -> None:
+    found = get(asked, "errors", search="A", limit=1)
+    assert (found["total"], found["per_class"].keys()) == (2, {"car"})
+    assert found["causes"]["background"]["count"] == 1
+
+
 def test_average_precision(asked: TestClient) -> None:
     found = get(asked, "average-precision", policy="coco")
     assert found["ap50"] == pytest.approx((51 / 101 + 0) / 2)
@@ -116,6 +123,22 @@ def test_distribution(asked: TestClient) -> None:
     assert get(asked, "distribution", metric="fp")["total"] == 2
 
 
+def test_metadata(asked: TestClient) -> None:
+    assert get(asked, "metadata", key="weather", search="RAI") == {
+        "key": "weather",
+        "rows": 2,
+        "known": 1,
+        "numbers": 0,
+        "minimum": None,
+        "maximum": None,
+        "total": 1,
+        "values": [{"value": "rain", "rows": 1}],
+    }
+    found = get(asked, "metadata", key="noise", split="test")
+    assert (found["rows"], found["numbers"], found["minimum"], found["maximum"]) == (1, 1, 0.5, 0.5)
+    assert get(asked, "metadata", key="noise", metadata="weather=snow")["rows"] == 0
+
+
 def test_rows(asked: TestClient) -> None:
     found = get(asked, "rows", where="fp>=1", sort="f1", descending=True)
     assert (found["total"], [row["data_row"] for row in found["rows"]]) == (1, ["1"])
@@ -125,6 +148,18 @@ def test_rows(asked: TestClient) -> None:
     assert row["metadata"] == {"noise": "0.5", "weather": "rain"}
     assert [row["data_row"] for row in get(asked, "rows", actual="car", predicted="")["rows"]] == ["2"]
     assert get(asked, "rows", offset=5) == {"total": 2, "rows": []}
+
+
+def test_objects(asked: TestClient) -> None:
+    found = get(asked, "objects", where=["fp>=1", "confidence>=0.5"], sort="confidence")
+    assert [(one["outcome"], one["prediction"]["confidence"]) for one in found["objects"]] == [
+        ("wrong", 0.8),
+        ("right", 0.9),
+    ]
+    assert found["objects"][0]["prediction"]["metrics"] == {"blur": 0.2}
+    (alarm,) = get(asked, "objects", cause="background", background=0.2, max_detections=5)["objects"]
+    assert (alarm["outcome"], alarm["prediction"]["metrics"]) == ("false_alarm", {})
+    assert get(asked, "objects", where="custom_object.blur<1")["total"] == 1
 
 
 @pytest.mark.parametrize(
@@ -143,11 +178,22 @@ def test_filters(asked: TestClient, query: dict[str, Any], rows: int) -> None:
 
 @pytest.mark.parametrize(
     "question",
-    ["summary", "confusion-matrix", "classes", "pr-curve", "average-precision", "rows", "progress", "distribution"],
+    [
+        "summary",
+        "confusion-matrix",
+        "classes",
+        "pr-curve",
+        "average-precision",
+        "rows",
+        "progress",
+        "distribution",
+        "metadata",
+    ],
 )
 def test_unknown_run_is_not_found(asked: TestClient, question: str) -> None:
+    needed = {"distribution": {"metric": "iou"}, "metadata": {"key": "weather"}}
     for dataset, run in ((DATASET, "v8"), ("stret", RUN)):
-        answer = asked.get(f"{base(dataset, run)}/{question}", params={"metric": "iou"} if "dist" in question else {})
+        answer = asked.get(f"{base(dataset, run)}/{question}", params=needed.get(question, {}))
         assert answer.status_code == 404
         assert answer.json() == {"detail": f"dataset {dataset!r} has no run {run!r}"}
 
@@ -173,10 +219,17 @@ def test_unknown_run_is_not_found(asked: TestClient, question: str) -> None:
         ("distribution", {"metric": "iou", "low": 2, "high": 1}, "low (2.0) must be below high (1.0)"),
         ("distribution", {"metric": "iou", "bins": 0}, "bins"),
         ("rows", {"where": "beauty>1"}, "there is no metric 'beauty' of a row"),
+        ("rows", {"where": "confidence>0.5"}, "there is no metric 'confidence' of a row"),
+        ("objects", {"where": "beauty>1"}, "there is no metric 'beauty' of a row"),
+        ("objects", {"where": "iou>high"}, "`>` compares numbers, and 'high' is none"),
+        ("objects", {"where": "custom_object.sharp>1"}, "the run has no custom metric 'sharp'; there are: blur"),
+        ("objects", {"max_detections": 0}, "greater than or equal to 1"),
         ("rows", {"sort": "beauty"}, "'data_row'"),
         ("rows", {"actual": ""}, "the other one must be a label"),
         ("rows", {"limit": 501}, "less than or equal to 500"),
         ("pr-curve", {"max_points": 1}, "greater than or equal to 10"),
+        ("metadata", {}, "key"),
+        ("metadata", {"key": "weather", "limit": 1001}, "less than or equal to 1000"),
     ],
 )
 def test_wrong_question_is_told_what_is_wrong(
@@ -229,6 +282,7 @@ def test_hostile_names_are_exact_and_harmless(client: TestClient, name: str) -> 
     assert ask("confusion-matrix", feature=name)["cells"] == [{"actual": name, "predicted": name, "count": 1}]
     assert [row["data_row"] for row in ask("rows", actual=name, predicted=name)["rows"]] == [name]
     assert ask("distribution", metric=f"metadata.{key}")["undefined"] == 2
+    assert ask("metadata", key=key, search=value)["values"] == [{"value": own, "rows": 1} for own in (name, other)]
     assert ask("average-precision")["per_class"].keys() == {name, other}
     assert client.get(f"{base(name, other)}/summary").status_code == 404
 

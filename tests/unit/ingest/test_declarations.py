@@ -9,14 +9,12 @@ import pytest
 from clickhouse_connect.driver.client import Client
 from evalstream.ontology import Ontology
 from evalstream.pipeline.reconcile import reconcile
-from evalstream.storage.engine import open_embedded
-from evalstream.storage.migrate import migrate
 from evalstream.storage.ontologies import declare
 from evalstream.storage.results import stale_rows
 from evalstream_ingest import service
 from evalstream_ingest.service import rematch_all_by
 
-from tests.feeding import feed
+from tests.feeding import feed, new_engine
 from tests.unit.ingest.test_stream import Told, settings
 
 ROWS = [f"row {number}" for number in range(10)]
@@ -24,12 +22,10 @@ ROWS = [f"row {number}" for number in range(10)]
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    client = open_embedded(tmp_path_factory.mktemp("engine"))
-    migrate(client)
-    feed(client, "d", {"annotated only": []}, {run: {row: [] for row in ROWS} for run in ("v1", "v2")})
-    feed(client, "another", {}, {"v1": {"r": []}})
-    yield client
-    client.close()
+    with new_engine(tmp_path_factory.mktemp("engine")) as client:
+        feed(client, "d", {"annotated only": []}, {run: {row: [] for row in ROWS} for run in ("v1", "v2")})
+        feed(client, "another", {}, {"v1": {"r": []}})
+        yield client
 
 
 @pytest.mark.parametrize("size", [3, 5, 10, 10_000])

@@ -10,11 +10,11 @@ import orjson
 import pytest
 from aiokafka import ConsumerRecord
 from clickhouse_connect.driver.client import Client
-from evalstream.storage.engine import open_embedded
-from evalstream.storage.migrate import migrate
 from evalstream_ingest.stream import ingest_records
 from evalstream_kafka.consume import FatalError
 from evalstream_kafka.settings import ServiceSettings
+
+from tests.feeding import new_engine
 
 TOPIC = "evalstream.predictions"
 GOOD = b'{"dataset":"d","data_row":"r%d","run":"m","operation":"replace"}'
@@ -42,10 +42,8 @@ class Told:
 
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    client = open_embedded(tmp_path_factory.mktemp("engine"))
-    migrate(client)
-    yield client
-    client.close()
+    with new_engine(tmp_path_factory.mktemp("engine")) as engine:
+        yield engine
 
 
 @pytest.fixture

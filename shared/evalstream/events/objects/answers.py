@@ -5,6 +5,7 @@ They stand on a data row by themselves ("weather"), or nested in an object ("col
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections import Counter
 from collections.abc import Sequence
 from typing import Annotated, Literal, Self
@@ -115,7 +116,25 @@ class ChecklistPrediction(_Checklist, Predicted, Scored):
         return [question, *options, *metrics]
 
 
-class _TextAnswer(Object):
+class _Plain(Object):
+    """An answer that leads to no other question."""
+
+    @abstractmethod
+    def _part(self) -> Part:
+        """The answer, without what a prediction adds."""
+
+    def parts(self) -> list[Part]:
+        """The answer."""
+        return [self._part()]
+
+
+class _PlainPrediction(_Plain, Predicted):
+    def parts(self) -> list[Part]:
+        """The answer, and its metrics."""
+        return nested(self._part()._replace(confidence=self.confidence), metrics=self.metric_parts())
+
+
+class _Text(_Plain):
     type: Literal["text"]
     answer: Prose = Field(description="free text")
 
@@ -123,23 +142,15 @@ class _TextAnswer(Object):
         return Part("text", self.feature, self.feature, detail=self.answer)
 
 
-class TextAnnotation(_TextAnswer):
+class TextAnnotation(_Text):
     """The true text: a caption, a transcript, a translation."""
 
-    def parts(self) -> list[Part]:
-        """The text."""
-        return [self._part()]
 
-
-class TextPrediction(_TextAnswer, Predicted):
+class TextPrediction(_Text, _PlainPrediction):
     """A predicted text."""
 
-    def parts(self) -> list[Part]:
-        """The text."""
-        return nested(self._part()._replace(confidence=self.confidence), metrics=self.metric_parts())
 
-
-class _NumberAnswer(Object):
+class _Number(_Plain):
     type: Literal["number"]
     answer: Number = Field(description="a quantity, for regression")
 
@@ -147,20 +158,12 @@ class _NumberAnswer(Object):
         return Part("number", self.feature, self.feature, geometry=(self.answer,))
 
 
-class NumberAnnotation(_NumberAnswer):
+class NumberAnnotation(_Number):
     """The true number."""
 
-    def parts(self) -> list[Part]:
-        """The number."""
-        return [self._part()]
 
-
-class NumberPrediction(_NumberAnswer, Predicted):
+class NumberPrediction(_Number, _PlainPrediction):
     """A predicted number."""
-
-    def parts(self) -> list[Part]:
-        """The number."""
-        return nested(self._part()._replace(confidence=self.confidence), metrics=self.metric_parts())
 
 
 AnnotatedAnswers = Annotated[

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+
 from pydantic import Field, model_validator
 
 from evalstream.events.base import Crowd, Extent, Object, Part, Strict, nested, stated
@@ -11,9 +13,9 @@ from evalstream.events.objects.answers import AnnotatedAnswers, Predicted, Predi
 class Located(Object):
     """An object with a place: its shape is the subclass's."""
 
+    @abstractmethod
     def part(self) -> Part:
         """The object itself, without what an annotation or a prediction adds."""
-        raise NotImplementedError
 
 
 class AnnotatedObject(Located):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any, Final, Literal, Self, get_args
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from evalstream.events.base import Feature, Part, Strict, Text
 
@@ -29,12 +29,22 @@ AGGREGATIONS: Final[tuple[Aggregation, ...]] = get_args(Aggregation)
 CUSTOM: Final = "custom."
 
 
-Value = (
-    Scalar
-    | Counts
-    | Annotated[dict[Threshold, Scalar], Field(max_length=THRESHOLDS_LIMIT)]
-    | Annotated[dict[Threshold, Counts], Field(max_length=THRESHOLDS_LIMIT)]
-)
+def _form(value: Any) -> str:
+    """Tell which form a value has, so that errors are of that form alone."""
+    if isinstance(value, dict):
+        return "CountsByThreshold" if any(isinstance(own, list | tuple) for own in value.values()) else "ByThreshold"
+    return "Counts" if isinstance(value, list | tuple) else "Scalar"
+
+
+#: What pydantic puts into the path of an error after ``value``.
+FORMS: Final = ("Scalar", "Counts", "ByThreshold", "CountsByThreshold")
+Value = Annotated[
+    Annotated[Scalar, Tag("Scalar")]
+    | Annotated[Counts, Tag("Counts")]
+    | Annotated[dict[Threshold, Scalar], Field(max_length=THRESHOLDS_LIMIT), Tag("ByThreshold")]
+    | Annotated[dict[Threshold, Counts], Field(max_length=THRESHOLDS_LIMIT), Tag("CountsByThreshold")],
+    Discriminator(_form),
+]
 _VALUE: Final = (
     "a number; or [tp, fp, tn, fn] for `confusion_matrix`; or either by confidence threshold, such as "
     '{"0.1": 0.2, "0.5": 0.3}: each holds from its threshold up to the next, the first one below its own too'

@@ -1,0 +1,183 @@
+"""Every question that the service has, of awkward datasets: an answer that fits its description, and adds up."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final, NoReturn
+from urllib.parse import quote
+
+import pytest
+from evalstream.matching import POLICIES
+from evalstream.pipeline.reconcile import reconcile
+from evalstream.queries.selection import Filter
+from evalstream_local.app import make_app
+from evalstream_local.settings import LocalSettings
+from evalstream_query.routes import router
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from fastapi.testclient import TestClient
+from httpx import Response
+from pydantic import TypeAdapter
+
+from tests.feeding import send
+from tests.pipeline.awkward import AWKWARD, Awkward
+
+Query = Mapping[str, Any]
+
+#: The type of the answer, by path.
+QUESTIONS: Final = {
+    route.path: TypeAdapter(route.response_model) for route in router.routes if isinstance(route, APIRoute)
+}
+RUN: Final = "/v1/datasets/{dataset}/runs/{run}/"
+OF_RUNS: Final = [path for path in QUESTIONS if path.startswith(RUN)]
+#: What has to be said with a question. Whoever adds a question that has to be told something else, adds it here.
+NEEDED: Final[Query] = {"metric": "iou", "versus": "second", "key": "huge"}
+#: Every policy, at the lowest thresholds, the highest ones, and those between: the next one for each dataset.
+SELECTIONS: Final[list[Query]] = [
+    {},
+    {"policy": "coco", "confidence": 0, "iou": 0},
+    {"policy": "best-candidate", "confidence": 1, "iou": 1},
+    {"policy": "iou-greedy", "confidence": 0, "iou": 0, "at_threshold": "match"},
+    {"policy": "coco", "confidence": 1, "iou": 1, "both_sides": True},
+    {"policy": "best-candidate", "confidence": 0.5, "iou": 0, "at_threshold": "no-match"},
+    {"policy": "iou-greedy", "confidence": 1, "iou": 1},
+]
+SHARES: Final = ("precision", "recall", "f1", "jaccard", "accuracy", "ap", "ap50", "auc_macro", "ece")
+
+
+def _parameters() -> dict[str, list[dict[str, Any]]]:
+    """Of each question the parameters of its query string, as the OpenAPI document describes them."""
+    app = FastAPI()
+    app.include_router(router)
+    paths = app.openapi()["paths"]
+    return {
+        path: [one for one in paths[path]["get"].get("parameters", []) if one["in"] == "query"] for path in QUESTIONS
+    }
+
+
+PARAMETERS: Final = _parameters()
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    """A service that knows all awkward datasets."""
+    app = make_app(LocalSettings(_env_file=None, data=tmp_path_factory.mktemp("data")))
+    with TestClient(app, raise_server_exceptions=False) as service:
+        client = app.state.clients()
+        for name, data in AWKWARD.items():
+            runs = {data.run: data.predictions, "second": data.predictions}
+            send(client, data.name or name, data.annotations, runs, rows=data.rows, metrics=data.metrics)
+        reconcile(client, list(POLICIES))
+        yield service
+
+
+@pytest.mark.parametrize(("name", "number"), [(name, number) for number, name in enumerate(AWKWARD)])
+def test_every_answer_is_whole_and_adds_up(service: TestClient, name: str, number: int) -> None:
+    selection = SELECTIONS[number % len(SELECTIONS)]
+    answers = {path: answered(ask(service, path, name, selection), path) for path in QUESTIONS}
+    fit_together({path.removeprefix(RUN): answers[path] for path in OF_RUNS}, AWKWARD[name])
+
+
+@pytest.mark.parametrize("end", ["minimum", "maximum"])
+@pytest.mark.parametrize("path", QUESTIONS)
+def test_options_may_be_anything_that_their_description_allows(service: TestClient, path: str, end: str) -> None:
+    own = {one["name"]: one["schema"] for one in PARAMETERS[path] if one["name"] not in Filter.model_fields}
+    options = {name: value for name, schema in own.items() if (value := _at(end, schema)) is not None}
+    response = ask(service, path, "every type", options)
+    if response.status_code == 422:
+        assert isinstance(response.json()["detail"], str), response.text  # it says what does not go together
+    else:
+        answered(response, path)
+
+
+def _at(end: str, schema: dict[str, Any]) -> Any:
+    """A value at one end of what a parameter may be; None where only those who ask can tell."""
+    schema = next((one for one in schema.get("anyOf", ()) if one["type"] != "null"), schema)
+    first = end == "minimum"
+    match schema:
+        case {"enum": values}:
+            return values[0 if first else -1]
+        case {"type": "boolean"}:
+            return not first
+        case {"type": "array", "items": items} if (item := _at(end, items)) is not None:
+            return [item]
+        case {"type": "integer" | "number" as kind}:
+            step = 1 if kind == "integer" else 1e-9
+            if first:
+                return schema.get("minimum", schema.get("exclusiveMinimum", -step) + step)
+            # Of what has no bound so much, for more might be refused for the size of the answer, and rightly so.
+            return min(schema.get("maximum", schema.get("exclusiveMaximum", 1000) - step), 1000)
+    return None
+
+
+@pytest.mark.parametrize("path", OF_RUNS)
+def test_a_run_that_does_not_exist(service: TestClient, path: str) -> None:
+    for dataset, run in (("every type", "v0"), ("nowhere", "first")):
+        url = path.format(dataset=quote(dataset), run=run)
+        response = service.get(url, params=needed(path))
+        assert response.status_code == 404
+        assert response.json() == {"detail": f"dataset {dataset!r} has no run {run!r}"}
+
+
+def needed(path: str) -> Query:
+    names = {one["name"] for one in PARAMETERS[path] if one.get("required")}
+    assert names <= NEEDED.keys(), f"{path} has to be told what no test knows to say"
+    return {name: NEEDED[name] for name in names}
+
+
+def ask(service: TestClient, path: str, name: str, query: Query) -> Response:
+    data = AWKWARD[name]
+    url = path.format(dataset=quote(data.name or name, safe=""), run=quote(data.run, safe=""))
+    known = {one["name"] for one in PARAMETERS[path]}
+    fitting = {key: value for key, value in query.items() if key in known}
+    return service.get(url, params=fitting | needed(path))
+
+
+def answered(response: Response, path: str) -> Any:
+    """The answer, if it is one: JSON of the type that was promised, whose numbers fit each other."""
+    said = f"{response.url}: {response.status_code} {response.text[:500]}"
+    assert response.status_code == 200, said
+    QUESTIONS[path].validate_json(response.content)
+    answer = json.loads(response.content, parse_constant=_is_no_number)
+    for part in parts(answer):
+        number = {name: value for name, value in part.items() if isinstance(value, int | float)}
+        for whole, rest in (("annotations", "fn"), ("predictions", "fp")):
+            if {whole, "tp", rest} <= number.keys():
+                assert number[whole] == number["tp"] + number[rest], said
+        assert all(0 <= number[name] <= 1 for name in SHARES if name in number), said
+    return answer
+
+
+def _is_no_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")
+
+
+def parts(answer: Any) -> Iterator[dict[str, Any]]:
+    """Every object in an answer."""
+    if isinstance(answer, dict):
+        yield answer
+    for part in answer.values() if isinstance(answer, dict) else answer if isinstance(answer, list) else ():
+        yield from parts(part)
+
+
+def fit_together(found: dict[str, Any], data: Awkward) -> None:
+    """Check that answers to different questions are about the same objects."""
+    summary, cells = found["summary"], found["confusion-matrix"]["cells"]
+
+    def counted(fits: Callable[[Any, Any], bool]) -> int:
+        return sum(cell["count"] for cell in cells if fits(cell["actual"], cell["predicted"]))
+
+    assert found["progress"]["pending"] == 0
+    assert found["progress"]["failed"] == data.failed
+    assert summary["rows"] == found["rows"]["total"]
+    assert summary["annotations"] == counted(lambda actual, _: actual is not None)
+    assert summary["predictions"] == counted(lambda _, predicted: predicted is not None)
+    assert summary["tp"] == counted(lambda actual, predicted: actual == predicted)
+    for name in ("annotations", "predictions", "tp", "fp", "fn"):
+        assert summary[name] == sum(label[name] for label in found["classes"]["classes"])
+    assert found["objects"]["total"] == counted(lambda *_: True)
+    right = found["comparison"]["right"]
+    assert (right["only_a"], right["only_b"]) == (0, 0)  # both runs say the same
+    assert right["both"] + right["neither"] == summary["annotations"]
+    assert found["comparison/objects"]["total"] == 0

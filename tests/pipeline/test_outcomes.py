@@ -1,0 +1,94 @@
+"""What is worked out of a row at hand is what the engine works out of all of them."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+from clickhouse_connect.driver.client import Client
+from evalstream.events.base import Crowd
+from evalstream.ontology import Ontology, OntologyClass
+from evalstream.queries.causes import ErrorOptions, caused
+from evalstream.queries.outcomes import READ, outcomes, row_metrics
+from evalstream.queries.selection import ROW_METRICS, Selection
+from evalstream.storage.ontologies import declare
+
+from tests.feeding import feed
+
+CLASSES = ("car", "bus", "van")
+FILTERS: list[dict[str, Any]] = [
+    {},
+    {"confidence": 0.3, "iou": 0.25},
+    {"confidence": 1.0, "iou": 1.0},
+    {"feature": ["car", "weather"]},
+    {"type": ["radio"]},
+    {"roll_up": 1, "iou": 0.1},
+]
+
+
+def thing(rng: random.Random, *, predicted: bool) -> dict[str, Any]:
+    own: dict[str, Any] = {"confidence": rng.choice([0.1, 0.3, 0.3, 0.9])} if predicted else {}
+    if rng.random() < 0.2:
+        return {"type": "radio", "feature": "weather", "answer": rng.choice(["rain", "sun"])} | own
+    if rng.random() < 0.1:
+        return {"type": "number", "feature": "age", "answer": 3} | own
+    if not predicted and rng.random() < 0.2:
+        own = {rng.choice(["crowd", "difficult", "group_of"]): True}
+    box = [rng.choice([0, 5, 10, 40]), rng.choice([0, 5, 40]), rng.choice([20, 40, 120]), rng.choice([20, 50])]
+    return {"type": "bbox", "feature": rng.choice(CLASSES), "bbox": box} | own
+
+
+@pytest.fixture(autouse=True)
+def _fed(client: Client) -> None:
+    rng = random.Random(23)
+    names = [f"row-{i}" for i in range(60)]
+    truth = {name: [thing(rng, predicted=False) for _ in range(rng.randrange(6))] for name in names}
+    found = {name: [thing(rng, predicted=True) for _ in range(rng.randrange(9))] for name in names}
+    # More than count of a class in a row, under COCO's rules.
+    found["crowded"] = [thing(rng, predicted=True) for _ in range(400)]
+    truth["crowded"] = [thing(rng, predicted=False) for _ in range(30)]
+    declare(client, "street", Ontology(classes=[OntologyClass(name=name, parent="vehicle") for name in CLASSES[:2]]), 1)
+    feed(client, "street", truth, {"v1": found})
+
+
+@pytest.mark.parametrize("policy", ["iou-greedy", "coco", "best-candidate"])
+@pytest.mark.parametrize("chosen", FILTERS, ids=str)
+def test_a_row_at_hand_says_what_the_engine_says(client: Client, policy: Any, chosen: dict[str, Any]) -> None:
+    areas = ("all", "small", "medium") if policy == "coco" else ("all",)
+    for area in areas:
+        for options in (ErrorOptions(), ErrorOptions(background=0.4, max_detections=3)):
+            selection = Selection(dataset="street", run="v1", policy=policy, area=area, **chosen)
+            sql, parameters = caused(selection, options)
+            worked_out = (
+                "live, counting, annotation_asked, annotation_counts, annotation_cause, prediction_asked,"
+                " prediction_counts, prediction_cause"
+            )
+            metrics = ", ".join(f"toNullable(toFloat64({one}))" for one in ROW_METRICS.values())
+            answer = client.query(
+                f"SELECT {', '.join(READ)}, {worked_out}, {metrics} FROM ({sql})", parameters=parameters
+            )
+            assert len(answer.result_rows) == 61
+            for values in answer.result_rows:
+                row = dict(zip(READ, values, strict=False))
+                found = outcomes(row, selection, options)
+                said = values[len(READ) : len(READ) + len(found)]
+                assert [list(own) for own in found] == [
+                    [one or None if one == "" else one for one in own] for own in said
+                ]
+                scores = values[len(READ) + len(found) :]
+                assert list(row_metrics(row, found).values()) == pytest.approx(list(scores), abs=1e-12)
+                assert tuple(row_metrics(row, found)) == tuple(ROW_METRICS)
+
+
+def test_the_rows_hold_every_awkward_case(client: Client) -> None:
+    codes = set(client.query("SELECT DISTINCT arrayJoin(annotation_crowd) FROM row_results").result_columns[0])
+    assert codes >= {Crowd.OBJECT, Crowd.CROWD, Crowd.GROUP_OF, Crowd.DIFFICULT}
+    sql, parameters = caused(Selection(dataset="street", run="v1", policy="coco", iou=0.6))
+    causes = client.query(
+        f"SELECT DISTINCT arrayJoin(arrayConcat(prediction_cause, annotation_cause)) FROM ({sql})",
+        parameters=parameters,
+    ).result_columns[0]
+    assert len(set(causes)) >= 6
+    ((most,),) = client.query(f"SELECT max(arrayMax(prediction_rank)) FROM ({sql})", parameters=parameters).result_rows
+    assert most >= 100
