@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import os
 import shutil
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import httpx
+import numpy as np
 import pytest
 from evalstream_demo.workload import make_workloads
 from evalstream_query.page import PAGE
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from tests.browser import zoo
+from tests.browser.helpers import PATIENCE, box, send, tile, upload, wait_until_matched
 from tests.faults.service import Service, running
 
 SCENES = 60
+MANY_CLASSES = 3_000
+expect.set_options(timeout=PATIENCE)
 
 
 def needed(there: bool, what: str) -> None:
@@ -28,20 +32,27 @@ def needed(there: bool, what: str) -> None:
         pytest.skip(what)
 
 
-# For one module: while Playwright runs, no other test of the process can have an event loop of its own.
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+@pytest.fixture(scope="package")
+def chromium() -> str:
+    """The browser's program; without it, or without a page to show, there is nothing to test here."""
     program = shutil.which("chromium") or shutil.which("google-chrome")
     needed(program is not None, "no Chromium on this machine (Debian: apt install chromium)")
     needed((PAGE / "index.html").is_file(), "the page is not built: make page (it needs Node 20)")
+    return str(program)
+
+
+# For one module: while Playwright runs, no other test of the process can have an event loop of its own.
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         yield browser
         browser.close()
 
 
-@pytest.fixture(scope="module")
-def service(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+@pytest.fixture(scope="package")
+def service(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """One service with the demo's data for all tests of the page: who writes, writes to a dataset of its own."""
     folder = tmp_path_factory.mktemp("page")
     workloads = make_workloads(folder / "demo", scenes=SCENES)
     with (
@@ -50,14 +61,41 @@ def service(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Itera
     ):
         for dataset, workload in workloads.items():
             base = f"/v1/datasets/{dataset}"
-            files = {f"{base}/annotations": workload.annotations}
-            files |= {f"{base}/runs/{run}/predictions": path for run, path in workload.predictions.items()}
-            for route, path in files.items():
-                assert http.post(route, content=path.read_bytes()).raise_for_status().json()["rejected"] == 0
+            upload(http, f"{base}/annotations", workload.annotations.read_bytes())
+            for run, predictions in workload.predictions.items():
+                upload(http, f"{base}/runs/{run}/predictions", predictions.read_bytes())
             for run in workload.predictions:
-                while http.get(f"{base}/runs/{run}/progress").json()["pending"]:
-                    time.sleep(0.1)
+                wait_until_matched(http, dataset, run)
         yield service
+
+
+@pytest.fixture(scope="package")
+def http(service: Service) -> Iterator[httpx.Client]:
+    """For those who send data of their own."""
+    with httpx.Client(base_url=service.url, timeout=120) as http:
+        yield http
+
+
+@pytest.fixture(scope="package")
+def many(http: httpx.Client) -> str:
+    """A dataset with thousands of classes, of which some forty are what others are taken for."""
+    rng = np.random.default_rng(5)
+    names = [f"species {i:04}" for i in range(MANY_CLASSES)]
+    annotations, predictions = {}, {}
+    for row in range(120):
+        own = rng.integers(0, MANY_CLASSES, 60)
+        found = np.where(rng.random(60) < 0.6, own, rng.integers(0, 40, 60))
+        annotations[f"r{row}"] = [box(names[one], at) for at, one in enumerate(own)]
+        predictions[f"r{row}"] = [box(names[one], at, 0.9) for at, one in enumerate(found)]
+    send(http, "x-many", annotations, predictions)
+    return "x-many"
+
+
+@pytest.fixture(scope="package")
+def zoo_dataset(http: httpx.Client) -> str:
+    """A small dataset with every kind of shape and answer."""
+    zoo.feed(http)
+    return zoo.DATASET
 
 
 class Screen:
@@ -81,7 +119,7 @@ class Screen:
 
     def figure(self, name: str) -> str:
         """What a tile says."""
-        return self.page.locator(f"[data-figure='{name}'] .number").first.inner_text()
+        return tile(self.page, name).inner_text()
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -53,7 +54,7 @@ def test_an_open_data_row(screen: Screen, dataset: str, scheme: str, width: int)
     row = screen.ask("rows", dataset=dataset, run=run, limit=SCENES, sort="fp", descending=True)["rows"][0]
     page = screen.open(d=dataset, a=run, b=other, row=row["data_row"])
     expect(page.get_by_role("dialog")).to_be_visible()
-    expect(page.get_by_role("dialog").get_by_role("heading", name="What became of it")).to_be_visible()
+    expect(page.get_by_role("dialog").get_by_role("heading", name=re.compile("^Objects"))).to_be_visible()
     page.wait_for_load_state("networkidle")
     assert serious(screen) == []
 

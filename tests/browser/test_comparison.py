@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import Screen
+from tests.browser.helpers import shown, signed, tile
 
 KINDS = ("both", "only_a", "only_b", "neither")
 PAGE = 8
@@ -20,24 +20,18 @@ def versus(screen: Screen, dataset: str = "digits", run: str = "svm", other: str
 
 
 def flips(screen: Screen, kind: str = "only_a", **query: Any) -> Any:
-    asked: dict[str, Any] = {"versus": "logreg", "kind": kind, "limit": PAGE} | query
+    asked: dict[str, Any] = {
+        "versus": "logreg",
+        "kind": kind,
+        "limit": PAGE,
+        "sort": "confidence",
+        "descending": True,
+    } | query
     return screen.ask("comparison/objects", **asked)
 
 
-def shown(value: float | None) -> str:
-    """Four decimals; what lies in the middle is rounded up, as JavaScript does it."""
-    return "n/a" if value is None else str(Decimal(value).quantize(Decimal("0.0001"), ROUND_HALF_UP))
-
-
-def signed(value: float | None) -> str:
-    if value is None:
-        return "n/a"
-    sign = "+" if value > 0 else "\N{MINUS SIGN}" if value < 0 else "±"
-    return "±0" if value == 0 else f"{sign}{shown(abs(value))}"
-
-
 def panel(page: Page) -> Locator:
-    return page.get_by_role("region", name=re.compile(" beside "))
+    return page.get_by_role("region", name=re.compile(" vs "))
 
 
 def cards(page: Page) -> Locator:
@@ -82,8 +76,8 @@ def test_cells_sentence_and_tables_say_what_the_api_says(
         expect(panel(page).locator(f"[data-cell={kind}] .number").first).to_have_text(f"{right[kind]:,}")
     assert sum(right.values()) == answer["a"]["annotations"]
     sentence = panel(page).locator("[data-figure=comparison]")
-    expect(sentence).to_contain_text(f"{run} gets {right['only_a']:,} object")
-    expect(sentence).to_contain_text(f"{other} gets {right['only_b']:,} right")
+    expect(sentence).to_contain_text(f"Only {run} is correct on {right['only_a']:,} object")
+    expect(sentence).to_contain_text(f"only {other} on {right['only_b']:,}.")
     expect(sentence).to_contain_text("Unlikely by chance" if p < 0.05 else "may well be chance")
     expect(sentence).to_contain_text("p < 0.001" if p < 0.001 else f"p = {p:.3f}")
     expect(panel(page)).to_contain_text(f"{wrong['only_a']:,} that only {run} makes")
@@ -96,9 +90,24 @@ def test_there_is_nothing_to_compare_without_a_second_run(screen: Screen) -> Non
     page = screen.open(d="digits", a="svm")
     expect(panel(page)).to_have_count(0)
     page.get_by_label("Compare with").select_option("logreg")
-    expect(cards(page)).to_have_count(PAGE)
+    expect(cards(page).first).to_be_visible()
     page.go_back()
     expect(panel(page)).to_have_count(0)
+
+
+def test_objects_are_one_line_until_more_is_asked_for(screen: Screen) -> None:
+    page = screen.open(d="digits", a="svm", b="logreg")
+    expect(cards(page).first).to_be_visible()
+    tops = cards(page).evaluate_all("cards => cards.map((card) => card.getBoundingClientRect().top)")
+    assert len(tops) < PAGE
+    assert len(set(tops)) == 1
+    panel(page).get_by_role("button", name="Show more").click()
+    expect(cards(page)).to_have_count(PAGE)
+    # The surest first: that is where most can be learnt.
+    expected = [f"{one['data_row']} {one['a']['annotation']['id']}" for one in flips(screen)["flips"]]
+    assert [(key.get_attribute("data-flip") or "").rsplit(" ", 1)[0] for key in cards(page).all()] == expected
+    page.go_back()
+    expect(cards(page)).to_have_count(len(tops))
 
 
 def test_figures_follow_the_thresholds(screen: Screen) -> None:
@@ -214,7 +223,7 @@ def test_classes_and_slices_by_page(screen: Screen) -> None:
 
 def test_a_class_and_a_slice_narrow_the_page_and_their_chips_go_back(screen: Screen) -> None:
     page = screen.open(d="digits", a="svm", b="logreg")
-    figure = page.locator("[data-figure=TP] .number").first
+    figure = tile(page, "TP")
     before = figure.inner_text()
     first = versus(screen)["classes"][0]
     panel(page).locator(f"[data-changed='{first['label']}'] button").click()
@@ -226,7 +235,7 @@ def test_a_class_and_a_slice_narrow_the_page_and_their_chips_go_back(screen: Scr
     part = next(one for one in versus(screen)["slices"] if one["key"])
     panel(page).locator(f"[data-changed='{name_of_slice(part)}'] button").click()
     expect(figure).to_have_text(f"{part['a']['tp']:,}")
-    expect(page.locator("[data-figure=Rows] .number").first).to_have_text(f"{part['rows']:,}")
+    expect(tile(page, "Rows")).to_have_text(f"{part['rows']:,}")
     page.get_by_role("button", name=f"Remove filter {part['key']}={part['value']}").click()
     expect(figure).to_have_text(before)
 

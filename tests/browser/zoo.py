@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-import time
 from typing import Any
 
 import httpx
 import numpy as np
+
+from tests.browser.helpers import upload, wait_until_matched
 
 DATASET = "zoo"
 RUN = "keeper"
@@ -127,25 +128,21 @@ def rows() -> dict[str, tuple[dict[str, Any], Objects, Objects]]:
     }
 
 
-def feed(url: str) -> None:
+def feed(http: httpx.Client) -> None:
     """Send it to a service, and wait until it is matched."""
-    with httpx.Client(base_url=f"{url}/v1/datasets/{DATASET}", timeout=60) as http:
-        http.put("/ontology", json={"classes": [{"name": "bird", "skeleton": SKELETON}]}).raise_for_status()
-        base = {"dataset": DATASET, "operation": "replace"}
-        truth = [
-            base | {"data_row": name, "row": facts, "annotations": objects}
-            for name, (facts, objects, _) in rows().items()
-        ]
-        said = [
-            base
-            | {"data_row": name, "run": RUN, "predictions": objects}
-            | ({"metrics": [{"name": "effort", "value": 0.25 * (i + 1)}]} if name != "note" else {})
-            for i, (name, (_, _, objects)) in enumerate(rows().items())
-        ]
-        for route, events in (("/annotations", truth), (f"/runs/{RUN}/predictions", said)):
-            lines = "\n".join(json.dumps(event) for event in events).encode()
-            answer = http.post(route, content=lines).raise_for_status().json()
-            assert answer["rejected"] == 0, answer
-        while http.get(f"/runs/{RUN}/progress").json()["pending"]:
-            time.sleep(0.05)
-        assert http.get(f"/runs/{RUN}/progress").json()["failed"] == 0
+    base = f"/v1/datasets/{DATASET}"
+    http.put(f"{base}/ontology", json={"classes": [{"name": "bird", "skeleton": SKELETON}]}).raise_for_status()
+    event = {"dataset": DATASET, "operation": "replace"}
+    truth = [
+        event | {"data_row": name, "row": facts, "annotations": objects} for name, (facts, objects, _) in rows().items()
+    ]
+    said = [
+        event
+        | {"data_row": name, "run": RUN, "predictions": objects}
+        | ({"metrics": [{"name": "effort", "value": 0.25 * (i + 1)}]} if name != "note" else {})
+        for i, (name, (_, _, objects)) in enumerate(rows().items())
+    ]
+    for route, events in (("annotations", truth), (f"runs/{RUN}/predictions", said)):
+        upload(http, f"{base}/{route}", "\n".join(json.dumps(one) for one in events))
+    wait_until_matched(http, DATASET, RUN)
+    assert http.get(f"{base}/runs/{RUN}/progress").json()["failed"] == 0

@@ -322,6 +322,12 @@ def values_of(scored: Sequence[Scored], metric: str) -> list[float | None]:
     return [row.metrics()[metric] for row in scored]
 
 
+def metadata_values(rows: Sequence[DataRow], selection: Selection, key: str) -> list[tuple[str, int]]:
+    """The values that the selected rows have under a key, with how many rows have each, the most frequent first."""
+    found = Counter(row.metadata[key] for row in rows if fits(row, selection) and key in row.metadata)
+    return sorted(found.items(), key=lambda item: (-item[1], item[0].encode()))
+
+
 def outcomes(row: Scored, selection: Selection) -> tuple[list[str | None], list[str | None]]:
     """What became of each annotation and of each prediction."""
     correct_predictions = {i for i, j in row.matched if row.row.predictions[i].label == row.row.annotations[j].label}

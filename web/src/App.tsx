@@ -1,49 +1,153 @@
 import { useEffect } from "react";
-import { type Subject, useDatasets } from "./api/questions";
+import { type Subject, useQuestion } from "./api/ask";
+import { useDatasets } from "./api/datasets";
+import type { Dataset } from "./api/schema";
+import { count } from "./lib/format";
+import { useRested } from "./lib/useRested";
+import { useSilence } from "./lib/useSilence";
 import { Comparison } from "./parts/Comparison";
 import { ConfusionMatrix } from "./parts/ConfusionMatrix";
 import { Curves } from "./parts/Curves";
 import { Filters } from "./parts/Filters";
-import { Header } from "./parts/Header";
+import { Header, OF_A_DATASET } from "./parts/Header";
 import { Lower } from "./parts/Lower";
-import { Failed, Loading, NothingYet } from "./parts/Message";
+import { Choices, Empty, Failed, Loading, NothingYet, Notice } from "./parts/Message";
+import { narrowsRows, NoRows } from "./parts/NoRows";
+import type { PartProps } from "./parts/props";
 import { Thresholds } from "./parts/Thresholds";
 import { Tiles } from "./parts/Tiles";
-import { useView } from "./state/view";
+import { filterOf, useView } from "./state/view";
 import styles from "./styles/app.module.css";
 
 export function App() {
   const [view, setView] = useView();
   const datasets = useDatasets();
-  const dataset = datasets.data?.find((one) => one.dataset === view.d) ?? datasets.data?.[0];
-  const run = dataset?.runs.includes(view.a ?? "") ? view.a : (dataset?.runs[0] ?? null);
-  const other = view.b !== null && view.b !== run && dataset?.runs.includes(view.b) ? view.b : null;
-
+  const all = datasets.data ?? [];
+  const dataset = view.d === null ? all[0] : all.find((one) => one.dataset === view.d);
+  const subject = subjectOf(dataset, view.a ?? dataset?.runs[0]);
+  const versus = view.b === subject?.run ? null : subjectOf(dataset, view.b);
+  const silence = useSilence(subject);
+  const title = subject ? `${subject.run} on ${subject.dataset} · evalstream` : "evalstream";
   useEffect(() => {
-    document.title = dataset && run ? `${run} on ${dataset.dataset} · evalstream` : "evalstream";
-  }, [dataset, run]);
-
-  if (datasets.isPending) return <Loading what="datasets" />;
-  if (datasets.isError) return <Failed error={datasets.error} again={() => void datasets.refetch()} />;
-  if (!dataset) return <NothingYet />;
-
-  const subject: Subject | null = run === null ? null : { dataset: dataset.dataset, run };
-  const versus: Subject | null = other === null ? null : { dataset: dataset.dataset, run: other };
+    document.title = title;
+  }, [title]);
   const parts = { subject, versus, view, setView };
   return (
     <>
-      <Header datasets={datasets.data} dataset={dataset} {...parts} />
-      <main className={styles.page}>
-        <Thresholds {...parts} />
-        <Filters dataset={dataset} {...parts} />
-        <Tiles {...parts} />
-        {subject && versus && <Comparison {...parts} subject={subject} versus={versus} />}
-        <div className={styles.two}>
-          <ConfusionMatrix {...parts} />
-          <Curves {...parts} />
-        </div>
-        <Lower {...parts} />
+      <Header datasets={all} dataset={dataset} {...parts} />
+      <main className={styles.page} data-silent={silence !== null}>
+        {silence !== null && <Silence since={silence} />}
+        {dataset && subject ? (
+          <Figures dataset={dataset} {...parts} subject={subject} />
+        ) : (
+          <section className="panel" aria-label="No figures">
+            {datasets.isPending ? (
+              <Loading what="datasets" />
+            ) : datasets.isError && !datasets.data ? (
+              <Failed error={datasets.error} again={() => void datasets.refetch()} />
+            ) : all.length === 0 ? (
+              <NothingYet />
+            ) : !dataset ? (
+              <Unknown
+                what={`dataset ${view.d}`}
+                known={all.map((one) => one.dataset)}
+                choose={(d) => setView({ ...OF_A_DATASET, d })}
+              />
+            ) : dataset.runs.length === 0 ? (
+              <NoPredictions dataset={dataset} />
+            ) : (
+              <Unknown
+                what={`run ${view.a} in ${dataset.dataset}`}
+                known={dataset.runs}
+                choose={(a) => setView({ a })}
+              />
+            )}
+          </section>
+        )}
       </main>
     </>
+  );
+}
+
+/** A run, if there is such a one. */
+function subjectOf(dataset: Dataset | undefined, run: string | null | undefined): Subject | null {
+  return dataset && run && dataset.runs.includes(run) ? { dataset: dataset.dataset, run } : null;
+}
+
+/** All that there is to see of a run. */
+function Figures({ dataset, ...parts }: PartProps & { dataset: Dataset; subject: Subject }) {
+  const { subject, versus, view, setView } = parts;
+  const summary = useQuestion("summary", subject, filterOf(view));
+  // What takes long to answer.
+  const still = { ...parts, view: useRested(view) };
+  const noRows = summary.data?.rows === 0 && !summary.isPlaceholderData && narrowsRows(view);
+  return (
+    <>
+      {view.b !== null && view.b !== subject.run && !versus && (
+        <Notice>
+          There is no run {view.b} in {dataset.dataset} to compare with.
+          <Choices
+            options={[
+              ...dataset.runs
+                .filter((run) => run !== subject.run)
+                .map((run) => ({ text: run, choose: () => setView({ b: run }) })),
+              { text: "no other run", choose: () => setView({ b: null }) },
+            ]}
+          />
+        </Notice>
+      )}
+      <Thresholds {...parts} />
+      <Filters dataset={dataset} {...parts} />
+      {noRows ? (
+        <NoRows subject={subject} view={view} setView={setView} />
+      ) : (
+        <>
+          {summary.data?.annotations === 0 && summary.data.predictions > 0 && (
+            <Notice>
+              {narrowsRows(view) || view.f.length > 0
+                ? "No annotation passes the filters: every prediction that does counts as a false positive."
+                : "No annotations yet on the data rows of this run: every prediction counts as a false positive."}
+            </Notice>
+          )}
+          <Tiles {...parts} />
+          {versus && <Comparison {...still} versus={versus} />}
+          <div className={styles.two}>
+            <ConfusionMatrix {...parts} />
+            <Curves {...parts} />
+          </div>
+          <Lower {...still} />
+        </>
+      )}
+    </>
+  );
+}
+
+/** What a link names may be gone, or may never have been: nothing else is shown in its place. */
+function Unknown({ what, known, choose }: { what: string; known: string[]; choose: (name: string) => void }) {
+  return (
+    <Empty title={`There is no ${what}.`}>
+      There {known.length === 1 ? "is" : "are"}:
+      <Choices options={known.map((name) => ({ text: name, choose: () => choose(name) }))} />
+    </Empty>
+  );
+}
+
+function NoPredictions({ dataset: { dataset, data_rows: rows } }: { dataset: Dataset }) {
+  return (
+    <Empty title={`No predictions yet. ${count(rows)} ${rows === 1 ? "row" : "rows"} annotated.`}>
+      Send a model run's predictions, and this page fills while they arrive:
+      <br />
+      <code>
+        evalstream upload --dataset {dataset} \{"\n"} --run yolo-s --predictions results.ndjson
+      </code>
+    </Empty>
+  );
+}
+
+function Silence({ since }: { since: number }) {
+  return (
+    <Notice urgent>
+      No answer from the service{since > 0 && ` since ${new Date(since).toLocaleTimeString("en-GB")}`}. Trying again…
+    </Notice>
   );
 }

@@ -4,6 +4,7 @@ import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { ApiError } from "./api/client";
 import { App } from "./App";
+import { NoAnswer } from "./lib/queue";
 import { bringBackTheme } from "./lib/theme";
 import "./styles/base.css";
 
@@ -13,8 +14,13 @@ const queries = new QueryClient({
   defaultOptions: {
     queries: {
       staleTime: 2_000,
-      // What was refused will be refused again.
-      retry: (failures, error) => failures < 1 && !(error instanceof ApiError && error.status < 500),
+      // What was refused will be refused again. A service that is away is asked until it is back: so long the last figures
+      // stay on the page.
+      retry: (failures, error) =>
+        error instanceof NoAnswer || (failures < 1 && !(error instanceof ApiError && error.status < 500)),
+      retryDelay: 2_000,
+      // A service on this machine answers without a network too.
+      networkMode: "always",
       refetchOnWindowFocus: false,
     },
   },

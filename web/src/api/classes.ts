@@ -1,33 +1,15 @@
-import { keepPreviousData, useInfiniteQuery, useQueries } from "@tanstack/react-query";
+import { useQueries } from "@tanstack/react-query";
 import { useMemo } from "react";
 import type { View } from "../state/view";
 import { filterOf } from "../state/view";
-import { ask, asking, type QueryOf } from "./ask";
-import { answered, api } from "./client";
-import type { Subject } from "./questions";
+import { asking, type Subject } from "./ask";
+import { askingDeclared } from "./datasets";
 import type { ClassScores, Curve } from "./schema";
-
-/** Classes in order, as many as were looked at so far. */
-export function useClassPages(
-  subject: Subject | null,
-  view: View,
-  order: Pick<QueryOf<"classes">, "sort" | "descending" | "search">,
-  limit: number,
-) {
-  const query = { ...filterOf(view), ...order, limit };
-  return useInfiniteQuery({
-    queryKey: ["classes", "paged", subject, query],
-    enabled: subject !== null,
-    placeholderData: keepPreviousData,
-    initialPageParam: 0,
-    queryFn: ({ pageParam, signal }) => ask("classes", subject as Subject, { ...query, offset: pageParam }, signal),
-    getNextPageParam: (last, pages) => (pages.length * limit < last.total ? pages.length * limit : undefined),
-  });
-}
 
 /** What belongs to a class beside its figures. */
 export interface Beside {
   curve: Curve | undefined;
+  /** As it was declared. */
   color: string | undefined;
   /** The same class of the other run. */
   other: ClassScores | undefined;
@@ -61,18 +43,7 @@ export function useBeside(
     combine: data,
   });
   const colors = useQueries({
-    queries: parts.map((name) => ({
-      queryKey: ["dataset-classes", subject?.dataset, name],
-      enabled: subject !== null,
-      staleTime: 60_000,
-      queryFn: async ({ signal }: { signal: AbortSignal }) =>
-        answered(
-          await api.GET("/v1/datasets/{dataset}/classes", {
-            params: { path: { dataset: subject?.dataset ?? "" }, query: { name } },
-            signal,
-          }),
-        ).classes,
-    })),
+    queries: parts.map((names) => askingDeclared(subject, names)),
     combine: data,
   });
   return useMemo(() => {
@@ -84,7 +55,8 @@ export function useBeside(
     };
     for (const answer of found) for (const curve of answer?.curves ?? []) of(curve.label ?? "").curve = curve;
     for (const answer of theirs) for (const one of answer?.classes ?? []) of(one.label).other = one;
-    for (const answer of colors) for (const { name, color } of answer ?? []) of(name).color = color;
+    for (const answer of colors)
+      for (const { name, color, declared } of answer ?? []) if (declared) of(name).color = color;
     return beside;
   }, [found, theirs, colors]);
 }

@@ -16,10 +16,10 @@ export function chance(p: number): string {
 /** What each of the four cells holds, of two runs by their names. */
 export function cellNames(a: string, b: string): Record<Kind, string> {
   return {
-    both: "Both runs get these right",
-    only_a: `Only ${a} gets these right`,
-    only_b: `Only ${b} gets these right`,
-    neither: "Neither run gets these right",
+    both: "Both correct",
+    only_a: `Only ${a} correct`,
+    only_b: `Only ${b} correct`,
+    neither: "Neither correct",
   };
 }
 
@@ -29,6 +29,7 @@ export function totalOf({ right }: Pick<Compared, "right">): number {
 
 /** What one run makes of an annotation, in words; of an answer to a question, the other answer. */
 export function verdictOf({ verdict, annotation, prediction }: Said): string {
+  if (verdict === "right") return "correct";
   if (verdict !== "wrong" || !prediction) return verdict;
   const question = `${annotation.feature}=`;
   return `said ${prediction.label.startsWith(question) ? prediction.label.slice(question.length) : prediction.label}`;

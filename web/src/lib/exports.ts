@@ -1,7 +1,6 @@
 import type { QueryClient } from "@tanstack/react-query";
-import { answered, api } from "../api/client";
-import type { Subject } from "../api/questions";
-import type { ClassScores, RowObject, Rows } from "../api/schema";
+import { ask, type Subject } from "../api/ask";
+import type { ClassScores, RowObject } from "../api/schema";
 import { filterOf, type View } from "../state/view";
 import { csvLine } from "./download";
 
@@ -27,10 +26,7 @@ const CLASS_COLUMNS = [
 export async function classesCsv(subject: Subject, view: View, signal: AbortSignal, progress: Progress) {
   const lines = [csvLine([...CLASS_COLUMNS])];
   for (let offset = 0, total = 1; offset < total; offset += CLASSES) {
-    const query = { ...filterOf(view), limit: CLASSES, offset };
-    const page = answered(
-      await api.GET("/v1/datasets/{dataset}/runs/{run}/classes", { params: { path: subject, query }, signal }),
-    );
+    const page = await ask("classes", subject, { ...filterOf(view), limit: CLASSES, offset }, signal);
     lines.push(...page.classes.map((one) => csvLine(CLASS_COLUMNS.map((name) => one[name]))));
     total = page.total;
     progress(total ? Math.min(1, (offset + CLASSES) / total) : 1);
@@ -60,9 +56,7 @@ export async function labelsCsv(subject: Subject, view: View, signal: AbortSigna
       limit: ROWS,
       offset,
     };
-    const page = answered(
-      await api.GET("/v1/datasets/{dataset}/runs/{run}/rows", { params: { path: subject, query }, signal }),
-    ) as Rows;
+    const page = await ask("rows", subject, query, signal);
     for (const row of page.rows) {
       for (const [side, objects] of [
         ["annotation", row.annotations],

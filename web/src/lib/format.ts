@@ -12,6 +12,12 @@ export function signed(value: number): string {
   return value > 0 ? `+${text}` : value < 0 ? `−${text}` : "±0";
 }
 
+/** A figure of any kind: a count, a ratio, or a number of any size. */
+export function figure(value: number | null): string {
+  if (value === null || Number.isInteger(value)) return count(value);
+  return Math.abs(value) <= 1 ? ratio(value) : short(value);
+}
+
 /** A number short enough for an axis or a chip. */
 export function short(value: number): string {
   return Number.parseFloat(value.toPrecision(4)).toString();

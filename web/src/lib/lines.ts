@@ -9,39 +9,49 @@ export interface Point {
 
 export interface Line {
   name: string;
+  /** The name of its colour. */
+  color: string;
   points: Point[];
   /** How large each point is drawn, where they are few. */
   sizes?: number[];
 }
 
 /** Precision against recall, or F1 against confidence; by decreasing confidence. */
-export function lineOf(name: string, curve: Curve, kind: "pr" | "f1"): Line {
+export function lineOf(name: string, color: string, curve: Curve, kind: "pr" | "f1"): Line {
   const points = curve.confidence.flatMap((threshold, i): Point[] => {
     const x = kind === "pr" ? curve.recall[i] : threshold;
     const y = kind === "pr" ? curve.precision[i] : curve.f1[i];
     return x === null || x === undefined || y === undefined ? [] : [{ x, y, threshold }];
   });
-  return { name, points };
+  return { name, color, points };
 }
 
-export function lineOfRoc(name: string, question: QuestionRoc | undefined): Line {
+export function lineOfRoc(name: string, color: string, question: QuestionRoc | undefined): Line {
   const curve = question?.curves.find((one) => one.option === null);
-  if (!curve) return { name, points: [] };
+  if (!curve) return { name, color, points: [] };
   return {
     name,
+    color,
     points: curve.fpr.map((x, i) => ({ x, y: curve.tpr[i] ?? 0, threshold: curve.threshold[i] ?? null })),
   };
 }
 
-/** How often predictions are right against how sure they are; by decreasing confidence. */
-export function lineOfCalibration(name: string, found: Calibration | undefined): Line {
+/** How often predictions are correct against how sure they are; by decreasing confidence. */
+export function lineOfCalibration(name: string, color: string, found: Calibration | undefined): Line {
   const held = [...(found?.bins ?? [])].filter((bin) => bin.count > 0).reverse();
   const most = Math.max(1, ...held.map((bin) => bin.count));
   return {
     name,
+    color,
     points: held.map((bin) => ({ x: bin.mean_confidence ?? 0, y: bin.accuracy ?? 0, threshold: bin.mean_confidence })),
     sizes: held.map((bin) => 5 + 11 * Math.sqrt(bin.count / most)),
   };
+}
+
+/** Of a PR curve, what is drawn: it begins with the first true positive, not at precision 0 and recall 0. */
+export function fromFirstFound<P extends { x: number }>(points: P[]): P[] {
+  const found = points.filter((point) => point.x > 0);
+  return found.length > 0 ? found : points;
 }
 
 /** Where a threshold lies on a line: at the last point that it lets in, or else at the first one. */

@@ -1,38 +1,44 @@
 import type { ConfusionMatrix } from "../api/schema";
 import type { View } from "../state/view";
 
+interface Cell {
+  actual: string;
+  predicted: string;
+  count: number;
+}
+
 /** Counts by what was there and what was said; the empty label is nothing at all. */
 export interface Counts {
   at: (actual: string, predicted: string) => number;
   /** All of one row or one column, shown or not; undefined where only the service could say. */
   ofActual: (label: string) => number | undefined;
   ofPredicted: (label: string) => number | undefined;
-  /** How often each class is in a wrong cell. */
-  errors: Map<string, number>;
+  cells: Cell[];
 }
 
-const key = (actual: string, predicted: string) => JSON.stringify([actual, predicted]);
+const key = (one: string, other: string) => JSON.stringify([one, other]);
 const add = (map: Map<string, number>, name: string, number: number) => map.set(name, (map.get(name) ?? 0) + number);
 
 /** Look cells up by their labels. `complete`: they are all there are, so that what is missing is 0. */
 export function countsOf(answer: ConfusionMatrix, complete: boolean): Counts {
-  const at = new Map<string, number>();
-  const errors = new Map<string, number>();
-  const nothing = { actual: 0, predicted: 0 };
-  for (const { actual, predicted, count } of answer.cells) {
-    const [a, p] = [actual ?? "", predicted ?? ""];
-    at.set(key(a, p), count);
-    if (!a) nothing.actual += count;
-    if (!p) nothing.predicted += count;
-    for (const label of new Set([a, p])) if (label) add(errors, label, a === p ? 0 : count);
-  }
+  const cells = answer.cells.map(({ actual, predicted, count }) => ({
+    actual: actual ?? "",
+    predicted: predicted ?? "",
+    count,
+  }));
+  const at = new Map(cells.map(({ actual, predicted, count }) => [key(actual, predicted), count]));
+  const sumOf = (some: Cell[]) => some.reduce((sum, cell) => sum + cell.count, 0);
+  const nothing = {
+    actual: sumOf(cells.filter((cell) => !cell.actual)),
+    predicted: sumOf(cells.filter((cell) => !cell.predicted)),
+  };
   const sum = (sums: Record<string, number>, label: string, none: number) =>
     label ? (sums[label] ?? 0) : complete ? none : undefined;
   return {
     at: (actual, predicted) => at.get(key(actual, predicted)) ?? 0,
     ofActual: (label) => sum(answer.actual_sums, label, nothing.actual),
     ofPredicted: (label) => sum(answer.predicted_sums, label, nothing.predicted),
-    errors,
+    cells,
   };
 }
 
@@ -49,14 +55,50 @@ export function share(counts: Counts, unit: View["unit"], actual: string, predic
   return whole ? (100 * count) / whole : undefined;
 }
 
+/** Whether a label is the answer to a question, and not the class of an object. */
+export function isAnswerLabel(label: string): boolean {
+  return label.includes("=");
+}
+
 /** Which classes come first, where all cells are known. */
 export function inOrder(counts: Counts[], order: View["order"], search: string): string[] {
-  const weight = (label: string) =>
-    counts.reduce((sum, one) => sum + ((order === "errors" ? one.errors.get(label) : one.ofActual(label)) ?? 0), 0);
-  const labels = [...new Set(counts.flatMap((one) => [...one.errors.keys()]))]
-    .filter((label) => label.toLowerCase().includes(search.toLowerCase()))
+  const cells = counts.flatMap((one) => one.cells);
+  const labels = [...new Set(cells.flatMap(({ actual, predicted }) => [actual, predicted]))]
+    .filter((label) => label && label.toLowerCase().includes(search.toLowerCase()))
     .sort((x, y) => x.localeCompare(y, "en", { numeric: true }));
   if (order === "name") return labels;
-  const weights = new Map(labels.map((label) => [label, weight(label)]));
-  return labels.sort((x, y) => (weights.get(y) ?? 0) - (weights.get(x) ?? 0));
+  if (order === "errors") return mostConfused(cells, labels);
+  const annotated = (label: string) => counts.reduce((sum, one) => sum + (one.ofActual(label) ?? 0), 0);
+  return falling(labels, annotated);
+}
+
+/**
+ * First the classes taken for each other, those of a pair side by side, the pairs most often confused before others;
+ * then those of which something is missed, or said where nothing is.
+ */
+function mostConfused(cells: Cell[], labels: string[]): string[] {
+  const [pairs, confused, lost] = [new Map<string, number>(), new Map<string, number>(), new Map<string, number>()];
+  for (const { actual, predicted, count } of cells) {
+    if (actual === predicted) continue;
+    const both = [actual, predicted].sort();
+    if (actual && predicted) add(pairs, JSON.stringify(both), count);
+    for (const label of both) add(actual && predicted ? confused : lost, label, count);
+  }
+  const weight = (label: string) => confused.get(label) ?? 0;
+  const partners = [...pairs].map(([names, count]) => ({
+    both: falling(JSON.parse(names) as string[], weight),
+    count,
+  }));
+  const often = falling(
+    falling(partners, ({ both }) => both.reduce((sum, label) => sum + weight(label), 0)),
+    ({ count }) => count,
+  );
+  const wanted = new Set(labels);
+  const first = often.flatMap(({ both }) => both).filter((label) => wanted.has(label));
+  return [...new Set([...first, ...falling(labels, (label) => lost.get(label) ?? 0)])];
+}
+
+/** The largest first; what is equal stays in its order. */
+function falling<T>(items: T[], weight: (item: T) => number): T[] {
+  return [...items].sort((x, y) => weight(y) - weight(x));
 }

@@ -7,12 +7,17 @@ export const ROW_METRICS: Record<string, string> = {
   precision: "precision",
   recall: "recall",
   mean_iou: "mean IoU",
-  tp: "right ones",
+  tp: "true positives",
   fp: "false positives",
-  fn: "missed ones",
+  fn: "false negatives",
   annotations: "annotations",
   predictions: "predictions",
 };
+
+/** Whether data rows can have such a metric: one that every run has, or one that was measured or sent. */
+export function isRowMetric(name: string): boolean {
+  return Object.hasOwn(ROW_METRICS, name) || (/^(measure|custom(_\w+)?)\../.test(name) && !isOfObjects(name));
+}
 
 /** A metric that can be chosen. */
 export interface Metric {
@@ -34,13 +39,19 @@ export function namedMetrics(measures: Measures | undefined, custom: CustomMetri
   ];
 }
 
+/** Whether a metric, or a condition on one, is about single objects; else it is about their data rows. */
+export function isOfObjects(text: string): boolean {
+  return /^(iou|confidence)(?![\w.])|^custom_object\./.test(text);
+}
+
 /** A metric in words, whatever its kind. */
 export function titleOf(name: string): string {
   if (name === "iou") return "IoU of matched pairs";
   if (name === "confidence") return "confidence of predictions";
   const own = ROW_METRICS[name];
   if (own) return own;
-  return name.slice(name.indexOf(".") + 1).replaceAll("_", " ");
+  const words = name.slice(name.indexOf(".") + 1).replaceAll("_", " ");
+  return isOfObjects(name) ? `${words} of predictions` : words;
 }
 
 /** Conditions on metrics, brought together by metric: `f1 0.2 to 0.4`. */

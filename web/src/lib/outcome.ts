@@ -5,7 +5,7 @@ export type Cause = NonNullable<RowObject["cause"]>;
 
 /** What became of an object, in words, and the colour that it is drawn in. */
 export const OUTCOMES: Record<Outcome, { words: string; color: string }> = {
-  tp: { words: "right", color: "right" },
+  tp: { words: "correct", color: "right" },
   fp: { words: "false positive", color: "wrong" },
   fn: { words: "missed", color: "missed" },
   ignored: { words: "ignored", color: "ignored" },
@@ -13,7 +13,7 @@ export const OUTCOMES: Record<Outcome, { words: string; color: string }> = {
 
 /** What became of a case, likewise, and the outcome whose mark it bears. */
 export const CASE_OUTCOMES: Record<Case["outcome"], { words: string; color: string; mark: Outcome }> = {
-  right: { words: "right", color: "right", mark: "tp" },
+  right: { words: "correct", color: "right", mark: "tp" },
   wrong: { words: "wrong class", color: "wrong", mark: "fp" },
   missed: { words: "missed", color: "missed", mark: "fn" },
   false_alarm: { words: "false alarm", color: "wrong", mark: "fp" },

@@ -2,7 +2,14 @@
 const AT_ONCE = 3;
 /** What is looked at first is asked first; what takes long and is looked at last, last. */
 const FIRST = ["progress", "summary", "confusion-matrix", "average-precision", "pr-curve", "classes"];
-const LAST = ["rows", "objects", "intervals"];
+const LAST = ["comparison", "errors", "rows", "objects", "intervals"];
+
+/** The service is not there: unlike what it refuses, this may pass. */
+export class NoAnswer extends Error {
+  constructor() {
+    super("no answer from the service");
+  }
+}
 
 interface Waiting {
   rank: number;
@@ -26,7 +33,7 @@ export function queued(request: Request): Promise<Response> {
         // An answer is over when its body is there: until then the service is at work.
         fetch(request)
           .then(async (response) => new Response(await response.blob(), response))
-          .then(resolve, reject)
+          .then(resolve, (error: unknown) => reject(request.signal.aborted ? (error as Error) : new NoAnswer()))
           .finally(() => {
             running -= 1;
             next();

@@ -6,9 +6,15 @@ import { outlineOf } from "./rle";
 export type Box = [number, number, number, number];
 
 /** What has a place on a picture. */
-const DRAWN = new Set(["bbox", "rotated_box", "polygon", "mask", "polyline", "point", "keypoints"]);
+const DRAWN_TYPES = ["bbox", "rotated_box", "polygon", "mask", "polyline", "point", "keypoints"] as const;
+/** What has a place at all. */
+export const OBJECT_TYPES = [...DRAWN_TYPES, "span" as const];
 /** What answers a question. */
-const ANSWERS = new Set(["radio", "checklist", "question", "text", "number"]);
+export const ANSWER_TYPES = ["radio" as const, "checklist" as const, "text" as const, "number" as const];
+
+const DRAWN = new Set<string>(DRAWN_TYPES);
+/** A checklist is a question, with an answer for each of its options. */
+const ANSWERS = new Set<string>([...ANSWER_TYPES, "question"]);
 
 export const isDrawn = (object: RowObject) => DRAWN.has(object.type);
 export const isAnswer = (object: RowObject) => ANSWERS.has(object.type);

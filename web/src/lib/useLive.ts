@@ -1,9 +1,10 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useRef } from "react";
-import { type Subject, useProgress } from "../api/questions";
+import type { Subject } from "../api/ask";
+import { useProgress } from "../api/progress";
 
 /** What tells of changes by itself, or never changes while events arrive. */
-const OTHERWISE = new Set(["progress", "datasets", "ontology", "metadata-values"]);
+const OTHERWISE = new Set(["progress", "datasets", "ontology"]);
 /** How often figures are asked anew although no count of rows has changed: an edit may leave the counts as they are. */
 const EDITS = 10_000;
 

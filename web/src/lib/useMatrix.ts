@@ -1,8 +1,9 @@
 import { useMemo } from "react";
-import { type Subject, useClassPage, useConfusionMatrix } from "../api/questions";
+import { type Subject, useQuestion } from "../api/ask";
 import type { ConfusionMatrix } from "../api/schema";
-import type { View } from "../state/view";
-import { type Counts, countsOf, inOrder } from "./matrix";
+import { filterOf, type View } from "../state/view";
+import { type Counts, countsOf, inOrder, isAnswerLabel } from "./matrix";
+import { useHeld } from "./useHeld";
 
 /** A matrix of so many cells is asked for whole; of a larger one only what is shown. */
 const WHOLE = 2_000;
@@ -22,10 +23,14 @@ export interface Matrix {
   again: () => void;
 }
 
-/** The classes that the confusion matrix shows, and the cells among them, however many there are. */
+/**
+ * The classes that the confusion matrix shows, and the cells among them, however many there are: objects before answers
+ * to questions, and while something is dragged, in the order from before.
+ */
 export function useMatrix(subject: Subject | null, versus: Subject | null, view: View, search: string): Matrix {
-  const whole = useConfusionMatrix(subject, view, { limit: WHOLE });
-  const theirWhole = useConfusionMatrix(versus, view, { limit: WHOLE });
+  const filter = filterOf(view);
+  const whole = useQuestion("confusion-matrix", subject, { ...filter, limit: WHOLE });
+  const theirWhole = useQuestion("confusion-matrix", versus, { ...filter, limit: WHOLE });
   const complete = isWhole(whole.data) && (versus === null || isWhole(theirWhole.data));
   const large = whole.data !== undefined && (versus === null || theirWhole.data !== undefined) && !complete;
 
@@ -41,25 +46,36 @@ export function useMatrix(subject: Subject | null, versus: Subject | null, view:
 
   // Too many to have here: the service says which classes come first, and then only their cells are asked for.
   const byErrors = view.order === "errors";
-  const worst = useConfusionMatrix(subject, view, { cells: "errors", search, limit: WHOLE }, large && byErrors);
-  const page = useClassPage(
-    subject,
-    view,
-    view.order === "count"
-      ? { search, sort: "annotations", descending: true, limit: view.most }
-      : { search, sort: "label", limit: view.most },
-    large,
-  );
+  const worst = useQuestion("confusion-matrix", large && byErrors ? subject : null, {
+    ...filter,
+    cells: "errors",
+    sort: "confused",
+    search,
+    limit: WHOLE,
+  });
+  const page = useQuestion("classes", large ? subject : null, {
+    ...filter,
+    search,
+    ...(view.order === "count" ? { sort: "annotations", descending: true } : { sort: "label" }),
+    limit: view.most,
+  });
   const first = useMemo(() => {
     if (!large) return [];
     if (!byErrors) return (page.data?.classes ?? []).map((one) => one.label);
     return worst.data ? inOrder([countsOf(worst.data, false)], "errors", search) : [];
   }, [large, byErrors, page.data, worst.data, search]);
 
-  const labels = (large ? first : ordered).slice(0, view.most);
-  const cells = { label: labels, limit: PART };
-  const part = useConfusionMatrix(subject, view, cells, large && labels.length > 0);
-  const theirPart = useConfusionMatrix(versus, view, cells, large && labels.length > 0);
+  const found = large ? first : ordered;
+  const sorted = useMemo(() => {
+    const most = found.slice(0, view.most);
+    return [...most.filter((label) => !isAnswerLabel(label)), ...most.filter(isAnswerLabel)];
+  }, [found, view.most]);
+  const held = useHeld(sorted);
+  const labels = held.length > 0 ? held : sorted;
+  const cells = { ...filter, label: labels, limit: PART };
+  const some = large && labels.length > 0;
+  const part = useQuestion("confusion-matrix", some ? subject : null, cells);
+  const theirPart = useQuestion("confusion-matrix", some ? versus : null, cells);
   const ownPart = useMemo(() => part.data && countsOf(part.data, false), [part.data]);
   const theirCounts = useMemo(() => theirPart.data && countsOf(theirPart.data, false), [theirPart.data]);
 

@@ -1,8 +1,9 @@
 import { useState } from "react";
-import { useThresholds } from "../api/questions";
+import { useQuestion } from "../api/ask";
 import type { Choice } from "../api/schema";
 import { ratio } from "../lib/format";
 import { useSettled } from "../lib/useSettled";
+import { filterOf } from "../state/view";
 import styles from "./AtLeast.module.css";
 import { Pop } from "./Hint";
 import type { PartProps } from "./props";
@@ -13,12 +14,14 @@ export function AtLeast({ subject, view, setView }: Pick<PartProps, "subject" | 
   const [texts, setTexts] = useState({ recall: "0.9", precision: "0.9" });
   const least = useSettled(texts, 150);
   const fits = [least.recall, least.precision].every(isShare);
-  const found = useThresholds(
-    subject,
-    view,
-    { recall: Number(least.recall), precision: Number(least.precision) },
-    open && fits,
-  );
+  const found = useQuestion("thresholds", open && fits ? subject : null, {
+    ...filterOf(view),
+    confidence: 0,
+    per_class: false,
+    recall: Number(least.recall),
+    precision: Number(least.precision),
+  });
+  const best = found.data?.overall;
   const waiting = found.isFetching || least !== texts;
   const line = (of: "recall" | "precision", choice: Choice | null | undefined, close: () => void) => (
     <form
@@ -60,8 +63,8 @@ export function AtLeast({ subject, view, setView }: Pick<PartProps, "subject" | 
     <Pop button="At least…" title="Choose the confidence threshold" onOpen={setOpen}>
       {(close) => (
         <div className={styles.lines}>
-          {line("recall", found.data?.best_precision, close)}
-          {line("precision", found.data?.best_recall, close)}
+          {line("recall", best?.best_precision, close)}
+          {line("precision", best?.best_recall, close)}
         </div>
       )}
     </Pop>

@@ -6,6 +6,7 @@ import { around, filling, frameOf, isAnswer, isDrawn, isSpan, within } from "../
 import { Answers } from "./Answers";
 import styles from "./Card.module.css";
 import { Mark } from "./Mark";
+import { Middle } from "./Middle";
 import { type Drawn, Overlay, type Skeletons } from "./Overlay";
 import { Passage } from "./Passage";
 
@@ -22,12 +23,18 @@ interface Props {
   skeletons: Skeletons;
   focusable: boolean;
   open: () => void;
+  /** Told of a picture that could not be loaded. */
+  onLost: (url: string) => void;
 }
+
+/** How high a card is: its picture, two lines below it, and the lines around them. */
+export const heightOf = (width: number) => Math.round((width * 3) / 4) + CAPTION;
+const CAPTION = 49;
 
 /** Width by height of a card's picture. */
 const ASPECT = 4 / 3;
 
-export function Card({ item, width, skeletons, focusable, open }: Props) {
+export function Card({ item, width, skeletons, focusable, open, onLost }: Props) {
   const { row } = item;
   return (
     <button
@@ -38,17 +45,25 @@ export function Card({ item, width, skeletons, focusable, open }: Props) {
       onClick={open}
       aria-label={item.case ? saidOfCase(item.case) : saidOfRow(row)}
     >
-      {item.case ? (
-        <CasePicture row={row} one={item.case} width={width} skeletons={skeletons} />
-      ) : (
-        <RowPicture row={row} width={width} skeletons={skeletons} />
-      )}
+      <Picture {...{ item, width, skeletons, onLost }} />
       {item.case ? <CaseCaption one={item.case} /> : <RowCaption row={row} />}
     </button>
   );
 }
 
-/** What is drawn of a row: every prediction, and of the annotations those that no right prediction lies upon. */
+/** What is to be seen of an item. */
+export function Picture({
+  item,
+  ...props
+}: Pick<Props, "item" | "width" | "skeletons"> & Partial<Pick<Props, "onLost">>) {
+  return item.case ? (
+    <CasePicture {...props} row={item.row} one={item.case} />
+  ) : (
+    <RowPicture {...props} row={item.row} />
+  );
+}
+
+/** What is drawn of a row: every prediction, and of the annotations those that no correct prediction lies upon. */
 function drawnOf(row: Row): Drawn[] {
   return [
     ...row.annotations
@@ -58,7 +73,9 @@ function drawnOf(row: Row): Drawn[] {
   ];
 }
 
-function RowPicture({ row, width, skeletons }: { row: Row; width: number; skeletons: Skeletons }) {
+type PictureProps = Pick<Props, "width" | "skeletons"> & Partial<Pick<Props, "onLost">> & { row: Row };
+
+function RowPicture({ row, width, skeletons, onLost }: PictureProps) {
   const drawn = drawnOf(row);
   if (row.text)
     return (
@@ -84,12 +101,13 @@ function RowPicture({ row, width, skeletons }: { row: Row; width: number; skelet
         pixels={width}
         labels="signs"
         skeletons={skeletons}
+        onLost={onLost}
       />
     </div>
   );
 }
 
-function CasePicture({ row, one, width, skeletons }: { row: Row; one: Case; width: number; skeletons: Skeletons }) {
+function CasePicture({ row, one, width, skeletons, onLost }: PictureProps & { one: Case }) {
   const pair = pairOf(one);
   const objects: Drawn[] = (["annotation", "prediction"] as Side[]).flatMap((side) => {
     const object = pair[side];
@@ -134,6 +152,7 @@ function CasePicture({ row, one, width, skeletons }: { row: Row; one: Case; widt
         pixels={width}
         labels="none"
         skeletons={skeletons}
+        onLost={onLost}
       />
     </div>
   );
@@ -144,7 +163,9 @@ function RowCaption({ row }: { row: Row }) {
   const counts = { tp, fp, fn } as const;
   return (
     <span className={styles.caption}>
-      <span className={styles.key}>{row.data_row}</span>
+      <span className={styles.key}>
+        <Middle>{row.data_row}</Middle>
+      </span>
       <span className={`number ${styles.counts}`}>
         {(["tp", "fp", "fn"] as const).map((outcome) => (
           <span key={outcome} title={OUTCOMES[outcome].words}>
@@ -166,7 +187,7 @@ function CaseCaption({ one }: { one: Case }) {
   const overlap = (one.prediction ?? one.annotation)?.iou;
   const confidence = one.prediction?.confidence;
   return (
-    <span className={styles.caption} data-lines="2">
+    <span className={styles.caption}>
       <span className={styles.between}>
         <span className={styles.name}>{nameOf(pairOf(one))}</span>
         <span className={styles.outcome} style={{ color: `var(--${color})` }}>
@@ -175,8 +196,8 @@ function CaseCaption({ one }: { one: Case }) {
         </span>
       </span>
       <span className={`number muted ${styles.between}`}>
-        <span className={styles.key}>{one.data_row}</span>
-        <span>
+        <Middle>{one.data_row}</Middle>
+        <span className={styles.figures}>
           {typeof overlap === "number" && `IoU ${overlap.toFixed(2)}`}
           {typeof overlap === "number" && typeof confidence === "number" && " · "}
           {typeof confidence === "number" && `conf. ${confidence.toFixed(2)}`}
@@ -188,7 +209,7 @@ function CaseCaption({ one }: { one: Case }) {
 
 function saidOfRow(row: Row): string {
   const { tp, fp, fn } = row.metrics;
-  return `Data row ${row.data_row}: ${count(tp)} right, ${count(fp)} false positives, ${count(fn)} missed`;
+  return `Data row ${row.data_row}: ${count(tp)} correct, ${count(fp)} false positives, ${count(fn)} missed`;
 }
 
 function saidOfCase(one: Case): string {

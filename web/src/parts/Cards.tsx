@@ -1,6 +1,6 @@
 import { useWindowVirtualizer } from "@tanstack/react-virtual";
 import { useEffect, useEffectEvent, useLayoutEffect, useRef, useState } from "react";
-import { Card, type Item } from "./Card";
+import { Card, heightOf, type Item } from "./Card";
 import styles from "./Gallery.module.css";
 import type { Skeletons } from "./Overlay";
 
@@ -14,6 +14,7 @@ interface Props {
   /** The card that the focus shall go to, if any. */
   wanted: string | null;
   want: (key: string | null) => void;
+  onLost: (url: string) => void;
 }
 
 /** The least width of a card, and what is between two, in pixels. */
@@ -29,7 +30,7 @@ const STEPS: Record<string, (columns: number) => number> = {
 };
 
 /** Only the cards on the screen are in the page; the last ones ask for more. Arrow keys go from card to card. */
-export function Cards({ items, total, label, skeletons, more, open, wanted, want }: Props) {
+export function Cards({ items, total, label, skeletons, more, open, wanted, want, onLost }: Props) {
   const element = useRef<HTMLDivElement>(null);
   const [{ width, top }, setPlace] = useState({ width: 1200, top: 0 });
   const [active, setActive] = useState(0);
@@ -47,9 +48,11 @@ export function Cards({ items, total, label, skeletons, more, open, wanted, want
   const columns = Math.max(1, Math.floor((width + GAP) / (CARD + GAP)));
   const cardWidth = (width - GAP * (columns - 1)) / columns;
   const lines = Math.ceil(items.length / columns);
+  const height = heightOf(cardWidth);
   const virtual = useWindowVirtualizer({
     count: lines,
-    estimateSize: () => (cardWidth * 3) / 4 + 50,
+    // Exact, so that nothing has to be measured and no correction moves the page.
+    estimateSize: () => height,
     overscan: 2,
     scrollMargin: top,
     // The thresholds stay at the top of the screen, and must not cover the card that was gone to.
@@ -57,6 +60,7 @@ export function Cards({ items, total, label, skeletons, more, open, wanted, want
     scrollPaddingEnd: 24,
     gap: GAP,
   });
+  useLayoutEffect(() => virtual.measure(), [virtual, height]);
   const shown = virtual.getVirtualItems();
   const first = (shown[0]?.index ?? 0) * columns;
   const last = shown.at(-1)?.index ?? 0;
@@ -108,10 +112,9 @@ export function Cards({ items, total, label, skeletons, more, open, wanted, want
       {shown.map((line) => (
         <div
           key={line.key}
-          ref={virtual.measureElement}
-          data-index={line.index}
           className={styles.line}
           style={{
+            height,
             transform: `translateY(${line.start - top}px)`,
             gridTemplateColumns: `repeat(${columns}, minmax(0, 1fr))`,
           }}
@@ -124,6 +127,7 @@ export function Cards({ items, total, label, skeletons, more, open, wanted, want
               skeletons={skeletons}
               focusable={line.index * columns + i === focusable}
               open={() => open(item)}
+              onLost={onLost}
             />
           ))}
         </div>

@@ -2,7 +2,7 @@ import { useEffect, useRef } from "react";
 import type { RowObject } from "../api/schema";
 import { keysOf, nameOf, outcomeOf, type Pair, type Side } from "../lib/cases";
 import { explained } from "../lib/flips";
-import { ratio, short } from "../lib/format";
+import { figure, ratio, short } from "../lib/format";
 import { colorOf, OUTCOMES } from "../lib/outcome";
 import { answerOf } from "../lib/shape";
 import styles from "./CaseList.module.css";
@@ -104,7 +104,7 @@ function Entry({ pair, open, pointed, point, choose }: EntryProps) {
               </tr>
             </thead>
             <tbody>
-              {FIELDS.map(([name, value]) => {
+              {[...FIELDS, ...metricsOf(pair)].map(([name, value]) => {
                 const [left, right] = (["annotation", "prediction"] as Side[]).map((side) => {
                   const object = pair[side];
                   return object ? value(object, side) : "";
@@ -126,8 +126,23 @@ function Entry({ pair, open, pointed, point, choose }: EntryProps) {
   );
 }
 
+/** What a field is called, and what it says of an object. */
+type Field = [string, (object: RowObject, side: Side) => string];
+
+/** Metrics that producers sent for the objects of a pair. */
+function metricsOf({ annotation, prediction }: Pair): Field[] {
+  const names = new Set([annotation, prediction].flatMap((object) => Object.keys(object?.metrics ?? {})));
+  return [...names].sort().map((name) => [
+    name,
+    (object) => {
+      const value = object.metrics?.[name];
+      return value === undefined ? "" : figure(value);
+    },
+  ]);
+}
+
 /** Everything that is known of an object. */
-const FIELDS: [string, (object: RowObject, side: Side) => string][] = [
+const FIELDS: Field[] = [
   ["id", (object) => object.id],
   ["type", (object) => object.type.replaceAll("_", " ")],
   ["class", (object) => object.label],

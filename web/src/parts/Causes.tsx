@@ -6,8 +6,14 @@ import { useNear } from "../lib/useNear";
 import { CAUSES } from "../state/lower";
 import { filterOf } from "../state/view";
 import styles from "./Causes.module.css";
+import { Hint } from "./Hint";
 import { Empty, Failed, Loading } from "./Message";
 import type { PartProps } from "./props";
+
+/** Why the two counts of what is missed differ. */
+const MISSED =
+  "The matrix counts every annotation that nothing is matched to. By TIDE's rules an annotation to which a prediction " +
+  "of another class or one too far off points is the fault of that prediction, and counted there.";
 
 /** Why what is wrong is wrong, and what AP each cause costs. A click shows the objects. */
 export function Causes({ subject, view, setView }: PartProps) {
@@ -39,8 +45,8 @@ export function Causes({ subject, view, setView }: PartProps) {
               <tr>
                 <th scope="col">cause</th>
                 <th scope="col">errors</th>
-                <th scope="col" title="how much higher AP would be if all of them were put right">
-                  AP they cost
+                <th scope="col" title="How much higher AP would be without these errors">
+                  ΔAP
                 </th>
               </tr>
             </thead>
@@ -66,7 +72,7 @@ export function Causes({ subject, view, setView }: PartProps) {
                       <Bar share={number / most} text={count(number)} />
                     </td>
                     <td className="number">
-                      <Bar share={(dap ?? 0) / dearest} text={ratio(dap)} cost />
+                      <Bar share={(dap ?? 0) / dearest} text={ratio(dap)} />
                     </td>
                   </tr>
                 );
@@ -74,9 +80,14 @@ export function Causes({ subject, view, setView }: PartProps) {
             </tbody>
           </table>
           <p className={`muted ${styles.foot}`}>
-            {wrong === 0 && "Nothing is wrong here. "}
-            All false positives together cost {ratio(found.false_positives_dap)}, all missed ones{" "}
-            {ratio(found.false_negatives_dap)} of AP.
+            {wrong === 0 && "No errors here. "}
+            ΔAP of all false positives {ratio(found.false_positives_dap)}, of all that is missed{" "}
+            {ratio(found.false_negatives_dap)}.{" "}
+            <Hint text={MISSED}>
+              <button type="button" className={styles.why}>
+                Why the matrix counts more
+              </button>
+            </Hint>
           </p>
         </>
       )}
@@ -84,9 +95,9 @@ export function Causes({ subject, view, setView }: PartProps) {
   );
 }
 
-function Bar({ share, text, cost = false }: { share: number; text: string; cost?: boolean }) {
+function Bar({ share, text }: { share: number; text: string }) {
   return (
-    <span className={styles.bar} data-cost={cost} style={{ "--share": share } as React.CSSProperties}>
+    <span className={styles.bar} style={{ "--share": share } as React.CSSProperties}>
       <i aria-hidden="true" />
       <span>{text}</span>
     </span>

@@ -50,9 +50,9 @@ export function ChangedTable({ title, what, items, total, from, size, page, subj
               <th scope="col">{NAMES[figure]} difference</th>
               <th
                 scope="col"
-                title={`Objects that only ${subject.run} gets right, and those that only ${versus.run} does`}
+                title={`Objects on which only ${subject.run} is correct, and those on which only ${versus.run} is`}
               >
-                flips
+                only A : only B
               </th>
             </tr>
           </thead>
@@ -82,7 +82,7 @@ export function ChangedTable({ title, what, items, total, from, size, page, subj
                 </td>
                 <td
                   className="number"
-                  title={`${subject.run} alone gets ${count(one.right.only_a)} right, ${versus.run} alone ${count(one.right.only_b)}`}
+                  title={`Only ${subject.run} correct: ${count(one.right.only_a)}, only ${versus.run}: ${count(one.right.only_b)}`}
                 >
                   <span className={styles.a}>{count(one.right.only_a)}</span>
                   <span className="muted"> : </span>

@@ -10,6 +10,7 @@ import {
 import * as echarts from "echarts/core";
 import { CanvasRenderer } from "echarts/renderers";
 import { useEffect, useRef, useState } from "react";
+import type { Color } from "../lib/chart";
 
 echarts.use([
   AriaComponent,
@@ -24,11 +25,12 @@ echarts.use([
   TooltipComponent,
 ]);
 
-export type Option = echarts.EChartsCoreOption;
+type Option = echarts.EChartsCoreOption;
 
 interface Props {
-  option: (color: (name: string) => string) => Option;
-  height: number;
+  option: (color: Color) => Option;
+  /** In pixels; if not said, it fills the place that it stands in. */
+  height?: number;
   label: string;
   onClick?: (at: { dataIndex: number; seriesIndex: number }) => void;
   /** Offers to drag over the horizontal axis, and tells from where to where; the option needs a `brush`. */
@@ -58,7 +60,7 @@ export function Chart({ option, height, label, onClick, onBrush }: Props) {
     // A canvas knows no light-dark(): let the browser resolve each colour once.
     const probe = document.createElement("span");
     document.body.append(probe);
-    const color = (name: string) => {
+    const color: Color = (name) => {
       probe.style.color = `var(--${name})`;
       return getComputedStyle(probe).color;
     };
@@ -104,7 +106,8 @@ export function Chart({ option, height, label, onClick, onBrush }: Props) {
     };
   }, [onBrush, option, theme]);
 
-  return <div ref={element} style={{ height, width: "100%" }} role="img" aria-label={label} />;
+  const size = height === undefined ? ({ position: "absolute", inset: 0 } as const) : { height, width: "100%" };
+  return <div ref={element} style={size} role="img" aria-label={label} />;
 }
 
 function useTheme(): string {
@@ -122,19 +125,4 @@ function useTheme(): string {
     };
   }, []);
   return theme;
-}
-
-/** Axes that look alike on every chart. */
-export function axis(name: string, color: (name: string) => string, more: object = {}): object {
-  return {
-    type: "value",
-    name,
-    nameLocation: "middle",
-    nameGap: 28,
-    nameTextStyle: { color: color("muted"), fontSize: 12 },
-    axisLabel: { color: color("muted"), fontSize: 11, hideOverlap: true },
-    axisLine: { lineStyle: { color: color("line") } },
-    splitLine: { lineStyle: { color: color("line") } },
-    ...more,
-  };
 }

@@ -1,6 +1,7 @@
 import { useMemo } from "react";
-import { useClassPages } from "../api/classes";
+import { usePages } from "../api/ask";
 import { count } from "../lib/format";
+import { filterOf } from "../state/view";
 import styles from "./Distribution.module.css";
 import { Empty, Failed, Loading } from "./Message";
 import type { PartProps } from "./props";
@@ -10,8 +11,13 @@ const ORDERS = { annotations: "most annotated", predictions: "most predicted", l
 
 /** How many of each class are annotated, and how many predicted. */
 export function ClassBars({ subject, view, setView }: PartProps) {
-  const order = { sort: view.bsort, descending: view.bsort !== "label", search: view.bq };
-  const pages = useClassPages(subject, view, order, PAGE);
+  const pages = usePages("classes", subject, {
+    ...filterOf(view),
+    sort: view.bsort,
+    descending: view.bsort !== "label",
+    search: view.bq,
+    limit: PAGE,
+  });
   const classes = useMemo(() => (pages.data?.pages ?? []).flatMap((page) => page.classes), [pages.data]);
   const total = pages.data?.pages[0]?.total ?? 0;
   const most = Math.max(1, ...classes.flatMap((one) => [one.annotations, one.predictions]));

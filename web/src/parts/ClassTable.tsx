@@ -1,13 +1,16 @@
 import { createColumnHelper, flexRender, getCoreRowModel, useReactTable } from "@tanstack/react-table";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { DropdownMenu } from "radix-ui";
-import { useEffect, useEffectEvent, useMemo, useRef } from "react";
-import { type Beside, useBeside, useClassPages } from "../api/classes";
+import { Fragment, useEffect, useEffectEvent, useMemo, useRef } from "react";
+import { usePages } from "../api/ask";
+import { type Beside, useBeside } from "../api/classes";
 import type { ClassScores } from "../api/schema";
 import { count, ratio, signed } from "../lib/format";
+import { ANSWER_TYPES, OBJECT_TYPES } from "../lib/shape";
+import { useNarrow } from "../lib/useNarrow";
 import { useNear } from "../lib/useNear";
 import { type Column, COLUMNS } from "../state/lower";
-import type { SetView, View } from "../state/view";
+import { filterOf, type SetView, type View } from "../state/view";
 import styles from "./ClassTable.module.css";
 import { Empty, Failed, Loading } from "./Message";
 import type { PartProps } from "./props";
@@ -29,7 +32,7 @@ const LOOKS: Record<Column, Look> = {
   fp: { title: "FP", meaning: "false positives", kind: "count", better: "fewer" },
   fn: { title: "FN", meaning: "false negatives", kind: "count", better: "fewer" },
   tn: { title: "TN", meaning: "true negatives: of answers to questions only", kind: "count", better: "more" },
-  precision: { title: "precision", meaning: "of the predictions, the right ones", kind: "ratio", better: "more" },
+  precision: { title: "precision", meaning: "of the predictions, the correct ones", kind: "ratio", better: "more" },
   recall: { title: "recall", meaning: "of the annotations, the found ones", kind: "ratio", better: "more" },
   f1: { title: "F1", meaning: "harmonic mean of precision and recall", kind: "ratio", better: "more" },
   mean_iou: { title: "mean IoU", meaning: "of the true positives", kind: "ratio", better: "more" },
@@ -39,30 +42,47 @@ const LOOKS: Record<Column, Look> = {
   curve: { title: "PR curve", meaning: "precision over recall; the dot is the present confidence", kind: "curve" },
 };
 
+const NARROW = ["f1", ...COLUMNS.filter((name) => name !== "f1")] as const satisfies Column[];
+
 const PAGE = 200;
 /** So many classes have their curves asked for at once. */
 const PART = 25;
-/** A line for the figures, and one for how they differ. */
-const ROW_HEIGHT = { alone: 34, compared: 44 };
+/** A line for the figures, and one for how they differ; on a narrow screen, what a finger can hit. */
+const ROW_HEIGHT = { alone: 34, compared: 44, touched: 44 };
+const GROUP_HEIGHT = 30;
 const helper = createColumnHelper<ClassScores>();
 
 export function ClassTable({ subject, versus, view, setView }: PartProps) {
   const panel = useRef<HTMLElement>(null);
   const near = useNear(panel);
   const asked = near ? subject : null;
-  const order = { sort: view.csort as "f1", descending: view.cdesc === "1", search: view.cq };
-  const pages = useClassPages(asked, view, order, PAGE);
+  const question = {
+    ...filterOf(view),
+    sort: view.csort as "f1",
+    descending: view.cdesc === "1",
+    search: view.cq,
+    limit: PAGE,
+  };
+  // Classes of objects, and below them answers to questions: neither is to be measured by the other.
+  const pages = usePages("classes", asked, { ...question, type: OBJECT_TYPES });
+  const answers = usePages("classes", asked, { ...question, type: ANSWER_TYPES });
+  const { hasNextPage } = pages;
   const classes = useMemo(() => (pages.data?.pages ?? []).flatMap((page) => page.classes), [pages.data]);
-  const total = pages.data?.pages[0]?.total ?? 0;
+  const all = useMemo(
+    () => (hasNextPage ? classes : [...classes, ...(answers.data?.pages ?? []).flatMap((page) => page.classes)]),
+    [hasNextPage, classes, answers.data],
+  );
+  const totals = [pages, answers].map(({ data }) => data?.pages[0]?.total ?? 0);
   const more = () => {
-    if (pages.hasNextPage && !pages.isFetchingNextPage) void pages.fetchNextPage();
+    const next = hasNextPage ? pages : answers;
+    if (next.hasNextPage && !next.isFetchingNextPage) void next.fetchNextPage();
   };
   return (
     <section className={`panel ${styles.panel}`} aria-labelledby="classes" ref={panel} aria-busy={pages.isFetching}>
       <header>
         <h2 id="classes">Classes</h2>
         <span className="muted number" data-figure="classes-total">
-          {pages.data ? count(total) : "…"}
+          {pages.data && answers.data ? counted(totals) : "…"}
         </span>
         <div className={styles.tools}>
           <input
@@ -76,44 +96,62 @@ export function ClassTable({ subject, versus, view, setView }: PartProps) {
           <Columns view={view} setView={setView} />
         </div>
       </header>
-      {pages.isPending ? (
+      {pages.isPending || answers.isPending ? (
         <Loading what="classes" />
       ) : pages.isError ? (
         <Failed error={pages.error} again={() => void pages.refetch()} />
-      ) : classes.length === 0 ? (
+      ) : answers.isError ? (
+        <Failed error={answers.error} again={() => void answers.refetch()} />
+      ) : all.length === 0 ? (
         <Empty title="No class here.">Nothing passes the filters and thresholds, or the search.</Empty>
       ) : (
-        <Table {...{ subject: asked, versus: near ? versus : null, view, setView, classes, more }} />
+        <Table
+          {...{ subject: asked, versus: near ? versus : null, view, setView, classes: all, more }}
+          // Where answers begin, with a line of its own; where there is nothing but answers, none is needed.
+          answersFrom={classes.length > 0 && all.length > classes.length ? classes.length : null}
+        />
       )}
     </section>
   );
 }
 
+/** `10 classes + 2 answers`. */
+function counted([classes = 0, answers = 0]: number[]): string {
+  const parts = [
+    ...(classes > 0 || answers === 0 ? [`${count(classes)} ${classes === 1 ? "class" : "classes"}`] : []),
+    ...(answers > 0 ? [`${count(answers)} ${answers === 1 ? "answer" : "answers"}`] : []),
+  ];
+  return parts.join(" + ");
+}
+
 interface TableProps extends PartProps {
   classes: ClassScores[];
+  answersFrom: number | null;
   more: () => void;
 }
 
-function Table({ subject, versus, view, setView, classes, more }: TableProps) {
+function Table({ subject, versus, view, setView, classes, answersFrom, more }: TableProps) {
   const scroll = useRef<HTMLDivElement>(null);
+  const narrow = useNarrow();
   const columns = useMemo(
     () =>
-      (["label", ...COLUMNS.filter((name) => view.cols.includes(name))] as const).map((id) =>
+      // On a narrow screen only the first columns are seen.
+      (["label", ...(narrow ? NARROW : COLUMNS).filter((name) => view.cols.includes(name))] as const).map((id) =>
         helper.display({ id, header: id === "label" ? "class" : LOOKS[id].title }),
       ),
-    [view.cols],
+    [view.cols, narrow],
   );
   // eslint-disable-next-line react-hooks/incompatible-library -- nothing here is compiled by React's compiler
   const table = useReactTable({ data: classes, columns, manualSorting: true, getCoreRowModel: getCoreRowModel() });
   const rows = table.getRowModel().rows;
-  const height = versus ? ROW_HEIGHT.compared : ROW_HEIGHT.alone;
+  const height = narrow ? ROW_HEIGHT.touched : versus ? ROW_HEIGHT.compared : ROW_HEIGHT.alone;
   const virtual = useVirtualizer({
     count: rows.length,
     getScrollElement: () => scroll.current,
-    estimateSize: () => height,
+    estimateSize: (i) => height + (i === answersFrom ? GROUP_HEIGHT : 0),
     overscan: 8,
   });
-  useEffect(() => virtual.measure(), [virtual, height]);
+  useEffect(() => virtual.measure(), [virtual, height, answersFrom]);
   const items = virtual.getVirtualItems();
   const first = items[0]?.index ?? 0;
   const last = items.at(-1)?.index ?? 0;
@@ -139,7 +177,7 @@ function Table({ subject, versus, view, setView, classes, more }: TableProps) {
   return (
     // A region that scrolls must be reachable by keyboard.
     // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex
-    <section className={styles.scroll} ref={scroll} tabIndex={0} aria-label="Classes and their scores">
+    <section className={`cut ${styles.scroll}`} ref={scroll} tabIndex={0} aria-label="Classes and their scores">
       <table className={styles.table}>
         <thead>
           {table.getHeaderGroups().map((group) => (
@@ -175,7 +213,7 @@ function Table({ subject, versus, view, setView, classes, more }: TableProps) {
             const own = beside.get(one.label);
             const feature = featureOf(one.label);
             const chosen = view.f.includes(feature);
-            return (
+            const line = (
               <tr key={one.label} data-chosen={chosen} data-class={one.label} style={{ height }}>
                 {row.getVisibleCells().map((cell) =>
                   cell.column.id === "label" ? (
@@ -189,7 +227,7 @@ function Table({ subject, versus, view, setView, classes, more }: TableProps) {
                           setView({ f: chosen ? view.f.filter((f) => f !== feature) : [...view.f, feature] })
                         }
                       >
-                        <i style={{ background: own?.color ?? "transparent" }} />
+                        {own?.color && <i style={{ background: own.color }} />}
                         <span>{one.label}</span>
                       </button>
                     </td>
@@ -200,6 +238,17 @@ function Table({ subject, versus, view, setView, classes, more }: TableProps) {
                   ),
                 )}
               </tr>
+            );
+            if (index !== answersFrom) return line;
+            return (
+              <Fragment key={one.label}>
+                <tr className={styles.group} style={{ height: GROUP_HEIGHT }}>
+                  <th scope="rowgroup" colSpan={columns.length}>
+                    answers to questions
+                  </th>
+                </tr>
+                {line}
+              </Fragment>
             );
           })}
           {after > 0 && <tr style={{ height: after }} aria-hidden="true" />}

@@ -1,5 +1,4 @@
-import { useQuestion } from "../api/ask";
-import type { Subject } from "../api/questions";
+import { type Subject, useQuestion } from "../api/ask";
 import type { Comparison as Answer } from "../api/schema";
 import { chance, totalOf } from "../lib/compared";
 import { count } from "../lib/format";
@@ -21,12 +20,12 @@ const CHANGE_NAMES: Record<Change, string> = {
   f1: "F1",
   precision: "precision",
   recall: "recall",
-  flips: "objects that flip",
+  flips: "only A + only B",
 };
 /** How many classes or slices are on one page. */
 const PAGE = 8;
 
-/** Two runs, object by object: what only one of them gets right, and where they differ most. */
+/** Two runs, object by object: where only one of them is correct, and where they differ most. */
 export function Comparison(props: ComparedProps) {
   const { subject, versus, view, setView } = props;
   const compared = useQuestion("comparison", subject, {
@@ -43,7 +42,7 @@ export function Comparison(props: ComparedProps) {
     <section className={`panel ${styles.panel}`} aria-labelledby="comparison" aria-busy={compared.isFetching}>
       <header>
         <h2 id="comparison">
-          <Run which="a" name={subject.run} /> <span className="muted">beside</span> <Run which="b" name={versus.run} />
+          <Run which="a" name={subject.run} /> <span className="muted">vs</span> <Run which="b" name={versus.run} />
         </h2>
         <label className={styles.by}>
           <span className="muted">Most changed by</span>
@@ -126,13 +125,13 @@ function Sentence({ answer, a, b }: { answer: Answer; a: string; b: string }) {
     <div className={styles.sentence}>
       <p data-figure="comparison">
         {p === null ? (
-          "No annotation counts here: there is nothing that one run could get right and the other not."
+          "No annotation counts here: there is nothing on which one run could be correct and the other not."
         ) : right.only_a + right.only_b === 0 ? (
-          `${a} and ${b} get the same objects right.`
+          `${a} and ${b} are correct on the same objects.`
         ) : (
           <>
-            {a} gets <b className="number">{count(right.only_a)}</b> {right.only_a === 1 ? "object" : "objects"} right
-            that {b} does not; {b} gets <b className="number">{count(right.only_b)}</b> right that {a} does not.{" "}
+            Only {a} is correct on <b className="number">{count(right.only_a)}</b>{" "}
+            {right.only_a === 1 ? "object" : "objects"}, only {b} on <b className="number">{count(right.only_b)}</b>.{" "}
             {chance(p)}
           </>
         )}

@@ -5,6 +5,8 @@ export interface Suggestion {
   value: string;
   text: string;
   detail?: string | undefined;
+  /** Only the beginning: when it is chosen, there are suggestions of how to go on. */
+  begins?: boolean;
 }
 
 interface Props {
@@ -13,9 +15,9 @@ interface Props {
   text: string;
   setText: (text: string) => void;
   suggestions: Suggestion[];
-  choose: (value: string) => void;
-  /** Enter, with no suggestion chosen. */
-  submit?: () => void;
+  choose: (suggestion: Suggestion) => void;
+  /** Enter, with no suggestion chosen. Whether what is typed was taken. */
+  submit: () => boolean;
   onOpen?: (open: boolean) => void;
   invalid?: boolean;
   /** What is said below the suggestions, or in place of them. */
@@ -50,6 +52,10 @@ export function Complete({
     const many = suggestions.length + 1; // one place for none
     setActive(((at + 1 + step + many) % many) - 1);
   };
+  const take = (one: Suggestion) => {
+    choose(one);
+    open(one.begins === true);
+  };
   const onKeyDown = (event: React.KeyboardEvent) => {
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       event.preventDefault();
@@ -57,9 +63,8 @@ export function Complete({
     } else if (event.key === "Enter") {
       event.preventDefault();
       const one = suggestions[at];
-      setActive(-1);
-      if (one) choose(one.value);
-      else submit?.();
+      if (one) take(one);
+      else open(!submit());
     } else if (event.key === "Escape" && isOpen) {
       event.stopPropagation();
       open(false);
@@ -105,7 +110,7 @@ export function Complete({
                 aria-selected={i === at}
                 className={styles.option}
                 onMouseDown={(event) => event.preventDefault()}
-                onClick={() => choose(one.value)}
+                onClick={() => take(one)}
               >
                 <span>{one.text}</span>
                 {one.detail !== undefined && <span className="muted number">{one.detail}</span>}

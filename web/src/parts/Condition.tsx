@@ -1,7 +1,13 @@
 import { useState } from "react";
-import { type Subject, useMetadataValues } from "../api/questions";
-import { short } from "../lib/format";
+import { type Subject, useQuestion } from "../api/ask";
+import type { Metadata } from "../api/schema";
+import { count, short } from "../lib/format";
+import { useSettled } from "../lib/useSettled";
+import { CONDITION } from "../state/parsers";
 import { Complete, type Suggestion } from "./Complete";
+
+/** How many values are offered; to find the others, one types part of them. */
+const OFFERED = 30;
 
 interface Props {
   subject: Subject | null;
@@ -13,16 +19,20 @@ interface Props {
 export function Condition({ subject, keys, add }: Props) {
   const [text, setText] = useState("");
   const [tried, setTried] = useState(false);
-  const parts = /^([^=!<>]+?)\s*(=|!=|>=|<=|>|<)\s*(.*)$/.exec(text);
+  const parts = CONDITION.exec(text);
   const key = parts?.[1] ?? (keys.includes(text.trim()) ? text.trim() : null);
-  const values = useMetadataValues(subject, key !== null && keys.includes(key) ? key : null).data;
+  const known = key !== null && keys.includes(key) ? key : null;
+  const search = useSettled(parts?.[3] ?? "", 120);
+  const found = useQuestion("metadata", known === null ? null : subject, { key: known ?? "", search, limit: OFFERED });
+  // While those of the next key are on their way, the last ones are still there.
+  const values = found.data?.key === known ? found.data : undefined;
   const problem = problemOf(parts, keys);
   const suggestions: Suggestion[] =
     key !== null && values
       ? ofValues(key, parts?.[2] ?? null, parts?.[3] ?? "", values)
       : keys
           .filter((one) => one.toLowerCase().includes(text.trim().toLowerCase()))
-          .map((one) => ({ value: one, text: one }));
+          .map((one) => ({ value: one, text: one, begins: true }));
   const take = (condition: string) => {
     add(condition);
     setText("");
@@ -38,21 +48,18 @@ export function Condition({ subject, keys, add }: Props) {
         setTried(false);
       }}
       suggestions={suggestions}
-      choose={(value) => {
-        // A key, or an operator, is only the beginning.
-        if (problemOf(/^([^=!<>]+?)\s*(=|!=|>=|<=|>|<)\s*(.*)$/.exec(value), keys) === null) take(value);
-        else setText(value);
-      }}
+      choose={({ value, begins }) => (begins ? setText(value) : take(value))}
       submit={() => {
         if (problem === null) take(text.trim());
         else setTried(true);
+        return problem === null;
       }}
       invalid={tried && text !== ""}
       note={
         tried && text !== ""
           ? (problem ?? undefined)
-          : values?.range
-            ? `from ${short(values.range[0] ?? 0)} to ${short(values.range[1] ?? 0)}`
+          : values
+            ? rangeOf(values)
             : keys.length === 0
               ? "The rows of this dataset have no metadata."
               : undefined
@@ -71,17 +78,24 @@ function problemOf(parts: RegExpExecArray | null, keys: string[]): string | null
   return null;
 }
 
-function ofValues(
-  key: string,
-  operator: string | null,
-  typed: string,
-  values: { range: number[] | null; words: string[] },
-): Suggestion[] {
-  if (values.range) {
-    return operator === null ? [">=", "<=", "="].map((sign) => ({ value: key + sign, text: key + sign })) : [];
+/** Numbers are compared; of words, those that contain what is typed are there to choose from. */
+function ofValues(key: string, operator: string | null, typed: string, values: Metadata): Suggestion[] {
+  if (areNumbers(values)) {
+    if (operator !== null) return [];
+    return [">=", "<=", "="].map((sign) => ({ value: key + sign, text: key + sign, begins: true }));
   }
   const sign = operator ?? "=";
-  return values.words
-    .filter((word) => word.toLowerCase().startsWith(typed.toLowerCase()) && word !== typed)
-    .map((word) => ({ value: key + sign + word, text: key + sign + word }));
+  return values.values
+    .filter(({ value }) => value !== typed)
+    .map(({ value, rows }) => ({ value: key + sign + value, text: key + sign + value, detail: count(rows) }));
+}
+
+function areNumbers({ known, numbers }: Metadata): boolean {
+  return numbers > 0 && numbers === known;
+}
+
+function rangeOf(values: Metadata): string | undefined {
+  const more = values.total - values.values.length;
+  if (areNumbers(values)) return `from ${short(values.minimum ?? 0)} to ${short(values.maximum ?? 0)}`;
+  return more > 0 ? `and ${count(more)} more: type part of the value` : undefined;
 }

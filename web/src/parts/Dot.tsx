@@ -8,7 +8,6 @@ export interface Frame {
   right: number;
   top: number;
   bottom: number;
-  height: number;
 }
 
 interface Props {
@@ -44,11 +43,7 @@ export function Dot({ frame, at, threshold, said, color, drag, drop, thresholdAt
     drop(next);
   };
   return (
-    <div
-      ref={plot}
-      className={styles.plot}
-      style={{ left: frame.left, right: frame.right, top: frame.top, height: frame.height - frame.top - frame.bottom }}
-    >
+    <div ref={plot} className={styles.plot} style={frame}>
       <div
         className={styles.dot}
         role="slider"

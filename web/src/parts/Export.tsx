@@ -1,6 +1,6 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import type { Subject } from "../api/questions";
+import type { Subject } from "../api/ask";
 import { download } from "../lib/download";
 import { classesCsv, figuresJson, labelsCsv } from "../lib/exports";
 import type { View } from "../state/view";

@@ -1,5 +1,6 @@
-import { useLevels } from "../api/questions";
+import { useLevels } from "../api/datasets";
 import type { Dataset } from "../api/schema";
+import { cellOf } from "../lib/selection";
 import { SPLITS } from "../state/view";
 import { ClassSearch } from "./ClassSearch";
 import { Condition } from "./Condition";
@@ -22,10 +23,9 @@ export function Filters({ dataset, subject, view, setView }: Props) {
     })),
     ...view.m.map((text) => ({ text, remove: () => setView({ m: view.m.filter((m) => m !== text) }) })),
   ];
-  if (view.actual !== null || view.predicted !== null) {
-    const actual = view.actual === "" ? "false alarm" : (view.actual ?? "anything");
-    const predicted = view.predicted === "" ? "missed" : (view.predicted ?? "anything");
-    chips.push({ text: `${actual} → ${predicted}`, remove: () => setView({ actual: null, predicted: null }) });
+  const cell = cellOf(view);
+  if (cell !== null) {
+    chips.push({ text: cell, remove: () => setView({ actual: null, predicted: null, whose: null }) });
   }
   if (view.roll !== null) {
     chips.push({ text: `classes at level ${view.roll}`, remove: () => setView({ roll: null }) });

@@ -5,6 +5,7 @@ import type { Comparison, Flip } from "../api/schema";
 import { keyOf } from "../lib/cases";
 import { cellNames, keyOfFlip } from "../lib/compared";
 import { count } from "../lib/format";
+import { useWidth } from "../lib/useWidth";
 import { filterOf } from "../state/view";
 import type { ComparedProps } from "./Comparison";
 import { FlipCard } from "./FlipCard";
@@ -19,6 +20,9 @@ interface Props extends ComparedProps {
 
 /** How many objects are on one page. */
 const PAGE = 8;
+/** The least width of a card, and what is between two, in pixels: as the style sheet has it. */
+const CARD = 260;
+const GAP = 12;
 
 /** The objects of the chosen cell, with what each run makes of them. */
 export function Flips({ subject, versus, view, setView, totals }: Props) {
@@ -29,11 +33,18 @@ export function Flips({ subject, versus, view, setView, totals }: Props) {
     ...filterOf(view),
     versus: versus.run,
     kind: view.flip,
+    // Where the models are most sure of themselves there is most to learn.
+    sort: "confidence",
+    descending: true,
     offset: from,
     limit: PAGE,
   });
   const answer = flips.data;
-  const shown = total > 0 ? (answer?.flips ?? []) : [];
+  const section = useRef<HTMLElement>(null);
+  const columns = Math.max(1, Math.floor((useWidth(section, 1200) + GAP) / (CARD + GAP)));
+  const found = total > 0 ? (answer?.flips ?? []) : [];
+  const whole = view.flips === "all" || view.flip !== "only_a" || from > 0;
+  const shown = whole ? found : found.slice(0, columns);
   const skeletons = useSkeletons(subject, Object.values(answer?.rows_a ?? {}));
 
   const open = view.from === "flips" ? shown.findIndex((one) => isOpen(one, view.row, view.object)) : -1;
@@ -50,7 +61,7 @@ export function Flips({ subject, versus, view, setView, totals }: Props) {
     if (openKey !== null) last.current = openKey;
   }, [openKey]);
   return (
-    <section className={styles.flips} aria-labelledby="flips" aria-busy={flips.isFetching}>
+    <section className={styles.flips} ref={section} aria-labelledby="flips" aria-busy={flips.isFetching}>
       <div className={styles.head}>
         <h3 id="flips">
           {cellNames(subject.run, versus.run)[view.flip]}{" "}
@@ -58,7 +69,21 @@ export function Flips({ subject, versus, view, setView, totals }: Props) {
             {count(total)}
           </span>
         </h3>
-        <Pager what="objects" from={from} size={PAGE} total={total} page={(at) => setView({ flipfrom: at || null })} />
+        {whole ? (
+          <Pager
+            what="objects"
+            from={from}
+            size={PAGE}
+            total={total}
+            page={(at) => setView({ flipfrom: at || null })}
+          />
+        ) : (
+          total > shown.length && (
+            <button type="button" className="control" onClick={() => setView({ flips: "all" })}>
+              Show more
+            </button>
+          )
+        )}
       </div>
       {total === 0 ? (
         <p className="muted">There is no such object. Choose another of the four cells.</p>

@@ -9,7 +9,7 @@ interface Props extends ComparedProps {
   answer: Comparison;
 }
 
-/** Annotations by who gets them right; a cell shows its objects below. */
+/** Annotations by which run is correct; a cell shows its objects below. */
 export function FourCells({ answer, subject, versus, view, setView }: Props) {
   const total = totalOf(answer);
   const names = cellNames(subject.run, versus.run);
@@ -24,7 +24,7 @@ export function FourCells({ answer, subject, versus, view, setView }: Props) {
           aria-pressed={view.flip === kind}
           aria-label={`${names[kind]}: ${count(own)}`}
           title={names[kind]}
-          onClick={() => setView({ flip: kind, flipfrom: null })}
+          onClick={() => setView({ flip: kind, flips: "all", flipfrom: null })}
         >
           <span className={`number ${styles.count}`}>{count(own)}</span>
           <span className={`number ${styles.share}`}>{total > 0 ? `${((100 * own) / total).toFixed(1)}%` : "n/a"}</span>
@@ -34,27 +34,27 @@ export function FourCells({ answer, subject, versus, view, setView }: Props) {
   };
   return (
     <section aria-labelledby="four-cells">
-      <h3 id="four-cells">Objects by who gets them right</h3>
+      <h3 id="four-cells">Objects by which run is correct</h3>
       <table className={styles.cells}>
         <thead>
           <tr>
             <td />
             <th scope="col">
-              <Run which="b" name={versus.run} /> right
+              <Run which="b" name={versus.run} /> correct
             </th>
-            <th scope="col">not right</th>
+            <th scope="col">incorrect</th>
           </tr>
         </thead>
         <tbody>
           <tr>
             <th scope="row">
-              <Run which="a" name={subject.run} /> right
+              <Run which="a" name={subject.run} /> correct
             </th>
             {cell("both")}
             {cell("only_a")}
           </tr>
           <tr>
-            <th scope="row">not right</th>
+            <th scope="row">incorrect</th>
             {cell("only_b")}
             {cell("neither")}
           </tr>

@@ -1,5 +1,6 @@
+import type { Subject } from "../api/ask";
 import { ApiError } from "../api/client";
-import { type Subject, useProgress, useRetry } from "../api/questions";
+import { useProgress, useRetry } from "../api/progress";
 import { KeyForm } from "./ApiKey";
 import styles from "./Freshness.module.css";
 import { Pop } from "./Hint";
@@ -8,22 +9,17 @@ import { count } from "../lib/format";
 /** How far the run has come, as of when; rows that failed may be tried again. */
 export function Freshness({ subject }: { subject: Subject | null }) {
   const progress = useProgress(subject);
-  if (!subject) return null;
-  if (!progress.data) {
-    return progress.isError ? (
-      <p className={styles.fresh} role="status" data-state="failed">
-        no answer from the service
-      </p>
-    ) : null;
-  }
+  if (!subject || !progress.data) return null;
   const { rows, pending, failed } = progress.data;
   const at = new Date(progress.dataUpdatedAt).toLocaleTimeString("en-GB");
   return (
-    <div className={styles.fresh} data-state={progress.isError || failed ? "failed" : pending ? "running" : "complete"}>
+    <div
+      className={styles.fresh}
+      data-state={progress.failureCount > 0 || failed ? "failed" : pending ? "running" : "complete"}
+    >
       <p>
         <span className="visually-hidden">Freshness: </span>
         as of <span className="number">{at}</span>
-        {progress.isError && ": no answer since"}
       </p>
       <p role="status" className="number">
         {count(rows)} {rows === 1 ? "row" : "rows"}

@@ -1,50 +1,61 @@
-import { useMemo, useState } from "react";
+import { useCallback, useMemo, useState } from "react";
 import { useQuestion } from "../api/ask";
 import { useObjectPages, useRowPages, useSkeletons } from "../api/gallery";
-import type { Case } from "../api/schema";
+import type { Case, Objects, Rows } from "../api/schema";
 import { count } from "../lib/format";
-import { namedMetrics, rangesOf, ROW_METRICS } from "../lib/metrics";
+import { isOfObjects, namedMetrics, rangesOf, ROW_METRICS } from "../lib/metrics";
 import { CASE_OUTCOMES } from "../lib/outcome";
+import { useKept } from "../lib/useKept";
 import { CASES } from "../state/lower";
 import { filterOf, type View } from "../state/view";
 import { type Item, keyOfCase } from "./Card";
 import { Cards } from "./Cards";
 import styles from "./Gallery.module.css";
+import { LostPictures } from "./LostPictures";
 import { Legend } from "./Mark";
 import { Empty, Failed, Loading } from "./Message";
 import type { PartProps } from "./props";
 import { RowDetail } from "./RowDetail";
+import { SelectionBar } from "./SelectionBar";
+import { Whose, whoseOf } from "./Whose";
 
 type Shown = "rows" | "objects";
 
 /** Data rows or single objects: unless it was said which, objects where a number about objects was chosen. */
 function shownBy(view: View): { shown: Shown; otherwise: Shown } {
-  const chosen = view.actual !== null || view.predicted !== null || view.outcome !== null || view.cause !== null;
+  const chosen =
+    view.actual !== null ||
+    view.predicted !== null ||
+    view.outcome !== null ||
+    view.cause !== null ||
+    view.w.some(isOfObjects);
   const otherwise = chosen ? "objects" : "rows";
   return { shown: view.show ?? otherwise, otherwise };
 }
 
-export function Gallery({ subject, versus, view, setView }: PartProps) {
+export function Gallery({ subject: first, versus, view, setView }: PartProps) {
   const { shown, otherwise } = shownBy(view);
+  const subject = shown === "objects" ? whoseOf(first, versus, view) : first;
   const rowPages = useRowPages(shown === "rows" ? subject : null, view);
   const objectPages = useObjectPages(shown === "objects" ? subject : null, view);
   const pages = shown === "rows" ? rowPages : objectPages;
-  const items = useMemo<Item[]>(() => {
-    if (shown === "rows")
-      return (rowPages.data?.pages ?? []).flatMap((page) =>
-        page.rows.map((row) => ({ key: row.data_row, row, case: null })),
-      );
-    return (objectPages.data?.pages ?? []).flatMap((page) =>
-      page.objects.flatMap((one) => {
-        const row = page.rows[one.data_row];
-        return row ? [{ key: `${one.data_row} ${keyOfCase(one)}`, row, case: one }] : [];
-      }),
-    );
-  }, [shown, rowPages.data, objectPages.data]);
-  const total = pages.data?.pages[0]?.total ?? 0;
+  const rowsOf = rowPages.data?.pages;
+  const objectsOf = objectPages.data?.pages;
+  const answered = useMemo<Answered | undefined>(() => {
+    if (shown === "rows") return rowsOf && { shown, total: rowsOf[0]?.total ?? 0, items: itemsOfRows(rowsOf) };
+    return objectsOf && { shown, total: objectsOf[0]?.total ?? 0, items: itemsOfObjects(objectsOf) };
+  }, [shown, rowsOf, objectsOf]);
+  // Until the next ones are there the last ones stay: the page keeps its height, and nothing jumps.
+  const { items, total, shown: kind } = useKept(answered) ?? { items: [], total: 0, shown };
   const rows = useMemo(() => items.map((item) => item.row), [items]);
   const skeletons = useSkeletons(subject, rows);
   const [wanted, want] = useState<string | null>(null);
+  const [lost, setLost] = useState<ReadonlySet<string>>(new Set());
+  const onLost = useCallback((url: string) => setLost((before) => new Set([...before, url])), []);
+  const missing = useMemo(
+    () => [...new Set(rows.map((row) => row.media_url))].filter((url) => lost.has(url)),
+    [rows, lost],
+  );
 
   const at = view.row === null ? -1 : items.findIndex((item) => isOpen(item, view));
   const open = (item: Item, history: "push" | "replace") =>
@@ -62,7 +73,7 @@ export function Gallery({ subject, versus, view, setView }: PartProps) {
       <header>
         <h2 id="gallery">Gallery</h2>
         <span className={`number ${styles.total}`} role="status">
-          <b data-figure="gallery-total">{pages.isPending ? "…" : count(total)}</b> {one}
+          <b data-figure="gallery-total">{answered ? count(total) : "…"}</b> {one}
           {total === 1 ? "" : "s"}
         </span>
         <div className={styles.tools}>
@@ -79,39 +90,44 @@ export function Gallery({ subject, versus, view, setView }: PartProps) {
               </button>
             ))}
           </div>
+          {shown === "objects" && versus && <Whose {...{ subject: first, versus, view, setView }} />}
           {shown === "objects" && <OutcomeChoice view={view} setView={setView} />}
           <Order shown={shown} {...{ subject, view, setView }} />
         </div>
       </header>
       <div className={styles.bar}>
-        <Legend />
+        <Legend rows={rows} />
         <Chips view={view} setView={setView} />
       </div>
-      {shown === "objects" && view.w.length > 0 && (
-        <p className={`muted ${styles.note}`}>Ranges of metrics narrow data rows, not single objects.</p>
+      {shown === "rows" && (view.outcome !== null || view.w.some(isOfObjects)) && (
+        <p className={`muted ${styles.note}`}>
+          An outcome, and a range of what objects have of their own, narrow single objects, not data rows.
+        </p>
       )}
-      {shown === "rows" && view.outcome !== null && (
-        <p className={`muted ${styles.note}`}>An outcome narrows single objects, not data rows.</p>
-      )}
-      {pages.isPending ? (
+      <LostPictures urls={missing} />
+      {pages.isPending && items.length === 0 ? (
         <Loading what={`${one}s`} />
       ) : pages.isError ? (
         <Failed error={pages.error} again={() => void pages.refetch()} />
       ) : items.length === 0 ? (
         <Empty title={`No ${one} here.`}>Remove a filter, or choose another cell of the confusion matrix.</Empty>
       ) : (
-        <Cards
-          key={shown}
-          items={items}
-          total={total}
-          label={shown === "rows" ? "Data rows" : "Objects"}
-          skeletons={skeletons}
-          more={more}
-          open={(item) => open(item, "push")}
-          wanted={wanted}
-          want={want}
-        />
+        <div className={styles.cards} data-late={!answered || pages.isPlaceholderData}>
+          <Cards
+            key={kind}
+            items={items}
+            total={total}
+            label={kind === "rows" ? "Data rows" : "Objects"}
+            skeletons={skeletons}
+            more={more}
+            open={(item) => open(item, "push")}
+            wanted={wanted}
+            want={want}
+            onLost={onLost}
+          />
+        </div>
       )}
+      <SelectionBar what={one} total={answered && total} {...{ items, skeletons, view, setView }} />
       {view.row !== null && !(versus && view.from === "flips") && (
         <RowDetail
           subject={subject}
@@ -128,6 +144,25 @@ export function Gallery({ subject, versus, view, setView }: PartProps) {
         />
       )}
     </section>
+  );
+}
+
+interface Answered {
+  shown: Shown;
+  total: number;
+  items: Item[];
+}
+
+function itemsOfRows(pages: Rows[]): Item[] {
+  return pages.flatMap((page) => page.rows.map((row) => ({ key: row.data_row, row, case: null })));
+}
+
+function itemsOfObjects(pages: Objects[]): Item[] {
+  return pages.flatMap((page) =>
+    page.objects.flatMap((one) => {
+      const row = page.rows[one.data_row];
+      return row ? [{ key: `${one.data_row} ${keyOfCase(one)}`, row, case: one }] : [];
+    }),
   );
 }
 

@@ -13,11 +13,12 @@ import type { PartProps } from "./props";
 
 interface Props extends PartProps {
   datasets: Dataset[];
-  dataset: Dataset;
+  /** None: there is no such dataset, or none at all. */
+  dataset: Dataset | undefined;
 }
 
 /** What belongs to one dataset, and means nothing in another. */
-const OF_A_DATASET = {
+export const OF_A_DATASET = {
   a: null,
   b: null,
   f: [],
@@ -40,27 +41,38 @@ export function Header({ datasets, dataset, subject, versus, view, setView }: Pr
     <header className={styles.header}>
       <div className={styles.bar}>
         <h1 className={styles.name}>evalstream</h1>
-        <Choice
-          label="Dataset"
-          value={dataset.dataset}
-          options={datasets.map((one) => one.dataset)}
-          choose={(d) => setView({ ...OF_A_DATASET, d })}
-        />
-        <Choice label="Run" value={subject?.run ?? ""} options={dataset.runs} choose={(a) => setView({ a })} />
-        <Choice
-          label="Compare with"
-          value={versus?.run ?? ""}
-          options={["", ...dataset.runs.filter((run) => run !== subject?.run)]}
-          shown={(run) => run || "no other run"}
-          choose={(b) => setView({ b: b || null })}
-        />
-        <Choice
-          label="Policy"
-          value={view.p}
-          options={[...POLICIES]}
-          hint={POLICY_MEANING[view.p]}
-          choose={(p) => setView({ p: p as (typeof POLICIES)[number] })}
-        />
+        {datasets.length > 0 && (
+          <Choice
+            label="Dataset"
+            value={dataset?.dataset ?? view.d ?? ""}
+            options={datasets.map((one) => one.dataset)}
+            choose={(d) => setView({ ...OF_A_DATASET, d })}
+          />
+        )}
+        {dataset && dataset.runs.length > 0 && (
+          <>
+            <Choice
+              label="Run"
+              value={subject?.run ?? view.a ?? ""}
+              options={dataset.runs}
+              choose={(a) => setView({ a })}
+            />
+            <Choice
+              label="Compare with"
+              value={versus?.run ?? ""}
+              options={["", ...dataset.runs.filter((run) => run !== subject?.run)]}
+              shown={(run) => run || "no other run"}
+              choose={(b) => setView({ b: b || null })}
+            />
+            <Choice
+              label="Policy"
+              value={view.p}
+              options={[...POLICIES]}
+              hint={POLICY_MEANING[view.p]}
+              choose={(p) => setView({ p: p as (typeof POLICIES)[number] })}
+            />
+          </>
+        )}
         <div className={styles.end}>
           <Freshness subject={subject} />
           <div className={styles.tools}>
@@ -87,7 +99,8 @@ interface ChoiceProps {
 function Choice({ label, value, options, choose, shown = (text) => text, hint }: ChoiceProps) {
   const select = (
     <select className="control" value={value} onChange={(event) => choose(event.target.value)}>
-      {options.map((option) => (
+      {/* What a link says may not be there. */}
+      {[...(options.includes(value) ? [] : [value]), ...options].map((option) => (
         <option key={option} value={option}>
           {shown(option)}
         </option>

@@ -1,26 +1,21 @@
 import { useQueries } from "@tanstack/react-query";
 import { useCallback, useMemo, useState } from "react";
 import { asking, useQuestion } from "../api/ask";
-import { useDatasets } from "../api/questions";
+import { useDatasets } from "../api/datasets";
 import type { Distribution } from "../api/schema";
+import type { Color } from "../lib/chart";
 import { count, ratio, short } from "../lib/format";
-import { type Metric, namedMetrics, ROW_METRICS, titleOf } from "../lib/metrics";
+import { histogramOption, type Series } from "../lib/histogramOption";
+import { isOfObjects, type Metric, namedMetrics, ROW_METRICS, titleOf } from "../lib/metrics";
 import { filterOf, type SetView, type View } from "../state/view";
-import { axis, Chart } from "./Chart";
+import { Chart } from "./Chart";
 import styles from "./Distribution.module.css";
 import { Empty, Failed, Loading } from "./Message";
 import type { PartProps } from "./props";
 
 const BINS = 20;
-/** Colours of series: Okabe and Ito's. */
-const SERIES = ["#0072b2", "#d55e00", "#009e73", "#cc79a7"];
 
-interface Series {
-  name: string;
-  data: Distribution | undefined;
-}
-
-/** A histogram of anything that is known of objects or of data rows. A range of it narrows the rows. */
+/** A histogram of anything that is known of objects or of data rows. A range of it narrows what is looked at. */
 export function Histogram({ subject, versus, view, setView }: PartProps) {
   const metric = view.hist;
   const basis = { ...filterOf(view), metric, bins: BINS };
@@ -48,26 +43,24 @@ export function Histogram({ subject, versus, view, setView }: PartProps) {
           ],
     [bySplit, splits, parts, subject, versus, shown, other.data, metric],
   );
-  const edges = shown?.edges;
-  const filter = filterFor(metric);
+  const edges = useMemo(() => rounded(shown?.edges ?? []), [shown]);
   const narrow = useCallback(
-    (low: number, high: number) => {
-      if (filter) setView(filter(view, low, high));
-    },
-    [filter, setView, view],
+    (low: number, high: number, upTo: "<" | "<=") => setView(narrowed(view, metric, low, high, upTo)),
+    [metric, setView, view],
   );
   const brushed = useCallback(
     ([from, to]: [number, number]) => {
       // A range begins and ends where a bar does: what is brushed is what the bars count.
-      const low = edges?.findLast((edge) => edge <= from) ?? edges?.[0];
-      const high = edges?.find((edge) => edge >= to) ?? edges?.at(-1);
-      if (low !== undefined && high !== undefined && low < high) narrow(low, high);
+      const low = edges.findLast((edge) => edge <= from) ?? edges[0];
+      const high = edges.find((edge) => edge >= to) ?? edges.at(-1);
+      // The last bar alone holds its right edge.
+      if (low !== undefined && high !== undefined && low < high) narrow(low, high, high === edges.at(-1) ? "<=" : "<");
     },
     [edges, narrow],
   );
   const option = useCallback(
-    (color: (name: string) => string) => histogramOption(metric, series, edges ?? [], bySplit, filter !== null, color),
-    [metric, series, edges, bySplit, filter],
+    (color: Color) => histogramOption(metric, series, edges, bySplit, color),
+    [metric, series, edges, bySplit],
   );
   const title = titleOf(metric);
   return (
@@ -99,14 +92,20 @@ export function Histogram({ subject, versus, view, setView }: PartProps) {
         </Empty>
       ) : (
         <>
-          <Chart option={option} height={284} label={`Histogram: ${title}`} onBrush={filter ? brushed : undefined} />
-          <Numbers series={series} edges={shown.edges} title={title} />
+          <Chart option={option} height={284} label={`Histogram: ${title}`} onBrush={brushed} />
+          <Numbers series={series} edges={edges} title={title} />
           <div className={styles.foot}>
             <p className="muted number" data-figure="distribution-summary">
               {count(shown.total)} values, mean {meanOf(shown)}
               {shown.undefined > 0 && `; not defined for ${count(shown.undefined)} rows`}
             </p>
-            {filter && <Range key={metric} low={shown.edges[0] ?? 0} high={shown.edges.at(-1) ?? 1} narrow={narrow} />}
+            <Range
+              key={metric}
+              what={isOfObjects(metric) ? "objects" : "rows"}
+              low={edges[0] ?? 0}
+              high={edges.at(-1) ?? 1}
+              narrow={(low, high) => narrow(low, high, "<=")}
+            />
           </div>
         </>
       )}
@@ -118,28 +117,32 @@ function meanOf({ mean }: Distribution): string {
   return mean === null || Math.abs(mean) <= 1 ? ratio(mean) : short(mean);
 }
 
-/** What has to change in the view so that only rows with the metric in a range stay; null where nothing can be. */
-function filterFor(metric: string): ((view: View, low: number, high: number) => Parameters<SetView>[0]) | null {
-  // The last bin holds its right edge, and so do the rows of a range.
+/** So many digits of an edge are meant; those behind are what adding up leaves. */
+const DIGITS = 10;
+
+/** Edges that can be read; the outermost ones still leave nobody out. */
+function rounded(edges: number[]): number[] {
+  return edges.map((edge, i) => {
+    const round = Number(edge.toPrecision(DIGITS));
+    if ((i === 0 && round > edge) || (i === edges.length - 1 && round < edge)) return edge;
+    return round;
+  });
+}
+
+/** What has to change in the view so that only what has the metric in a range stays. */
+function narrowed(view: View, metric: string, low: number, high: number, upTo: "<" | "<="): Parameters<SetView>[0] {
+  const range = (name: string) => [`${name}>=${low}`, `${name}${upTo}${high}`];
   if (metric.startsWith("metadata.")) {
     const key = metric.slice("metadata.".length);
-    return (view, low, high) => ({ m: [...others(view.m, key), `${key}>=${low}`, `${key}<=${high}`] });
+    return { m: [...others(view.m, key), ...range(key)] };
   }
-  if (metric in ROW_METRICS || metric.startsWith("measure.") || metric.startsWith("custom."))
-    return (view, low, high) => ({
-      w: [...others(view.w, metric), `${metric}>=${low}`, `${metric}<=${high}`],
-      // A metric of rows narrows rows.
-      show: isAboutObjects(view) ? "rows" : null,
-      row: null,
-    });
-  return null;
+  const w = [...others(view.w, metric), ...range(metric)];
+  // A range of what objects have of their own is to be seen on objects.
+  return isOfObjects(metric) ? { w, show: null, row: null } : { w, row: null };
 }
 
 const others = (conditions: string[], name: string) =>
   conditions.filter((text) => !(text.startsWith(name) && /^[<>]/.test(text.slice(name.length))));
-
-const isAboutObjects = (view: View) =>
-  view.actual !== null || view.predicted !== null || view.outcome !== null || view.cause !== null;
 
 function useSplits(dataset: string | undefined, view: View): View["split"] {
   const all = useDatasets().data?.find((one) => one.dataset === dataset)?.splits;
@@ -192,8 +195,15 @@ function MetricChoice({ subject, view, setView }: Omit<PartProps, "versus">) {
   );
 }
 
+interface RangeProps {
+  what: "rows" | "objects";
+  low: number;
+  high: number;
+  narrow: (low: number, high: number) => void;
+}
+
 /** The range in numbers: for those who know it, and for those without a pointer. */
-function Range({ low, high, narrow }: { low: number; high: number; narrow: (low: number, high: number) => void }) {
+function Range({ what, low, high, narrow }: RangeProps) {
   const [from, setFrom] = useState("");
   const [to, setTo] = useState("");
   const [least, most] = [from === "" ? low : Number(from), to === "" ? high : Number(to)];
@@ -224,7 +234,7 @@ function Range({ low, high, narrow }: { low: number; high: number; narrow: (low:
         onChange={(event) => setTo(event.target.value)}
       />
       <button type="submit" className="control" disabled={!(least <= most)}>
-        Filter rows
+        Filter {what}
       </button>
     </form>
   );
@@ -257,74 +267,4 @@ function Numbers({ series, edges, title }: { series: Series[]; edges: number[]; 
       </tbody>
     </table>
   );
-}
-
-function histogramOption(
-  metric: string,
-  series: Series[],
-  edges: number[],
-  shares: boolean,
-  brush: boolean,
-  color: (name: string) => string,
-) {
-  const middle = (i: number) => ((edges[i] ?? 0) + (edges[i + 1] ?? 0)) / 2;
-  return {
-    color: SERIES,
-    grid: { left: 52, right: 12, top: series.length > 1 ? 32 : 12, bottom: 44 },
-    legend: { show: series.length > 1, top: 0, textStyle: { color: color("ink") }, icon: "roundRect" },
-    // The brush brings a toolbox along, which nobody needs: dragging is enough.
-    toolbox: { show: false },
-    ...(brush && {
-      brush: {
-        xAxisIndex: 0,
-        toolbox: [],
-        brushStyle: { color: color("accent-soft"), borderColor: color("accent"), borderWidth: 1, opacity: 0.6 },
-        outOfBrush: { colorAlpha: 1 },
-      },
-    }),
-    tooltip: {
-      trigger: "axis",
-      confine: true,
-      axisPointer: { type: "shadow" },
-      backgroundColor: color("raised"),
-      borderColor: color("line"),
-      textStyle: { color: color("ink") },
-      formatter: (points: { dataIndex: number; seriesName: string; marker: string; value: number[] }[]) => {
-        const at = points[0]?.dataIndex ?? 0;
-        const lines = points.map(({ marker, seriesIndex }: { marker: string; seriesIndex?: number }) => {
-          const one = series[seriesIndex ?? 0];
-          return `${marker} ${series.length > 1 ? `${escaped(one?.name ?? "")} ` : ""}${count(one?.data?.counts[at])}`;
-        });
-        return [`${short(edges[at] ?? 0)} to ${short(edges[at + 1] ?? 0)}`, ...lines].join("<br>");
-      },
-    },
-    xAxis: axis(titleOf(metric), color, {
-      min: edges[0],
-      max: edges.at(-1),
-      splitLine: { show: false },
-      axisLabel: { color: color("muted"), fontSize: 11, hideOverlap: true, formatter: (value: number) => short(value) },
-    }),
-    // Splits differ in size: of each its own share tells more than how many.
-    yAxis: axis(
-      "",
-      color,
-      shares ? { axisLabel: { formatter: "{value}%", color: color("muted"), fontSize: 11 } } : { minInterval: 1 },
-    ),
-    series: series.map(({ name, data }) => ({
-      type: "bar",
-      name,
-      data: (data?.counts ?? []).map((value, i) => [
-        middle(i),
-        shares ? (100 * value) / Math.max(1, data?.total ?? 1) : value,
-      ]),
-      barCategoryGap: "8%",
-      barGap: "0%",
-    })),
-  };
-}
-
-function escaped(text: string): string {
-  const span = document.createElement("span");
-  span.textContent = text;
-  return span.innerHTML;
 }

@@ -1,5 +1,3 @@
-import { useMemo } from "react";
-import { useSettled } from "../lib/useSettled";
 import { Causes } from "./Causes";
 import { ClassTable } from "./ClassTable";
 import { Distribution } from "./Distribution";
@@ -8,16 +6,8 @@ import styles from "./Lower.module.css";
 import { MoreFigures } from "./MoreFigures";
 import type { PartProps } from "./props";
 
-/** While a threshold is dragged the figures at the top follow at once, and these when it rests, in milliseconds. */
-const REST = 120;
-
 /** What lies below the matrix and the curves: classes, distributions, causes, and the data itself. */
-export function Lower(props: PartProps) {
-  const { view } = props;
-  const c = useSettled(view.c, REST);
-  const t = useSettled(view.t, REST);
-  const settled = useMemo(() => ({ ...view, c, t }), [view, c, t]);
-  const parts = { ...props, view: settled };
+export function Lower(parts: PartProps) {
   return (
     <>
       <div className={styles.wide}>

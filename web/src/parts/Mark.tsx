@@ -1,4 +1,4 @@
-import type { RowObject } from "../api/schema";
+import type { Row, RowObject } from "../api/schema";
 import { colorOf, type Outcome, OUTCOMES } from "../lib/outcome";
 import styles from "./Mark.module.css";
 
@@ -42,11 +42,14 @@ export function Pin({ outcome, x, y, size }: { outcome: Outcome; x: number; y: n
   );
 }
 
-/** What the signs and lines mean. */
-export function Legend() {
+/** What the signs and lines mean; that something is ignored only where something is. */
+export function Legend({ rows }: { rows: Row[] }) {
+  const ignored = rows.some((row) =>
+    [...row.annotations, ...row.predictions].some((object) => object.outcome === "ignored"),
+  );
   return (
     <ul className={styles.legend} aria-label="What the colours and signs mean">
-      {(["tp", "fp", "fn", "ignored"] as const).map((outcome) => (
+      {(["tp", "fp", "fn", ...(ignored ? ["ignored" as const] : [])] as const).map((outcome) => (
         <li key={outcome}>
           <Mark outcome={outcome} /> {OUTCOMES[outcome].words}
         </li>

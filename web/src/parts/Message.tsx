@@ -1,5 +1,6 @@
 import { ApiError } from "../api/client";
 import { KeyForm } from "./ApiKey";
+import styles from "./Message.module.css";
 
 /** What stands where there is nothing to show: what is going on, and what to do next. */
 
@@ -21,15 +22,13 @@ export function Failed({ error, again }: { error: Error; again: () => void }) {
       </div>
     );
   }
+  // What was refused will be refused again.
+  const mayPass = !(error instanceof ApiError && error.status < 500);
   return (
     <div className="message" role="alert">
       <strong>This could not be loaded.</strong>
       {error.message}
-      <p>
-        <button type="button" className="control" onClick={again} style={{ marginTop: 10 }}>
-          Try again
-        </button>
-      </p>
+      {mayPass && <Choices options={[{ text: "Try again", choose: again }]} />}
     </div>
   );
 }
@@ -51,6 +50,40 @@ export function NothingYet() {
       <code>
         evalstream upload --dataset coco --annotations instances.json \{"\n"} --run yolo-s --predictions results.json
       </code>
+      <p>
+        Or send them over HTTP: <a href="docs">the API</a>.
+      </p>
     </Empty>
+  );
+}
+
+/** Stands above what it is about: what has to be known of all of it. */
+export function Notice({ children, urgent = false }: { children: React.ReactNode; urgent?: boolean }) {
+  return (
+    <div className={styles.notice} role={urgent ? "alert" : "status"}>
+      {children}
+    </div>
+  );
+}
+
+export interface Option {
+  text: string;
+  choose: () => void;
+}
+
+/** How many fit; the lists in the header have them all. */
+const MOST = 12;
+
+/** What to do next, a click away. */
+export function Choices({ options }: { options: Option[] }) {
+  return (
+    <div className={styles.choices}>
+      {options.slice(0, MOST).map(({ text, choose }) => (
+        <button key={text} type="button" className="control" onClick={choose}>
+          {text}
+        </button>
+      ))}
+      {options.length > MOST && <span>and {options.length - MOST} more</span>}
+    </div>
   );
 }

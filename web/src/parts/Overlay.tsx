@@ -1,9 +1,12 @@
-import { memo, useMemo, useState } from "react";
+import { memo, useEffect, useEffectEvent, useMemo } from "react";
 import type { Row, RowObject } from "../api/schema";
 import { keyOf, nameOf, type Side } from "../lib/cases";
+import { inside, type Placed, placeLabels } from "../lib/labels";
+import { colorOf } from "../lib/outcome";
 import { outlineOf } from "../lib/rle";
 import { type Box, extentOf, isUpsideDown, keypointsOf, ringsOf } from "../lib/shape";
-import { colorOf } from "../lib/outcome";
+import { usePicture } from "../lib/usePicture";
+import { Graticule } from "./Graticule";
 import { Pin } from "./Mark";
 import styles from "./Overlay.module.css";
 
@@ -26,15 +29,21 @@ interface Props {
   pointed?: readonly string[];
   point?: (key: string | null) => void;
   choose?: (key: string) => void;
+  /** Told of a picture that could not be loaded. */
+  onLost?: ((url: string) => void) | undefined;
 }
 
 /** The picture of a data row with objects drawn upon it: predictions solid, annotations dashed. */
 export const Overlay = memo(function Overlay(props: Props) {
-  const { row, objects, box, pixels, labels, skeletons, pointed = [], point, choose } = props;
+  const { row, objects, box, pixels, labels, skeletons, pointed = [], point, choose, onLost } = props;
   const [x, y, width, height] = box;
-  const [broken, setBroken] = useState(false);
   const unit = width / pixels;
   const flipped = isUpsideDown(row);
+  const picture = usePicture(flipped ? "" : row.media_url);
+  const tellLost = useEffectEvent(() => onLost?.(row.media_url));
+  useEffect(() => {
+    if (picture.lost) tellLost();
+  }, [picture.lost]);
   // The large ones first, so that a small one upon them can be pointed at.
   const ordered = useMemo(() => [...objects].sort((a, b) => areaOf(b.object) - areaOf(a.object)), [objects]);
   return (
@@ -45,20 +54,16 @@ export const Overlay = memo(function Overlay(props: Props) {
       aria-label={`${objects.length} objects on ${row.data_row}`}
       data-choosing={pointed.length > 0}
     >
-      {row.media_url && !flipped && (
+      {flipped && <Graticule box={box} unit={unit} labelled={labels === "names"} />}
+      {picture.href && !picture.lost && (
         <image
-          href={row.media_url}
+          href={picture.href}
           width={row.width || undefined}
           height={row.height || undefined}
           preserveAspectRatio="none"
           style={{ imageRendering: unit < 0.12 ? "pixelated" : "auto" }}
-          onError={() => setBroken(true)}
+          onError={picture.lose}
         />
-      )}
-      {broken && (
-        <text className={styles.broken} x={x + width / 2} y={y + height / 2} fontSize={13 * unit} textAnchor="middle">
-          The picture could not be loaded
-        </text>
       )}
       {ordered.map(({ side, object }) => {
         const key = keyOf(side, object);
@@ -84,23 +89,14 @@ export const Overlay = memo(function Overlay(props: Props) {
           </g>
         );
       })}
-      {labels !== "none" &&
-        ordered.map(({ side, object }) => {
-          const partner = partnerOf(objects, { side, object });
-          // Of a pair the prediction says it all.
-          if (partner && side === "annotation") return null;
-          return (
-            <Label
-              key={keyOf(side, object)}
-              object={object}
-              name={partner ? nameOf({ annotation: partner, prediction: object }) : object.label}
-              box={box}
-              unit={unit}
-              flipped={flipped}
-              named={labels === "names"}
-            />
-          );
-        })}
+      {labels === "signs" && <Signs objects={ordered} box={box} unit={unit} flipped={flipped} />}
+      {labels === "names" && <Names objects={ordered} pointed={pointed} box={box} unit={unit} flipped={flipped} />}
+      {picture.lost && (
+        <g data-lost={row.media_url} transform={`translate(${x + width - 24 * unit} ${y + 6 * unit}) scale(${unit})`}>
+          <title>The picture could not be loaded</title>
+          <path className={styles.lost} d="M1 2.5h16v13H1zM1 12l5-4.5 4 3.5 3-2.5 4 3M2 17 16 1" />
+        </g>
+      )}
     </svg>
   );
 });
@@ -111,45 +107,80 @@ function partnerOf(objects: Drawn[], { side, object }: Drawn): RowObject | null 
   return objects.find((one) => one.side !== side && one.object.id === object.matched)?.object ?? null;
 }
 
-interface LabelProps {
-  object: RowObject;
-  name: string;
+interface LabelsProps {
+  objects: Drawn[];
   box: Box;
   unit: number;
   flipped: boolean;
-  named: boolean;
 }
 
-/** The sign of an object at its corner, and its name if there is room for names. */
-function Label({ object, name, box, unit, flipped, named }: LabelProps) {
+/** The box around an object as it is drawn: the lines of a picture go down, latitudes up. */
+function placeOf(object: RowObject, flipped: boolean): Box | null {
   const place = extentOf(object);
-  const { outcome } = object;
-  if (!place || !outcome || (!named && outcome === "tp")) return null;
-  const top = flipped ? -(place[1] + place[3]) : place[1];
-  const first = flipped ? -(box[1] + box[3]) : box[1];
-  const words = typeof object.confidence === "number" ? `${name} ${object.confidence.toFixed(2)}` : name;
-  // Within the picture, as far as can be told without measuring the letters.
-  const length = (named ? 19 + 7.4 * words.length : 15) * unit;
-  const x = Math.max(Math.min(place[0], box[0] + box[2] - length), box[0] + 2 * unit);
-  // Above the object; where the picture ends there, within it.
-  const y = Math.max(top - 16 * unit, first + 2 * unit);
-  return (
-    <>
-      <Pin outcome={outcome} x={x} y={y} size={13 * unit} />
-      {named && (
-        <text
-          x={x + 17 * unit}
-          y={y + 11 * unit}
-          fontSize={12.5 * unit}
-          fill={colorOf(outcome)}
-          strokeWidth={3 * unit}
-          pointerEvents="none"
-        >
-          {words}
-        </text>
-      )}
-    </>
+  return place && flipped ? [place[0], -(place[1] + place[3]), place[2], place[3]] : place;
+}
+
+/** At the corner of what is wrong its sign: a card has no room for names. */
+function Signs({ objects, box, unit, flipped }: LabelsProps) {
+  const [left, top, width, height] = turned(box, flipped);
+  return objects.map(({ side, object }) => {
+    const place = placeOf(object, flipped);
+    if (!place || !object.outcome || object.outcome === "tp") return null;
+    // Of a pair the prediction says it all.
+    if (side === "annotation" && partnerOf(objects, { side, object })) return null;
+    const x = inside(place[0], 15 * unit, left, width, unit);
+    const y = inside(place[1] - 16 * unit, 15 * unit, top, height, unit);
+    return <Pin key={keyOf(side, object)} outcome={object.outcome} x={x} y={y} size={13 * unit} />;
+  });
+}
+
+function turned([x, y, width, height]: Box, flipped: boolean): Box {
+  return [x, flipped ? -(y + height) : y, width, height];
+}
+
+/** What each object is, where it can be read; of what is pointed at, in any case. */
+function Names({ objects, pointed, box, unit, flipped }: LabelsProps & { pointed: readonly string[] }) {
+  const named = useMemo(
+    () =>
+      objects
+        .flatMap(({ side, object }) => {
+          const partner = partnerOf(objects, { side, object });
+          const place = placeOf(object, flipped);
+          if (!place || !object.outcome || (partner && side === "annotation")) return [];
+          const name = partner ? nameOf({ annotation: partner, prediction: object }) : object.label;
+          const words = typeof object.confidence === "number" ? `${name} ${object.confidence.toFixed(2)}` : name;
+          return [{ key: keyOf(side, object), outcome: object.outcome, place, words }];
+        })
+        // What is wrong is named first.
+        .sort((a, b) => Number(a.outcome === "tp") - Number(b.outcome === "tp")),
+    [objects, flipped],
   );
+  const places = placeLabels(named, turned(box, flipped), unit);
+  const isPointed = (key: string) => pointed.includes(key);
+  // What is drawn last lies on top.
+  return [...named]
+    .sort((a, b) => Number(isPointed(a.key)) - Number(isPointed(b.key)))
+    .map(({ key, outcome, words }) => {
+      const placed: Placed | undefined = places.get(key);
+      if (!placed) return null;
+      const { x, y } = placed;
+      return (
+        <g key={key} data-label={key} data-pointed={isPointed(key)} pointerEvents="none">
+          <Pin outcome={outcome} x={x} y={y} size={13 * unit} />
+          {(placed.named || isPointed(key)) && (
+            <text
+              x={x + 17 * unit}
+              y={y + 11 * unit}
+              fontSize={12.5 * unit}
+              fill={colorOf(outcome)}
+              strokeWidth={3 * unit}
+            >
+              {words}
+            </text>
+          )}
+        </g>
+      );
+    });
 }
 
 interface ShapeProps {

@@ -1,11 +1,10 @@
 import { Dialog } from "radix-ui";
 import { useEffect, useEffectEvent, useMemo, useState } from "react";
-import { useQuestion } from "../api/ask";
+import { type Subject, useQuestion } from "../api/ask";
 import { useNamedMetrics, useRow, useSkeletons } from "../api/gallery";
-import type { Subject } from "../api/questions";
 import type { Row } from "../api/schema";
 import { keysOf, type Pair, pairsOf } from "../lib/cases";
-import { count, ratio, short } from "../lib/format";
+import { count, figure } from "../lib/format";
 import { namedMetrics, ROW_METRICS } from "../lib/metrics";
 import { isAnswer, isDrawn, isSpan } from "../lib/shape";
 import { filterOf, type SetView, type View } from "../state/view";
@@ -132,17 +131,10 @@ function Body({ subject, view, setView, row }: BodyProps) {
           pairs.some((pair) => [pair.annotation, pair.prediction].some((one) => one && isDrawn(one)))) && (
           <Stage {...{ row, view, setView, skeletons, pointed, choose }} point={setHovered} />
         )}
-        {answered && (
-          <section>
-            <h3 className={styles.heading}>Questions</h3>
-            <Answers row={row} />
-          </section>
-        )}
-        <Facts {...{ subject, view, row }} />
       </div>
       <div className={styles.side}>
         <h3 className={styles.heading}>
-          What became of it <span className="muted">({count(pairs.length)})</span>
+          Objects <span className="muted">({count(pairs.length)})</span>
         </h3>
         {pairs.length > 0 ? (
           <CaseList {...{ pairs, pointed, choose }} chosen={chosen} point={setHovered} />
@@ -159,6 +151,15 @@ function Body({ subject, view, setView, row }: BodyProps) {
             outside the filters.
           </p>
         )}
+      </div>
+      <div className={styles.rest}>
+        {answered && (
+          <section>
+            <h3 className={styles.heading}>Questions</h3>
+            <Answers row={row} />
+          </section>
+        )}
+        <Facts {...{ subject, view, row }} />
       </div>
     </div>
   );
@@ -214,10 +215,4 @@ function Facts({ subject, view, row }: Omit<BodyProps, "setView">) {
       )}
     </div>
   );
-}
-
-/** A figure of a row: a count, a ratio, or a number of any size. */
-function figure(value: number | null): string {
-  if (value === null || Number.isInteger(value)) return count(value);
-  return Math.abs(value) <= 1 ? ratio(value) : short(value);
 }

@@ -2,6 +2,7 @@ import { useState } from "react";
 import { useStored } from "../lib/useStored";
 import type { SetView, View } from "../state/view";
 import { Pop } from "./Hint";
+import { Choices, Notice } from "./Message";
 import styles from "./Slices.module.css";
 
 /** A named filter. */
@@ -40,89 +41,110 @@ export function Slices({ dataset, view, setView }: Props) {
     setView({ slice: as });
     setName("");
   };
-  const title = view.slice === null ? "Slices" : `Slice: ${view.slice}${changed ? ", changed" : ""}`;
+  // A link to somebody else's slice holds its filter; a name alone says nothing.
+  const unknown = view.slice !== null && !current && !filtered;
+  const leave = () => setView({ split: [], f: [], m: [], roll: null, slice: null });
+  const title = view.slice === null || unknown ? "Slices" : `Slice: ${view.slice}${changed ? ", changed" : ""}`;
   return (
-    <Pop button={title} title="Slices">
-      {(close) => (
-        <>
-          {slices.length === 0 && <p className="muted">A slice is a filter with a name. There is none yet.</p>}
-          <ul className={styles.list}>
-            {slices.map((slice) => (
-              <li key={slice.name} data-chosen={slice.name === view.slice}>
-                <button
-                  type="button"
-                  className={styles.slice}
-                  aria-pressed={slice.name === view.slice && !changed}
-                  onClick={() => {
-                    setView({ ...filterOf(slice), slice: slice.name });
-                    close();
-                  }}
-                >
-                  <strong>{slice.name}</strong>
-                  <span className="muted">{told(slice)}</span>
-                </button>
-                <button
-                  type="button"
-                  className="control"
-                  aria-label={`Delete slice ${slice.name}`}
-                  title="Delete"
-                  onClick={() => store(slices.filter((one) => one.name !== slice.name))}
-                >
-                  ×
-                </button>
-              </li>
-            ))}
-          </ul>
-          {changed && (
-            <button type="button" className="control" onClick={() => keep(current.name)}>
-              Change “{current.name}” to this filter
-            </button>
-          )}
-          {view.slice !== null && !current && (
-            <button type="button" className="control" onClick={() => keep(view.slice ?? "")}>
-              Keep “{view.slice}” from this link
-            </button>
-          )}
-          {view.slice !== null && (
-            <button
-              type="button"
-              className="control"
-              onClick={() => {
-                setView({ split: [], f: [], m: [], roll: null, slice: null });
-                close();
+    <>
+      <Pop button={title} title="Slices">
+        {(close) => (
+          <>
+            {slices.length === 0 && <p className="muted">A slice is a filter with a name. There is none yet.</p>}
+            <ul className={styles.list}>
+              {slices.map((slice) => (
+                <li key={slice.name} data-chosen={slice.name === view.slice}>
+                  <button
+                    type="button"
+                    className={styles.slice}
+                    aria-pressed={slice.name === view.slice && !changed}
+                    onClick={() => {
+                      setView({ ...filterOf(slice), slice: slice.name });
+                      close();
+                    }}
+                  >
+                    <strong>{slice.name}</strong>
+                    <span className="muted">{told(slice)}</span>
+                  </button>
+                  <button
+                    type="button"
+                    className="control"
+                    aria-label={`Delete slice ${slice.name}`}
+                    title="Delete"
+                    onClick={() => store(slices.filter((one) => one.name !== slice.name))}
+                  >
+                    ×
+                  </button>
+                </li>
+              ))}
+            </ul>
+            {changed && (
+              <button type="button" className="control" onClick={() => keep(current.name)}>
+                Change “{current.name}” to this filter
+              </button>
+            )}
+            {view.slice !== null && !current && filtered && (
+              <button type="button" className="control" onClick={() => keep(view.slice ?? "")}>
+                Keep “{view.slice}” from this link
+              </button>
+            )}
+            {view.slice !== null && (
+              <button
+                type="button"
+                className="control"
+                onClick={() => {
+                  leave();
+                  close();
+                }}
+              >
+                Leave the slice
+              </button>
+            )}
+            <p className={`muted ${styles.foot}`}>
+              {filtered
+                ? "A slice is kept in this browser only. To pass one on, share the address: it holds the filter too."
+                : "To keep a slice in this browser, filter by split, class or metadata first."}
+            </p>
+            <form
+              className={styles.form}
+              onSubmit={(event) => {
+                event.preventDefault();
+                if (name.trim() && filtered) keep(name.trim());
               }}
             >
-              Leave the slice
-            </button>
-          )}
-          <form
-            className={styles.form}
-            onSubmit={(event) => {
-              event.preventDefault();
-              if (name.trim() && filtered) keep(name.trim());
-            }}
-          >
-            <input
-              className="control"
-              aria-label="Name of the slice"
-              placeholder="Name"
-              maxLength={60}
-              value={name}
-              disabled={!filtered}
-              onChange={(event) => setName(event.target.value)}
+              <input
+                className="control"
+                aria-label="Name of the slice"
+                placeholder="Name"
+                maxLength={60}
+                value={name}
+                disabled={!filtered}
+                onChange={(event) => setName(event.target.value)}
+              />
+              <button type="submit" className="control primary" disabled={!filtered || !name.trim()}>
+                Keep this filter
+              </button>
+            </form>
+          </>
+        )}
+      </Pop>
+      {unknown && (
+        <div className={styles.unknown}>
+          <Notice>
+            There is no slice {view.slice} in this browser, and the link holds no filter: this is everything.
+            <Choices
+              options={[
+                ...slices.map((slice) => ({
+                  text: slice.name,
+                  choose: () => setView({ ...filterOf(slice), slice: slice.name }),
+                })),
+                { text: "All data rows", choose: leave },
+              ]}
             />
-            <button type="submit" className="control primary" disabled={!filtered || !name.trim()}>
-              Keep this filter
-            </button>
-          </form>
-          <p className={`muted ${styles.foot}`}>
-            {filtered
-              ? "Kept in this browser. The address holds the filter too: share it."
-              : "Filter by split, class or metadata first."}
-          </p>
-        </>
+          </Notice>
+        </div>
       )}
-    </Pop>
+    </>
   );
 }
 

@@ -1,5 +1,6 @@
 import { memo } from "react";
 import type { Curve } from "../api/schema";
+import { fromFirstFound } from "../lib/lines";
 import styles from "./ClassTable.module.css";
 
 const WIDTH = 64;
@@ -27,7 +28,7 @@ export const Sparkline = memo(function Sparkline({
   return (
     <svg width={WIDTH} height={HEIGHT} className={styles.spark} role="img" aria-label={`PR curve of ${curve.label}`}>
       <path className={styles.axes} d={`M.5 0V${HEIGHT - 0.5}H${WIDTH}`} />
-      <polyline points={points.map(place).join(" ")} />
+      <polyline points={fromFirstFound(points).map(place).join(" ")} />
       {dot && <circle cx={dotX} cy={dotY} r="2.4" />}
     </svg>
   );

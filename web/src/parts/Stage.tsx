@@ -1,10 +1,11 @@
 import { useEffect, useEffectEvent, useMemo, useRef, useState } from "react";
 import type { Row } from "../api/schema";
 import type { Side } from "../lib/cases";
-import { type Box, filling, frameOf, isDrawn, isSpan } from "../lib/shape";
+import { type Box, filling, frameOf, isDrawn, isSpan, isUpsideDown } from "../lib/shape";
 import { useWidth } from "../lib/useWidth";
 import { SIDES } from "../state/lower";
 import type { SetView, View } from "../state/view";
+import { LostPictures } from "./LostPictures";
 import { Legend } from "./Mark";
 import { type Drawn, Overlay, type Skeletons } from "./Overlay";
 import { Passage } from "./Passage";
@@ -61,12 +62,14 @@ export function Stage(props: Props) {
         <div className={styles.text}>
           <Passage text={row.text} objects={objects} {...{ pointed, point, choose }} />
         </div>
-        <Legend />
+        <Legend rows={[row]} />
       </div>
     );
   return <Picture {...props} objects={objects} toggles={toggles} />;
 }
 
+/** The most of the screen's height that a picture takes. */
+const HIGHEST = 0.66;
 /** How much nearer one step goes, and how near one can get. */
 const STEP = 1.5;
 const NEAREST = 40;
@@ -83,9 +86,10 @@ function Picture({
 }: Props & { objects: Drawn[]; toggles: React.ReactNode }) {
   const element = useRef<HTMLDivElement>(null);
   const width = useWidth(element, 700);
+  const [lost, setLost] = useState<string | null>(null);
   const frame = frameOf(row);
   // Neither a very wide nor a very tall picture may push all else off the screen.
-  const aspect = Math.min(Math.max(frame[2] / frame[3], 1), 2.4);
+  const aspect = Math.min(Math.max(frame[2] / frame[3], 1, width / (HIGHEST * innerHeight)), 2.4);
   const whole = filling(frame, aspect);
   const [zoom, setZoom] = useState(1);
   const [center, setCenter] = useState<[number, number]>([whole[0] + whole[2] / 2, whole[1] + whole[3] / 2]);
@@ -119,12 +123,22 @@ function Picture({
   }, []);
   const drag = useRef<{ x: number; y: number; moved: boolean } | null>(null);
   const reset = () => goTo(whole[0] + whole[2] / 2, whole[1] + whole[3] / 2, 1);
-  const KEYS: Record<string, () => void> = {
-    "+": () => nearer(STEP),
-    "=": () => nearer(STEP),
-    "-": () => nearer(1 / STEP),
-    "0": reset,
-  };
+  const pressed = useEffectEvent((event: KeyboardEvent) => {
+    if (event.altKey || event.ctrlKey || event.metaKey) return;
+    const [across, down] = event.shiftKey ? (MOVES[event.key] ?? [0, 0]) : [0, 0];
+    if (event.key === "+" || event.key === "=") nearer(STEP);
+    else if (event.key === "-") nearer(1 / STEP);
+    else if (event.key === "0") reset();
+    else if (across || down) goTo(center[0] + across * box[2] * 0.2, center[1] + down * box[3] * 0.2, zoom);
+    else return;
+    event.preventDefault();
+  });
+  useEffect(() => {
+    // Wherever in the dialog the focus is: there is but one picture to zoom.
+    const dialog = element.current?.closest<HTMLElement>("[role=dialog]");
+    dialog?.addEventListener("keydown", pressed);
+    return () => dialog?.removeEventListener("keydown", pressed);
+  }, []);
   return (
     <div>
       <div className={styles.tools}>
@@ -161,7 +175,7 @@ function Picture({
         </div>
       </div>
       {/* What can be looked into takes keys, and says so. */}
-      {/* eslint-disable jsx-a11y/no-noninteractive-tabindex, jsx-a11y/no-noninteractive-element-interactions */}
+      {/* eslint-disable jsx-a11y/no-noninteractive-tabindex */}
       <div
         ref={element}
         className={styles.picture}
@@ -170,18 +184,6 @@ function Picture({
         tabIndex={0}
         aria-label="Picture: + and − zoom, 0 shows all of it, Shift with arrows moves it"
         data-zoom={zoom}
-        onKeyDown={(event) => {
-          const act = KEYS[event.key];
-          if (act) {
-            event.preventDefault();
-            act();
-          }
-          const [across, down] = MOVES[event.key] ?? [0, 0];
-          if (event.shiftKey && (across || down)) {
-            event.preventDefault();
-            goTo(center[0] + across * box[2] * 0.2, center[1] + down * box[3] * 0.2, zoom);
-          }
-        }}
         onPointerDown={(event) => {
           if (zoom > 1) drag.current = { x: event.clientX, y: event.clientY, moved: false };
         }}
@@ -206,10 +208,18 @@ function Picture({
           choose={(key) => {
             if (!drag.current?.moved) choose(key);
           }}
+          onLost={setLost}
         />
       </div>
       {/* eslint-enable */}
-      <Legend />
+      {isUpsideDown(row) && (
+        <p className={`muted ${styles.note}`}>
+          Drawn by longitude and latitude, north up
+          {row.media_url && ", without the picture: where on the map it lies is not known"}.
+        </p>
+      )}
+      {lost !== null && lost === row.media_url && <LostPictures urls={[lost]} />}
+      <Legend rows={[row]} />
     </div>
   );
 }

@@ -1,14 +1,15 @@
 import { Slider } from "radix-ui";
 import { useState } from "react";
-import { usePrCurve } from "../api/questions";
+import { useQuestion } from "../api/ask";
 import { type Commit, useDragged } from "../lib/useDragged";
+import { curveOf } from "../state/view";
 import { AtLeast } from "./AtLeast";
 import { Presets, usePresets } from "./Presets";
 import type { PartProps } from "./props";
 import styles from "./Thresholds.module.css";
 
 export function Thresholds({ subject, view, setView }: PartProps) {
-  const curve = usePrCurve(subject, view, false).data?.[0];
+  const curve = useQuestion("pr-curve", subject, curveOf(view)).data?.curves[0];
   const best = curve?.best_f1_confidence;
   return (
     <section className={`panel ${styles.thresholds}`} aria-label="Thresholds">
@@ -61,6 +62,7 @@ function Threshold({ label, value, commit, children }: ThresholdProps) {
         max={1}
         step={0.01}
         value={[dragged.value]}
+        onPointerDown={dragged.grab}
         onValueChange={([next]) => {
           if (next !== undefined) dragged.drag(next);
         }}

@@ -1,7 +1,10 @@
-import { useAveragePrecision, useIntervals, useSummary } from "../api/questions";
+import { useQuery, type UseQueryResult } from "@tanstack/react-query";
+import { asking, useQuestion } from "../api/ask";
 import type { AveragePrecision, Interval, Intervals, Summary } from "../api/schema";
 import { count, ratio, signed } from "../lib/format";
+import { useRested } from "../lib/useRested";
 import { useSettled } from "../lib/useSettled";
+import { filterOf } from "../state/view";
 import { Hint } from "./Hint";
 import { Failed } from "./Message";
 import type { PartProps } from "./props";
@@ -9,6 +12,9 @@ import styles from "./Tiles.module.css";
 
 /** How long a view stands still before intervals are asked for: they take the longest, and nothing waits for them. */
 const PATIENCE = 350;
+
+/** What is known of how sure the figures are. */
+type Sure = Pick<UseQueryResult<Intervals>, "data" | "error">;
 
 interface Tile {
   name: string;
@@ -26,22 +32,35 @@ interface Tile {
 }
 
 export function Tiles({ subject, versus, view }: PartProps) {
-  const summary = useSummary(subject, view);
-  const average = useAveragePrecision(subject, view);
-  const otherSummary = useSummary(versus, view);
-  const otherAverage = useAveragePrecision(versus, view);
-  const still = useSettled(view, PATIENCE);
+  const filter = filterOf(view);
+  const summary = useQuestion("summary", subject, filter);
+  const average = useQuestion("average-precision", subject, filter);
+  const otherSummary = useQuestion("summary", versus, filter);
+  const otherAverage = useQuestion("average-precision", versus, filter);
+  const still = useSettled(useRested(view), PATIENCE);
   const answered = !summary.isFetching && !average.isFetching;
-  const intervals = useIntervals(subject, versus, still, still === view && answered);
+  // Those of the last view would be wrong here: until the new ones are there, there are none.
+  const intervals = useQuery({
+    ...asking("intervals", subject, {
+      ...filterOf(still),
+      group: ["counts", "average_precision"],
+      ...(versus && { versus: versus.run }),
+    }),
+    enabled: subject !== null && still === view && answered,
+  });
   if (summary.isError) return <Failed error={summary.error} again={() => void summary.refetch()} />;
-  const sure = still === view ? intervals.data : undefined;
+  const sure: Sure | undefined = still === view ? intervals : undefined;
+  const answersOf = (figure: string) => {
+    const [own, theirs] = figure === "ap" ? [average, otherAverage] : [summary, otherSummary];
+    return versus ? [own, theirs] : [own];
+  };
   const tiles = tilesOf(
     summary.data,
     average.data,
     versus ? otherSummary.data : undefined,
     versus ? otherAverage.data : undefined,
   );
-  const notes = [...new Set([...(summary.data?.notes ?? []), ...(sure?.notes ?? [])])];
+  const notes = [...new Set([...(summary.data?.notes ?? []), ...(sure?.data?.notes ?? [])])];
   return (
     <section aria-label="Headline figures" aria-busy={summary.isFetching}>
       <div className={styles.tiles}>
@@ -51,8 +70,8 @@ export function Tiles({ subject, versus, view }: PartProps) {
             tile={tile}
             waiting={!(summary.data && (tile.figure !== "ap" || average.data))}
             failed={tile.figure === "ap" ? average.error?.message : undefined}
-            interval={sure?.figures.find((one) => one.figure === tile.figure)}
-            intervals={sure}
+            stale={answersOf(tile.figure).some((one) => one.isPlaceholderData)}
+            sure={sure}
             versus={versus?.run ?? null}
           />
         ))}
@@ -89,7 +108,7 @@ function tilesOf(
   ): Tile => ({ name, meaning, figure, value: own?.[figure], other: their?.[figure], part: own && part, ...more });
   const annotations = `of ${count(own?.annotations)}`;
   return [
-    score("Precision", "The share of the predictions that are right.", "precision"),
+    score("Precision", "The share of the predictions that are correct.", "precision"),
     score("Recall", "The share of the annotations that are found.", "recall"),
     score("F1", "The harmonic mean of precision and recall.", "f1"),
     {
@@ -123,7 +142,7 @@ function tilesOf(
         fewerIsBetter: true,
       },
     ),
-    whole("Rows", "Data rows of the run that pass the filters.", "rows", "data rows", { neither: true }),
+    whole("Rows", "Data rows of the run that pass the filters.", "rows", "", { neither: true }),
   ];
 }
 
@@ -131,51 +150,67 @@ interface TileProps {
   tile: Tile;
   waiting: boolean;
   failed: string | undefined;
-  interval: Interval | undefined;
-  intervals: Intervals | undefined;
+  /** The last view's figure, until the present one's is there: nobody shall take the one for the other. */
+  stale: boolean;
+  sure: Sure | undefined;
   versus: string | null;
 }
 
-function TileView({ tile, waiting, failed, interval, intervals, versus }: TileProps) {
-  const { name, value, part } = tile;
+function TileView({ tile, waiting, failed, stale, sure, versus }: TileProps) {
+  const { name, value, part, figure } = tile;
   const isCount = part !== undefined;
   const na = !waiting && (value === null || value === undefined);
+  const interval = sure?.data?.figures.find((one) => one.figure === figure);
+  const shown = isCount ? (bound: number) => count(Math.round(bound)) : ratio;
+  const unsure = na || figure === "rows" ? undefined : whyUnsure(interval, sure, figure);
   const hint = (
     <>
       <strong>{tile.meaning}</strong>
       {na && <p>n/a: {tile.why ?? failed ?? "not defined here"}.</p>}
-      {interval && interval.low !== null && (
+      {interval && interval.low !== null && interval.high !== null && (
         <p>
-          95 % interval {ratio(interval.low)} to {ratio(interval.high)}, from {count(interval.replicates)} resamplings
-          of the data rows.
+          {percent(sure?.data?.level)} interval {shown(interval.low)} to {shown(interval.high)}, from{" "}
+          {count(interval.replicates)} resamplings of the data rows.
         </p>
       )}
-      {interval?.low === null && !na && <p>No interval: {reason(intervals, `${tile.figure}.low`)}.</p>}
-      {versus !== null && interval?.difference && <p>{differs(interval, intervals, versus)}</p>}
+      {unsure !== undefined && <p>No interval: {unsure}.</p>}
+      {versus !== null && interval?.difference && <p>{differs(interval, sure?.data, versus)}</p>}
     </>
   );
   return (
     <Hint text={hint}>
-      <button type="button" className={styles.tile} data-figure={name}>
-        <span className={styles.name}>{name}</span>
+      <button type="button" className={styles.tile} data-figure={name} data-stale={stale}>
+        <span className={styles.name}>
+          {name} {part && <span className={styles.part}>{part}</span>}
+        </span>
         <span className={`number ${styles.value}`} data-na={na}>
           {waiting && !failed ? "…" : isCount ? count(value) : ratio(value)}
         </span>
         <span className={`number ${styles.interval}`} data-interval={name}>
-          {isCount ? part : na ? "\u00a0" : rangeOf(interval)}
+          {unsure === undefined ? rangeOf(interval, isCount) : "interval n/a"}
         </span>
-        {versus !== null && (
-          <Difference tile={tile} run={versus} significant={interval?.difference?.significant ?? null} />
-        )}
+        {versus !== null && <Versus tile={tile} run={versus} significant={interval?.difference?.significant ?? null} />}
       </button>
     </Hint>
   );
 }
 
+/** Why a figure has no interval; undefined: it has one, or may still get one. */
+function whyUnsure(interval: Interval | undefined, sure: Sure | undefined, figure: string): string | undefined {
+  if (sure?.error) return sure.error.message;
+  if (!sure?.data || (interval && interval.low !== null)) return undefined;
+  return reason(sure.data, `${figure}.low`);
+}
+
 /** Nothing before it is known, so that nothing moves when it comes. */
-function rangeOf(interval: Interval | undefined): string {
+function rangeOf(interval: Interval | undefined, isCount: boolean): string {
   if (!interval || interval.low === null || interval.high === null) return "\u00a0";
-  return `${short(interval.low)} – ${short(interval.high)}`;
+  const shown = isCount ? (bound: number) => count(Math.round(bound)) : short;
+  return `${shown(interval.low)} – ${shown(interval.high)}`;
+}
+
+function percent(level: number | undefined): string {
+  return level === undefined ? "" : `${Number((100 * level).toFixed(4))} %`;
 }
 
 function short(value: number): string {
@@ -198,20 +233,26 @@ function differs(interval: Interval, intervals: Intervals | undefined, run: stri
   const shared = intervals?.shared_rows ?? 0;
   return (
     `Difference to ${run} over the ${count(shared)} data rows of both: ${signed(difference.value)}, ` +
-    `95 % interval ${signed(low)} to ${signed(high)}; ${verdict}.`
+    `${percent(intervals?.level)} interval ${signed(low)} to ${signed(high)}; ${verdict}.`
   );
 }
 
-function Difference({ tile, run, significant }: { tile: Tile; run: string; significant: boolean | null }) {
-  const { value, other, fewerIsBetter = false, neither = false } = tile;
-  if (typeof value !== "number" || typeof other !== "number") return <span className={styles.delta}>n/a</span>;
-  const change = value - other;
-  const better = change === 0 || neither ? "same" : change > 0 !== fewerIsBetter ? "better" : "worse";
+/** The other run's figure, and how far this run's is from it. */
+function Versus({ tile, run, significant }: { tile: Tile; run: string; significant: boolean | null }) {
+  const { value, other, part, fewerIsBetter = false, neither = false } = tile;
+  const theirs = part === undefined ? ratio(other) : count(other);
+  const change = typeof value === "number" && typeof other === "number" ? value - other : null;
+  const better = !change || neither ? "same" : change > 0 !== fewerIsBetter ? "better" : "worse";
   return (
     <span className={styles.delta}>
-      <span className="number" data-change={better} title={`than ${run}: ${better}`}>
-        {signed(change)}
+      <span className={styles.other} title={`${run} ${theirs}`} data-other={tile.name}>
+        <span>{run}</span> <span className="number">{theirs}</span>
       </span>
+      {change !== null && (
+        <span className="number" data-change={better} title={`than ${run}: ${better}`}>
+          {signed(change)}
+        </span>
+      )}
       {significant !== null && (
         <span className={styles.significance} data-significant={significant}>
           {significant ? "significant" : "may be chance"}

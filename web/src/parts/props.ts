@@ -1,4 +1,4 @@
-import type { Subject } from "../api/questions";
+import type { Subject } from "../api/ask";
 import type { SetView, View } from "../state/view";
 
 /** What every part of the page is given: the run, the run beside it if there is one, and the view. */

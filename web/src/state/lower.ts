@@ -1,4 +1,6 @@
 import { parseAsArrayOf, parseAsString, parseAsStringLiteral } from "nuqs";
+import { isOfObjects, isRowMetric } from "../lib/metrics";
+import { parseAsCondition, parseAsText } from "./parsers";
 
 /** What became of a case: an object with what it is matched to, if anything. */
 export const CASES = ["right", "wrong", "missed", "false_alarm"] as const;
@@ -30,20 +32,27 @@ export const LOWER = {
   show: parseAsStringLiteral(["rows", "objects"] as const),
   outcome: parseAsStringLiteral(CASES),
   cause: parseAsStringLiteral(CAUSES),
-  /** Conditions on metrics of data rows: `f1>=0.2`. */
-  w: parseAsArrayOf(parseAsString, "|").withDefault([]),
+  /** Of which run the objects of a cell are shown, where it is not the first. */
+  whose: parseAsStringLiteral(["b"] as const),
+  /** Conditions on metrics of data rows, or of the objects themselves: `f1>=0.2`, `iou<0.6`. */
+  w: parseAsArrayOf(
+    parseAsCondition((name) => isRowMetric(name) || isOfObjects(name), "numbers"),
+    "|",
+  ).withDefault([]),
   osort: parseAsStringLiteral(OBJECT_ORDERS).withDefault("data_row"),
   /** The object that is looked at in the open data row: its side and its id. */
   object: parseAsString,
   hide: parseAsArrayOf(parseAsStringLiteral(SIDES)).withDefault([]),
   /** The table of classes. */
   cols: parseAsArrayOf(parseAsStringLiteral(COLUMNS)).withDefault(SHOWN),
-  csort: parseAsString.withDefault("f1"),
+  csort: parseAsText((text) => text === "label" || COLUMNS.some((one) => one === text && one !== "curve")).withDefault(
+    "f1",
+  ),
   cdesc: parseAsStringLiteral(["1"] as const),
   cq: parseAsString.withDefault(""),
   /** The histogram, and the bars beside it. */
   dist: parseAsStringLiteral(["metric", "classes"] as const).withDefault("metric"),
-  hist: parseAsString.withDefault("iou"),
+  hist: parseAsText((text) => /^metadata\../.test(text) || isOfObjects(text) || isRowMetric(text)).withDefault("iou"),
   by: parseAsStringLiteral(["split"] as const),
   bsort: parseAsStringLiteral(["annotations", "predictions", "label"] as const).withDefault("annotations"),
   bq: parseAsString.withDefault(""),

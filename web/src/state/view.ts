@@ -1,15 +1,9 @@
-import {
-  type inferParserType,
-  parseAsArrayOf,
-  parseAsFloat,
-  parseAsInteger,
-  parseAsString,
-  parseAsStringLiteral,
-  useQueryStates,
-} from "nuqs";
-import { useCallback } from "react";
+import { type inferParserType, parseAsArrayOf, parseAsString, parseAsStringLiteral, useQueryStates } from "nuqs";
+import { useCallback, useEffect } from "react";
+import { isRowMetric } from "../lib/metrics";
 import { COMPARED } from "./comparison";
 import { LOWER } from "./lower";
+import { parseAsCondition, parseAsNumber, parseAsText, parseAsWhole } from "./parsers";
 
 export const POLICIES = ["iou-greedy", "coco", "best-candidate"] as const;
 export const CURVES = ["pr", "f1", "roc", "calibration"] as const;
@@ -17,6 +11,10 @@ export const UNITS = ["count", "row", "column"] as const;
 export const ORDERS = ["errors", "name", "count"] as const;
 /** How many classes the confusion matrix shows at first. */
 export const MOST = 12;
+/** More than these would be a carpet, and slow: there is the search. */
+export const AT_MOST = 60;
+/** How deep the hierarchy of classes may be. */
+const DEPTH_LIMIT = 32;
 export const SPLITS = ["train", "validation", "test"] as const;
 
 /** What each policy means, in one sentence. */
@@ -32,25 +30,28 @@ const VIEW = {
   a: parseAsString,
   b: parseAsString,
   p: parseAsStringLiteral(POLICIES).withDefault("iou-greedy"),
-  c: parseAsFloat.withDefault(0.5),
-  t: parseAsFloat.withDefault(0.5),
+  c: parseAsNumber(0, 1).withDefault(0.5),
+  t: parseAsNumber(0, 1).withDefault(0.5),
   split: parseAsArrayOf(parseAsStringLiteral(SPLITS)).withDefault([]),
   f: parseAsArrayOf(parseAsString, "|").withDefault([]),
-  m: parseAsArrayOf(parseAsString, "|").withDefault([]),
-  roll: parseAsInteger,
+  m: parseAsArrayOf(
+    parseAsCondition(() => true, "words"),
+    "|",
+  ).withDefault([]),
+  roll: parseAsWhole(1, DEPTH_LIMIT),
   slice: parseAsString,
   unit: parseAsStringLiteral(UNITS).withDefault("count"),
   order: parseAsStringLiteral(ORDERS).withDefault("errors"),
   find: parseAsString.withDefault(""),
   shade: parseAsStringLiteral(["log", "linear"] as const).withDefault("log"),
   minus: parseAsStringLiteral(["1"] as const),
-  most: parseAsInteger.withDefault(MOST),
+  most: parseAsWhole(1, AT_MOST).withDefault(MOST),
   curve: parseAsStringLiteral(CURVES).withDefault("pr"),
   lines: parseAsArrayOf(parseAsString, "|").withDefault([]),
   question: parseAsString,
   actual: parseAsString,
   predicted: parseAsString,
-  sort: parseAsString.withDefault("data_row"),
+  sort: parseAsText((text) => text === "data_row" || isRowMetric(text)).withDefault("data_row"),
   desc: parseAsStringLiteral(["1"] as const),
   row: parseAsString,
   ...LOWER,
@@ -66,8 +67,23 @@ export type SetView = (change: Change, options?: { history: "push" | "replace" }
 
 export function useView(): [View, SetView] {
   const [view, set] = useQueryStates(VIEW, { history: "push", clearOnDefault: true });
+  useEffect(() => {
+    const meant = correction(new URLSearchParams(location.search));
+    if (Object.keys(meant).length > 0) void set(meant, { history: "replace" });
+  }, [set]);
   const setView = useCallback<SetView>((change, options) => void set(change, options), [set]);
   return [view, setView];
+}
+
+/** What is to be changed in an address for it to say what the page shows: a confidence of 7, for instance, is 1. */
+function correction(said: URLSearchParams): Change {
+  const meant = Object.entries(VIEW).flatMap(([name, parser]) => {
+    const text = said.get(name);
+    const value = text === null ? null : parser.parse(text);
+    const written = value === null ? null : (parser.serialize as (value: unknown) => string)(value);
+    return written === text ? [] : [[name, value]];
+  });
+  return Object.fromEntries(meant) as Change;
 }
 
 /** The part of the view that every question is asked with. */
@@ -81,4 +97,9 @@ export function filterOf(view: View) {
     metadata: view.m,
     ...(view.roll === null ? {} : { roll_up: view.roll }),
   };
+}
+
+/** What curves are asked with: from confidence 0 up, for the threshold is a dot on them and no reason to cut them short. */
+export function curveOf(view: View) {
+  return { ...filterOf(view), confidence: 0, max_points: 500 };
 }

@@ -1,0 +1,160 @@
+"""The confusion matrix."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import Any
+
+import httpx
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.conftest import SCENES, Screen
+from tests.browser.helpers import shown, signed, total
+
+
+def matrix(page: Page) -> Locator:
+    return page.locator("section[aria-labelledby=confusion]")
+
+
+def row_labels(page: Page) -> list[str]:
+    return matrix(page).locator("tbody th[scope=row]").all_text_contents()[1:-1]  # less `false alarm` and `all`
+
+
+def test_a_cell_leads_to_its_objects_and_rows_and_its_chip_back(screen: Screen) -> None:
+    page = screen.open(d="digits", a="svm")
+    expect(total(page)).to_have_text(str(SCENES))
+    cells = screen.ask("confusion-matrix")["cells"]
+    cell = next(one for one in cells if one["actual"] and one["predicted"] is None)
+    page.get_by_role("button", name=f"{cell['actual']}, missed: {cell['count']}", exact=True).click()
+    expect(total(page)).to_have_text(str(cell["count"]))
+    page.get_by_role("button", name="Data rows", exact=True).click()
+    expected = screen.ask("rows", actual=cell["actual"], predicted="", limit=1)["total"]
+    assert expected < SCENES
+    expect(total(page)).to_have_text(str(expected))
+    page.get_by_role("button", name="Remove filter").click()
+    expect(total(page)).to_have_text(str(SCENES))
+
+
+def test_classes_stand_in_the_order_asked_for(screen: Screen) -> None:
+    page = screen.open(d="digits", a="svm")
+    answer = screen.ask("confusion-matrix")
+    # Those taken for each other first, side by side; what is never taken for anything last, and answers after objects.
+    pairs = Counter[frozenset[str]]()
+    for one in answer["cells"]:
+        if one["actual"] and one["predicted"] and one["actual"] != one["predicted"]:
+            pairs[frozenset((one["actual"], one["predicted"]))] += one["count"]
+    expect(matrix(page).locator("table")).to_be_visible()
+    confused = [name for name in row_labels(page) if any(name in pair for pair in pairs)]
+    answers = [name for name in row_labels(page) if "=" in name]
+    classes = [name for name in row_labels(page) if name not in answers]
+    assert pairs[frozenset(classes[:2])] == max(n for pair, n in pairs.items() if not pair & set(answers))
+    assert [name for name in classes if name in confused] == classes[: len(set(confused) - set(answers))]
+    assert row_labels(page) == classes + answers
+    assert len(answers) == 2
+    order = page.get_by_label("Order of classes")
+    order.select_option("name")
+    expect(matrix(page).locator("tbody th").nth(1)).to_have_text(min(answer["labels"]))
+    assert row_labels(page) == sorted(answer["labels"], key=lambda name: ("=" in name, name))[:12]
+    order.select_option("count")
+    sums = [answer["actual_sums"][name] for name in row_labels(page) if "=" not in name]
+    assert sums == sorted((n for name, n in answer["actual_sums"].items() if "=" not in name), reverse=True)
+    page.get_by_label("Find a class in the confusion matrix").fill("SE")
+    expect(matrix(page).locator("tbody th[scope=row]")).to_have_text(["false alarm", "seven", "all"])
+    assert "find=SE" in page.url
+    page.get_by_label("Find a class in the confusion matrix").fill("nothing like it")
+    expect(matrix(page)).to_contain_text("No such class.")
+
+
+def test_cells_are_counts_or_shares(screen: Screen) -> None:
+    page = screen.open(d="digits", a="svm")
+    answer = screen.ask("confusion-matrix")
+    cell = next(one for one in answer["cells"] if one["actual"] == "eight" and one["predicted"] == "eight")
+    button = page.get_by_role("button", name=re.compile(f"^eight, correct: {cell['count']}"))
+    expect(button).to_have_text(str(cell["count"]))
+    for unit, sums in (("row", "actual_sums"), ("column", "predicted_sums")):
+        page.get_by_label("What the cells say").select_option(unit)
+        expect(button).to_have_text(f"{100 * cell['count'] / answer[sums]['eight']:.1f}".replace("100.0", "100"))
+    page.get_by_label("What the cells say").select_option("count")
+    missed = next(one for one in answer["cells"] if one["actual"] == "eight" and one["predicted"] is None)
+    small = page.get_by_role("button", name=f"eight, missed: {missed['count']}", exact=True)
+    colour = "element => getComputedStyle(element).backgroundColor"
+    logarithmic = small.evaluate(colour)
+    page.get_by_role("button", name="log", exact=True).click()
+    assert small.evaluate(colour) != logarithmic
+    assert "shade=linear" in page.url
+
+
+def test_sums_of_the_matrix_are_the_objects(screen: Screen) -> None:
+    page = screen.open(d="digits", a="svm")
+    answer = screen.ask("confusion-matrix")
+    for name in row_labels(page):
+        expect(matrix(page).locator(f"[data-sum-of-actual='{name}']")).to_have_text(shown(answer["actual_sums"][name]))
+        predicted = matrix(page).locator(f"[data-sum-of-predicted='{name}']")
+        expect(predicted).to_have_text(shown(answer["predicted_sums"][name]))
+
+
+def test_one_run_less_the_other(screen: Screen) -> None:
+    page = screen.open(d="digits", a="svm", b="logreg")
+    page.get_by_role("button", name="A \N{MINUS SIGN} B").click()
+    own, their = (screen.ask("confusion-matrix", run=run) for run in ("svm", "logreg"))
+    mine, theirs = (
+        {(one["actual"], one["predicted"]): one["count"] for one in answer["cells"]} for answer in (own, their)
+    )
+    for name in ("eight", "one"):
+        for pair, said in (((name, name), f"{name}, correct"), ((name, None), f"{name}, missed")):
+            a, b = mine.get(pair, 0), theirs.get(pair, 0)
+            button = page.get_by_role("button", name=f"{said}: {a} less {b} is {signed(a - b)}", exact=True)
+            expect(button).to_have_text(signed(a - b).replace("±", ""))
+            more_is_better = pair[1] is not None
+            change = "same" if a == b else "better" if (a > b) == more_is_better else "worse"
+            assert button.get_attribute("data-kind") == change
+        total = own["predicted_sums"][name] - their["predicted_sums"][name]
+        expect(matrix(page).locator(f"[data-sum-of-predicted='{name}']")).to_have_text(signed(total))
+        cells = matrix(page).locator(f"tbody tr:has([data-sum-of-actual='{name}']) button").all_inner_texts()
+        changes = [int(text.replace("\N{MINUS SIGN}", "-").replace(",", "")) for text in cells]
+        assert sum(changes) == own["actual_sums"][name] - their["actual_sums"][name]
+    page.go_back()
+    expect(page.get_by_role("button", name=f"eight, correct: {mine['eight', 'eight']}", exact=True)).to_be_visible()
+
+
+def test_arrow_keys_lead_through_the_matrix(screen: Screen) -> None:
+    page = screen.open(d="digits", a="svm")
+    cells = matrix(page).locator("table button")
+    assert sum(cells.nth(i).get_attribute("tabindex") == "0" for i in range(cells.count())) == 1
+    first = row_labels(page)[0]
+    right = page.get_by_role("button", name=re.compile(f"^{first}, correct"))
+    right.focus()
+    page.keyboard.press("ArrowLeft")
+    expect(page.get_by_role("button", name=re.compile(f"^{first}, missed"))).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name=f"Remove filter {first} → missed")).to_be_visible()
+
+
+def test_thousands_of_classes_are_never_fetched_whole(screen: Screen, many: str) -> None:
+    asked: list[str] = []
+    screen.page.on("request", lambda one: asked.append(one.url) if "/confusion-matrix?" in one.url else None)
+    page = screen.open(d=many, a="one")
+    expect(matrix(page).locator("table")).to_be_visible()
+    assert len(row_labels(page)) == 12
+    query: dict[str, Any] = {"dataset": many, "run": "one"}
+    whole = screen.ask("confusion-matrix", limit=100_000, **query)
+    assert whole["total"] > 3_000
+    assert all("limit=" in url and len(httpx.get(url, timeout=60).json()["cells"]) <= 2_000 for url in asked)
+    total = screen.ask("classes", limit=1, **query)["total"]
+    expect(matrix(page).locator("[data-figure=matrix-classes]")).to_contain_text(f"12 of {total:,} classes")
+    # What is shown is exact all the same.
+    name = row_labels(page)[0]
+    expect(matrix(page).locator(f"[data-sum-of-actual='{name}']")).to_have_text(shown(whole["actual_sums"][name]))
+    assert name < "species 0040"  # those that others are taken for
+    missed = next(one for one in whole["cells"] if one["actual"] != one["predicted"] and one["actual"])
+    field = page.get_by_label("Find a class in the confusion matrix")
+    field.fill(missed["actual"])
+    expect(matrix(page).locator("tbody th[scope=row]").nth(1)).to_have_text(missed["actual"])
+    field.fill("")
+    expect(matrix(page).locator("tbody th[scope=row]")).to_have_count(14)
+    matrix(page).get_by_role("button", name="Show more").click()
+    expect(matrix(page).locator("tbody th[scope=row]")).to_have_count(26)
+    page.get_by_label("Order of classes").select_option("count")
+    largest = max(whole["actual_sums"].values())
+    expect(matrix(page).locator("[data-sum-of-actual]").nth(1)).to_have_text(shown(largest))

@@ -1,0 +1,121 @@
+"""A threshold while it is moved: what follows at once, what waits, and that it lets go."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qs, urlsplit
+
+from playwright.sync_api import Locator, Page, Request, expect
+
+from tests.browser.conftest import Screen
+from tests.browser.helpers import shown, tile
+
+#: What takes long to answer.
+EXPENSIVE = {"rows", "objects", "errors", "comparison", "intervals"}
+
+
+def exact(page: Page) -> Locator:
+    return page.get_by_label("Confidence threshold, exactly")
+
+
+def grab(page: Page) -> tuple[float, float]:
+    """Press the mouse on the confidence slider's thumb; say where."""
+    place = page.get_by_role("slider", name="Confidence threshold").bounding_box()
+    assert place
+    x, y = place["x"] + place["width"] / 2, place["y"] + place["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    return x, y
+
+
+def test_after_a_step_by_key_the_threshold_follows_everything_else(screen: Screen) -> None:
+    page = screen.open(d="digits", a="svm")
+    page.get_by_role("slider", name="Confidence threshold").press("ArrowRight")
+    expect(exact(page)).to_have_value("0.51")
+    best = str(screen.ask("pr-curve", confidence=0)["curves"][0]["best_f1_confidence"])
+    page.get_by_role("button", name="Best F1").click()
+    expect(exact(page)).to_have_value(best)
+    exact(page).fill("0.8")
+    exact(page).press("Enter")
+    expect(tile(page, "TP")).to_have_text(shown(screen.ask("summary", confidence=0.8)["tp"]))
+    expect(exact(page)).to_have_value("0.8")
+    for value in (best, "0.51", "0.5"):
+        page.go_back()
+        expect(exact(page)).to_have_value(value)
+
+
+def test_a_drag_back_to_where_it_began_leaves_the_next_one_a_step_of_its_own(screen: Screen) -> None:
+    page = screen.open(d="digits", a="svm")
+    x, y = grab(page)
+    page.mouse.move(x + 40, y)
+    expect(exact(page)).not_to_have_value("0.5")
+    page.wait_for_url(lambda url: "c=0." in url)
+    page.mouse.move(x, y)
+    page.wait_for_url(lambda url: "c=0." not in url)
+    page.mouse.up()
+    expect(exact(page)).to_have_value("0.5")
+    steps = page.evaluate("history.length")
+    x, y = grab(page)
+    page.mouse.move(x + 40, y)
+    page.mouse.up()
+    page.wait_for_url(lambda url: "c=0." in url)
+    assert page.evaluate("history.length") == steps + 1
+
+
+#: A summary is on its way for as long as the test wants it to be.
+HELD = """
+const send = window.fetch, waiting = [];
+window.holding = false;
+window.fetch = async (request) => {
+  if (window.holding && request.url.includes("/summary?")) await new Promise((go) => waiting.push(go));
+  return send(request);
+};
+window.release = () => { window.holding = false; waiting.forEach((go) => go()); };
+"""
+
+
+def test_a_drag_dims_what_it_has_left_behind_and_asks_the_expensive_questions_at_rest(screen: Screen) -> None:
+    page = screen.page
+    page.add_init_script(HELD)
+    page.clock.install(time="2026-01-01")
+    screen.open(d="digits", a="svm", b="logreg")
+    page.clock.pause_at("2026-01-02")  # from here on no time passes but what is said
+    for _ in range(300):
+        page.clock.run_for(50)
+        if page.locator("[aria-busy=true]").count() == 0:
+            break
+    asked: list[tuple[str, str]] = []
+
+    under_way: set[Request] = set()
+
+    def note(request: Request) -> None:
+        parts = urlsplit(request.url)
+        asked.append((parts.path.rpartition("/")[2], parse_qs(parts.query).get("confidence", [""])[0]))
+        under_way.add(request)
+
+    page.on("request", note)
+    page.on("requestfinished", lambda request: under_way.discard(request))
+    page.on("requestfailed", lambda request: under_way.discard(request))
+    page.evaluate("window.holding = true")
+    figure = page.locator("[data-figure=TP]")
+    x, y = grab(page)
+    for step in range(1, 11):
+        page.mouse.move(x + 4 * step, y)
+        page.clock.run_for(50)
+    expect(figure).to_have_attribute("data-stale", "true")
+    # Until everything that this asks for is answered: few questions are under way at a time, the expensive ones last.
+    quiet = 0
+    while quiet < 3:
+        page.wait_for_timeout(100)
+        quiet = 0 if under_way else quiet + 1
+    assert "confusion-matrix" in {question for question, confidence in asked if confidence != "0.5"}
+    assert {question for question, confidence in asked if confidence != "0.5"} & EXPENSIVE == set()
+
+    page.mouse.up()
+    last = exact(page).input_value()
+    with page.expect_request(lambda request: "/rows?" in request.url and f"confidence={last}" in request.url):
+        page.evaluate("window.release()")
+        page.clock.run_for(1_000)
+    page.clock.resume()
+    expect(figure).to_have_attribute("data-stale", "false")
+    expect(tile(page, "TP")).to_have_text(shown(screen.ask("summary", confidence=float(last))["tp"]))
+    assert {confidence for question, confidence in asked if question in EXPENSIVE} <= {"0.5", last}

@@ -1,0 +1,97 @@
+"""How the confusion matrix uses its place, and that it stands still under a hand."""
+
+from __future__ import annotations
+
+import httpx
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.conftest import Screen
+from tests.browser.helpers import box, send
+from tests.browser.test_confusion_matrix import matrix, row_labels
+
+
+def left(place: Locator) -> float:
+    found = place.bounding_box()
+    assert found
+    return found["x"]
+
+
+def right(place: Locator) -> float:
+    found = place.bounding_box()
+    assert found
+    return found["x"] + found["width"]
+
+
+def test_the_title_is_on_the_left(screen: Screen) -> None:
+    page = screen.open(d="digits", a="svm")
+    expect(matrix(page).locator("table")).to_be_visible()
+    assert left(matrix(page).get_by_role("heading")) - left(matrix(page)) < 20
+
+
+def test_it_fills_its_panel_and_sums_are_in_sight(screen: Screen) -> None:
+    for unit in ("count", "row"):
+        page = screen.open(d="digits", a="svm", unit=unit)
+        sums = matrix(page).locator("[data-sum-of-actual=eight]")
+        expect(sums).to_be_visible()
+        assert -1 < right(matrix(page)) - 17 - right(sums) < 6
+    expect(matrix(page)).to_contain_text("in the row “false alarm”, of all false alarms")
+
+
+def test_answers_to_questions_stand_behind_a_line(screen: Screen) -> None:
+    page = screen.open(d="digits", a="svm")
+    expect(matrix(page).locator("table")).to_be_visible()
+    names = row_labels(page)
+    first = next(i for i, name in enumerate(names) if "=" in name)
+    assert all("=" in name for name in names[first:])
+    width = "(own) => [getComputedStyle(own).borderTopWidth, getComputedStyle(own).borderLeftWidth]"
+    rows = matrix(page).locator("tbody th[scope=row]")
+    assert rows.nth(first + 1).evaluate(width)[0] != "0px"
+    assert rows.nth(first).evaluate(width)[0] == "0px"
+    columns = matrix(page).locator("thead th[scope=col]")
+    assert columns.nth(first + 1).evaluate(width)[1] != "0px"
+    expect(matrix(page).locator("[data-figure=matrix-classes]")).to_have_text("10 classes + 2 answers.")
+
+
+def test_names_that_begin_alike_can_be_told_apart(screen: Screen) -> None:
+    begin = "a long name of a kind of thing, of which there are several that begin in this same way: "
+    with httpx.Client(base_url=screen.url, timeout=60) as http:
+        objects = [box(begin + end, at) for at, end in enumerate(("first", "other"))]
+        send(http, "x-names", {"r": objects}, {"r": [one | {"confidence": 0.9} for one in objects]})
+    page = screen.open(d="x-names", a="one")
+    for end in ("first", "other"):
+        name = matrix(page).locator("tbody th[scope=row]").get_by_title(begin + end)
+        start, tail = name.locator("span").all()
+        assert start.evaluate("(own) => own.scrollWidth > own.clientWidth")
+        expect(tail).to_have_text(f" {end}", use_inner_text=False)
+        assert right(tail) <= left(matrix(page).locator("tbody td").first)
+
+
+def thumb(page: Page) -> Locator:
+    return page.get_by_role("slider", name="Confidence threshold")
+
+
+def test_the_order_waits_for_the_end_of_a_drag(screen: Screen) -> None:
+    page = screen.open(d="digits", a="svm", c=0.1)
+    expect(matrix(page).locator("table")).to_be_visible()
+    before = row_labels(page)
+    place = thumb(page).bounding_box()
+    assert place
+    x, y = place["x"] + place["width"] / 2, place["y"] + place["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    for step in range(1, 11):
+        page.mouse.move(x + 12 * step, y)
+        page.wait_for_timeout(50)
+    page.wait_for_load_state("networkidle")
+    # The hand pauses: the cells have followed, and are where they were.
+    confidence = float(thumb(page).get_attribute("aria-valuenow") or "nan")
+    missed = {
+        one["actual"]: one["count"]
+        for one in screen.ask("confusion-matrix", confidence=confidence)["cells"]
+        if one["predicted"] is None
+    }
+    worst = max(missed, key=lambda name: missed[name])
+    expect(page.get_by_role("button", name=f"{worst}, missed: {missed[worst]}", exact=True)).to_be_visible()
+    assert row_labels(page) == before
+    page.mouse.up()
+    expect(matrix(page).locator("tbody th[scope=row]")).not_to_have_text(["false alarm", *before, "all"])

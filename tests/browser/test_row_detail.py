@@ -1,0 +1,167 @@
+"""One data row, large, with every object and what became of it."""
+
+from __future__ import annotations
+
+import math
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser import zoo
+from tests.browser.conftest import SCENES, Screen
+
+
+def shown_metric(value: float | None) -> str:
+    return "n/a" if value is None else str(int(value)) if value == int(value) else f"{value:.4f}"
+
+
+def test_a_row_opens_and_arrows_lead_on(screen: Screen) -> None:
+    page = screen.open(d="digits", a="svm")
+    page.get_by_role("button", name="Data row scene-0003").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("heading", level=2)).to_have_text("scene-0003")
+    row = next(one for one in screen.ask("rows", limit=10)["rows"] if one["data_row"] == "scene-0003")
+    found = [one for one in row["predictions"] if one["type"] == "bbox" and one["outcome"]]
+    there = [one for one in row["annotations"] if one["type"] == "bbox" and one["outcome"]]
+    assert dialog.locator("rect").count() == len(found) + len(there)
+    page.keyboard.press("ArrowRight")
+    expect(dialog.get_by_role("heading", level=2)).to_have_text("scene-0004")
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+
+
+def test_a_link_opens_a_row_that_the_gallery_has_not_loaded(screen: Screen) -> None:
+    name = screen.ask("rows", limit=500)["rows"][-1]["data_row"]
+    page = screen.open(d="digits", a="svm", row=name)
+    assert not page.locator(f"[data-item='{name}']").count()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("heading", level=2)).to_have_text(name)
+    (row,) = screen.ask("rows", data_row=name)["rows"]
+    expect(dialog.locator("[data-metric=f1] dd")).to_have_text(shown_metric(row["metrics"]["f1"]))
+    for key, value in row["metadata"].items():
+        expect(
+            dialog.locator("dl div", has=page.locator("dt", has_text=re.compile(f"^{key}$"))).locator("dd")
+        ).to_have_text(value)
+
+
+def test_a_row_that_is_not_there_says_so(screen: Screen) -> None:
+    page = screen.open(d="digits", a="svm", row="nobody")
+    expect(page.get_by_role("dialog")).to_contain_text("There is no data row nobody here")
+
+
+def test_it_is_said_at_which_thresholds_an_outcome_flips(screen: Screen) -> None:
+    objects = screen.ask("objects", outcome="right", sort="iou", limit=200)["objects"]
+    one = next(one for one in objects if one["prediction"]["type"] == "bbox")
+    own = one["prediction"]
+    page = screen.open(d="digits", a="svm", row=one["data_row"], object=f"prediction {own['id']}")
+    entry = page.get_by_role("dialog").locator(f"[data-case*='prediction {own['id']}']").first
+    high = own["matched_iou"][1]
+    expect(entry).to_contain_text(
+        f"Correct up to its own IoU, {own['iou']:.4f}; above, a false positive and a missed one."
+    )
+    expect(entry).to_contain_text(f"Correct up to its own confidence, {own['confidence']:.4f}; above,")
+    expect(entry.locator("tr", has_text="matched to")).to_contain_text(own["matched"])
+    expect(entry.locator("tr", has_text="IoU").first).to_contain_text(f"{own['iou']:.4f}")
+    # And so it is: just there it is right, and above it is not.
+    for iou, outcome in ((math.floor(high * 1e4) / 1e4, "tp"), (math.ceil(high * 1e4) / 1e4 + 1e-4, "fp")):
+        (row,) = screen.ask("rows", data_row=one["data_row"], iou=iou)["rows"]
+        assert next(item["outcome"] for item in row["predictions"] if item["id"] == own["id"]) == outcome
+
+
+def test_list_and_drawing_point_at_each_other(screen: Screen, zoo_dataset: str) -> None:
+    page = screen.open(d=zoo_dataset, a=zoo.RUN, row="shapes")
+    dialog = page.get_by_role("dialog")
+    entry = dialog.locator("[data-case='annotation pond + prediction 2']")
+    entry.hover()
+    for key in ("annotation pond", "prediction 2"):
+        expect(dialog.locator(f"svg [data-object='{key}']")).to_have_attribute("data-pointed", "true")
+    expect(dialog.locator("svg [data-object='prediction 3']")).to_have_attribute("data-pointed", "false")
+    dialog.locator("svg [data-object='prediction 4'] polyline").dispatch_event("click")
+    lane = dialog.locator("[data-case='annotation lane + prediction 4']")
+    expect(lane.get_by_role("button")).to_have_attribute("aria-expanded", "true")
+    page.wait_for_url(re.compile("object=prediction"))
+    page.mouse.move(5, 5)
+    expect(lane).to_have_attribute("data-pointed", "true")
+
+
+def test_annotations_and_predictions_can_be_hidden(screen: Screen) -> None:
+    (row,) = screen.ask("rows", data_row="scene-0003")["rows"]
+    count = {
+        side: sum(one["type"] == "bbox" and one["outcome"] is not None for one in row[f"{side}s"])
+        for side in ("annotation", "prediction")
+    }
+    page = screen.open(d="digits", a="svm", row="scene-0003")
+    dialog = page.get_by_role("dialog")
+    rects = dialog.locator("svg [data-object] rect")
+    expect(rects).to_have_count(count["annotation"] + count["prediction"])
+    dialog.get_by_role("button", name="Annotations").click()
+    expect(rects).to_have_count(count["prediction"])
+    dialog.get_by_role("button", name="Predictions").click()
+    expect(rects).to_have_count(0)
+    assert "hide=annotation,prediction" in page.url
+    page.go_back()
+    expect(rects).to_have_count(count["prediction"])
+
+
+def test_one_can_zoom_by_buttons_keys_and_wheel(screen: Screen) -> None:
+    page = screen.open(d="digits", a="svm", row="scene-0003")
+    dialog = page.get_by_role("dialog")
+    picture = dialog.locator("[data-zoom]")
+    drawing = picture.locator("svg").first
+
+    def width() -> float:
+        return float(str(drawing.get_attribute("viewBox")).split()[2])
+
+    whole = width()
+    dialog.get_by_role("button", name="Zoom in").click()
+    assert width() == pytest.approx(whole / 1.5)
+    picture.focus()
+    page.keyboard.press("+")
+    assert width() == pytest.approx(whole / 2.25)
+    page.keyboard.press("-")
+    page.keyboard.press("-")
+    assert width() == pytest.approx(whole)
+    picture.hover()
+    page.mouse.wheel(0, -300)
+    expect(picture).to_have_attribute("data-zoom", re.compile(r"^2\.7"))
+    # An arrow alone goes to the neighbour, with Shift it moves the picture.
+    before = drawing.get_attribute("viewBox")
+    page.keyboard.press("Shift+ArrowLeft")
+    expect(drawing).not_to_have_attribute("viewBox", str(before))
+    expect(dialog.get_by_role("heading", level=2)).to_have_text("scene-0003")
+    page.keyboard.press("0")
+    assert width() == pytest.approx(whole)
+
+
+def test_custom_metrics_of_a_row_are_shown(screen: Screen, zoo_dataset: str) -> None:
+    page = screen.open(d=zoo_dataset, a=zoo.RUN, row="skeletons")
+    (row,) = screen.ask("rows", dataset=zoo_dataset, run=zoo.RUN, data_row="skeletons", sort="custom.effort")["rows"]
+    effort = row["metrics"]["custom.effort"]
+    assert effort == 0.5
+    expect(page.get_by_role("dialog").locator("[data-metric='custom.effort'] dd")).to_have_text("0.5000")
+    expect(page.get_by_role("dialog").locator("[data-metric='measure.oks'] dd")).to_have_text(re.compile(r"^0\.99"))
+
+
+def test_colours_are_not_the_only_sign(screen: Screen, zoo_dataset: str) -> None:
+    page = screen.open(d=zoo_dataset, a=zoo.RUN, row="shapes")
+    dialog = page.get_by_role("dialog")
+    dashes = {
+        side: dialog.locator(f"[data-side={side}]").first.evaluate("(own) => getComputedStyle(own).strokeDasharray")
+        for side in ("annotation", "prediction")
+    }
+    assert dashes == {"annotation": "6px, 4px", "prediction": "none"}
+    expect(dialog.get_by_label("What the colours and signs mean").first).to_contain_text("false positive")
+
+
+def test_spans_are_marked_where_they_are(screen: Screen) -> None:
+    """Offsets count code points: behind a character that JavaScript counts twice they would be one off."""
+    rows = screen.ask("rows", dataset="notes", run="tagger", confidence=0, limit=SCENES)["rows"]
+    row = next(one for one in rows if one["text"].startswith("\N{BANKNOTE WITH EURO SIGN}"))
+    page = screen.open(d="notes", a="tagger", c=0, row=row["data_row"])
+    right = [one for one in row["predictions"] if one["outcome"] == "tp"]
+    assert right
+    for one in right:
+        start, end = (int(at) for at in one["geometry"])
+        mark = page.get_by_role("dialog").locator("mark", has_text=row["text"][start:end]).first
+        expect(mark).to_have_text(row["text"][start:end] + one["label"])

@@ -1,0 +1,161 @@
+"""What the page says where there is nothing to show, or not what was asked for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.conftest import SCENES, Screen
+from tests.browser.helpers import PATIENCE, box, send, shown, tile, upload
+from tests.faults.service import Service
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page that may complain on its console: Chromium does so of every answer that it does not get."""
+    context = browser.new_context()
+    yield context.new_page()
+    context.close()
+
+
+def test_an_unknown_dataset_or_run_shows_nothing_else_in_its_place(screen: Screen) -> None:
+    page = screen.page
+    page.goto(f"{screen.url}/?d=nope")
+    expect(page.get_by_text("There is no dataset nope.")).to_be_visible()
+    expect(tile(page, "TP")).to_have_count(0)
+    page.get_by_role("button", name="digits").click()
+    expect(page.get_by_role("combobox", name="Run", exact=True)).to_have_value("logreg")
+
+    page.goto(f"{screen.url}/?d=digits&a=nope")
+    expect(page.get_by_text("There is no run nope in digits.")).to_be_visible()
+    expect(tile(page, "TP")).to_have_count(0)
+    page.get_by_role("button", name="svm").click()
+    expect(tile(page, "TP")).to_have_text(shown(screen.ask("summary")["tp"]))
+
+    page.goto(f"{screen.url}/?d=digits&a=svm&b=nope")
+    expect(page.get_by_text("There is no run nope in digits to compare with.")).to_be_visible()
+    page.get_by_role("button", name="logreg", exact=True).click()
+    expect(page.get_by_label("Compare with")).to_have_value("logreg")
+
+
+def test_an_unknown_slice_is_not_named_above_figures_of_everything(screen: Screen) -> None:
+    page = screen.open(d="digits", a="svm", slice="nope")
+    expect(page.get_by_text("There is no slice nope in this browser")).to_be_visible()
+    expect(page.get_by_role("button", name="Slice: nope")).to_have_count(0)
+    page.get_by_role("button", name="All data rows").click()
+    expect(page.get_by_text("There is no slice nope")).to_have_count(0)
+    assert "slice" not in page.url
+    # Where it is kept is said before anything is given a name.
+    page.get_by_role("button", name="test", exact=True).click()
+    page.get_by_role("button", name="Slices", exact=True).click()
+    expect(page.get_by_text("A slice is kept in this browser only.")).to_be_visible()
+
+
+def test_what_an_address_cannot_mean_is_corrected_in_it(screen: Screen) -> None:
+    view = {
+        "c": 7,
+        "t": "abc",
+        "sort": "nope",
+        "split": "test,nope",
+        "m": "nope",
+        "w": "f1>=x",
+        "most": -3,
+        "roll": "x",
+    }
+    page = screen.open(d="digits", a="svm", **view)
+    page.wait_for_url(lambda url: "nope" not in url)
+    assert set(page.url.partition("?")[2].split("&")) == {
+        "d=digits",
+        "a=svm",
+        "c=1",
+        "split=test",
+        "most=1",
+    }
+    expect(page.get_by_role("alert")).to_have_count(0)
+    expect(tile(page, "FN")).to_have_text(shown(screen.ask("summary", confidence=1, split="test")["fn"]))
+
+
+def test_the_last_figures_stay_while_the_service_is_away(page: Page, service: Service) -> None:
+    page.goto(f"{service.url}/?d=digits&a=svm")
+    page.wait_for_load_state("networkidle")
+    before = tile(page, "TP").inner_text()
+    page.route("**/v1/**", lambda route: route.abort())
+    banner = page.get_by_text("No answer from the service since")
+    expect(banner).to_be_visible(timeout=PATIENCE)
+    # What was asked meanwhile has no answer, and says so neither with an error nor with another view's figures.
+    page.get_by_role("button", name="0.75").click()
+    expect(page.locator("[data-figure=TP]")).to_have_attribute("data-stale", "true")
+    expect(tile(page, "TP")).to_have_text(before)
+    expect(page.get_by_text("could not be loaded")).to_have_count(0)
+    page.unroute("**/v1/**")
+    expect(banner).to_have_count(0, timeout=PATIENCE)
+    expect(page.locator("[data-figure=TP]")).to_have_attribute("data-stale", "false", timeout=PATIENCE)
+    expect(tile(page, "TP")).not_to_have_text(before)
+
+
+def test_nothing_was_sent_yet(screen: Screen) -> None:
+    page = screen.page
+    page.route("**/v1/datasets", lambda route: route.fulfill(json={"datasets": []}))
+    page.goto(screen.url)
+    expect(page.get_by_text("No events yet.")).to_be_visible()
+    expect(page.get_by_text("evalstream upload")).to_be_visible()
+    expect(page.get_by_role("heading", name="evalstream")).to_be_visible()
+    expect(page.get_by_role("link", name="the API")).to_have_attribute("href", "docs")
+
+
+def test_annotations_wait_for_predictions(screen: Screen, http: httpx.Client) -> None:
+    lines = [
+        json.dumps({"data_row": f"r{i}", "operation": "replace", "annotations": [box("dog", 0)]}) for i in range(3)
+    ]
+    upload(http, "/v1/datasets/x-unpredicted/annotations", "\n".join(lines))
+    page = screen.page
+    page.goto(f"{screen.url}/?d=x-unpredicted")
+    expect(page.get_by_text("No predictions yet. 3 rows annotated.")).to_be_visible()
+    expect(page.get_by_text("evalstream upload --dataset x-unpredicted")).to_be_visible()
+    expect(page.get_by_text("Loading")).to_have_count(0)
+
+
+def test_predictions_wait_for_annotations(screen: Screen, http: httpx.Client) -> None:
+    send(http, "x-unannotated", {}, {"r": [box("dog", 0, 0.9), box("cat", 1, 0.8)]})
+    page = screen.open(d="x-unannotated", a="one")
+    expect(page.get_by_text("No annotations yet on the data rows of this run")).to_be_visible()
+    expect(page.get_by_text("No annotations here.")).to_be_visible()
+    expect(tile(page, "FP")).to_have_text("2")
+
+
+def test_filters_that_nothing_passes_are_named_with_a_way_out(screen: Screen) -> None:
+    page = screen.open(d="digits", a="svm", f="eight")
+    field = page.get_by_label("Filter rows by metadata")
+    field.fill("noise>=99")
+    field.press("Enter")
+    expect(page.get_by_text("No row has noise>=99.")).to_be_visible()
+    expect(page.get_by_role("listbox", name="Suggestions")).to_have_count(0)
+    noise = screen.ask("metadata", key="noise")
+    expect(page.get_by_text(f"noise goes from {noise['minimum']:g} to {noise['maximum']:g}.")).to_be_visible()
+    expect(page.get_by_role("region", name="Confusion matrix")).to_have_count(0)
+    page.get_by_role("button", name="test", exact=True).click()
+    expect(page.get_by_text("No row has all of these: noise>=99, test.")).to_be_visible()
+    page.get_by_role("button", name="Remove noise>=99").click()
+    expect(tile(page, "Rows")).to_have_text(shown(screen.ask("summary", split="test")["rows"]))
+    page.go_back()
+    page.get_by_role("button", name="Clear all").click()
+    expect(tile(page, "Rows")).to_have_text(str(SCENES))
+    assert page.url.partition("?")[2] == "d=digits&a=svm"
+
+
+def test_a_figure_without_interval_says_why(page: Page, service: Service, http: httpx.Client) -> None:
+    send(http, "x-one-row", {"r": [box("dog", 0)]}, {"r": [box("dog", 0, 0.9)]})
+    page.goto(f"{service.url}/?d=x-one-row&a=one")
+    expect(page.locator("[data-interval=TP]")).to_have_text("interval n/a", timeout=PATIENCE)
+    page.locator("[data-figure=TP]").focus()
+    expect(page.get_by_role("tooltip")).to_contain_text("No interval: one data row does not tell")
+    refused = {"detail": "9 predictions are too many"}
+    page.route("**/intervals?*", lambda route: route.fulfill(status=422, json=refused))
+    page.goto(f"{service.url}/?d=digits&a=svm")
+    expect(page.locator("[data-interval=F1]")).to_have_text("interval n/a", timeout=PATIENCE)
+    page.locator("[data-figure=F1]").focus()
+    expect(page.get_by_role("tooltip")).to_contain_text("No interval: 9 predictions are too many.")

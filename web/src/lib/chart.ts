@@ -1,0 +1,37 @@
+/** The page's colour of a name, as a canvas understands it. */
+export type Color = (name: string) => string;
+
+/** The page's colours of lines and bars, by their names: of the two runs, and of parts of one, such as classes. */
+export const RUNS = ["run-a", "run-b"] as const;
+export const PARTS = ["part-1", "part-2", "part-3", "part-4", "part-5", "part-6"] as const;
+
+/** Axes that look alike on every chart. */
+export function axis(name: string, color: Color, more: object = {}): object {
+  return {
+    type: "value",
+    name,
+    nameLocation: "middle",
+    nameGap: 28,
+    nameTextStyle: { color: color("muted"), fontSize: 12 },
+    axisLabel: { color: color("muted"), fontSize: 11, hideOverlap: true },
+    axisLine: { lineStyle: { color: color("line") } },
+    splitLine: { lineStyle: { color: color("line") } },
+    ...more,
+  };
+}
+
+/** The look of what is said of the place that is pointed at. */
+export function tooltip(color: Color): object {
+  return {
+    backgroundColor: color("raised"),
+    borderColor: color("line"),
+    textStyle: { color: color("ink") },
+  };
+}
+
+/** A text as part of HTML, which is what a tooltip is made of. */
+export function escaped(text: string): string {
+  const span = document.createElement("span");
+  span.textContent = text;
+  return span.innerHTML;
+}

@@ -1,0 +1,33 @@
+import type { View } from "../state/view";
+import { rangesOf } from "./metrics";
+import { CASE_OUTCOMES } from "./outcome";
+
+/** A cell of the confusion matrix: what was there, and what it was taken for. */
+export function cellOf({ actual, predicted }: Pick<View, "actual" | "predicted">): string | null {
+  if (actual === null && predicted === null) return null;
+  return `${actual === "" ? "false alarm" : (actual ?? "anything")} → ${predicted === "" ? "missed" : (predicted ?? "anything")}`;
+}
+
+/** What was chosen in a chart or table to be looked at in the gallery, in words. */
+export function chosenOf(view: View): string[] {
+  const cell = cellOf(view);
+  return [
+    ...(cell === null ? [] : [cell]),
+    ...(view.outcome ? [CASE_OUTCOMES[view.outcome].words] : []),
+    ...(view.cause ? [`cause: ${view.cause}`] : []),
+    ...view.f.map((name) => `class ${name}`),
+    ...rangesOf(view.w).map(({ words }) => words),
+  ];
+}
+
+/** As if nothing had been chosen. */
+export const NONE_CHOSEN = {
+  actual: null,
+  predicted: null,
+  whose: null,
+  outcome: null,
+  cause: null,
+  f: null,
+  w: null,
+  show: null,
+};

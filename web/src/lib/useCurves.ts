@@ -1,0 +1,116 @@
+import { useMemo } from "react";
+import { type Subject, useQuestion } from "../api/ask";
+import { curveOf, filterOf, type View } from "../state/view";
+import { PARTS } from "./chart";
+import { count, ratio } from "./format";
+import { type Line, lineOf, lineOfCalibration, lineOfRoc } from "./lines";
+
+/** More classes than there are colours could not be told apart. */
+export const MOST_LINES = PARTS.length;
+/** Into how many bins confidence is parted for calibration. */
+const BINS = 10;
+
+interface Asked {
+  subject: Subject | null;
+  versus: Subject | null;
+  view: View;
+}
+
+/** Curves of one kind, and what is said of them. */
+export interface Drawn {
+  lines: Line[];
+  question: { isPending: boolean; isError: boolean; error: Error | null; refetch: () => unknown };
+  /** What stands where there is no line. */
+  none: { title: string; why: string };
+  said?: string | undefined;
+}
+
+/** Precision, recall and F1 at every confidence: of each run, and of the classes that were chosen. */
+export function useScores({ subject, versus, view }: Asked, enabled: boolean): Drawn {
+  const kind = view.curve === "f1" ? "f1" : "pr";
+  const query = curveOf(view);
+  const own = useQuestion("pr-curve", enabled ? subject : null, query);
+  const other = useQuestion("pr-curve", enabled ? versus : null, query);
+  const chosen = view.lines.slice(0, MOST_LINES);
+  const labelled = useQuestion("pr-curve", enabled && chosen.length > 0 ? subject : null, {
+    ...query,
+    per_class: true,
+    label: chosen,
+  });
+  const lines = useMemo(
+    () => [
+      ...(own.data?.curves ?? []).map((curve) => lineOf(subject?.run ?? "", "run-a", curve, kind)),
+      ...(versus ? (other.data?.curves ?? []) : []).map((curve) => lineOf(versus?.run ?? "", "run-b", curve, kind)),
+      ...view.lines.slice(0, MOST_LINES).flatMap((label, i) => {
+        const curve = labelled.data?.curves.find((one) => one.label === label);
+        return curve ? [lineOf(label, PARTS[i] ?? "", curve, kind)] : [];
+      }),
+    ],
+    [own.data, other.data, labelled.data, subject?.run, versus, view.lines, kind],
+  );
+  const best = own.data?.curves[0];
+  return {
+    lines,
+    question: own,
+    none:
+      best && best.annotations === 0 && best.confidence.length > 0
+        ? { title: "No annotations here.", why: "A curve needs annotations that pass the filters; predictions do." }
+        : { title: "No predictions here.", why: "A curve needs predictions and annotations that pass the filters." },
+    said:
+      best && best.best_f1 !== null
+        ? `F1 is best, ${ratio(best.best_f1)}, at confidence ${ratio(best.best_f1_confidence)}.`
+        : undefined,
+  };
+}
+
+/** The ROC curves of one question, of each run. */
+export function useRoc({ subject, versus, view }: Asked, enabled: boolean) {
+  const own = useQuestion("roc-curve", enabled ? subject : null, curveOf(view));
+  const other = useQuestion("roc-curve", enabled ? versus : null, curveOf(view));
+  const questions = own.data?.questions.map((one) => one.question) ?? [];
+  const chosen = questions.includes(view.question ?? "") ? view.question : (questions[0] ?? null);
+  const found = own.data?.questions.find((one) => one.question === chosen);
+  const lines = useMemo(() => {
+    const theirs = versus && other.data?.questions.find((one) => one.question === chosen);
+    return [
+      lineOfRoc(subject?.run ?? "", "run-a", found),
+      ...(versus && theirs ? [lineOfRoc(versus.run, "run-b", theirs)] : []),
+    ].filter((line) => line.points.length > 0);
+  }, [found, other.data, chosen, subject?.run, versus]);
+  return {
+    lines,
+    questions,
+    chosen,
+    question: own,
+    none: {
+      title: "No ROC curve here.",
+      why: own.data?.undefined.questions ?? "Every option is true in every case, or in none.",
+    },
+    said:
+      found &&
+      `AUC ${ratio(found.auc_micro)} over all options together, ${ratio(found.auc_macro)} the mean over options; ${count(found.cases)} cases.`,
+  };
+}
+
+/** How often predictions are correct against how sure they are, of each run. */
+export function useReliability({ subject, versus, view }: Asked, enabled: boolean): Drawn {
+  const query = { ...filterOf(view), confidence: 0, bins: BINS };
+  const own = useQuestion("calibration", enabled ? subject : null, query);
+  const other = useQuestion("calibration", enabled ? versus : null, query);
+  const lines = useMemo(
+    () =>
+      [
+        lineOfCalibration(subject?.run ?? "", "run-a", own.data),
+        ...(versus ? [lineOfCalibration(versus.run, "run-b", other.data)] : []),
+      ].filter((line) => line.points.length > 0),
+    [own.data, other.data, subject?.run, versus],
+  );
+  return {
+    lines,
+    question: own,
+    none: { title: "No predictions here.", why: "Calibration needs predictions that pass the filters." },
+    said:
+      own.data &&
+      `Expected calibration error ${ratio(own.data.ece)}, the largest ${ratio(own.data.mce)}; ${count(own.data.predictions)} predictions.`,
+  };
+}

@@ -1,0 +1,60 @@
+import { useCallback } from "react";
+import type { Color } from "../lib/chart";
+import { CURVE_WORDS, type CurveKind, curveOption, FRAME, placeOf } from "../lib/curveOption";
+import { ratio } from "../lib/format";
+import { type Line, nearest } from "../lib/lines";
+import { useDragged } from "../lib/useDragged";
+import { Chart } from "./Chart";
+import styles from "./Curves.module.css";
+import { Dot } from "./Dot";
+import type { PartProps } from "./props";
+
+interface Props extends Pick<PartProps, "view" | "setView"> {
+  kind: CurveKind;
+  lines: Line[];
+  own: string;
+}
+
+/** The lines, and the dot on the one of the run; a click anywhere brings the dot near. */
+export function CurvePlot({ kind, lines, own, view, setView }: Props) {
+  const dragged = useDragged(view.c, (c, options) => setView({ c }, options));
+  const words = CURVE_WORDS[kind];
+  const [first] = lines;
+  const option = useCallback((color: Color) => curveOption(kind, lines, view.c, color), [kind, lines, view.c]);
+  const along = kind === "f1" || kind === "calibration";
+  const at = first && placeOf(kind, first, dragged.value);
+  const isOwn = first?.name === own;
+  const thresholdAt = (x: number, y: number, width: number, height: number) =>
+    along ? Math.min(1, Math.max(0, Number(x.toFixed(3)))) : first ? nearest(first, x, y, width, height) : null;
+  return (
+    // The dot is for the keyboard what a click is for the mouse.
+    // eslint-disable-next-line jsx-a11y/click-events-have-key-events, jsx-a11y/no-static-element-interactions
+    <div
+      className={styles.chart}
+      onClick={(event) => {
+        if (!(event.target instanceof HTMLCanvasElement)) return;
+        const box = event.currentTarget.getBoundingClientRect();
+        const width = box.width - FRAME.left - FRAME.right;
+        const high = box.height - FRAME.top - FRAME.bottom;
+        const x = (event.clientX - box.left - FRAME.left) / width;
+        const y = 1 - (event.clientY - box.top - FRAME.top) / high;
+        const next = x < 0 || x > 1 || y < 0 || y > 1 ? null : thresholdAt(x, y, width, high);
+        if (next !== null) setView({ c: next });
+      }}
+    >
+      <Chart option={option} label={`${words.y} against ${words.x}`} />
+      {at && isOwn && (
+        <Dot
+          frame={FRAME}
+          at={at}
+          threshold={dragged.value}
+          said={`${words.x} ${ratio(at.x)}, ${words.y} ${ratio(at.y)}`}
+          color={`var(--${first.color})`}
+          drag={dragged.drag}
+          drop={dragged.drop}
+          thresholdAt={thresholdAt}
+        />
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,56 @@
+import type { Box } from "../lib/shape";
+import styles from "./Overlay.module.css";
+
+interface Props {
+  /** West, south, width and height in degrees. */
+  box: Box;
+  unit: number;
+  labelled: boolean;
+}
+
+/** Lines of equal longitude and latitude, where there is no picture to tell where things are; north is up. */
+export function Graticule({ box: [west, south, width, height], unit, labelled }: Props) {
+  const step = roundStep(width / 4);
+  return (
+    <g className={styles.graticule}>
+      {multiples(west, width, step).map((degrees) => (
+        <g key={`lon ${degrees}`}>
+          <line x1={degrees} x2={degrees} y1={-south} y2={-south - height} />
+          {labelled && (
+            <text x={degrees + 3 * unit} y={-south - 5 * unit} fontSize={11 * unit} strokeWidth={3 * unit}>
+              {spelled(degrees, step, ["E", "W"])}
+            </text>
+          )}
+        </g>
+      ))}
+      {multiples(south, height, step).map((degrees) => (
+        <g key={`lat ${degrees}`}>
+          <line y1={-degrees} y2={-degrees} x1={west} x2={west + width} />
+          {labelled && (
+            <text x={west + 4 * unit} y={-degrees - 3 * unit} fontSize={11 * unit} strokeWidth={3 * unit}>
+              {spelled(degrees, step, ["N", "S"])}
+            </text>
+          )}
+        </g>
+      ))}
+    </g>
+  );
+}
+
+/** The largest of 1, 2 and 5 times a power of ten that is not above what was asked for. */
+function roundStep(about: number): number {
+  const power = 10 ** Math.floor(Math.log10(about));
+  return power * ([5, 2, 1].find((times) => times * power <= about) ?? 1);
+}
+
+function multiples(from: number, length: number, step: number): number[] {
+  const first = Math.ceil(from / step);
+  const count = Math.floor((from + length) / step) - first + 1;
+  return Array.from({ length: count }, (_, i) => (first + i) * step);
+}
+
+function spelled(degrees: number, step: number, [above, below]: [string, string]): string {
+  const digits = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
+  const text = Math.abs(degrees).toFixed(digits);
+  return `${text}°${Number(text) === 0 ? "" : degrees > 0 ? above : below}`;
+}

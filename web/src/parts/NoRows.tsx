@@ -1,0 +1,61 @@
+import { useQueries } from "@tanstack/react-query";
+import { asking, type Subject } from "../api/ask";
+import { short } from "../lib/format";
+import { CONDITION } from "../state/parsers";
+import type { SetView, View } from "../state/view";
+import { Choices, Empty } from "./Message";
+
+/** How many values are named, of metadata that are words. */
+const NAMED = 5;
+
+interface Props {
+  subject: Subject;
+  view: View;
+  setView: SetView;
+}
+
+/** Whether something is asked of data rows, not of the objects on them. */
+export function narrowsRows(view: View): boolean {
+  return view.split.length > 0 || view.m.length > 0;
+}
+
+/** Stands in place of everything where no data row passes the filters: which they are, and a way out of each. */
+export function NoRows({ subject, view, setView }: Props) {
+  const keys = [...new Set(view.m.map((text) => CONDITION.exec(text)?.[1] ?? text))];
+  const found = useQueries({ queries: keys.map((key) => asking("metadata", subject, { key, limit: NAMED })) });
+  const filters = [
+    ...view.m.map((text) => ({ text, remove: () => setView({ m: view.m.filter((one) => one !== text) }) })),
+    ...view.split.map((text) => ({ text, remove: () => setView({ split: view.split.filter((one) => one !== text) }) })),
+  ];
+  const [only, another] = filters;
+  const title =
+    only && !another
+      ? `No row has ${only.text}.`
+      : `No row has all of these: ${filters.map((one) => one.text).join(", ")}.`;
+  return (
+    <section className="panel" aria-label="No data rows">
+      <Empty title={title}>
+        {found.map(({ data }) => {
+          if (!data) return null;
+          const { key, minimum, maximum, values, total } = data;
+          const words = values.slice(0, NAMED).map((one) => one.value);
+          return (
+            <p key={key}>
+              {minimum !== null && maximum !== null
+                ? `${key} goes from ${short(minimum)} to ${short(maximum)}.`
+                : `${key} is ${words.join(", ")}${total > NAMED ? " …" : ""}.`}
+            </p>
+          );
+        })}
+        <Choices
+          options={[
+            ...filters.map((one) => ({ text: `Remove ${one.text}`, choose: one.remove })),
+            ...(another || view.f.length > 0
+              ? [{ text: "Clear all", choose: () => setView({ split: [], f: [], m: [], roll: null, slice: null }) }]
+              : []),
+          ]}
+        />
+      </Empty>
+    </section>
+  );
+}

@@ -1,0 +1,31 @@
+import type { Subject } from "../api/ask";
+import { useObjectPages } from "../api/gallery";
+import { count } from "../lib/format";
+import type { View } from "../state/view";
+import type { PartProps } from "./props";
+
+/** Of which run the gallery shows objects. */
+export function whoseOf(subject: Subject | null, versus: Subject | null, view: View): Subject | null {
+  return view.whose === "b" && versus ? versus : subject;
+}
+
+/** Of two runs, which one's objects are shown, and how many each has. */
+export function Whose({ subject, versus, view, setView }: PartProps) {
+  const totals = [useObjectPages(subject, view), useObjectPages(versus, view)].map(({ data }) => data?.pages[0]?.total);
+  const shown = whoseOf(subject, versus, view);
+  return (
+    <div className="group" role="group" aria-label="Objects of which run">
+      {[subject, versus].map((one, i) => (
+        <button
+          key={one?.run}
+          type="button"
+          className="control"
+          aria-pressed={one === shown}
+          onClick={() => setView({ whose: i === 0 ? null : "b", row: null })}
+        >
+          {one?.run} <span className="number muted">{totals[i] === undefined ? "…" : count(totals[i])}</span>
+        </button>
+      ))}
+    </div>
+  );
+}
