@@ -241,8 +241,6 @@ def test_a_class_and_a_slice_narrow_the_page_and_their_chips_go_back(screen: Scr
 
 
 def test_nothing_to_compare_says_what_to_do(screen: Screen) -> None:
-    page = screen.open(d="digits", a="svm", b="logreg", m="noise>99")
-    expect(panel(page)).to_contain_text("No data row has been seen by both runs.")
     page = screen.open(d="digits", a="svm", b="logreg", f="no such class")
     expect(panel(page)).to_contain_text("No annotation counts here")
     assert "NaN" not in panel(page).inner_text()

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Any, Final
 
+import pytest
 from evalstream.events import AnnotationEvent, PredictionEvent, Reader, Received, Record, decode, events_table
 from evalstream.matching import POLICIES
 from evalstream.ontology import Ontology
@@ -154,12 +155,19 @@ def _samples() -> Iterator[tuple[str, Thing]]:
     ):
         run = {"run": "r", "metrics": [{"name": "m", "value": {"0.5": 1}}]} if side == "predictions" else {}
         things = [{"type": kind, "feature": "f", "id": kind} | shape for kind, shape in shapes.items()]
-        row = {"split": "test", "width": 10, "text": "abc", "metadata": {"k": 1}}
+        row = {"split": "test", "width": 10, "metadata": {"k": 1}}
         for thing in things:
             yield side, {"dataset": "d", "data_row": "1", "operation": "upsert", "row": row, side: [thing]} | run
 
 
 SAMPLES: Final = list(_samples())
+
+
+@pytest.mark.parametrize(("side", "sample"), SAMPLES)
+def test_samples_are_valid(side: str, sample: Thing) -> None:
+    assert len(_received(side, [sample])) == 1
+
+
 ANYTHING: Final = st.recursive(
     st.none()
     | st.booleans()
@@ -195,6 +203,7 @@ def test_one_wrong_thing_anywhere_is_named(data: st.DataObject) -> None:
     received, rejected = decode([Record(json.dumps(event).encode(), 7, 1)], READERS[side])
     for one in rejected:
         assert one.position == 7
+        assert one.data_row == "1" or place[:1] in ((), ("data_row",))
         # What an operation needs is told of the operation. Half of a surrogate pair, which Python writes, is no JSON.
         names = [name for name in (*place, "operation") if isinstance(name, str)]
         assert not place or any(name in one.reason for name in names) or one.reason.startswith("not JSON: "), one.reason

@@ -19,6 +19,8 @@ from evalstream.queries.summary import summary
 from evalstream.storage.events import append_events
 from evalstream.storage.results import Progress, progress
 
+from tests.feeding import feed
+
 NAMES = list(POLICIES)
 ROWS = [f"row {number}" for number in range(9)]
 BAD = "row 4"
@@ -79,6 +81,20 @@ def test_two_bad_rows_whose_faults_make_up_for_each_other(client: Client) -> Non
     assert progress(client, dataset, "v1", NAMES) == Progress(9, 0, 2)
     assert {row for _, _, row in errors(client, dataset)} == {ROWS[2], ROWS[5]}
     assert summary(client, Selection(dataset=dataset, run="v1")).tp == 14
+
+
+def test_the_log_has_a_traceback_where_the_shapes_are_not_at_fault(
+    client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    masks = [{"type": "mask", "feature": "tree", "mask": {"size": [n, n], "counts": [0, n * n]}} for n in (2, 3)]
+    feed(client, "masks", {"1": masks[:1]}, {"v1": {"1": masks[1:]}}, policies=NAMES)
+    append_events(client, spoilt(event("spoilt", BAD, "v1", 1), *CORRUPTIONS["no numbers"]))
+    reconcile(client, NAMES)
+    theirs, ours = caplog.records
+    assert "masks of one data row must be of one size" in theirs.getMessage()
+    assert not theirs.exc_info
+    assert BAD in ours.getMessage()
+    assert ours.exc_info
 
 
 def event(dataset: str, data_row: str, run: str, version: int) -> dict[str, Any]:

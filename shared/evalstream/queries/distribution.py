@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 from clickhouse_connect.driver.client import Client
 from pydantic import BaseModel, Field
@@ -17,6 +19,8 @@ OBJECT_METRICS = {
     "confidence": "arrayFilter((x, ok) -> ok, prediction_confidence, prediction_counts)",
 }
 METADATA_PREFIX = "metadata."
+#: Edges lie no further out, so that how far apart they are is a number.
+FARTHEST: Final = 1e300
 
 
 class Distribution(BaseModel):
@@ -54,7 +58,8 @@ def distribution(
     bins : int
         How many.
     low, high : float, optional
-        The outer edges; otherwise 0 and 1 for ratios, the least and the greatest value for all else.
+        The outer edges, at most ``FARTHEST`` from 0; otherwise 0 and 1 for ratios, the least and the greatest value for
+        all else.
 
     Raises
     ------
@@ -90,10 +95,11 @@ def distribution(
     )
     both_given = low is not None and high is not None
     ratio = metric in {*OBJECT_METRICS, "precision", "recall", "f1", "mean_iou"}
-    low = low if low is not None else 0.0 if ratio else least if least is not None else 0.0
-    high = high if high is not None else 1.0 if ratio else greatest if greatest is not None else 1.0
+    low = low if low is not None else 0.0 if ratio else _edge(least, 0.0)
+    high = high if high is not None else 1.0 if ratio else _edge(greatest, 1.0)
     if low == high and not both_given:  # all values are one
-        low, high = low - 0.5, high + 0.5
+        reach = max(0.5, abs(low) * 2.0**-32)  # of large values, as far as floats tell bins apart
+        low, high = low - reach, high + reach
     if not low < high:
         raise QuestionError(f"low ({low}) must be below high ({high})")
     edges = np.linspace(low, high, bins + 1)
@@ -121,3 +127,7 @@ def distribution(
         minimum=least,
         maximum=greatest,
     )
+
+
+def _edge(value: float | None, otherwise: float) -> float:
+    return otherwise if value is None else min(max(value, -FARTHEST), FARTHEST)

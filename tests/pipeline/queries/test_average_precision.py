@@ -15,17 +15,8 @@ from evalstream.queries.selection import Selection
 
 from tests.oracles import queries as oracle
 from tests.oracles.queries import Thing
-from tests.pipeline.assertions import (
-    approx,
-)
-from tests.pipeline.random_data import (
-    FEATURES,
-    Data,
-    annotation_event,
-    image_order,
-    prediction_event,
-    send,
-)
+from tests.pipeline.assertions import approx
+from tests.pipeline.random_data import FEATURES, Data, annotation_event, image_order, prediction_event, send
 
 
 @pytest.mark.parametrize("policy", list(POLICIES))

@@ -14,9 +14,7 @@ from evalstream.queries.selection import Selection
 from evalstream.queries.summary import summary
 from evalstream.storage.results import Progress, progress
 
-from tests.pipeline.random_data import (
-    Data,
-)
+from tests.pipeline.random_data import Data
 
 
 def test_an_empty_selection_has_no_numbers_and_no_errors(client: Client, data: Data) -> None:

@@ -13,18 +13,8 @@ from evalstream.queries.selection import Selection
 from evalstream.queries.summary import summary
 
 from tests.oracles import queries as oracle
-from tests.pipeline.assertions import (
-    assert_cells,
-    assert_classes,
-    assert_summary,
-)
-from tests.pipeline.random_data import (
-    FEATURES,
-    Data,
-    filter_choices,
-    some_selections,
-    threshold_pairs,
-)
+from tests.pipeline.assertions import assert_cells, assert_classes, assert_summary
+from tests.pipeline.random_data import FEATURES, Data, filter_choices, some_selections, threshold_pairs
 
 
 @pytest.mark.parametrize("policy", list(POLICIES))

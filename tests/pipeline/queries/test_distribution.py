@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from clickhouse_connect.driver.client import Client
 from evalstream.queries.distribution import distribution
 from evalstream.queries.selection import ROW_METRICS, Selection
 
+from tests.feeding import feed
 from tests.oracles import queries as oracle
-from tests.pipeline.assertions import (
-    approx,
-)
-from tests.pipeline.random_data import (
-    Data,
-    some_selections,
-)
+from tests.pipeline.assertions import approx
+from tests.pipeline.random_data import Data, some_selections
 
 
 @pytest.mark.parametrize("metric", ["iou", "confidence", "metadata.noise", *ROW_METRICS])
@@ -45,3 +43,25 @@ def test_edges_of_a_distribution_must_be_in_order(client: Client, data: Data) ->
             distribution(client, selection, "iou", low=low, high=high)
     with pytest.raises(ValueError, match="there is no metric"):
         distribution(client, selection, "colour")
+
+
+@pytest.mark.parametrize(
+    ("values", "counts"),
+    [
+        ([1_700_000_000_000_000_000] * 2, [0, 2]),  # nanoseconds
+        ([1e308] * 2, [0, 0]),  # further than edges go
+        ([-1e308, -1e290, 1e290, 1.7e308], [1, 1]),
+        ([5e-324, -5e-324], [1, 1]),
+        ([0], [0, 1]),
+    ],
+)
+def test_a_histogram_of_any_numbers_has_edges(client: Client, values: list[float], counts: list[int]) -> None:
+    dataset = f"numbers {values}"
+    empty: dict[str, list[Any]] = {str(i): [] for i in range(len(values))}
+    facts = {str(i): {"metadata": {"size": value}} for i, value in enumerate(values)}
+    feed(client, dataset, empty, {"v1": empty}, rows=facts)
+    found = distribution(client, Selection(dataset=dataset, run="v1"), "metadata.size", bins=2)
+    assert np.all(np.isfinite(found.edges))
+    assert found.edges[0] < found.edges[2]
+    assert (found.counts, found.total, found.undefined) == (counts, len(values), 0)
+    assert (found.minimum, found.maximum) == (min(values), max(values))

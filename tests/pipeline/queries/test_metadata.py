@@ -8,10 +8,7 @@ from evalstream.queries.metadata import MetadataPage, metadata
 from evalstream.queries.selection import Selection
 
 from tests.oracles import queries as oracle
-from tests.pipeline.random_data import (
-    Data,
-    some_selections,
-)
+from tests.pipeline.random_data import Data, some_selections
 
 
 @pytest.mark.parametrize("key", ["noise", "weather", "absent"])

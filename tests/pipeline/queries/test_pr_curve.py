@@ -11,16 +11,8 @@ from evalstream.queries.summary import summary
 
 from tests.oracles import queries as oracle
 from tests.oracles.queries import Counts
-from tests.pipeline.assertions import (
-    assert_curve,
-)
-from tests.pipeline.random_data import (
-    FEATURES,
-    QUESTIONS,
-    Data,
-    some_selections,
-    threshold_pairs,
-)
+from tests.pipeline.assertions import assert_curve
+from tests.pipeline.random_data import FEATURES, QUESTIONS, Data, some_selections, threshold_pairs
 
 
 @pytest.mark.parametrize("policy", list(POLICIES))

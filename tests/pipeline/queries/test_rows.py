@@ -13,13 +13,8 @@ from evalstream.queries.rows import Page, rows
 from evalstream.queries.selection import ROW_METRICS, Selection
 
 from tests.oracles import queries as oracle
-from tests.pipeline.assertions import (
-    assert_row,
-)
-from tests.pipeline.random_data import (
-    Data,
-    some_selections,
-)
+from tests.pipeline.assertions import assert_row
+from tests.pipeline.random_data import Data, some_selections
 
 
 def test_rows_with_their_metrics_and_outcomes(client: Client, data: Data) -> None:
