@@ -18,7 +18,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 from PIL import Image
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
 
 PICTURE = Path(__file__).parent / "page.png"
 VIEW = {"d": "digits", "a": "svm", "b": "logreg"}
@@ -62,7 +62,7 @@ def demo() -> Iterator[str]:
 def wait_until_answered(page: Page) -> None:
     """Wait until every part of the page has its answer, the objects of the comparison included."""
     page.locator("[data-flip]").first.wait_for(timeout=60_000)
-    page.wait_for_function("!document.querySelector('[aria-busy=true]')", timeout=60_000)
+    expect(page.locator("[aria-busy=true]")).to_have_count(0, timeout=60_000)
     page.wait_for_load_state("networkidle")
     page.wait_for_timeout(1500)  # charts move into place, and intervals are asked for last
 
