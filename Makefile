@@ -34,7 +34,7 @@ kafka: $(INSTALLED)
 
 page: $(PAGE)
 
-$(PAGE): web/node_modules/.installed schemas/openapi.json web/index.html web/vite.config.ts $(shell find web/src web/public -type f -not -name schema.d.ts)
+$(PAGE): web/node_modules/.installed schemas/openapi.json web/index.html web/vite.config.ts $(shell find web/src -type f -not -name schema.d.ts)
 	$(NPM) run build
 	touch $@
 

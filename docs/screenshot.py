@@ -49,7 +49,7 @@ def demo() -> Iterator[str]:
             said = []
             for line in process.stdout:
                 said.append(line)
-                if "The service is up" in line:
+                if "The page is up" in line:
                     break
             else:
                 raise RuntimeError("the demo ended: " + "".join(said[-5:]))

@@ -71,7 +71,7 @@ def demo(
             out.print(runs_table(figures, "two runs at confidence 0.5, IoU 0.5, policy iou-greedy"))
         if once:
             return
-        out.print(f"The service is up: {url}/docs\nAsk it more, in another terminal:", highlight=False)
+        out.print(f"The page is up: {url}/\nAsk it more, in another terminal:", highlight=False)
         out.print(f"  evalstream report digits --split test --metadata 'noise>=0.09' --url {url}")
         out.print("Stop it with Ctrl-C.")
         try:

@@ -23,10 +23,15 @@ _HEADERS: Final = {
 }
 
 
+#: What is built has its content in its name and never changes; anything else is asked for anew, and mostly the same.
+_BUILT: Final = "public, max-age=31536000, immutable"
+
+
 class _Page(StaticFiles):
     async def get_response(self, path: str, scope: Scope) -> Response:
         response = await super().get_response(path, scope)
         response.headers.update(_HEADERS)
+        response.headers["Cache-Control"] = _BUILT if path.startswith("assets/") else "no-cache"
         return response
 
 

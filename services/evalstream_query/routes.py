@@ -50,6 +50,7 @@ from evalstream.queries.labels import PerClassPage
 from evalstream.queries.measures import Measures, measures
 from evalstream.queries.metadata import Metadata, MetadataPage, MetadataQuery, metadata
 from evalstream.queries.objects import Objects, ObjectsPage, objects
+from evalstream.queries.overview import Overview, OverviewOptions, overview
 from evalstream.queries.pr_curve import CurvesPage, PrCurve, pr_curve
 from evalstream.queries.regression import Regression, regression
 from evalstream.queries.roc_curve import RocCurve, roc_curve
@@ -134,6 +135,10 @@ class ClassesQuery(Filter, ClassesPage, Scoring):
 
 class SummaryQuery(Filter, Scoring):
     """A filter, and how counts are scored."""
+
+
+class OverviewQuery(Filter, OverviewOptions, Scoring):
+    """A filter, how counts are scored, and how much is given."""
 
 
 class ChecklistsQuery(Filter, Scoring):
@@ -243,6 +248,13 @@ def get_dataset_classes(
 def get_summary(request: Request, dataset: Dataset, run: Run, query: Annotated[SummaryQuery, Query()]) -> Summary:
     """Count and score everything that is selected."""
     return summary(*_selection(request, dataset, run, query), _scoring(query))
+
+
+@router.get(_RUN + "/overview")
+def get_overview(request: Request, dataset: Dataset, run: Run, query: Annotated[OverviewQuery, Query()]) -> Overview:
+    """Give the summary, the confusion matrix and the classes at once, all of one and the same state of the run."""
+    options = OverviewOptions(cells=query.cells, labels=query.labels)
+    return overview(*_selection(request, dataset, run, query), options, _scoring(query))
 
 
 @router.get(_RUN + "/confusion-matrix")

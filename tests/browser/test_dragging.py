@@ -61,12 +61,12 @@ def test_a_drag_back_to_where_it_began_leaves_the_next_one_a_step_of_its_own(scr
     assert page.evaluate("history.length") == steps + 1
 
 
-#: A summary is on its way for as long as the test wants it to be.
+#: An overview is on its way for as long as the test wants it to be.
 HELD = """
 const send = window.fetch, waiting = [];
 window.holding = false;
 window.fetch = async (request) => {
-  if (window.holding && request.url.includes("/summary?")) await new Promise((go) => waiting.push(go));
+  if (window.holding && request.url.includes("/overview?")) await new Promise((go) => waiting.push(go));
   return send(request);
 };
 window.release = () => { window.holding = false; waiting.forEach((go) => go()); };
@@ -107,7 +107,7 @@ def test_a_drag_dims_what_it_has_left_behind_and_asks_the_expensive_questions_at
     while quiet < 3:
         page.wait_for_timeout(100)
         quiet = 0 if under_way else quiet + 1
-    assert "confusion-matrix" in {question for question, confidence in asked if confidence != "0.5"}
+    assert "average-precision" in {question for question, confidence in asked if confidence != "0.5"}
     assert {question for question, confidence in asked if confidence != "0.5"} & EXPENSIVE == set()
 
     page.mouse.up()

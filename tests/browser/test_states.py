@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.browser.conftest import SCENES, Screen
 from tests.browser.helpers import PATIENCE, box, send, shown, tile, upload
@@ -95,6 +95,32 @@ def test_the_last_figures_stay_while_the_service_is_away(page: Page, service: Se
     expect(banner).to_have_count(0, timeout=PATIENCE)
     expect(page.locator("[data-figure=TP]")).to_have_attribute("data-stale", "false", timeout=PATIENCE)
     expect(tile(page, "TP")).not_to_have_text(before)
+
+
+def test_a_service_that_hangs_is_away_too(page: Page, service: Service) -> None:
+    page.clock.install()
+    page.goto(f"{service.url}/?d=digits&a=svm")
+    expect(tile(page, "TP")).not_to_have_text("…")
+    held: list[Route] = []
+    page.route("**/v1/**", lambda route: held.append(route))
+    banner = page.get_by_text("No answer from the service since")
+    page.clock.run_for(10_000)
+    expect(banner).to_have_count(0)  # not yet: it may be slow
+    assert held
+    page.clock.run_for(10_000)
+    expect(banner).to_be_visible()
+    page.unroute("**/v1/**")
+    page.clock.run_for(20_000)
+    expect(banner).to_have_count(0)
+
+
+def test_a_class_that_is_not_there_is_said_not_to_be(screen: Screen) -> None:
+    page = screen.open(d="digits", a="svm", f="eight|ninety")
+    notice = page.get_by_text("There is no class ninety in digits.")
+    expect(notice).to_be_visible()
+    page.get_by_role("button", name="Remove it from the filters").click()
+    expect(notice).to_have_count(0)
+    expect(tile(page, "TP")).to_have_text(shown(screen.ask("summary", feature="eight")["tp"]))
 
 
 def test_nothing_was_sent_yet(screen: Screen) -> None:

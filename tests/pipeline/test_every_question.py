@@ -173,6 +173,9 @@ def fit_together(found: dict[str, Any], data: Awkward) -> None:
     def counted(fits: Callable[[Any, Any], bool]) -> int:
         return sum(cell["count"] for cell in cells if fits(cell["actual"], cell["predicted"]))
 
+    assert found["overview"]["summary"] == summary
+    assert found["overview"]["classes"] == found["classes"]
+    assert found["overview"]["confusion_matrix"] == found["confusion-matrix"]
     assert found["progress"]["pending"] == 0
     assert found["progress"]["failed"] == data.failed
     assert summary["rows"] == found["rows"]["total"]

@@ -1,17 +1,22 @@
-import { useEffect } from "react";
+import { useQuery } from "@tanstack/react-query";
+import { useEffect, useMemo } from "react";
 import { type Subject, useQuestion } from "./api/ask";
-import { useDatasets } from "./api/datasets";
+import { askingDeclared, useDatasets } from "./api/datasets";
 import type { Dataset } from "./api/schema";
 import { count } from "./lib/format";
 import { useRested } from "./lib/useRested";
 import { useSilence } from "./lib/useSilence";
+import { Causes } from "./parts/Causes";
+import { ClassTable } from "./parts/ClassTable";
 import { Comparison } from "./parts/Comparison";
 import { ConfusionMatrix } from "./parts/ConfusionMatrix";
 import { Curves } from "./parts/Curves";
+import { Distribution } from "./parts/Distribution";
 import { Filters } from "./parts/Filters";
 import { Header, OF_A_DATASET } from "./parts/Header";
-import { Lower } from "./parts/Lower";
+import { Gallery } from "./parts/Gallery";
 import { Choices, Empty, Failed, Loading, NothingYet, Notice } from "./parts/Message";
+import { MoreFigures } from "./parts/MoreFigures";
 import { narrowsRows, NoRows } from "./parts/NoRows";
 import type { PartProps } from "./parts/props";
 import { Thresholds } from "./parts/Thresholds";
@@ -24,8 +29,11 @@ export function App() {
   const datasets = useDatasets();
   const all = datasets.data ?? [];
   const dataset = view.d === null ? all[0] : all.find((one) => one.dataset === view.d);
-  const subject = subjectOf(dataset, view.a ?? dataset?.runs[0]);
-  const versus = view.b === subject?.run ? null : subjectOf(dataset, view.b);
+  const subject = useMemo(() => subjectOf(dataset, view.a ?? dataset?.runs[0]), [dataset, view.a]);
+  const versus = useMemo(
+    () => (view.b === subject?.run ? null : subjectOf(dataset, view.b)),
+    [dataset, view.b, subject],
+  );
   const silence = useSilence(subject);
   const title = subject ? `${subject.run} on ${subject.dataset} · evalstream` : "evalstream";
   useEffect(() => {
@@ -77,10 +85,11 @@ function subjectOf(dataset: Dataset | undefined, run: string | null | undefined)
 /** All that there is to see of a run. */
 function Figures({ dataset, ...parts }: PartProps & { dataset: Dataset; subject: Subject }) {
   const { subject, versus, view, setView } = parts;
-  const summary = useQuestion("summary", subject, filterOf(view));
-  // What takes long to answer.
+  const overview = useQuestion("overview", subject, filterOf(view));
+  const summary = overview.data?.summary;
+  // What takes long to answer, or to draw, waits until a drag is at rest.
   const still = { ...parts, view: useRested(view) };
-  const noRows = summary.data?.rows === 0 && !summary.isPlaceholderData && narrowsRows(view);
+  const noRows = summary?.rows === 0 && !overview.isPlaceholderData && narrowsRows(view);
   return (
     <>
       {view.b !== null && view.b !== subject.run && !versus && (
@@ -96,13 +105,14 @@ function Figures({ dataset, ...parts }: PartProps & { dataset: Dataset; subject:
           />
         </Notice>
       )}
+      <NoSuchClass {...parts} />
       <Thresholds {...parts} />
       <Filters dataset={dataset} {...parts} />
       {noRows ? (
         <NoRows subject={subject} view={view} setView={setView} />
       ) : (
         <>
-          {summary.data?.annotations === 0 && summary.data.predictions > 0 && (
+          {summary?.annotations === 0 && summary.predictions > 0 && (
             <Notice>
               {narrowsRows(view) || view.f.length > 0
                 ? "No annotation passes the filters: every prediction that does counts as a false positive."
@@ -115,7 +125,15 @@ function Figures({ dataset, ...parts }: PartProps & { dataset: Dataset; subject:
             <ConfusionMatrix {...parts} />
             <Curves {...parts} />
           </div>
-          <Lower {...still} />
+          <div className={styles.wide}>
+            <ClassTable {...parts} />
+            <Distribution {...still} />
+          </div>
+          <div className={styles.even}>
+            <Causes {...still} />
+            <MoreFigures {...still} />
+          </div>
+          <Gallery {...still} />
         </>
       )}
     </>
@@ -129,6 +147,24 @@ function Unknown({ what, known, choose }: { what: string; known: string[]; choos
       There {known.length === 1 ? "is" : "are"}:
       <Choices options={known.map((name) => ({ text: name, choose: () => choose(name) }))} />
     </Empty>
+  );
+}
+
+/** A class in a link that the dataset does not have would be figures of 0 without a word. */
+function NoSuchClass({ subject, view, setView }: PartProps) {
+  const { data } = useQuery(askingDeclared(subject, view.f));
+  const known = new Set(data?.map((one) => one.name));
+  const unknown = data ? view.f.filter((name) => !known.has(name)) : [];
+  if (!subject || unknown.length === 0) return null;
+  return (
+    <Notice>
+      There is no class {unknown.join(", no class ")} in {subject.dataset}.
+      <Choices
+        options={[
+          { text: "Remove it from the filters", choose: () => setView({ f: view.f.filter((one) => known.has(one)) }) },
+        ]}
+      />
+    </Notice>
   );
 }
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from evalstream.metrics.agreement import agreement
 from evalstream.metrics.ranking import hits_at, log_loss
 from evalstream.metrics.scores import ratio
-from evalstream.queries.confusion_matrix import Cell, CellsPage, confusion_matrix
+from evalstream.queries.confusion_matrix import Cell, CellsPage, matrix_of
 from evalstream.queries.label_counts import (
     SCORING,
     AverageScores,
@@ -27,6 +27,7 @@ from evalstream.queries.label_counts import (
 )
 from evalstream.queries.rankings import Ranked, rankings
 from evalstream.queries.selection import Selection
+from evalstream.queries.tally import tally
 
 #: What becomes of a case where only one side answers. ``wrong``: it is a case, and "nothing" is the answer of the other
 #: side. ``ignore``: it is none.
@@ -108,10 +109,11 @@ def classifications(
 
 
 def _parts(client: Client, radio: Selection, cells: int, unanswered: Unanswered) -> dict[str, _Part]:
-    counts = label_counts(client, radio)
+    tallied = tally(client, radio)
+    counts = label_counts(tallied)
     of_label = dict(zip(counts.label, counts.question, strict=True))
     matrix: dict[str, list[Cell]] = defaultdict(list)
-    for cell in confusion_matrix(client, radio, CellsPage(limit=cells)).cells:
+    for cell in matrix_of(tallied, CellsPage(limit=cells)).cells:
         if unanswered == "wrong" or (cell.actual is not None and cell.predicted is not None):
             matrix[of_label[cell.actual or cell.predicted or ""]].append(cell)
     ranked = {} if radio.roll_up else {own.question: own for own in rankings(client, radio, "radio")}

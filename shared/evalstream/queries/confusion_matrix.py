@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Callable
+from typing import Final, Literal
 
 import numpy as np
 from clickhouse_connect.driver.client import Client
@@ -20,33 +21,28 @@ from evalstream.queries.label_counts import (
     undefined,
 )
 from evalstream.queries.labels import Labels
-from evalstream.queries.selection import Selection, ask, scored
+from evalstream.queries.selection import Selection
+from evalstream.queries.tally import Tally, tally
+from evalstream.scenes import Flag, Int
 
-# What was taken for what, with what is left of each label when its matches are taken out: missed, and false alarms. A
-# partner outside the feature filter is matched and was never counted as an object here: its remainder is below zero.
-_MATRIX = """
-SELECT cell.1 AS a, cell.2 AS p, sum(cell.3) AS n FROM (
-    SELECT arrayJoin(arrayConcat(
-        arrayMap((a, p) -> (a, p, 1), matched_actual, matched_predicted),
-        arrayMap(a -> (a, '', -1), matched_actual),
-        arrayMap(p -> ('', p, -1), matched_predicted),
-        arrayMap(label -> (label, '', 1), actual),
-        arrayMap(label -> ('', label, 1), predicted)
-    )) AS cell FROM ({scored})
-) GROUP BY a, p HAVING n > 0
-"""
-_PAGE = f"""
-SELECT a, p, n, of_actual, of_predicted, count() OVER () FROM (
-    SELECT a, p, n, sum(n) OVER (PARTITION BY a) AS of_actual, sum(n) OVER (PARTITION BY p) AS of_predicted
-    FROM ({_MATRIX})
-) WHERE {{where}} ORDER BY {{order}} LIMIT {{{{limit:UInt32}}}} OFFSET {{{{offset:UInt64}}}}
-"""
-_CELL_KINDS = {"all": "1", "errors": "a != p", "confused": "a != p AND a != '' AND p != ''"}
-_CELL_ORDERS = {
-    "count": "n DESC, a, p",
-    "confused": "a = '' OR p = '', n DESC, a, p",
-    "actual": "a, p",
-    "predicted": "p, a",
+_NOTHING: Final = 0
+_Test = Callable[[Int, Int], Flag]
+_KINDS: Final[dict[str, _Test]] = {
+    "all": lambda actual, _predicted: np.ones(len(actual), np.bool_),
+    "errors": lambda actual, predicted: actual != predicted,
+    "confused": lambda actual, predicted: (actual != predicted) & (actual != _NOTHING) & (predicted != _NOTHING),
+}
+#: By what cells are sorted, the first first. Labels are numbered by name.
+_ORDERS: Final[dict[str, Callable[[Int, Int, Int], tuple[Int | Flag, ...]]]] = {
+    "count": lambda actual, predicted, count: (-count, actual, predicted),
+    "confused": lambda actual, predicted, count: (
+        (actual == _NOTHING) | (predicted == _NOTHING),
+        -count,
+        actual,
+        predicted,
+    ),
+    "actual": lambda actual, predicted, _count: (actual, predicted),
+    "predicted": lambda actual, predicted, _count: (predicted, actual),
 }
 
 ClassFigure = Literal[
@@ -67,7 +63,7 @@ ClassFigure = Literal[
     "mean_iou",
     "dice",
 ]
-assert ClassFigure.__args__ == tuple(ClassScores.model_fields)  # type: ignore[attr-defined]
+assert set(ClassFigure.__args__) == ClassScores.model_fields.keys() - {"question"}  # type: ignore[attr-defined]
 
 
 class CellsPage(Labels):
@@ -126,27 +122,55 @@ class Classes(BaseModel):
 
 def confusion_matrix(client: Client, selection: Selection, page: CellsPage = CellsPage()) -> ConfusionMatrix:  # noqa: B008
     """Count what was taken for what, missed objects and false alarms included."""
-    sql, parameters = scored(selection)
-    tests = [_CELL_KINDS[page.cells]]
+    return matrix_of(tally(client, selection), page)
+
+
+def matrix_of(tallied: Tally, page: CellsPage = CellsPage()) -> ConfusionMatrix:  # noqa: B008
+    """Lay a tally out in cells."""
+    names = ["", *tallied.label]
+    actual, predicted, count = _cells(tallied)
+    wanted = _KINDS[page.cells](actual, predicted)
     if page.search:
-        tests.append(" OR ".join(f"positionCaseInsensitiveUTF8({name}, {{search:String}}) > 0" for name in "ap"))
+        holds = np.array([bool(name) and page.contains(name) for name in names])
+        wanted &= holds[actual] | holds[predicted]
     if page.label:
-        tests.append("a IN {label:Array(String)} OR p IN {label:Array(String)}")
-    where = " AND ".join(f"({test})" for test in tests)
-    statement = _PAGE.format(scored=sql, where=where, order=_CELL_ORDERS[page.sort])
-    found = ask(client, statement, parameters | page.model_dump(include={"search", "label", "limit", "offset"}))
-    if not found and page.offset:  # beyond the end nobody says how many there are
-        total = confusion_matrix(client, selection, page.model_copy(update={"offset": 0, "limit": 1})).total
-        return ConfusionMatrix(labels=[], cells=[], total=total, actual_sums={}, predicted_sums={})
-    actual_sums = {actual: of_actual for actual, _, _, of_actual, _, _ in found if actual}
-    predicted_sums = {predicted: of_predicted for _, predicted, _, _, of_predicted, _ in found if predicted}
+        named = np.isin(names, page.label)
+        wanted &= named[actual] | named[predicted]
+    fitting = np.flatnonzero(wanted)
+    order = np.lexsort(_ORDERS[page.sort](actual[fitting], predicted[fitting], count[fitting])[::-1])
+    shown = fitting[order][page.offset : page.offset + page.limit]
+
+    def sums(at: Int) -> dict[str, int]:
+        whole = np.bincount(at, count, len(names)).astype(np.int64).tolist()
+        return {names[i]: whole[i] for i in sorted(set(at[shown].tolist()) - {_NOTHING})}
+
+    actual_sums, predicted_sums = sums(actual), sums(predicted)
+    columns = (column[shown].tolist() for column in (actual, predicted, count))
     return ConfusionMatrix(
         labels=sorted(actual_sums.keys() | predicted_sums),
-        cells=[Cell(actual=a or None, predicted=p or None, count=n) for a, p, n, *_ in found],
-        total=found[0][-1] if found else 0,
+        cells=[
+            Cell(actual=names[a] or None, predicted=names[p] or None, count=n) for a, p, n in zip(*columns, strict=True)
+        ],
+        total=len(fitting),
         actual_sums=actual_sums,
         predicted_sums=predicted_sums,
     )
+
+
+def _cells(tallied: Tally) -> tuple[Int, Int, Int]:
+    """Columns of what was taken for what; labels are numbered from 1 and 0 is nothing.
+
+    What is left of each label when its matches are taken out is missed, or a false alarm. A partner outside the feature
+    filter is matched and was never counted as an object here: its remainder is below zero, and no cell.
+    """
+    size = len(tallied.label)
+    missed = tallied.annotations - np.bincount(tallied.actual, tallied.pairs, size).astype(np.int64)
+    alarms = tallied.predictions - np.bincount(tallied.predicted, tallied.pairs, size).astype(np.int64)
+    label, nothing = np.arange(1, size + 1), np.full(size, _NOTHING)
+    actual = np.concatenate([tallied.actual + 1, label, nothing])
+    predicted = np.concatenate([tallied.predicted + 1, nothing, label])
+    count = np.concatenate([tallied.pairs, missed, alarms])
+    return actual[count > 0], predicted[count > 0], count[count > 0]
 
 
 def classes(
@@ -156,19 +180,19 @@ def classes(
     scoring: Scoring = SCORING,
 ) -> Classes:
     """Count and score each label."""
-    tests = ["1"]
-    if page.search:
-        tests.append("positionCaseInsensitiveUTF8(label, {search:String}) > 0")
-    if page.label:
-        tests.append("label IN {label:Array(String)}")
-    counted = label_counts(client, selection, " AND ".join(tests), page.model_dump(include={"search", "label"}))
+    return classes_of(tally(client, selection), page, scoring)
+
+
+def classes_of(tallied: Tally, page: ClassesPage = ClassesPage(), scoring: Scoring = SCORING) -> Classes:  # noqa: B008
+    """Score a tally label by label."""
+    counted = label_counts(tallied)
     columns = class_columns(counted, scoring.beta)
-    fitting = np.flatnonzero(counted.fits)
+    fitting = np.flatnonzero([page.has(label) for label in counted.label])
     key = np.arange(len(counted.label)) if page.sort == "label" else columns[page.sort]
     # Stable, so that of equals the first by name comes first; what is not defined is NaN, and sorts last either way.
     order = np.argsort(-key[fitting] if page.descending else key[fitting], kind="stable")
     found = class_scores(counted, columns, fitting[order][page.offset : page.offset + page.limit])
-    averages = average_scores(counted.counts().take(counted.fits), scoring)
+    averages = average_scores(counted.counts().take(fitting), scoring)
     return Classes(
         classes=found,
         total=len(fitting),

@@ -1,4 +1,4 @@
-"""What every score of a label is made of, from one look at the table."""
+"""What every score of a label is made of."""
 
 from __future__ import annotations
 
@@ -6,41 +6,11 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-from clickhouse_connect.driver.client import Client
 from pydantic import BaseModel, ConfigDict, Field
 
 from evalstream.metrics.scores import Counts, ZeroDivision, averages, by_class, defined, ratios
-from evalstream.queries.selection import Selection, ask, scored
-from evalstream.scenes import Flag, Float, Int
-
-# Entries of a label, by kind. 0: an annotation. 1: a prediction. 2: an annotation matched to its own label; 3: the
-# same, with an overlap. 4: one matched to another label, and 7 the prediction that it is matched to. 5: says which
-# question the label answers; 6: that its overlap is no IoU (keypoints). And one entry without a label for each row.
-# IoUs are summed as decimals, whose sum does not depend on the order in which the engine comes upon the rows: the same
-# events give the same answer to the last digit, in one process and in a cluster.
-_COUNTS = """
-SELECT entry.1 AS label,
-    countIf(entry.2 = 0) AS annotations, countIf(entry.2 = 1) AS predictions, countIf(entry.2 IN (2, 3)),
-    countIf(entry.2 IN (2, 3, 4)), countIf(entry.2 IN (2, 3, 7)), countIf(entry.2 = 3),
-    toFloat64(sum(toDecimal64(entry.3, 18))), toFloat64(sum(toDecimal64(2 * entry.3 / (1 + entry.3), 18))),
-    anyIf(entry.4, entry.2 = 5), countIf(entry.2 = 6) > 0, {fits}
-FROM (
-    SELECT arrayJoin(arrayConcat(
-        [('', 0, 0., '')],
-        arrayMap(label -> (label, 0, 0., ''), actual),
-        arrayMap(label -> (label, 1, 0., ''), predicted),
-        arrayMap((label, i, ok) -> (label, if(ok, if(i <= 1, 3, 2), 4), if(ok AND i <= 1, i, 0.), ''),
-            matched_actual, matched_iou, correct),
-        arrayMap(label -> (label, 7, 0., ''), arrayFilter((label, ok) -> NOT ok, matched_predicted, correct)),
-        {annotation_said},
-        {prediction_said}
-    )) AS entry FROM ({scored})
-) GROUP BY label HAVING annotations + predictions > 0
-"""
-_SAID = (
-    "arrayFilter(x -> x.2 > 0, arrayMap((l, f, k) -> (l, transform(k, ['radio', 'keypoints'], [5, 6], 0), 0., f),"
-    " {side}_label, {side}_feature, {side}_type))"
-)
+from evalstream.queries.tally import Tally
+from evalstream.scenes import Float, Int
 
 
 class LabelCounts(NamedTuple):
@@ -57,7 +27,6 @@ class LabelCounts(NamedTuple):
     overlap: Float  # the sum of their overlaps
     dice: Float  # the sum of their Dice coefficients; NaN for a label whose overlap is no IoU
     question: list[str]  # which question the label answers; '' for an object
-    fits: Flag  # whether the label fits what was asked of labels
 
     def cases(self) -> Float:
         """How often each label's question was asked, on either side; NaN for objects, which nobody asks for one by one.
@@ -127,6 +96,7 @@ class ClassScores(LabelScores):
     """Counts and scores of one label against all others."""
 
     label: str
+    question: str = Field(default="", description="which question it answers; empty: it is a class of objects")
     annotations: int
     predictions: int
     tp: int
@@ -161,40 +131,35 @@ REASONS: Final = {
 }
 
 
-def label_counts(
-    client: Client, selection: Selection, fits: str = "1", parameters: dict[str, Any] | None = None
-) -> LabelCounts:
-    """Count objects, matches and overlaps by label.
+def label_counts(tallied: Tally) -> LabelCounts:
+    """Look at a tally label by label."""
+    size = len(tallied.label)
+    same = tallied.actual == tallied.predicted
 
-    ``fits`` is SQL over ``label`` with its own ``parameters``: what is asked of labels, told in a column of its own.
-    """
-    sql, own = scored(selection)
-    said = {f"{side}_said": _SAID.format(side=side) for side in ("annotation", "prediction")}
-    found = ask(client, _COUNTS.format(scored=sql, fits=f"({fits})", **said), own | (parameters or {}))
-    rows = sum(row[1] for row in found if not row[0])
-    found = sorted(row for row in found if row[0])
-    names, *numbers, question, is_none, fitting = [list(column) for column in zip(*found, strict=True)] or [[]] * 12
-    annotations, predictions, tp, matched, met, located = (np.array(column, np.int64) for column in numbers[:6])
-    overlap, dice = (np.array(column, np.float64) for column in numbers[6:])
-    dice[np.array(is_none, np.bool_)] = np.nan
-    return LabelCounts(
-        rows,
-        names,
-        annotations,
-        predictions,
-        tp,
-        matched,
-        met,
-        located,
-        overlap,
-        dice,
-        question,
-        np.array(fitting, np.bool_),
+    def sums(at: Int, column: Int | Float) -> Float:
+        return np.asarray(np.bincount(at, column, size), np.float64)  # Int if there is nothing to sum
+
+    def of_same(column: Int | Float) -> Float:
+        return sums(tallied.actual[same], column[same])
+
+    found = LabelCounts(
+        tallied.rows,
+        tallied.label,
+        tallied.annotations,
+        tallied.predictions,
+        of_same(tallied.pairs).astype(np.int64),
+        sums(tallied.actual, tallied.pairs).astype(np.int64),
+        sums(tallied.predicted, tallied.pairs).astype(np.int64),
+        of_same(tallied.located).astype(np.int64),
+        of_same(tallied.overlap),
+        np.where(tallied.is_iou, of_same(tallied.dice), np.nan),
+        tallied.question,
     )
+    return found.take(np.flatnonzero(found.annotations + found.predictions))
 
 
 def class_columns(found: LabelCounts, beta: float) -> dict[str, Float | Int]:
-    """Every figure of every label, NaN where it is not defined: the columns of ``ClassScores`` but ``label``."""
+    """Every figure of every label, NaN where it is not defined: the numbers of ``ClassScores``."""
     counts = found.counts()
     return {
         "annotations": found.annotations,
@@ -214,7 +179,7 @@ def class_scores(found: LabelCounts, columns: dict[str, Float | Int], which: Int
     values = {name: [defined(value) for value in column[which].tolist()] for name, column in columns.items()}
     rows = zip(*values.values(), strict=True)
     return [
-        ClassScores(label=found.label[i], **dict(zip(values, row, strict=True)))
+        ClassScores(label=found.label[i], question=found.question[i], **dict(zip(values, row, strict=True)))
         for i, row in zip(which, rows, strict=True)
     ]
 

@@ -16,7 +16,11 @@ class Labels(BaseModel):
 
     def has(self, label: str) -> bool:
         """Whether a label fits."""
-        return self.search.casefold() in label.casefold() and (not self.label or label in self.label)
+        return self.contains(label) and (not self.label or label in self.label)
+
+    def contains(self, label: str) -> bool:
+        """Whether a label contains what is searched for."""
+        return self.search.casefold() in label.casefold()
 
 
 class PerClassPage(Labels):

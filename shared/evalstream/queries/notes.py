@@ -21,20 +21,19 @@ _IGNORED = (
     " prediction_asked, prediction_confidence, prediction_parent, arrayEnumerate(prediction_asked))"
 )
 _REPAIRED = "arrayCount(name -> name = 'repaired', measure_name)"
-# Whether there can be anything of the kind at all: mostly there is not, and this is soon asked.
+# Whether there can be anything of the kind at all: mostly there is not, and this is soon asked. Rows that could not be
+# matched have no objects.
 _ANY = f"""
 SELECT maxArray(prediction_rank) >= {min(MAX_DETECTIONS, MAX_SKELETONS)} OR minArray(prediction_confidence) < 0
-    OR maxArray(annotation_crowd) > {Crowd.OBJECT} OR max(has(measure_name, 'repaired')), ({{failed}}) FROM ({{rows}})
+    OR maxArray(annotation_crowd) > {Crowd.OBJECT} OR max(has(measure_name, 'repaired')), countIf(error != '')
+FROM ({{rows}})
 """
 
 
 def notes(client: Client, selection: Selection) -> list[str]:
     """Say what has to be known of any answer about the selection at its thresholds."""
-    rows, parameters = selected(selection)
-    failed, more = selected(selection, failed=True)
-    any_other, rows_failed = ask(
-        client, _ANY.format(rows=rows, failed=f"SELECT count() FROM ({failed})"), parameters | more
-    )[0]
+    rows, parameters = selected(selection, with_failed=True)
+    ((any_other, rows_failed),) = ask(client, _ANY.format(rows=rows), parameters)
     found = []
     if rows_failed:
         found.append(f"{_number(rows_failed, 'data row')} could not be matched and {_is(rows_failed)} left out.")

@@ -1,7 +1,8 @@
 """What a question is about, and the one piece of SQL that every question is asked through.
 
-``scored`` gives, for each selected data row, what counts at the selected thresholds: the labels of its annotations and
-predictions, and the matched pairs. Every number is a sum over these, so no two questions can disagree.
+``counted`` gives, for each selected data row, what counts at the selected thresholds: which of its annotations,
+predictions and matched pairs; ``scored`` gives their labels too. Every number is a sum over these, so no two questions
+can disagree.
 """
 
 from __future__ import annotations
@@ -145,12 +146,17 @@ class Fragment(NamedTuple):
     parameters: dict[str, Any]
 
 
-def selected(selection: Selection, *, failed: bool = False) -> Fragment:
-    """SQL for the results of the selected data rows, unscored; or for those of them that could not be matched."""
+def selected(selection: Selection, *, with_failed: bool = False) -> Fragment:
+    """SQL for the results of the selected data rows, unscored.
+
+    Rows that could not be matched are left out, unless asked for; they have an ``error`` and no objects.
+    """
     where = ["dataset = {dataset:String}", "run = {run:String}", "policy = {policy:String}"]
-    where.append("error != ''" if failed else "error = ''")
-    if selection.both_sides and not failed:
-        where.append("notEmpty(annotation_id) AND arrayExists(c -> c >= 0, prediction_confidence)")
+    if not with_failed:
+        where.append("error = ''")
+    if selection.both_sides:
+        both = "notEmpty(annotation_id) AND arrayExists(c -> c >= 0, prediction_confidence)"
+        where.append(f"(error != '' OR {both})")
     parameters: dict[str, Any] = {"dataset": selection.dataset, "run": selection.run, "policy": selection.policy}
     parameters["roll_up"] = selection.roll_up or NO_ROLL_UP
     if selection.data_row:
@@ -183,15 +189,13 @@ def is_object(selection: Selection) -> str:
     return f"c IN ({', '.join(map(str, object_codes(selection)))})"
 
 
-def scored(selection: Selection, *, whole_curve: bool = False) -> Fragment:
+def counted(selection: Selection, *, whole_curve: bool = False, more: str = "") -> Fragment:
     """SQL for what counts in each selected data row, at the selected thresholds.
 
-    Columns beside those of ``row_results``, all arrays: ``actual`` and ``predicted``, the labels of annotations and
-    predictions that count; ``matched_actual``, ``matched_predicted`` and ``matched_iou``, the pairs. What is in
-    ``actual`` but not matched is missed, what is in ``predicted`` but not matched is a false alarm. Of each object
-    ``…_asked`` says whether it passes the filters, ``…_counts`` whether it counts besides; of each rectangle ``live``
-    says whether it holds at the thresholds, ``counting`` whether it counts besides. With ``whole_curve`` there is also
-    ``curve_counting``: which rectangles count at any confidence from the selected one up.
+    Columns beside those of ``row_results``, all arrays. Of each object ``…_asked`` says whether it passes the filters,
+    ``…_counts`` whether it counts besides; of each rectangle ``live`` says whether it holds at the thresholds,
+    ``counting`` whether it counts besides. With ``whole_curve`` there is also ``curve_counting``: which rectangles
+    count at any confidence from the selected one up. ``more`` is SQL for further columns, in terms of these.
     """
     rows, parameters = selected(selection)
     coco = selection.policy == "coco"
@@ -247,7 +251,7 @@ def scored(selection: Selection, *, whole_curve: bool = False) -> Fragment:
     actual += ", annotation_asked, annotation_crowd, annotation_area)"
     predicted += (
         ", prediction_asked, prediction_confidence, prediction_area, prediction_type, prediction_rank,"
-        " arrayMap(i -> toUInt32(i - 1), arrayEnumerate(prediction_confidence)))"
+        " range(length(prediction_confidence)))"
     )
     sql = f"""
         SELECT *,
@@ -259,16 +263,31 @@ def scored(selection: Selection, *, whole_curve: bool = False) -> Fragment:
             {annotation_asked} AS annotation_asked,
             {prediction_asked} AS prediction_asked,
             {actual} AS annotation_counts,
-            {predicted} AS prediction_counts,
-            arrayFilter((x, ok) -> ok, annotation_label, annotation_counts) AS actual,
-            arrayFilter((x, ok) -> ok, prediction_label, prediction_counts) AS predicted,
-            arrayFilter((x, ok) -> ok, match_actual, counting) AS matched_actual,
-            arrayFilter((x, ok) -> ok, match_predicted, counting) AS matched_predicted,
-            arrayFilter((x, ok) -> ok, match_iou, counting) AS matched_iou,
-            arrayMap((a, p) -> a = p, matched_actual, matched_predicted) AS correct
+            {predicted} AS prediction_counts
+            {more}
         FROM ({rows})
     """
     return Fragment(sql, parameters)
+
+
+def scored(selection: Selection, *, whole_curve: bool = False) -> Fragment:
+    """SQL for what counts in each selected data row, by its labels.
+
+    Columns beside those of ``counted``, all arrays: ``actual`` and ``predicted``, the labels of annotations and
+    predictions that count; ``matched_actual``, ``matched_predicted`` and ``matched_iou``, the pairs. What is in
+    ``actual`` but not matched is missed, what is in ``predicted`` but not matched is a false alarm.
+    """
+    return counted(selection, whole_curve=whole_curve, more=_BY_LABEL)
+
+
+_BY_LABEL = """,
+    arrayFilter((x, ok) -> ok, annotation_label, annotation_counts) AS actual,
+    arrayFilter((x, ok) -> ok, prediction_label, prediction_counts) AS predicted,
+    arrayFilter((x, ok) -> ok, match_actual, counting) AS matched_actual,
+    arrayFilter((x, ok) -> ok, match_predicted, counting) AS matched_predicted,
+    arrayFilter((x, ok) -> ok, match_iou, counting) AS matched_iou,
+    arrayMap((a, p) -> a = p, matched_actual, matched_predicted) AS correct
+"""
 
 
 #: What can be said of one data row, in terms of ``scored``: to sort and filter rows by, and to draw histograms of.

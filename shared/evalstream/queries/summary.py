@@ -20,6 +20,7 @@ from evalstream.queries.label_counts import (
 )
 from evalstream.queries.notes import notes
 from evalstream.queries.selection import Selection
+from evalstream.queries.tally import Tally, tally
 
 
 class Summary(LabelScores):
@@ -45,7 +46,12 @@ class Summary(LabelScores):
 
 def summary(client: Client, selection: Selection, scoring: Scoring = SCORING) -> Summary:
     """Count and score everything that is selected."""
-    found = label_counts(client, selection)
+    return summary_of(tally(client, selection), notes(client, selection), scoring)
+
+
+def summary_of(tallied: Tally, said: list[str], scoring: Scoring = SCORING) -> Summary:
+    """Score a tally; ``said`` is what has to be known of it."""
+    found = label_counts(tallied)
     counts = found.counts()
     averages = average_scores(counts, scoring)
     whole = average_scores(counts, scoring.model_copy(update={"zero_division": "exclude"})).micro
@@ -64,7 +70,7 @@ def summary(client: Client, selection: Selection, scoring: Scoring = SCORING) ->
         **_agreement(found),
         averages=averages,
         undefined={},
-        notes=notes(client, selection),
+        notes=said,
     )
     reasons = undefined(answer, averages.micro, averages.macro, averages.weighted)
     return answer.model_copy(update={"undefined": reasons})

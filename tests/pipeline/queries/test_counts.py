@@ -8,7 +8,9 @@ from collections import Counter
 import pytest
 from clickhouse_connect.driver.client import Client
 from evalstream.matching import AREA_RANGES, POLICIES
-from evalstream.queries.confusion_matrix import classes, confusion_matrix
+from evalstream.queries.confusion_matrix import CellsPage, ClassesPage, classes, confusion_matrix
+from evalstream.queries.label_counts import Scoring
+from evalstream.queries.overview import OverviewOptions, overview
 from evalstream.queries.selection import Selection
 from evalstream.queries.summary import summary
 
@@ -20,15 +22,9 @@ from tests.pipeline.random_data import FEATURES, Data, filter_choices, some_sele
 @pytest.mark.parametrize("policy", list(POLICIES))
 def test_counts_at_every_threshold(client: Client, data: Data, policy: str) -> None:
     for (dataset, run), own in data.runs.items():
-        for number, (c, t) in enumerate(threshold_pairs(own, 70)):
+        for c, t in threshold_pairs(own, 70):
             selection = Selection(dataset=dataset, run=run, policy=policy, confidence=c, iou=t)
-            scored = oracle.score(own, selection)
-            if number % 3 == 0:
-                assert_summary(summary(client, selection), scored)
-            elif number % 3 == 1:
-                assert_cells(confusion_matrix(client, selection), scored)
-            else:
-                assert_classes(classes(client, selection), scored)
+            assert_overview(client, selection, oracle.score(own, selection))
 
 
 @pytest.mark.parametrize("policy", list(POLICIES))
@@ -38,10 +34,7 @@ def test_counts_of_filtered_rows_and_objects(client: Client, data: Data, policy:
         for number, filters in enumerate(filter_choices(policy)):
             c, t = pairs[number % len(pairs)]
             selection = Selection(dataset=dataset, run=run, policy=policy, confidence=c, iou=t, **filters)
-            scored = oracle.score(own, selection)
-            assert_summary(summary(client, selection), scored)
-            assert_cells(confusion_matrix(client, selection), scored)
-            assert_classes(classes(client, selection), scored)
+            assert_overview(client, selection, oracle.score(own, selection))
 
 
 @pytest.mark.parametrize("area", list(AREA_RANGES))
@@ -49,9 +42,24 @@ def test_counts_in_every_area_range(client: Client, data: Data, area: str) -> No
     for (dataset, run), own in data.runs.items():
         for c, t in threshold_pairs(own, 7):
             selection = Selection(dataset=dataset, run=run, policy="coco", confidence=c, iou=t, area=area)
-            scored = oracle.score(own, selection)
-            assert_summary(summary(client, selection), scored)
-            assert_cells(confusion_matrix(client, selection), scored)
+            assert_overview(client, selection, oracle.score(own, selection))
+
+
+def assert_overview(client: Client, selection: Selection, scored: list[oracle.Scored]) -> None:
+    """Check the summary, the cells and the classes against those that were counted by hand."""
+    found = overview(client, selection, OverviewOptions(cells=100_000, labels=100_000))
+    assert_summary(found.summary, scored)
+    assert_cells(found.confusion_matrix, scored)
+    assert_classes(found.classes, scored)
+
+
+def test_an_overview_is_three_answers_in_one(client: Client, data: Data) -> None:
+    scoring = Scoring(beta=2, zero_division="zero")
+    for selection in some_selections(data, 1):
+        found = overview(client, selection, OverviewOptions(cells=7, labels=3), scoring)
+        assert found.summary == summary(client, selection, scoring)
+        assert found.confusion_matrix == confusion_matrix(client, selection, CellsPage(limit=7))
+        assert found.classes == classes(client, selection, ClassesPage(limit=3), scoring)
 
 
 def test_rows_and_columns_of_every_confusion_matrix_sum_to_the_objects(client: Client, data: Data) -> None:

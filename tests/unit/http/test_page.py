@@ -33,6 +33,17 @@ def test_home_is_the_page(tmp_path: Path) -> None:
     assert http.get("/no-such-thing").status_code == 404
 
 
+def test_only_what_never_changes_is_kept_by_the_browser(tmp_path: Path) -> None:
+    (tmp_path / "assets").mkdir()
+    (tmp_path / "index.html").write_text("the page")
+    (tmp_path / "assets" / "page-1a2b.js").write_text("1")
+    http = app(tmp_path)
+    assert "immutable" in http.get("/assets/page-1a2b.js").headers["cache-control"]
+    for path in ("/", "/index.html"):
+        assert http.get(path).headers["cache-control"] == "no-cache"
+    assert "cache-control" not in http.get("/assets/page-of-yesterday.js").headers
+
+
 def test_nothing_outside_the_folder_is_served(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("secret")
     folder = tmp_path / "static"

@@ -26,11 +26,11 @@ export function placeOf(kind: CurveKind, line: Line, threshold: number): { x: nu
 }
 
 /** What ECharts is to draw: the lines, and on all but the first a dot where the threshold is. */
-export function curveOption(kind: CurveKind, lines: Line[], threshold: number, color: Color) {
+export function curveOption(kind: CurveKind, lines: Line[], threshold: number | null, color: Color) {
   const words = CURVE_WORDS[kind];
   const [, ...others] = lines;
   const dots = others.flatMap((line) => {
-    const at = placeOf(kind, line, threshold);
+    const at = threshold === null ? undefined : placeOf(kind, line, threshold);
     return at ? [{ value: [at.x, at.y], itemStyle: { color: color(line.color) } }] : [];
   });
   const diagonal = kind === "roc" || kind === "calibration";

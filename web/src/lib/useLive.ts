@@ -27,16 +27,16 @@ export function useLive(subject: Subject | null, versus: Subject | null) {
     });
   }, [queries, own, theirs]);
   useEffect(() => {
-    // The summary is asked for now and then; only if it has changed is the rest asked for too.
+    // The overview is asked for now and then; only if it has changed is the rest asked for too.
     const timer = setInterval(() => {
       if (document.hidden) return;
       const cache = queries.getQueryCache();
-      const summaries = cache.findAll({ queryKey: ["summary"], type: "active" });
-      const seen = summaries.map((one) => one.state.data);
-      void queries.refetchQueries({ queryKey: ["summary"], type: "active" }).then(() => {
-        if (summaries.every((one, i) => seen[i] === undefined || one.state.data === seen[i])) return;
+      const overviews = cache.findAll({ queryKey: ["overview"], type: "active" });
+      const seen = overviews.map((one) => one.state.data);
+      void queries.refetchQueries({ queryKey: ["overview"], type: "active" }).then(() => {
+        if (overviews.every((one, i) => seen[i] === undefined || one.state.data === seen[i])) return;
         void queries.invalidateQueries({
-          predicate: ({ queryKey }) => !OTHERWISE.has(String(queryKey[0])) && queryKey[0] !== "summary",
+          predicate: ({ queryKey }) => !OTHERWISE.has(String(queryKey[0])) && queryKey[0] !== "overview",
         });
       });
     }, EDITS);

@@ -5,8 +5,8 @@ import { filterOf, type View } from "../state/view";
 import { type Counts, countsOf, inOrder, isAnswerLabel } from "./matrix";
 import { useHeld } from "./useHeld";
 
-/** A matrix of so many cells is asked for whole; of a larger one only what is shown. */
-const WHOLE = 2_000;
+/** Of a matrix that is too large to be asked for whole: as many cells as tell which classes come first. */
+const WORST = 2_000;
 /** Of the classes shown, with whatever they are confused with. */
 const PART = 20_000;
 
@@ -29,15 +29,17 @@ export interface Matrix {
  */
 export function useMatrix(subject: Subject | null, versus: Subject | null, view: View, search: string): Matrix {
   const filter = filterOf(view);
-  const whole = useQuestion("confusion-matrix", subject, { ...filter, limit: WHOLE });
-  const theirWhole = useQuestion("confusion-matrix", versus, { ...filter, limit: WHOLE });
-  const complete = isWhole(whole.data) && (versus === null || isWhole(theirWhole.data));
-  const large = whole.data !== undefined && (versus === null || theirWhole.data !== undefined) && !complete;
+  const overview = useQuestion("overview", subject, filter);
+  const theirOverview = useQuestion("overview", versus, filter);
+  const whole = overview.data?.confusion_matrix;
+  const theirWhole = theirOverview.data?.confusion_matrix;
+  const complete = isWhole(whole) && (versus === null || isWhole(theirWhole));
+  const large = whole !== undefined && (versus === null || theirWhole !== undefined) && !complete;
 
-  const own = useMemo(() => whole.data && complete && countsOf(whole.data, true), [whole.data, complete]);
+  const own = useMemo(() => whole && complete && countsOf(whole, true), [whole, complete]);
   const their = useMemo(
-    () => (versus && theirWhole.data && complete ? countsOf(theirWhole.data, true) : undefined),
-    [versus, theirWhole.data, complete],
+    () => (versus && theirWhole && complete ? countsOf(theirWhole, true) : undefined),
+    [versus, theirWhole, complete],
   );
   const ordered = useMemo(
     () => (own ? inOrder(their ? [own, their] : [own], view.order, search) : []),
@@ -51,7 +53,7 @@ export function useMatrix(subject: Subject | null, versus: Subject | null, view:
     cells: "errors",
     sort: "confused",
     search,
-    limit: WHOLE,
+    limit: WORST,
   });
   const page = useQuestion("classes", large ? subject : null, {
     ...filter,
@@ -80,8 +82,8 @@ export function useMatrix(subject: Subject | null, versus: Subject | null, view:
   const theirCounts = useMemo(() => theirPart.data && countsOf(theirPart.data, false), [theirPart.data]);
 
   const asked = large
-    ? [whole, ...(byErrors ? [worst] : []), page, ...(labels.length ? [part] : []), ...(versus ? [theirPart] : [])]
-    : [whole, ...(versus ? [theirWhole] : [])];
+    ? [overview, ...(byErrors ? [worst] : []), page, ...(labels.length ? [part] : []), ...(versus ? [theirPart] : [])]
+    : [overview, ...(versus ? [theirOverview] : [])];
   const failed = asked.find((one) => one.isError);
   return {
     labels,

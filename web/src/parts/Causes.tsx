@@ -1,4 +1,4 @@
-import { useRef } from "react";
+import { memo, useRef } from "react";
 import { useQuestion } from "../api/ask";
 import { count, ratio } from "../lib/format";
 import { CAUSE_MEANINGS } from "../lib/outcome";
@@ -16,7 +16,7 @@ const MISSED =
   "of another class or one too far off points is the fault of that prediction, and counted there.";
 
 /** Why what is wrong is wrong, and what AP each cause costs. A click shows the objects. */
-export function Causes({ subject, view, setView }: PartProps) {
+export const Causes = memo(function Causes({ subject, view, setView }: PartProps) {
   const panel = useRef<HTMLElement>(null);
   const near = useNear(panel);
   const errors = useQuestion("errors", near ? subject : null, filterOf(view));
@@ -93,7 +93,7 @@ export function Causes({ subject, view, setView }: PartProps) {
       )}
     </section>
   );
-}
+});
 
 function Bar({ share, text }: { share: number; text: string }) {
   return (

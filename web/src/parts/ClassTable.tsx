@@ -1,16 +1,16 @@
 import { createColumnHelper, flexRender, getCoreRowModel, useReactTable } from "@tanstack/react-table";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { DropdownMenu } from "radix-ui";
-import { Fragment, useEffect, useEffectEvent, useMemo, useRef } from "react";
-import { usePages } from "../api/ask";
+import { Fragment, memo, useEffect, useEffectEvent, useMemo, useRef } from "react";
 import { type Beside, useBeside } from "../api/classes";
 import type { ClassScores } from "../api/schema";
 import { count, ratio, signed } from "../lib/format";
-import { ANSWER_TYPES, OBJECT_TYPES } from "../lib/shape";
+import { PAGE, useClasses } from "../lib/useClasses";
 import { useNarrow } from "../lib/useNarrow";
 import { useNear } from "../lib/useNear";
+import { useRested } from "../lib/useRested";
 import { type Column, COLUMNS } from "../state/lower";
-import { filterOf, type SetView, type View } from "../state/view";
+import type { SetView, View } from "../state/view";
 import styles from "./ClassTable.module.css";
 import { Empty, Failed, Loading } from "./Message";
 import type { PartProps } from "./props";
@@ -44,7 +44,6 @@ const LOOKS: Record<Column, Look> = {
 
 const NARROW = ["f1", ...COLUMNS.filter((name) => name !== "f1")] as const satisfies Column[];
 
-const PAGE = 200;
 /** So many classes have their curves asked for at once. */
 const PART = 25;
 /** A line for the figures, and one for how they differ; on a narrow screen, what a finger can hit. */
@@ -52,37 +51,18 @@ const ROW_HEIGHT = { alone: 34, compared: 44, touched: 44 };
 const GROUP_HEIGHT = 30;
 const helper = createColumnHelper<ClassScores>();
 
-export function ClassTable({ subject, versus, view, setView }: PartProps) {
+export const ClassTable = memo(function ClassTable({ subject, versus, view, setView }: PartProps) {
   const panel = useRef<HTMLElement>(null);
   const near = useNear(panel);
   const asked = near ? subject : null;
-  const question = {
-    ...filterOf(view),
-    sort: view.csort as "f1",
-    descending: view.cdesc === "1",
-    search: view.cq,
-    limit: PAGE,
-  };
-  // Classes of objects, and below them answers to questions: neither is to be measured by the other.
-  const pages = usePages("classes", asked, { ...question, type: OBJECT_TYPES });
-  const answers = usePages("classes", asked, { ...question, type: ANSWER_TYPES });
-  const { hasNextPage } = pages;
-  const classes = useMemo(() => (pages.data?.pages ?? []).flatMap((page) => page.classes), [pages.data]);
-  const all = useMemo(
-    () => (hasNextPage ? classes : [...classes, ...(answers.data?.pages ?? []).flatMap((page) => page.classes)]),
-    [hasNextPage, classes, answers.data],
-  );
-  const totals = [pages, answers].map(({ data }) => data?.pages[0]?.total ?? 0);
-  const more = () => {
-    const next = hasNextPage ? pages : answers;
-    if (next.hasNextPage && !next.isFetchingNextPage) void next.fetchNextPage();
-  };
+  const { classes, answers, totals, isFetching, error, again, more } = useClasses(asked, view);
+  const all = useMemo(() => [...classes, ...answers], [classes, answers]);
   return (
-    <section className={`panel ${styles.panel}`} aria-labelledby="classes" ref={panel} aria-busy={pages.isFetching}>
+    <section className={`panel ${styles.panel}`} aria-labelledby="classes" ref={panel} aria-busy={isFetching}>
       <header>
         <h2 id="classes">Classes</h2>
         <span className="muted number" data-figure="classes-total">
-          {pages.data && answers.data ? counted(totals) : "…"}
+          {totals ? counted(totals) : "…"}
         </span>
         <div className={styles.tools}>
           <input
@@ -96,27 +76,25 @@ export function ClassTable({ subject, versus, view, setView }: PartProps) {
           <Columns view={view} setView={setView} />
         </div>
       </header>
-      {pages.isPending || answers.isPending ? (
+      {error ? (
+        <Failed error={error} again={again} />
+      ) : !totals ? (
         <Loading what="classes" />
-      ) : pages.isError ? (
-        <Failed error={pages.error} again={() => void pages.refetch()} />
-      ) : answers.isError ? (
-        <Failed error={answers.error} again={() => void answers.refetch()} />
       ) : all.length === 0 ? (
         <Empty title="No class here.">Nothing passes the filters and thresholds, or the search.</Empty>
       ) : (
         <Table
           {...{ subject: asked, versus: near ? versus : null, view, setView, classes: all, more }}
           // Where answers begin, with a line of its own; where there is nothing but answers, none is needed.
-          answersFrom={classes.length > 0 && all.length > classes.length ? classes.length : null}
+          answersFrom={classes.length > 0 && answers.length > 0 ? classes.length : null}
         />
       )}
     </section>
   );
-}
+});
 
 /** `10 classes + 2 answers`. */
-function counted([classes = 0, answers = 0]: number[]): string {
+function counted([classes, answers]: [number, number]): string {
   const parts = [
     ...(classes > 0 || answers === 0 ? [`${count(classes)} ${classes === 1 ? "class" : "classes"}`] : []),
     ...(answers > 0 ? [`${count(answers)} ${answers === 1 ? "answer" : "answers"}`] : []),
@@ -165,7 +143,8 @@ function Table({ subject, versus, view, setView, classes, answersFrom, more }: T
       found.push(classes.slice(at, at + PART).map((one) => one.label));
     return found;
   }, [classes, first, last]);
-  const beside = useBeside(subject, versus, view, parts, view.cols.includes("curve"));
+  // A hundred curves are not drawn anew at every step of a drag.
+  const beside = useBeside(subject, versus, useRested(view), parts, view.cols.includes("curve"));
   const before = items[0]?.start ?? 0;
   const after = virtual.getTotalSize() - (items.at(-1)?.end ?? 0);
   const sortBy = (id: string) => {

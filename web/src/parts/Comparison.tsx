@@ -1,3 +1,4 @@
+import { memo } from "react";
 import { type Subject, useQuestion } from "../api/ask";
 import type { Comparison as Answer } from "../api/schema";
 import { chance, totalOf } from "../lib/compared";
@@ -26,7 +27,7 @@ const CHANGE_NAMES: Record<Change, string> = {
 const PAGE = 8;
 
 /** Two runs, object by object: where only one of them is correct, and where they differ most. */
-export function Comparison(props: ComparedProps) {
+export const Comparison = memo(function Comparison(props: ComparedProps) {
   const { subject, versus, view, setView } = props;
   const compared = useQuestion("comparison", subject, {
     ...filterOf(view),
@@ -103,7 +104,7 @@ export function Comparison(props: ComparedProps) {
       )}
     </section>
   );
-}
+});
 
 /** A run's name in its colour. */
 export function Run({ which, name }: { which: "a" | "b"; name: string }) {

@@ -1,4 +1,4 @@
-import { useEffect, useEffectEvent, useState } from "react";
+import { memo, useEffect, useEffectEvent, useState } from "react";
 import { count } from "../lib/format";
 import { isAnswerLabel } from "../lib/matrix";
 import { useMatrix } from "../lib/useMatrix";
@@ -25,7 +25,7 @@ const ORDER_WORDS: Record<(typeof ORDERS)[number], string> = {
   count: "most annotations first",
 };
 
-export function ConfusionMatrix({ subject, versus, view, setView }: PartProps) {
+export const ConfusionMatrix = memo(function ConfusionMatrix({ subject, versus, view, setView }: PartProps) {
   const [find, setFind] = useFind(view, setView);
   const minus = view.minus === "1" && versus !== null;
   const matrix = useMatrix(subject, minus ? versus : null, view, find.settled);
@@ -131,7 +131,7 @@ export function ConfusionMatrix({ subject, versus, view, setView }: PartProps) {
       )}
     </section>
   );
-}
+});
 
 /** The search text: in the field at once, in the URL once it has settled. */
 function useFind(view: View, setView: PartProps["setView"]) {

@@ -9,21 +9,23 @@ import styles from "./Curves.module.css";
 import { Dot } from "./Dot";
 import type { PartProps } from "./props";
 
-interface Props extends Pick<PartProps, "view" | "setView"> {
+interface Props extends PartProps {
   kind: CurveKind;
   lines: Line[];
-  own: string;
 }
 
 /** The lines, and the dot on the one of the run; a click anywhere brings the dot near. */
-export function CurvePlot({ kind, lines, own, view, setView }: Props) {
-  const dragged = useDragged(view.c, (c, options) => setView({ c }, options));
+export function CurvePlot({ kind, lines, ...parts }: Props) {
+  const { subject, view } = parts;
+  const dragged = useDragged("c", parts);
   const words = CURVE_WORDS[kind];
   const [first] = lines;
-  const option = useCallback((color: Color) => curveOption(kind, lines, view.c, color), [kind, lines, view.c]);
+  // The first line has a dot of its own: where it is the only one, there is nothing to draw anew.
+  const marked = lines.length > 1 ? view.c : null;
+  const option = useCallback((color: Color) => curveOption(kind, lines, marked, color), [kind, lines, marked]);
   const along = kind === "f1" || kind === "calibration";
   const at = first && placeOf(kind, first, dragged.value);
-  const isOwn = first?.name === own;
+  const isOwn = first?.name === (subject?.run ?? "");
   const thresholdAt = (x: number, y: number, width: number, height: number) =>
     along ? Math.min(1, Math.max(0, Number(x.toFixed(3)))) : first ? nearest(first, x, y, width, height) : null;
   return (
@@ -39,7 +41,7 @@ export function CurvePlot({ kind, lines, own, view, setView }: Props) {
         const x = (event.clientX - box.left - FRAME.left) / width;
         const y = 1 - (event.clientY - box.top - FRAME.top) / high;
         const next = x < 0 || x > 1 || y < 0 || y > 1 ? null : thresholdAt(x, y, width, high);
-        if (next !== null) setView({ c: next });
+        if (next !== null) dragged.set(next);
       }}
     >
       <Chart option={option} label={`${words.y} against ${words.x}`} />

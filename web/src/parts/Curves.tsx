@@ -1,4 +1,4 @@
-import { useState } from "react";
+import { memo, useState } from "react";
 import { useQuestion } from "../api/ask";
 import { PARTS, RUNS } from "../lib/chart";
 import { CURVE_WORDS } from "../lib/curveOption";
@@ -11,7 +11,7 @@ import styles from "./Curves.module.css";
 import { Empty, Failed, Loading } from "./Message";
 import type { PartProps } from "./props";
 
-export function Curves(props: PartProps) {
+export const Curves = memo(function Curves(props: PartProps) {
   const { subject, versus, view, setView } = props;
   const kind = view.curve;
   const scored = kind === "pr" || kind === "f1";
@@ -93,7 +93,7 @@ export function Curves(props: PartProps) {
         <Empty title={none.title}>{none.why}</Empty>
       ) : (
         <>
-          <CurvePlot kind={kind} lines={lines} own={subject?.run ?? ""} view={view} setView={setView} />
+          <CurvePlot kind={kind} lines={lines} {...props} />
           <p className={`muted ${styles.foot}`}>
             The dot is the present threshold{kind === "roc" && ", taken as a score"}: drag it along the curve. {said}
           </p>
@@ -101,7 +101,7 @@ export function Curves(props: PartProps) {
       )}
     </section>
   );
-}
+});
 
 function LabelSearch({ subject, view, setView }: PartProps) {
   const [text, setText] = useState("");

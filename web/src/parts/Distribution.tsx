@@ -1,11 +1,11 @@
-import { useRef } from "react";
+import { memo, useRef } from "react";
 import { useNear } from "../lib/useNear";
 import { ClassBars } from "./ClassBars";
 import { Histogram } from "./Histogram";
 import type { PartProps } from "./props";
 
 /** How things spread: any metric over its values, or annotations and predictions over classes. */
-export function Distribution({ subject, versus, view, setView }: PartProps) {
+export const Distribution = memo(function Distribution({ subject, versus, view, setView }: PartProps) {
   const panel = useRef<HTMLElement>(null);
   const near = useNear(panel);
   const parts = { subject: near ? subject : null, versus: near ? versus : null, view, setView };
@@ -35,4 +35,4 @@ export function Distribution({ subject, versus, view, setView }: PartProps) {
       {view.dist === "metric" ? <Histogram {...parts} /> : <ClassBars {...parts} />}
     </section>
   );
-}
+});

@@ -1,3 +1,4 @@
+import { memo } from "react";
 import { useLevels } from "../api/datasets";
 import type { Dataset } from "../api/schema";
 import { cellOf } from "../lib/selection";
@@ -13,7 +14,7 @@ interface Props extends PartProps {
 }
 
 /** What narrows the view: splits, classes, conditions on metadata, and a chip for everything that was clicked. */
-export function Filters({ dataset, subject, view, setView }: Props) {
+export const Filters = memo(function Filters({ dataset, subject, view, setView }: Props) {
   const levels = useLevels(dataset.dataset).data ?? 0;
   const splits = SPLITS.filter((split) => dataset.splits.includes(split));
   const chips: { text: string; remove: () => void }[] = [
@@ -96,4 +97,4 @@ export function Filters({ dataset, subject, view, setView }: Props) {
       ))}
     </section>
   );
-}
+});

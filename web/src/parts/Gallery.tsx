@@ -1,4 +1,4 @@
-import { useCallback, useMemo, useState } from "react";
+import { memo, useCallback, useMemo, useState } from "react";
 import { useQuestion } from "../api/ask";
 import { useObjectPages, useRowPages, useSkeletons } from "../api/gallery";
 import type { Case, Objects, Rows } from "../api/schema";
@@ -33,7 +33,7 @@ function shownBy(view: View): { shown: Shown; otherwise: Shown } {
   return { shown: view.show ?? otherwise, otherwise };
 }
 
-export function Gallery({ subject: first, versus, view, setView }: PartProps) {
+export const Gallery = memo(function Gallery({ subject: first, versus, view, setView }: PartProps) {
   const { shown, otherwise } = shownBy(view);
   const subject = shown === "objects" ? whoseOf(first, versus, view) : first;
   const rowPages = useRowPages(shown === "rows" ? subject : null, view);
@@ -145,7 +145,7 @@ export function Gallery({ subject: first, versus, view, setView }: PartProps) {
       )}
     </section>
   );
-}
+});
 
 interface Answered {
   shown: Shown;

@@ -1,4 +1,4 @@
-import { useState } from "react";
+import { memo, useState } from "react";
 import type { Dataset } from "../api/schema";
 import { useTheme } from "../lib/theme";
 import { useLive } from "../lib/useLive";
@@ -35,7 +35,7 @@ export const OF_A_DATASET = {
   ...NOTHING_CHOSEN,
 };
 
-export function Header({ datasets, dataset, subject, versus, view, setView }: Props) {
+export const Header = memo(function Header({ datasets, dataset, subject, versus, view, setView }: Props) {
   useLive(subject, versus);
   return (
     <header className={styles.header}>
@@ -85,7 +85,7 @@ export function Header({ datasets, dataset, subject, versus, view, setView }: Pr
       </div>
     </header>
   );
-}
+});
 
 interface ChoiceProps {
   label: string;

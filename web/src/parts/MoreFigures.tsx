@@ -1,5 +1,5 @@
 import { Tabs } from "radix-ui";
-import { useRef } from "react";
+import { memo, useRef } from "react";
 import { type AnswerOf, type Question, type Subject, useQuestion } from "../api/ask";
 import { classificationSheets } from "../lib/figures/classifications";
 import { customMetricSheets } from "../lib/figures/customMetrics";
@@ -42,7 +42,7 @@ const KINDS: Kind[] = [
 ];
 
 /** Figures that only some data have: a tab for each kind that is there. */
-export function MoreFigures({ subject, view, setView }: PartProps) {
+export const MoreFigures = memo(function MoreFigures({ subject, view, setView }: PartProps) {
   const panel = useRef<HTMLDivElement>(null);
   const near = useNear(panel);
   const asked = near ? subject : null;
@@ -75,7 +75,7 @@ export function MoreFigures({ subject, view, setView }: PartProps) {
       )}
     </div>
   );
-}
+});
 
 /** The kinds of figures that a run has, at whatever thresholds. */
 function useKinds(subject: Subject | null, view: View): Kind[] {

@@ -1,19 +1,20 @@
 import { Slider } from "radix-ui";
-import { useState } from "react";
+import { memo, useState } from "react";
 import { useQuestion } from "../api/ask";
-import { type Commit, useDragged } from "../lib/useDragged";
+import { useDragged } from "../lib/useDragged";
 import { curveOf } from "../state/view";
 import { AtLeast } from "./AtLeast";
 import { Presets, usePresets } from "./Presets";
 import type { PartProps } from "./props";
 import styles from "./Thresholds.module.css";
 
-export function Thresholds({ subject, view, setView }: PartProps) {
+export const Thresholds = memo(function Thresholds(parts: PartProps) {
+  const { subject, view, setView } = parts;
   const curve = useQuestion("pr-curve", subject, curveOf(view)).data?.curves[0];
   const best = curve?.best_f1_confidence;
   return (
     <section className={`panel ${styles.thresholds}`} aria-label="Thresholds">
-      <Threshold label="Confidence" value={view.c} commit={(c, options) => setView({ c }, options)}>
+      <Threshold label="Confidence" which="c" {...parts}>
         <button
           type="button"
           className="control"
@@ -25,7 +26,7 @@ export function Thresholds({ subject, view, setView }: PartProps) {
         </button>
         <AtLeast subject={subject} view={view} setView={setView} />
       </Threshold>
-      <Threshold label="IoU" value={view.t} commit={(t, options) => setView({ t }, options)}>
+      <Threshold label="IoU" which="t" {...parts}>
         {[0.5, 0.75].map((t) => (
           <button
             key={t}
@@ -40,18 +41,17 @@ export function Thresholds({ subject, view, setView }: PartProps) {
       </Threshold>
     </section>
   );
-}
+});
 
-interface ThresholdProps {
+interface ThresholdProps extends PartProps {
   label: string;
-  value: number;
-  commit: Commit;
+  which: "c" | "t";
   children: React.ReactNode;
 }
 
 /** A slider for a look around, a field that takes the exact number, and values to choose from. */
-function Threshold({ label, value, commit, children }: ThresholdProps) {
-  const dragged = useDragged(value, commit);
+function Threshold({ label, which, children, ...parts }: ThresholdProps) {
+  const dragged = useDragged(which, parts);
   const [presets] = usePresets(label);
   return (
     <div className={styles.threshold}>
@@ -80,14 +80,10 @@ function Threshold({ label, value, commit, children }: ThresholdProps) {
         </span>
         <Slider.Thumb className={styles.thumb} aria-label={`${label} threshold`} />
       </Slider.Root>
-      <Exact
-        label={`${label} threshold, exactly`}
-        value={dragged.value}
-        commit={(next) => commit(next, { history: "push" })}
-      />
+      <Exact label={`${label} threshold, exactly`} value={dragged.value} commit={dragged.set} />
       <div className={styles.tools}>
         {children}
-        <Presets label={label} value={value} choose={(next) => commit(next, { history: "push" })} />
+        <Presets label={label} value={parts.view[which]} choose={dragged.set} />
       </div>
     </div>
   );

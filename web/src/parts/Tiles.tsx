@@ -1,3 +1,4 @@
+import { memo } from "react";
 import { useQuery, type UseQueryResult } from "@tanstack/react-query";
 import { asking, useQuestion } from "../api/ask";
 import type { AveragePrecision, Interval, Intervals, Summary } from "../api/schema";
@@ -31,14 +32,14 @@ interface Tile {
   neither?: boolean;
 }
 
-export function Tiles({ subject, versus, view }: PartProps) {
+export const Tiles = memo(function Tiles({ subject, versus, view }: PartProps) {
   const filter = filterOf(view);
-  const summary = useQuestion("summary", subject, filter);
+  const overview = useQuestion("overview", subject, filter);
   const average = useQuestion("average-precision", subject, filter);
-  const otherSummary = useQuestion("summary", versus, filter);
+  const otherOverview = useQuestion("overview", versus, filter);
   const otherAverage = useQuestion("average-precision", versus, filter);
   const still = useSettled(useRested(view), PATIENCE);
-  const answered = !summary.isFetching && !average.isFetching;
+  const answered = !overview.isFetching && !average.isFetching;
   // Those of the last view would be wrong here: until the new ones are there, there are none.
   const intervals = useQuery({
     ...asking("intervals", subject, {
@@ -48,27 +49,28 @@ export function Tiles({ subject, versus, view }: PartProps) {
     }),
     enabled: subject !== null && still === view && answered,
   });
-  if (summary.isError) return <Failed error={summary.error} again={() => void summary.refetch()} />;
+  if (overview.isError) return <Failed error={overview.error} again={() => void overview.refetch()} />;
+  const summary = overview.data?.summary;
   const sure: Sure | undefined = still === view ? intervals : undefined;
   const answersOf = (figure: string) => {
-    const [own, theirs] = figure === "ap" ? [average, otherAverage] : [summary, otherSummary];
+    const [own, theirs] = figure === "ap" ? [average, otherAverage] : [overview, otherOverview];
     return versus ? [own, theirs] : [own];
   };
   const tiles = tilesOf(
-    summary.data,
+    summary,
     average.data,
-    versus ? otherSummary.data : undefined,
+    versus ? otherOverview.data?.summary : undefined,
     versus ? otherAverage.data : undefined,
   );
-  const notes = [...new Set([...(summary.data?.notes ?? []), ...(sure?.data?.notes ?? [])])];
+  const notes = [...new Set([...(summary?.notes ?? []), ...(sure?.data?.notes ?? [])])];
   return (
-    <section aria-label="Headline figures" aria-busy={summary.isFetching}>
+    <section aria-label="Headline figures" aria-busy={overview.isFetching}>
       <div className={styles.tiles}>
         {tiles.map((tile) => (
           <TileView
             key={tile.name}
             tile={tile}
-            waiting={!(summary.data && (tile.figure !== "ap" || average.data))}
+            waiting={!(summary && (tile.figure !== "ap" || average.data))}
             failed={tile.figure === "ap" ? average.error?.message : undefined}
             stale={answersOf(tile.figure).some((one) => one.isPlaceholderData)}
             sure={sure}
@@ -83,7 +85,7 @@ export function Tiles({ subject, versus, view }: PartProps) {
       )}
     </section>
   );
-}
+});
 
 function tilesOf(
   own: Summary | undefined,

@@ -1,0 +1,50 @@
+"""How good is this run, where is it wrong, and in what: all of it from one look at the table."""
+
+from __future__ import annotations
+
+from clickhouse_connect.driver.client import Client
+from pydantic import BaseModel, Field
+
+from evalstream.queries.confusion_matrix import (
+    CellsPage,
+    Classes,
+    ClassesPage,
+    ConfusionMatrix,
+    classes_of,
+    matrix_of,
+)
+from evalstream.queries.label_counts import SCORING, Scoring
+from evalstream.queries.notes import notes
+from evalstream.queries.selection import Selection
+from evalstream.queries.summary import Summary, summary_of
+from evalstream.queries.tally import tally
+
+
+class OverviewOptions(BaseModel):
+    """How much of the overview is given where there is very much."""
+
+    cells: int = Field(default=2_000, ge=1, le=100_000, description="the most cells of the matrix, the largest first")
+    labels: int = Field(default=200, ge=1, le=100_000, description="the most labels with figures of their own, by name")
+
+
+class Overview(BaseModel):
+    """Three answers that agree with each other, even while predictions arrive."""
+
+    summary: Summary
+    confusion_matrix: ConfusionMatrix
+    classes: Classes
+
+
+def overview(
+    client: Client,
+    selection: Selection,
+    options: OverviewOptions = OverviewOptions(),  # noqa: B008
+    scoring: Scoring = SCORING,
+) -> Overview:
+    """Answer ``summary``, ``confusion_matrix`` and ``classes`` at once, of one and the same state of the run."""
+    tallied = tally(client, selection)
+    return Overview(
+        summary=summary_of(tallied, notes(client, selection), scoring),
+        confusion_matrix=matrix_of(tallied, CellsPage(limit=options.cells)),
+        classes=classes_of(tallied, ClassesPage(limit=options.labels), scoring),
+    )

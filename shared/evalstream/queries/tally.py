@@ -1,0 +1,122 @@
+"""What was there, what was said and what was taken for what: counted once, for every answer made of counts.
+
+The confusion matrix, the figures of each label and those of all together are sums over one tally. So they agree with
+each other, and whoever wants several of them asks the table once.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from clickhouse_connect.driver.client import Client
+from numpy.typing import NDArray
+
+from evalstream.queries.selection import Selection, ask_arrow, counted
+from evalstream.scenes import Flag, Float, Int
+
+_ROW, _ACTUAL, _PREDICTED, _PAIR = range(4)
+# An entry for each row, for each object that counts, with its feature and type, and for each pair, with the other label
+# and the overlap; beyond 1 there is none. IoUs are summed as decimals, whose sum does not depend on the order in which
+# the engine comes upon the rows: the same events give the same answer to the last digit, in one process or a cluster.
+_TALLY = f"""
+SELECT entry.1 AS kind, entry.2 AS label, entry.3 AS other, entry.4 AS type, count() AS entries,
+    countIf(entry.5 <= 1) AS located, toFloat64(sum(toDecimal64(if(entry.5 <= 1, entry.5, 0.), 18))) AS overlap,
+    toFloat64(sum(toDecimal64(if(entry.5 <= 1, 2 * entry.5 / (1 + entry.5), 0.), 18))) AS dice
+FROM (SELECT arrayJoin(arrayConcat([({_ROW}, '', '', '', 0.)], {{entries}})) AS entry FROM ({{counted}}))
+GROUP BY kind, label, other, type ORDER BY kind, label, other, type
+"""
+
+
+def _entries(kind: int, label: str, other: str, of_type: str, iou: str, counts: str) -> str:
+    # The length is that of a column: `counts` is a long expression, which the engine would analyse again.
+    columns = [f"arrayWithConstant(length({label}), {kind})", label, other, of_type, iou]
+    zipped = ", ".join(column.format(size=f"length({label})") for column in columns)
+    return f"arrayFilter((entry, ok) -> ok, arrayZip({zipped}), {counts})"
+
+
+_ENTRIES = ", ".join(
+    [
+        *(
+            _entries(
+                kind,
+                f"{side}_label",
+                f"{side}_feature",
+                f"{side}_type",
+                "arrayWithConstant({size}, 0.)",
+                f"{side}_counts",
+            )
+            for kind, side in ((_ACTUAL, "annotation"), (_PREDICTED, "prediction"))
+        ),
+        _entries(_PAIR, "match_actual", "match_predicted", "arrayWithConstant({size}, '')", "match_iou", "counting"),
+    ]
+)
+
+
+class Tally(NamedTuple):
+    """Parallel columns: those of labels, an entry a label, by name; and those of pairs, an entry a pair of labels."""
+
+    rows: int
+    label: list[str]
+    annotations: Int
+    predictions: Int
+    question: list[str]  # which question the label answers; '' for an object
+    is_iou: Flag  # whether the overlap of the label's pairs is an IoU; that of keypoints is not
+    actual: Int  # of a pair: the label of the annotation, as a position in `label`
+    predicted: Int  # and that of the prediction
+    pairs: Int  # how many
+    located: Int  # how many of them have an overlap
+    overlap: Float  # the sum of their overlaps
+    dice: Float  # the sum of 2 IoU / (1 + IoU)
+
+
+def tally(client: Client, selection: Selection) -> Tally:
+    """Count the rows, the objects and the matched pairs of a selection, by label.
+
+    A label may be in pairs alone: the partner of an object that passes the filters need not pass them.
+    """
+    sql, parameters = counted(selection)
+    table = ask_arrow(client, _TALLY.format(entries=_ENTRIES, counted=sql), parameters)
+    rows, annotated, predicted, pairs = (
+        table.filter(pc.equal(table["kind"], kind)) for kind in (_ROW, _ACTUAL, _PREDICTED, _PAIR)
+    )
+    named = [annotated["label"], predicted["label"], pairs["label"], pairs["other"]]
+    names = pa.array(sorted(set().union(*(column.to_pylist() for column in named))), pa.string())
+    label: list[str] = names.to_pylist()
+    question, is_iou = [""] * len(label), np.ones(len(label), np.bool_)
+    for part in (predicted, annotated):
+        for code, feature, of_type in zip(
+            _codes(part["label"], names).tolist(), part["other"].to_pylist(), part["type"].to_pylist(), strict=True
+        ):
+            if of_type == "radio":
+                question[code] = feature
+            elif of_type == "keypoints":
+                is_iou[code] = False
+
+    def total(part: pa.Table) -> Int:
+        return np.bincount(_codes(part["label"], names), _ints(part["entries"]), len(label)).astype(np.int64)
+
+    return Tally(
+        int(_ints(rows["entries"]).sum()),
+        label,
+        total(annotated),
+        total(predicted),
+        question,
+        is_iou,
+        _codes(pairs["label"], names),
+        _codes(pairs["other"], names),
+        _ints(pairs["entries"]),
+        _ints(pairs["located"]),
+        pairs["overlap"].to_numpy(),
+        pairs["dice"].to_numpy(),
+    )
+
+
+def _codes(labels: pa.ChunkedArray, names: pa.Array) -> Int:
+    return _ints(pc.index_in(labels, value_set=names))
+
+
+def _ints(column: pa.ChunkedArray) -> NDArray[np.int64]:
+    return np.asarray(column.to_numpy(), np.int64)
