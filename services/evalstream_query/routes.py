@@ -40,7 +40,7 @@ from evalstream.queries.dataset_classes import (
     classes_of_dataset,
     ontology_in_force,
 )
-from evalstream.queries.distribution import Distribution, distribution
+from evalstream.queries.distribution import FARTHEST, Distribution, distribution
 from evalstream.queries.entities import Entities, entities
 from evalstream.queries.errors import Errors, errors
 from evalstream.queries.intervals import IntervalOptions, Intervals, IntervalsQuery, intervals
@@ -95,8 +95,8 @@ class DistributionQuery(Filter):
         "`metadata.KEY`"
     )
     bins: int = Field(default=20, ge=1, le=1000)
-    low: float | None = Field(default=None, ge=-1e300, le=1e300, description="the left edge")
-    high: float | None = Field(default=None, ge=-1e300, le=1e300, description="the right edge")
+    low: float | None = Field(default=None, ge=-FARTHEST, le=FARTHEST, description="the left edge")
+    high: float | None = Field(default=None, ge=-FARTHEST, le=FARTHEST, description="the right edge")
 
 
 class SegmentationQuery(Filter):

@@ -21,38 +21,26 @@ _ROW, _ACTUAL, _PREDICTED, _PAIR = range(4)
 # An entry for each row, for each object that counts, with its feature and type, and for each pair, with the other label
 # and the overlap; beyond 1 there is none. IoUs are summed as decimals, whose sum does not depend on the order in which
 # the engine comes upon the rows: the same events give the same answer to the last digit, in one process or a cluster.
+# Lengths are those of stored columns: what counts is a long expression, which the engine would analyse once more.
 _TALLY = f"""
 SELECT entry.1 AS kind, entry.2 AS label, entry.3 AS other, entry.4 AS type, count() AS entries,
     countIf(entry.5 <= 1) AS located, toFloat64(sum(toDecimal64(if(entry.5 <= 1, entry.5, 0.), 18))) AS overlap,
     toFloat64(sum(toDecimal64(if(entry.5 <= 1, 2 * entry.5 / (1 + entry.5), 0.), 18))) AS dice
-FROM (SELECT arrayJoin(arrayConcat([({_ROW}, '', '', '', 0.)], {{entries}})) AS entry FROM ({{counted}}))
-GROUP BY kind, label, other, type ORDER BY kind, label, other, type
+FROM (
+    SELECT arrayJoin(arrayConcat(
+        [({_ROW}, '', '', '', 0.)],
+        arrayFilter((entry, ok) -> ok, arrayZip(
+            arrayWithConstant(length(annotation_label), {_ACTUAL}), annotation_label, annotation_feature,
+            annotation_type, arrayWithConstant(length(annotation_label), 0.)), annotation_counts),
+        arrayFilter((entry, ok) -> ok, arrayZip(
+            arrayWithConstant(length(prediction_label), {_PREDICTED}), prediction_label, prediction_feature,
+            prediction_type, arrayWithConstant(length(prediction_label), 0.)), prediction_counts),
+        arrayFilter((entry, ok) -> ok, arrayZip(
+            arrayWithConstant(length(match_actual), {_PAIR}), match_actual, match_predicted,
+            arrayWithConstant(length(match_actual), ''), match_iou), counting)
+    )) AS entry FROM ({{counted}})
+) GROUP BY kind, label, other, type ORDER BY kind, label, other, type
 """
-
-
-def _entries(kind: int, label: str, other: str, of_type: str, iou: str, counts: str) -> str:
-    # The length is that of a column: `counts` is a long expression, which the engine would analyse again.
-    columns = [f"arrayWithConstant(length({label}), {kind})", label, other, of_type, iou]
-    zipped = ", ".join(column.format(size=f"length({label})") for column in columns)
-    return f"arrayFilter((entry, ok) -> ok, arrayZip({zipped}), {counts})"
-
-
-_ENTRIES = ", ".join(
-    [
-        *(
-            _entries(
-                kind,
-                f"{side}_label",
-                f"{side}_feature",
-                f"{side}_type",
-                "arrayWithConstant({size}, 0.)",
-                f"{side}_counts",
-            )
-            for kind, side in ((_ACTUAL, "annotation"), (_PREDICTED, "prediction"))
-        ),
-        _entries(_PAIR, "match_actual", "match_predicted", "arrayWithConstant({size}, '')", "match_iou", "counting"),
-    ]
-)
 
 
 class Tally(NamedTuple):
@@ -78,7 +66,7 @@ def tally(client: Client, selection: Selection) -> Tally:
     A label may be in pairs alone: the partner of an object that passes the filters need not pass them.
     """
     sql, parameters = counted(selection)
-    table = ask_arrow(client, _TALLY.format(entries=_ENTRIES, counted=sql), parameters)
+    table = ask_arrow(client, _TALLY.format(counted=sql), parameters)
     rows, annotated, predicted, pairs = (
         table.filter(pc.equal(table["kind"], kind)) for kind in (_ROW, _ACTUAL, _PREDICTED, _PAIR)
     )
