@@ -118,7 +118,7 @@ def test_a_class_that_is_not_there_is_said_not_to_be(screen: Screen) -> None:
     page = screen.open(d="digits", a="svm", f="eight|ninety")
     notice = page.get_by_text("There is no class ninety in digits.")
     expect(notice).to_be_visible()
-    page.get_by_role("button", name="Remove it from the filters").click()
+    page.get_by_role("button", name="Remove from the filters").click()
     expect(notice).to_have_count(0)
     expect(tile(page, "TP")).to_have_text(shown(screen.ask("summary", feature="eight")["tp"]))
 

@@ -161,7 +161,7 @@ function NoSuchClass({ subject, view, setView }: PartProps) {
       There is no class {unknown.join(", no class ")} in {subject.dataset}.
       <Choices
         options={[
-          { text: "Remove it from the filters", choose: () => setView({ f: view.f.filter((one) => known.has(one)) }) },
+          { text: "Remove from the filters", choose: () => setView({ f: view.f.filter((one) => known.has(one)) }) },
         ]}
       />
     </Notice>

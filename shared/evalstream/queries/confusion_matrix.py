@@ -134,7 +134,7 @@ def matrix_of(tallied: Tally, page: CellsPage = CellsPage()) -> ConfusionMatrix:
         holds = np.array([bool(name) and page.contains(name) for name in names])
         wanted &= holds[actual] | holds[predicted]
     if page.label:
-        named = np.isin(names, page.label)
+        named = np.array([name in page.named for name in names])
         wanted &= named[actual] | named[predicted]
     fitting = np.flatnonzero(wanted)
     order = np.lexsort(_ORDERS[page.sort](actual[fitting], predicted[fitting], count[fitting])[::-1])
