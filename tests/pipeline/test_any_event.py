@@ -133,6 +133,39 @@ def test_what_is_valid_has_a_result(truth: list[Thing], said: list[Thing], ontol
     assert not any(map(unexplained, results["error"].to_pylist()))
 
 
+@given(st.lists(events("annotations"), max_size=3), st.lists(events("predictions"), min_size=2, max_size=4), ONTOLOGY)
+def test_a_row_is_matched_alike_alone_and_among_others(
+    truth: list[Thing], said: list[Thing], ontology: Ontology
+) -> None:
+    assert_alike_alone_and_among_others(truth, said, ontology)
+
+
+def test_a_row_without_answers_is_matched_alike_beside_one_with_answers() -> None:
+    """What is nested is matched after the rest: a row that has nothing nested must not be able to tell."""
+    answer = {"type": "radio", "feature": "colour", "answer": "red"}
+    boxes = [{"type": "bbox", "feature": "car", "bbox": [x, 0, 10, 10], "id": str(x)} for x in (0, 100)]
+    of_row = [("1", boxes), ("2", [{"classifications": [answer]} | box for box in boxes])]
+    known = {"dataset": "d", "operation": "replace"}
+    truth = [known | {"data_row": row, "annotations": objects} for row, objects in of_row]
+    said = [known | {"data_row": row, "run": "r", "predictions": objects} for row, objects in of_row]
+    assert_alike_alone_and_among_others(truth, said, Ontology())
+
+
+def assert_alike_alone_and_among_others(truth: list[Thing], said: list[Thing], ontology: Ontology) -> None:
+    """Batches differ from one delivery to the next: no column of a result may depend on what was in the same one."""
+    received = [*_received("annotations", truth), *_received("predictions", said)]
+    by_row = sorted(received, key=lambda one: (*_key(one), one.version, one.event_id))
+    together = _results(by_row, ontology)
+    alone = [row for name in "12" for row in _results([one for one in by_row if _key(one)[0] == name], ontology)]
+    assert len(together) == len(alone)
+    for row in alone:
+        assert row in together
+
+
+def _results(received: list[Received], ontology: Ontology) -> list[Thing]:
+    return match("d", events_table(received), list(POLICIES), ontology).to_pylist() if received else []
+
+
 def _received(side: str, sent: list[Thing]) -> list[Received]:
     found = decode([Record(json.dumps(one).encode(), i, i) for i, one in enumerate(sent)], READERS[side])
     assert sorted([one.position for one in found.received] + [one.position for one in found.rejected]) == list(

@@ -35,10 +35,21 @@ class Nesting(NamedTuple):
 
 
 def with_nested(scenes: Scenes, nesting: Nesting, rectangles: Rectangles) -> Rectangles:
-    """Add the rectangles of all that is nested in what is matched, at any depth."""
+    """Add the rectangles of all that is nested in what is matched, at any depth; give all in the order of predictions.
+
+    They are put in that order even where nothing is nested: a scene's rectangles are stored in the order given here, and
+    that may not depend on what else is in the batch.
+    """
+    levels = [rectangles]
     may_match = np.any(nesting.annotation_parent >= 0) or np.any(rectangles["ignored"])
-    if not (may_match and np.any(nesting.prediction_parent >= 0)):
-        return rectangles
+    if may_match and np.any(nesting.prediction_parent >= 0):
+        levels += _levels(scenes, nesting, rectangles)
+    together = np.concatenate(levels)
+    return together[np.argsort(together["prediction"], kind="stable")]
+
+
+def _levels(scenes: Scenes, nesting: Nesting, rectangles: Rectangles) -> list[Rectangles]:
+    """Give the rectangles of what is nested in what is matched, then of what is nested in that, and so on."""
     annotation_start, annotation_child = _children(nesting.annotation_parent)
     prediction_start, prediction_child = _children(nesting.prediction_parent)
     levels = [rectangles]
@@ -54,8 +65,7 @@ def with_nested(scenes: Scenes, nesting: Nesting, rectangles: Rectangles) -> Rec
                 prediction_child,
             )
         )
-    together = np.concatenate(levels)
-    return together[np.argsort(together["prediction"], kind="stable")]
+    return levels[1:]
 
 
 def _children(parent: Int) -> tuple[Int, Int]:
