@@ -109,6 +109,8 @@ class Screen:
         """Open a view; wait until its figures are there."""
         self.page.goto(f"{self.url}/?{urlencode(view)}")
         self.page.locator("[data-figure=Precision]").wait_for()
+        # Idle alone may come before the first question: then figures still are "…".
+        expect(self.page.get_by_label("Headline figures").get_by_text("…", exact=True)).to_have_count(0)
         self.page.wait_for_load_state("networkidle")
         return self.page
 

@@ -107,6 +107,34 @@ def test_classes_have_curves_of_their_own(screen: Screen) -> None:
     expect(page.get_by_role("button", name="Remove the curve of eight")).to_have_count(0)
 
 
+def test_options_have_roc_curves_of_their_own(screen: Screen) -> None:
+    page = screen.open(d="digits", a="svm", curve="roc")
+    question = screen.ask("roc-curve", confidence=0)["questions"][0]
+    one, *_ = question["options"]
+    said = page.get_by_text(f"AUC {question['auc_micro']:.4f} over all options together")
+    expect(said).to_contain_text(f"{question['auc_macro']:.4f} the mean over options")
+    expect(said).to_contain_text(f"{question['auc_ovo_macro']:.4f} over pairs of options")
+    field = page.get_by_label("Add the curve of an option")
+    field.fill(one["option"].upper())
+    expect(suggestions(page)).to_have_text([one["option"]])
+    with page.expect_request(lambda one: "/roc-curve?" in one.url and "per_class=true" in one.url) as asked:
+        field.press("Enter")
+    curves = httpx.get(asked.value.url).json()["questions"][0]["curves"]
+    assert [curve["option"] for curve in curves] == [one["option"]]
+    label = f"{question['question']}={one['option']}"
+    chip = page.get_by_role("button", name=f"Remove the curve of {label}")
+    expect(chip).to_contain_text(f"AUC {one['auc']:.4f}")
+    expect(field).to_have_value("")
+    field.fill(one["option"])
+    expect(page.get_by_text("No other option has such a name.")).to_be_visible()
+    page.keyboard.press("Escape")
+    # Among the curves of classes it is an answer like any other.
+    curve_tab(page, "PR").click()
+    expect(chip).to_be_visible()
+    chip.click()
+    expect(chip).to_have_count(0)
+
+
 def test_where_there_is_no_roc_it_says_why(screen: Screen) -> None:
     page = screen.open(d="strokes", a="svm", curve="roc")
     expect(page.get_by_text("Detection has no ROC")).to_be_visible()

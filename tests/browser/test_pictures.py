@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -53,6 +54,8 @@ def test_pictures_are_fetched_with_the_key_and_forgotten(browser: Browser, guard
         "URL.revokeObjectURL = (url) => { window.revoked.push(url); revoke.call(URL, url); };"
     )
     page = context.new_page()
+    fetched: list[str] = []
+    page.on("request", lambda request: fetched.append(urlsplit(request.url).path))
     page.goto(guarded.url)
     page.get_by_label("API key", exact=True).fill("reader", timeout=PATIENCE)
     page.get_by_role("button", name="Use key").click()
@@ -72,6 +75,9 @@ def test_pictures_are_fetched_with_the_key_and_forgotten(browser: Browser, guard
     page.get_by_role("button", name="Objects", exact=True).click()
     expect(page.locator("[data-item='here prediction 1'] image")).to_be_attached()
     assert href in page.evaluate("window.revoked")
+    # However many cards show it, it is fetched once.
+    expect(page.locator("[data-item^='here '] image")).to_have_count(2)
+    assert fetched.count("/media/here.png") == 1
     context.close()
 
 

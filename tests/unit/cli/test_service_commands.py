@@ -211,8 +211,9 @@ def test_keys(service: Service, tmp_path: Path, key: str, message: str) -> None:
     assert message in line
 
 
-@pytest.mark.parametrize("url", [f"http://127.0.0.1:{free_port()}", "evalstream", "ftp://evalstream", "http://a:b", ""])
+@pytest.mark.parametrize("url", ["http://127.0.0.1:{free}", "evalstream", "ftp://evalstream", "http://a:b", ""])
 def test_no_service_there(url: str) -> None:
+    url = url.format(free=free_port())
     result = CliRunner().invoke(app, ["report", "--url", url])
     assert result.exit_code == 2
     assert result.stdout == ""

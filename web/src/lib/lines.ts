@@ -26,8 +26,14 @@ export function lineOf(name: string, color: string, curve: Curve, kind: "pr" | "
   return { name, color, points };
 }
 
-export function lineOfRoc(name: string, color: string, question: QuestionRoc | undefined): Line {
-  const curve = question?.curves.find((one) => one.option === null);
+/** Of one option against the rest, or of all options together (null). */
+export function lineOfRoc(
+  name: string,
+  color: string,
+  question: QuestionRoc | undefined,
+  option: string | null = null,
+): Line {
+  const curve = question?.curves.find((one) => one.option === option);
   if (!curve) return { name, color, points: [] };
   return {
     name,

@@ -1,5 +1,6 @@
 import { useMemo } from "react";
 import { type Subject, useQuestion } from "../api/ask";
+import type { QuestionRoc } from "../api/schema";
 import { curveOf, filterOf, type View } from "../state/view";
 import { PARTS } from "./chart";
 import { count, ratio } from "./format";
@@ -63,33 +64,62 @@ export function useScores({ subject, versus, view }: Asked, enabled: boolean): D
   };
 }
 
-/** The ROC curves of one question, of each run. */
+/** The ROC curves of one question: of each run over all options together, and of the options that were chosen. */
 export function useRoc({ subject, versus, view }: Asked, enabled: boolean) {
   const own = useQuestion("roc-curve", enabled ? subject : null, curveOf(view));
   const other = useQuestion("roc-curve", enabled ? versus : null, curveOf(view));
   const questions = own.data?.questions.map((one) => one.question) ?? [];
   const chosen = questions.includes(view.question ?? "") ? view.question : (questions[0] ?? null);
   const found = own.data?.questions.find((one) => one.question === chosen);
+  const options = useMemo(
+    () =>
+      (found?.options ?? []).map(({ option, auc }) => ({ option, auc, label: `${found?.question ?? ""}=${option}` })),
+    [found],
+  );
+  const picked = useMemo(
+    () =>
+      view.lines.slice(0, MOST_LINES).flatMap((label, i) => {
+        const one = options.find((option) => option.label === label);
+        return one ? [{ ...one, color: PARTS[i] ?? "" }] : [];
+      }),
+    [view.lines, options],
+  );
+  const each = useQuestion("roc-curve", enabled && picked.length > 0 ? subject : null, {
+    ...curveOf(view),
+    per_class: true,
+    option: picked.map((one) => one.option),
+  });
   const lines = useMemo(() => {
     const theirs = versus && other.data?.questions.find((one) => one.question === chosen);
+    const split = each.data?.questions.find((one) => one.question === chosen);
     return [
       lineOfRoc(subject?.run ?? "", "run-a", found),
       ...(versus && theirs ? [lineOfRoc(versus.run, "run-b", theirs)] : []),
+      ...picked.map(({ label, color, option }) => lineOfRoc(label, color, split, option)),
     ].filter((line) => line.points.length > 0);
-  }, [found, other.data, chosen, subject?.run, versus]);
+  }, [found, other.data, each.data, picked, chosen, subject?.run, versus]);
   return {
     lines,
     questions,
     chosen,
+    options,
     question: own,
     none: {
       title: "No ROC curve here.",
       why: own.data?.undefined.questions ?? "Every option is true in every case, or in none.",
     },
-    said:
-      found &&
-      `AUC ${ratio(found.auc_micro)} over all options together, ${ratio(found.auc_macro)} the mean over options; ${count(found.cases)} cases.`,
+    said: found && `AUC ${areasOf(found)}; ${count(found.cases)} cases.`,
   };
+}
+
+/** The areas under a question's curves, each by what it is the mean of. */
+function areasOf({ auc_micro, auc_macro, auc_ovo_macro, auc_samples }: QuestionRoc): string {
+  return [
+    `${ratio(auc_micro)} over all options together`,
+    `${ratio(auc_macro)} the mean over options`,
+    ...(auc_ovo_macro === null ? [] : [`${ratio(auc_ovo_macro)} over pairs of options`]),
+    ...(auc_samples === null ? [] : [`${ratio(auc_samples)} over cases`]),
+  ].join(", ");
 }
 
 /** How often predictions are correct against how sure they are, of each run. */

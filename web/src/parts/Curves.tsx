@@ -1,13 +1,12 @@
-import { memo, useState } from "react";
-import { useQuestion } from "../api/ask";
+import { memo } from "react";
 import { PARTS, RUNS } from "../lib/chart";
 import { CURVE_WORDS } from "../lib/curveOption";
-import { MOST_LINES, useReliability, useRoc, useScores } from "../lib/useCurves";
-import { useSettled } from "../lib/useSettled";
-import { CURVES, filterOf } from "../state/view";
-import { Complete } from "./Complete";
+import { ratio } from "../lib/format";
+import { useReliability, useRoc, useScores } from "../lib/useCurves";
+import { CURVES } from "../state/view";
 import { CurvePlot } from "./CurvePlot";
 import styles from "./Curves.module.css";
+import { LabelSearch, OptionSearch } from "./LineSearch";
 import { Empty, Failed, Loading } from "./Message";
 import type { PartProps } from "./props";
 
@@ -22,7 +21,7 @@ export const Curves = memo(function Curves(props: PartProps) {
   const words = CURVE_WORDS[kind];
   // One line alone needs no name.
   const runs =
-    (versus !== null || (scored && view.lines.length > 0)) &&
+    (versus !== null || (scored ? view.lines.length > 0 : lines.length > 1)) &&
     [subject, versus].map(
       (one, i) =>
         one && (
@@ -54,17 +53,8 @@ export const Curves = memo(function Curves(props: PartProps) {
           <>
             <LabelSearch {...props} />
             {runs}
-            {view.lines.map((label, i) => (
-              <button
-                key={label}
-                type="button"
-                className={styles.chip}
-                aria-label={`Remove the curve of ${label}`}
-                onClick={() => setView({ lines: view.lines.filter((one) => one !== label) })}
-              >
-                <i style={{ background: `var(--${PARTS[i]})` }} />
-                {label} <span aria-hidden="true">×</span>
-              </button>
+            {view.lines.map((label) => (
+              <Chip key={label} label={label} {...props} />
             ))}
           </>
         )}
@@ -82,7 +72,12 @@ export const Curves = memo(function Curves(props: PartProps) {
             ))}
           </select>
         )}
+        {kind === "roc" && roc.options.length > 0 && <OptionSearch options={roc.options} {...props} />}
         {(kind === "roc" || kind === "calibration") && runs}
+        {kind === "roc" &&
+          roc.options
+            .filter((one) => view.lines.includes(one.label))
+            .map(({ label, auc }) => <Chip key={label} label={label} figure={`AUC ${ratio(auc)}`} {...props} />)}
         {kind === "calibration" && <span className="muted">On the diagonal, confidence is what it says.</span>}
       </div>
       {question.isPending ? (
@@ -103,45 +98,17 @@ export const Curves = memo(function Curves(props: PartProps) {
   );
 });
 
-function LabelSearch({ subject, view, setView }: PartProps) {
-  const [text, setText] = useState("");
-  const [open, setOpen] = useState(false);
-  const search = useSettled(text.trim(), 120);
-  const found = useQuestion("classes", open ? subject : null, {
-    ...filterOf(view),
-    search,
-    sort: "annotations",
-    descending: true,
-    limit: 30,
-  });
-  const labels = (found.data?.classes ?? []).map((one) => one.label).filter((label) => !view.lines.includes(label));
-  const full = view.lines.length >= MOST_LINES;
-  const choose = (label: string) => {
-    setView({ lines: [...view.lines, label] });
-    setText("");
-  };
+/** A line that was added, and its colour; a click takes it away. */
+function Chip({ label, figure, view, setView }: PartProps & { label: string; figure?: string }) {
   return (
-    <Complete
-      label="Add the curve of a class"
-      placeholder="Add a class's curve"
-      text={text}
-      setText={setText}
-      onOpen={setOpen}
-      suggestions={full ? [] : labels.map((label) => ({ value: label, text: label }))}
-      choose={({ value }) => choose(value)}
-      submit={() => {
-        const [only, another] = labels;
-        const taken = !full && only !== undefined && another === undefined;
-        if (taken) choose(only);
-        return taken;
-      }}
-      note={
-        full
-          ? `${MOST_LINES} are as many as can be told apart: remove one first.`
-          : found.data && labels.length === 0
-            ? "No other class has such a name."
-            : undefined
-      }
-    />
+    <button
+      type="button"
+      className={styles.chip}
+      aria-label={`Remove the curve of ${label}`}
+      onClick={() => setView({ lines: view.lines.filter((one) => one !== label) })}
+    >
+      <i style={{ background: `var(--${PARTS[view.lines.indexOf(label)]})` }} />
+      {label} {figure && <span className="number muted">{figure}</span>} <span aria-hidden="true">×</span>
+    </button>
   );
 }

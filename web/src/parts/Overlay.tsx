@@ -55,9 +55,9 @@ export const Overlay = memo(function Overlay(props: Props) {
       data-choosing={pointed.length > 0}
     >
       {flipped && <Graticule box={box} unit={unit} labelled={labels === "names"} />}
-      {picture.href && !picture.lost && (
+      {picture.source && !picture.lost && (
         <image
-          href={picture.href}
+          {...picture.source}
           width={row.width || undefined}
           height={row.height || undefined}
           preserveAspectRatio="none"
