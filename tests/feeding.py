@@ -37,7 +37,7 @@ def feed(
 ) -> None:
     """Send objects as ``send`` does, and match them all."""
     send(client, dataset, annotations, runs, **said)
-    reconcile(client, policies)
+    reconcile(client, policies, dataset=dataset)
 
 
 def send(

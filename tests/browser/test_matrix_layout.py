@@ -37,6 +37,21 @@ def test_it_fills_its_panel_and_sums_are_in_sight(screen: Screen) -> None:
     expect(matrix(page)).to_contain_text("in the row “false alarm”, of all false alarms")
 
 
+def test_cells_have_room_for_a_finger_on_a_narrow_screen(screen: Screen) -> None:
+    page = screen.page
+    page.set_viewport_size({"width": 390, "height": 844})
+    screen.open(d="digits", a="svm")
+    cells = matrix(page).locator("tbody td button")
+    expect(cells.first).to_be_visible()
+    for cell in cells.all():
+        place = cell.bounding_box()
+        assert place
+        assert min(place["width"], place["height"]) >= 39.5
+    # All rows are there: the page scrolls, and nothing within it does up and down.
+    scrolled = matrix(page).locator("table").locator("..")
+    assert scrolled.evaluate("(own) => own.scrollHeight <= own.clientHeight")
+
+
 def test_answers_to_questions_stand_behind_a_line(screen: Screen) -> None:
     page = screen.open(d="digits", a="svm")
     expect(matrix(page).locator("table")).to_be_visible()

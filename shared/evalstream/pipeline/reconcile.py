@@ -70,15 +70,16 @@ def reconcile(
     client: Client,
     policies: Sequence[str],
     *,
+    dataset: str | None = None,
     failed: bool = False,
     on_progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> int:
     """Match every data row whose results are missing or out of date, with ``failed`` those too whose matching failed.
 
-    Returns how many there were.
+    Of one dataset, or of all. Returns how many there were.
     """
     total = 0
-    for done, total in reconciling(lambda: client, policies, which="failed" if failed else "stale"):
+    for done, total in reconciling(lambda: client, policies, dataset=dataset, which="failed" if failed else "stale"):
         on_progress(done, total)
     return total
 
