@@ -45,8 +45,9 @@ web/node_modules/.installed: web/package.json web/package-lock.json $(INSTALLED)
 screenshot: $(INSTALLED) $(PAGE)
 	$(BIN)/python docs/screenshot.py
 
+# A core, a worker: the tests of one file stay together and in order, for they share an engine, a service or a cluster.
 test: lint $(PAGE)
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test-faults: $(INSTALLED)
 	FAULTS=full $(BIN)/pytest tests/faults

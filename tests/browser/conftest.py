@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -136,10 +136,21 @@ def screen(browser: Browser, service: Service) -> Iterator[Screen]:
     assert problems == []
 
 
+_FAILED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Note of each test whether it failed, before its fixtures end."""
+    report = yield
+    item.stash[_FAILED] = item.stash.get(_FAILED, False) or report.failed
+    return report
+
+
 @pytest.fixture(autouse=True)
 def _keep_a_picture(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[None]:
-    """Where a test ends, what the page looked like: to be found in the folder that pytest names when it fails."""
+    """Where a test fails, what the page looked like: to be found in the folder that pytest names."""
     yield
     screen = request.node.funcargs.get("screen")
-    if screen is not None and not screen.page.is_closed():
+    if request.node.stash.get(_FAILED, False) and screen is not None and not screen.page.is_closed():
         screen.page.screenshot(path=tmp_path / "page.png")

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import re
+from itertools import pairwise
+from typing import Any
+
+import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import SCENES, Screen
-from tests.browser.helpers import see, shown, tile, total
+from tests.browser.helpers import box, see, send, shown, tile, total, upload
+
+#: How many stand side by side at most.
+MOST = 6
 
 
 def bins(page: Page) -> list[list[str]]:
@@ -27,19 +36,86 @@ def test_a_histogram_of_any_metric(screen: Screen, metric: str) -> None:
     expect(panel.get_by_role("button", name=f"Filter {what}")).to_be_visible()
 
 
+def assert_side_by_side(screen: Screen, metric: str, sides: dict[str, dict[str, Any]]) -> None:
+    """Each part has the bins of the whole, and in them what the API counts of it."""
+    page = screen.page
+    whole = screen.ask("distribution", metric=metric, bins=20)
+    edges = {"low": whole["edges"][0], "high": whole["edges"][-1]}
+    expect(page.locator("[data-figure=histogram] th[scope=col]")).to_have_text(["from", *sides])
+    counts = [screen.ask("distribution", metric=metric, bins=20, **edges, **only)["counts"] for only in sides.values()]
+    assert all(any(of_side) for of_side in counts)
+    cells = [shown(count) for of_bin in zip(*counts, strict=True) for count in of_bin]
+    expect(page.locator("[data-figure=histogram] td")).to_have_text(cells)
+
+
 def test_splits_stand_side_by_side(screen: Screen) -> None:
     page = screen.open(d="digits", a="svm", hist="fn")
+    see(page, "Distribution").get_by_label("Side by side").select_option("by split")
+    assert_side_by_side(screen, "fn", {name: {"split": name} for name in ("train", "validation", "test")})
+
+
+def test_classes_stand_side_by_side(screen: Screen) -> None:
+    page = screen.open(d="digits", a="svm", hist="confidence")
     panel = see(page, "Distribution")
-    panel.get_by_role("button", name="by split").click()
-    whole = screen.ask("distribution", metric="fn", bins=20)
-    edges = {"low": whole["edges"][0], "high": whole["edges"][-1]}
-    counts = [
-        screen.ask("distribution", metric="fn", bins=20, split=split, **edges)["counts"]
-        for split in ("train", "validation", "test")
+    panel.get_by_label("Side by side").select_option("by class")
+    labels = [one["label"] for one in screen.ask("classes", sort="annotations", descending=True)["classes"]]
+    classes = [label for label in labels if "=" not in label]
+    assert len(classes) > MOST
+    assert_side_by_side(screen, "confidence", {name: {"feature": name} for name in classes[:MOST]})
+    expect(panel.locator("[data-figure=sides]")).to_have_text(f"{MOST} of {len(classes)}")
+    # Within what passes the filters.
+    page = screen.open(d="digits", a="svm", hist="confidence", by="class", f="two|eight", split="test")
+    chosen = screen.ask("classes", sort="annotations", descending=True, feature=["two", "eight"], split="test")[
+        "classes"
     ]
-    expect(page.locator("[data-figure=histogram] th[scope=col]")).to_have_text(["from", "train", "validation", "test"])
-    page.wait_for_load_state("networkidle")
-    assert bins(page) == [[shown(count) for count in of_bin] for of_bin in zip(*counts, strict=True)]
+    names = [one["label"] for one in chosen]
+    assert sorted(names) == ["eight", "two"]
+    expect(page.locator("[data-figure=histogram] th[scope=col]")).to_have_text(["from", *names])
+
+
+def test_values_of_metadata_stand_side_by_side(screen: Screen) -> None:
+    page = screen.open(d="digits", a="svm", hist="f1")
+    panel = see(page, "Distribution")
+    panel.get_by_label("Side by side").select_option("by surface")
+    values = [one["value"] for one in screen.ask("metadata", key="surface")["values"]]
+    assert 1 < len(values) <= MOST
+    assert_side_by_side(screen, "f1", {value: {"metadata": f"surface={value}"} for value in values})
+
+
+def test_many_numbers_stand_side_by_side_in_ranges(screen: Screen, http: httpx.Client) -> None:
+    rows = {f"r{i}": {"metadata": {"lux": i * i}} for i in range(20)}
+    lines = [
+        json.dumps({"data_row": name, "operation": "replace", "row": row, "annotations": [box("dog", 0)]})
+        for name, row in rows.items()
+    ]
+    upload(http, "/v1/datasets/x-lux/annotations", "\n".join(lines))
+    send(http, "x-lux", {}, {name: [box("dog", 0, 0.9)] for name in rows})
+    page = screen.open(d="x-lux", a="one", hist="confidence", by="metadata.lux")
+    expect(see(page, "Distribution").get_by_label("Side by side")).to_have_value("metadata.lux")
+    names = ["below 90.3", "90.3 to 181", "181 to 271", "from 271"]
+    expect(page.locator("[data-figure=histogram] th[scope=col]")).to_have_text(["from", *names])
+    column = [sum(int(of_bin[side]) for of_bin in bins(page)) for side in range(4)]
+    edges = (0, 90.3, 181, 271, 1000)
+    assert column == [sum(low <= i * i < high for i in range(20)) for low, high in pairwise(edges)]
+
+
+def test_kept_slices_stand_side_by_side(screen: Screen) -> None:
+    page = screen.open(d="digits", a="svm")
+    choices = see(page, "Distribution").get_by_label("Side by side")
+    expect(choices.get_by_role("option", name="by kept slice")).to_have_count(0)
+    for split, name in (("test", "my tests"), ("train", "my training")):
+        page.get_by_role("button", name="all splits").click()
+        page.get_by_role("button", name=split, exact=True).click()
+        page.get_by_role("button", name=re.compile("^Slice")).click()
+        page.get_by_label("Name of the slice").fill(name)
+        page.get_by_role("button", name="Keep this filter").click()
+        page.keyboard.press("Escape")
+    page.get_by_role("button", name="all splits").click()
+    see(page, "Distribution").get_by_label("Side by side").select_option("by kept slice")
+    assert_side_by_side(screen, "iou", {"my tests": {"split": "test"}, "my training": {"split": "train"}})
+    # What has nothing in common with the filters of the page is not there.
+    page.get_by_role("button", name="test", exact=True).click()
+    expect(page.locator("[data-figure=histogram] th[scope=col]")).to_have_text(["from", "my tests"])
 
 
 def test_a_brushed_range_narrows_the_rows(screen: Screen) -> None:

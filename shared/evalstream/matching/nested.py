@@ -37,8 +37,8 @@ class Nesting(NamedTuple):
 def with_nested(scenes: Scenes, nesting: Nesting, rectangles: Rectangles) -> Rectangles:
     """Add the rectangles of all that is nested in what is matched, at any depth; give all in the order of predictions.
 
-    They are put in that order even where nothing is nested: a scene's rectangles are stored in the order given here, and
-    that may not depend on what else is in the batch.
+    They are put in that order even where nothing is nested: a scene's rectangles are stored in the order given here,
+    and that may not depend on what else is in the batch.
     """
     levels = [rectangles]
     may_match = np.any(nesting.annotation_parent >= 0) or np.any(rectangles["ignored"])

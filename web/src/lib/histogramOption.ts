@@ -14,7 +14,14 @@ export function histogramOption(metric: string, series: Series[], edges: number[
   return {
     color: (shares ? PARTS : RUNS).map(color),
     grid: { left: 52, right: 12, top: series.length > 1 ? 32 : 12, bottom: 44 },
-    legend: { show: series.length > 1, top: 0, textStyle: { color: color("ink") }, icon: "roundRect" },
+    legend: {
+      type: "scroll",
+      show: series.length > 1,
+      top: 0,
+      pageTextStyle: { color: color("muted") },
+      textStyle: { color: color("ink") },
+      icon: "roundRect",
+    },
     // The brush brings a toolbox along, which nobody needs: dragging is enough.
     toolbox: { show: false },
     brush: {
@@ -43,7 +50,7 @@ export function histogramOption(metric: string, series: Series[], edges: number[
       splitLine: { show: false },
       axisLabel: { color: color("muted"), fontSize: 11, hideOverlap: true, formatter: (value: number) => short(value) },
     }),
-    // Splits differ in size: of each its own share tells more than how many.
+    // Parts differ in size: of each its own share tells more than how many.
     yAxis: axis(
       "",
       color,

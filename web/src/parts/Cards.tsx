@@ -1,4 +1,4 @@
-import { useWindowVirtualizer } from "@tanstack/react-virtual";
+import { defaultRangeExtractor, useWindowVirtualizer } from "@tanstack/react-virtual";
 import { useEffect, useEffectEvent, useLayoutEffect, useRef, useState } from "react";
 import { Card, heightOf, type Item } from "./Card";
 import styles from "./Gallery.module.css";
@@ -20,6 +20,7 @@ interface Props {
 /** The least width of a card, and what is between two, in pixels. */
 const CARD = 216;
 const GAP = 12;
+const none = () => [];
 const STEPS: Record<string, (columns: number) => number> = {
   ArrowLeft: () => -1,
   ArrowRight: () => 1,
@@ -32,7 +33,9 @@ const STEPS: Record<string, (columns: number) => number> = {
 /** Only the cards on the screen are in the page; the last ones ask for more. Arrow keys go from card to card. */
 export function Cards({ items, total, label, skeletons, more, open, wanted, want, onLost }: Props) {
   const element = useRef<HTMLDivElement>(null);
-  const [{ width, top }, setPlace] = useState({ width: 1200, top: 0 });
+  // Where it stands is not known before it does; until then no card is shown, for each has a picture to be fetched.
+  const [place, setPlace] = useState<{ width: number; top: number } | null>(null);
+  const { width, top } = place ?? { width: 1200, top: 0 };
   const [active, setActive] = useState(0);
   useLayoutEffect(() => {
     if (!element.current) return;
@@ -59,6 +62,7 @@ export function Cards({ items, total, label, skeletons, more, open, wanted, want
     scrollPaddingStart: 96,
     scrollPaddingEnd: 24,
     gap: GAP,
+    rangeExtractor: place ? defaultRangeExtractor : none,
   });
   useLayoutEffect(() => virtual.measure(), [virtual, height]);
   const shown = virtual.getVirtualItems();

@@ -1,13 +1,13 @@
 import { memo, useCallback, useMemo, useState } from "react";
-import { useQuestion } from "../api/ask";
 import { useObjectPages, useRowPages, useSkeletons } from "../api/gallery";
 import type { Case, Objects, Rows } from "../api/schema";
 import { count } from "../lib/format";
-import { isOfObjects, namedMetrics, rangesOf, ROW_METRICS } from "../lib/metrics";
+import { isOfObjects, rangesOf, ROW_METRICS } from "../lib/metrics";
 import { CASE_OUTCOMES } from "../lib/outcome";
 import { useKept } from "../lib/useKept";
+import { useMetricNames } from "../lib/useMetricNames";
 import { CASES } from "../state/lower";
-import { filterOf, type View } from "../state/view";
+import type { View } from "../state/view";
 import { type Item, keyOfCase } from "./Card";
 import { Cards } from "./Cards";
 import styles from "./Gallery.module.css";
@@ -194,10 +194,7 @@ const OBJECT_ORDERS = { data_row: "data row", confidence: "confidence", iou: "Io
 
 /** By what the cards are sorted: of data rows by any metric of theirs. */
 function Order({ shown, subject, view, setView }: Omit<PartProps, "versus"> & { shown: Shown }) {
-  const basis = { ...filterOf(view), confidence: 0 };
-  const measures = useQuestion("measures", subject, basis);
-  const custom = useQuestion("custom-metrics", subject, basis);
-  const named = namedMetrics(measures.data, custom.data);
+  const { ofRows: named } = useMetricNames(subject, view);
   const groups = [...new Set(named.map((one) => one.group))];
   const down = view.desc === "1";
   return (

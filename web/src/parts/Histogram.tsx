@@ -6,7 +6,9 @@ import type { Distribution } from "../api/schema";
 import type { Color } from "../lib/chart";
 import { count, ratio, short } from "../lib/format";
 import { histogramOption, type Series } from "../lib/histogramOption";
-import { isOfObjects, type Metric, namedMetrics, ROW_METRICS, titleOf } from "../lib/metrics";
+import { isOfObjects, type Metric, ROW_METRICS, titleOf } from "../lib/metrics";
+import { useMetricNames } from "../lib/useMetricNames";
+import { useSides } from "../lib/useSides";
 import { filterOf, type SetView, type View } from "../state/view";
 import { Chart } from "./Chart";
 import styles from "./Distribution.module.css";
@@ -21,27 +23,25 @@ export function Histogram({ subject, versus, view, setView }: PartProps) {
   const basis = { ...filterOf(view), metric, bins: BINS };
   const own = useQuestion("distribution", subject, basis);
   const shown = own.data?.metric === metric ? own.data : undefined;
-  const splits = useSplits(subject?.dataset, view);
-  const bySplit = view.by === "split" && splits.length > 1;
+  const { partings, sides, total } = useSides(subject, view);
+  const parted = sides.length > 0;
   // All that stands side by side has the same bins.
   const bins = { ...basis, low: shown?.edges[0] ?? null, high: shown?.edges.at(-1) ?? null };
   const ready = shown && shown.total > 0;
   const other = useQuestion("distribution", ready ? versus : null, bins);
   const parts = useQueries({
-    queries: (bySplit ? splits : []).map((split) =>
-      asking("distribution", ready ? subject : null, { ...bins, split: [split] }),
-    ),
+    queries: sides.map(({ filter }) => asking("distribution", ready ? subject : null, { ...bins, ...filter })),
     combine: (answers) => answers.map((answer) => answer.data),
   });
   const series = useMemo<Series[]>(
     () =>
-      bySplit
-        ? splits.map((split, i) => ({ name: split, data: parts[i] }))
+      parted
+        ? sides.map(({ name }, i) => ({ name, data: parts[i] }))
         : [
             { name: subject?.run ?? "", data: shown },
             ...(versus ? [{ name: versus.run, data: other.data?.metric === metric ? other.data : undefined }] : []),
           ],
-    [bySplit, splits, parts, subject, versus, shown, other.data, metric],
+    [parted, sides, parts, subject, versus, shown, other.data, metric],
   );
   const edges = useMemo(() => rounded(shown?.edges ?? []), [shown]);
   const narrow = useCallback(
@@ -59,23 +59,34 @@ export function Histogram({ subject, versus, view, setView }: PartProps) {
     [edges, narrow],
   );
   const option = useCallback(
-    (color: Color) => histogramOption(metric, series, edges, bySplit, color),
-    [metric, series, edges, bySplit],
+    (color: Color) => histogramOption(metric, series, edges, parted, color),
+    [metric, series, edges, parted],
   );
   const title = titleOf(metric);
   return (
     <>
       <div className={styles.tools}>
         <MetricChoice subject={subject} view={view} setView={setView} />
-        {splits.length > 1 && (
-          <button
-            type="button"
-            className="control"
-            aria-pressed={bySplit}
-            onClick={() => setView({ by: bySplit ? null : "split" })}
-          >
-            by split
-          </button>
+        <select
+          className={`control ${styles.by}`}
+          aria-label="Side by side"
+          value={view.by ?? ""}
+          onChange={(event) => setView({ by: event.target.value || null })}
+        >
+          <option value="">all together</option>
+          {view.by !== null && !partings.some((one) => one.by === view.by) && (
+            <option value={view.by}>by {view.by}: nothing here</option>
+          )}
+          {partings.map(({ by, words }) => (
+            <option key={by} value={by}>
+              {words}
+            </option>
+          ))}
+        </select>
+        {total > sides.length && (
+          <span className={`muted ${styles.some}`} data-figure="sides">
+            {sides.length} of {count(total)}
+          </span>
         )}
       </div>
       {own.isPending || (own.isPlaceholderData && !shown) ? (
@@ -144,30 +155,14 @@ function narrowed(view: View, metric: string, low: number, high: number, upTo: "
 const others = (conditions: string[], name: string) =>
   conditions.filter((text) => !(text.startsWith(name) && /^[<>]/.test(text.slice(name.length))));
 
-function useSplits(dataset: string | undefined, view: View): View["split"] {
-  const all = useDatasets().data?.find((one) => one.dataset === dataset)?.splits;
-  const chosen = view.split.join("|");
-  return useMemo(
-    () =>
-      (["train", "validation", "test"] as const).filter((one) =>
-        (chosen ? chosen.split("|") : (all ?? [])).includes(one),
-      ),
-    [all, chosen],
-  );
-}
-
 function MetricChoice({ subject, view, setView }: Omit<PartProps, "versus">) {
-  const basis = { ...filterOf(view), confidence: 0 };
-  const measures = useQuestion("measures", subject, basis);
-  const custom = useQuestion("custom-metrics", subject, basis);
+  const { ofRows, ofObjects } = useMetricNames(subject, view);
   const keys = useDatasets().data?.find((one) => one.dataset === subject?.dataset)?.metadata ?? [];
   const metrics: Metric[] = [
     ...["iou", "confidence"].map((name) => ({ name, title: titleOf(name), group: "Objects" })),
     ...Object.entries(ROW_METRICS).map(([name, title]) => ({ name, title: `${title} of a row`, group: "Data rows" })),
-    ...namedMetrics(measures.data, custom.data),
-    ...(custom.data?.metrics ?? [])
-      .filter((one) => one.objects > 0)
-      .map(({ name }) => ({ name: `custom_object.${name}`, title: `${name} of predictions`, group: "Custom metrics" })),
+    ...ofRows,
+    ...ofObjects,
     ...keys.map((key) => ({ name: `metadata.${key}`, title: key, group: "Metadata" })),
   ];
   const groups = [...new Set(metrics.map((one) => one.group))];

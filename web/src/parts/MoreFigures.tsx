@@ -81,15 +81,20 @@ export const MoreFigures = memo(function MoreFigures({ subject, view, setView }:
 function useKinds(subject: Subject | null, view: View): Kind[] {
   const basis = { policy: view.p, confidence: 0 };
   const answers = [
-    useQuestion("segmentation", subject, basis).data,
-    useQuestion("entities", subject, basis).data,
-    useQuestion("classifications", subject, basis).data,
-    useQuestion("regression", subject, basis).data,
-    useQuestion("texts", subject, basis).data,
-    useQuestion("keypoints", subject, basis).data,
-    useQuestion("custom-metrics", subject, basis).data,
+    useQuestion("segmentation", subject, basis),
+    useQuestion("entities", subject, basis),
+    useQuestion("classifications", subject, basis),
+    useQuestion("regression", subject, basis),
+    useQuestion("texts", subject, basis),
+    useQuestion("keypoints", subject, basis),
+    useQuestion("custom-metrics", subject, basis),
   ];
-  return KINDS.filter(({ there }, i) => answers[i] !== undefined && there(answers[i] as never));
+  // Not before all are known: a tab that comes late would push another one aside.
+  if (answers.some((one) => one.isPending)) return [];
+  return KINDS.filter(({ there }, i) => {
+    const { data } = answers[i] ?? {};
+    return data !== undefined && there(data as never);
+  });
 }
 
 function Sheets({ subject, view, kind }: { subject: Subject | null; view: View; kind: Kind }) {

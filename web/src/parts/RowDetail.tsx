@@ -1,13 +1,14 @@
 import { Dialog } from "radix-ui";
 import { useEffect, useEffectEvent, useMemo, useState } from "react";
-import { type Subject, useQuestion } from "../api/ask";
+import type { Subject } from "../api/ask";
 import { useNamedMetrics, useRow, useSkeletons } from "../api/gallery";
 import type { Row } from "../api/schema";
 import { keysOf, type Pair, pairsOf } from "../lib/cases";
 import { count, figure } from "../lib/format";
-import { namedMetrics, ROW_METRICS } from "../lib/metrics";
+import { ROW_METRICS } from "../lib/metrics";
 import { isAnswer, isDrawn, isSpan } from "../lib/shape";
-import { filterOf, type SetView, type View } from "../state/view";
+import { useMetricNames } from "../lib/useMetricNames";
+import type { SetView, View } from "../state/view";
 import { Answers, questionsOf } from "./Answers";
 import { CaseList } from "./CaseList";
 import { Empty, Failed, Loading } from "./Message";
@@ -173,10 +174,7 @@ function partners(pairs: Pair[], key: string | null): string[] {
 
 /** Metadata and metrics of the row, those that producers sent included. */
 function Facts({ subject, view, row }: Omit<BodyProps, "setView">) {
-  const basis = { ...filterOf(view), confidence: 0 };
-  const measures = useQuestion("measures", subject, basis);
-  const custom = useQuestion("custom-metrics", subject, basis);
-  const known = namedMetrics(measures.data, custom.data);
+  const { ofRows: known } = useMetricNames(subject, view);
   const named = useNamedMetrics(
     subject,
     view,

@@ -1,22 +1,11 @@
 import { useState } from "react";
-import { useStored } from "../lib/useStored";
+import { type Kept, keptOf, type Slice, useSlices } from "../lib/useSlices";
 import type { SetView, View } from "../state/view";
 import { Pop } from "./Hint";
 import { Choices, Notice } from "./Message";
 import styles from "./Slices.module.css";
 
-/** A named filter. */
-interface Slice {
-  name: string;
-  split: View["split"];
-  f: string[];
-  m: string[];
-  roll: number | null;
-}
-
-const filterOf = ({ split, f, m, roll }: Omit<Slice, "name">) => ({ split, f, m, roll });
-const same = (one: Omit<Slice, "name">, other: Omit<Slice, "name">) =>
-  JSON.stringify(filterOf(one)) === JSON.stringify(filterOf(other));
+const same = (one: Kept, other: Kept) => JSON.stringify(keptOf(one)) === JSON.stringify(keptOf(other));
 
 interface Props {
   dataset: string;
@@ -29,14 +18,13 @@ interface Props {
  * the same to somebody who has not got it; they can keep it too.
  */
 export function Slices({ dataset, view, setView }: Props) {
-  const [stored, store] = useStored<Slice[]>(`evalstream-slices-${dataset}`);
+  const [slices, store] = useSlices(dataset);
   const [name, setName] = useState("");
-  const slices = Array.isArray(stored) ? stored : [];
   const filtered = view.split.length + view.f.length + view.m.length > 0 || view.roll !== null;
   const current = slices.find((one) => one.name === view.slice);
   const changed = current !== undefined && !same(current, view);
   const keep = (as: string) => {
-    const slice = { name: as, ...filterOf(view) };
+    const slice = { name: as, ...keptOf(view) };
     store([...slices.filter((one) => one.name !== as), slice].sort((x, y) => x.name.localeCompare(y.name)));
     setView({ slice: as });
     setName("");
@@ -59,7 +47,7 @@ export function Slices({ dataset, view, setView }: Props) {
                     className={styles.slice}
                     aria-pressed={slice.name === view.slice && !changed}
                     onClick={() => {
-                      setView({ ...filterOf(slice), slice: slice.name });
+                      setView({ ...keptOf(slice), slice: slice.name });
                       close();
                     }}
                   >
@@ -136,7 +124,7 @@ export function Slices({ dataset, view, setView }: Props) {
               options={[
                 ...slices.map((slice) => ({
                   text: slice.name,
-                  choose: () => setView({ ...filterOf(slice), slice: slice.name }),
+                  choose: () => setView({ ...keptOf(slice), slice: slice.name }),
                 })),
                 { text: "All data rows", choose: leave },
               ]}

@@ -53,7 +53,8 @@ export const LOWER = {
   /** The histogram, and the bars beside it. */
   dist: parseAsStringLiteral(["metric", "classes"] as const).withDefault("metric"),
   hist: parseAsText((text) => /^metadata\../.test(text) || isOfObjects(text) || isRowMetric(text)).withDefault("iou"),
-  by: parseAsStringLiteral(["split"] as const),
+  /** What stands side by side in it. */
+  by: parseAsText((text) => ["split", "class", "slice"].includes(text) || /^metadata\../.test(text)),
   bsort: parseAsStringLiteral(["annotations", "predictions", "label"] as const).withDefault("annotations"),
   bq: parseAsString.withDefault(""),
   more: parseAsString,
@@ -67,6 +68,7 @@ export const NOTHING_CHOSEN = {
   w: null,
   object: null,
   hist: null,
+  by: null,
   cq: null,
   bq: null,
 };
