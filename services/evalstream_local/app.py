@@ -59,6 +59,7 @@ def make_app(settings: LocalSettings) -> FastAPI:
     app.state.api_keys = keys
     app.state.max_upload_bytes = settings.max_upload_bytes
     app.state.policies = settings.policies
+    app.state.runs_seen = set()
     app.state.clock = nanoseconds()
     app.include_router(gateway.router)
     app.include_router(dead_letters.router)

@@ -208,16 +208,22 @@ def _client(request: Request) -> Client:
     return client
 
 
-def _selection(request: Request, dataset: str, run: str, query: Filter) -> tuple[Client, Selection]:
+def _client_for(request: Request, dataset: str, *runs: str) -> Client:
+    """Give the client, if the runs are there. One that was there once stays: nothing takes a run back."""
     client = _client(request)
-    if not run_exists(client, dataset, run):
-        raise HTTPException(404, f"dataset {dataset!r} has no run {run!r}")
+    seen: set[tuple[str, str]] = request.app.state.runs_seen
+    for run in runs:
+        if (dataset, run) in seen:
+            continue
+        if not run_exists(client, dataset, run):
+            raise HTTPException(404, f"dataset {dataset!r} has no run {run!r}")
+        seen.add((dataset, run))
+    return client
+
+
+def _selection(request: Request, dataset: str, run: str, query: Filter, *others: str) -> tuple[Client, Selection]:
+    client = _client_for(request, dataset, run, *others)
     return client, Selection(dataset=dataset, run=run, **query.model_dump(include=set(Filter.model_fields)))
-
-
-def _check_versus(client: Client, dataset: str, run: str) -> None:
-    if not run_exists(client, dataset, run):
-        raise HTTPException(404, f"dataset {dataset!r} has no run {run!r}")
 
 
 def _scoring(query: Scoring) -> Scoring:
@@ -394,9 +400,8 @@ def get_segmentation(
 @router.get(_RUN + "/intervals")
 def get_intervals(request: Request, dataset: Dataset, run: Run, query: Annotated[IntervalsQuery, Query()]) -> Intervals:
     """Give every headline figure with its confidence interval, and on demand how it differs from a second run's."""
-    selection = _selection(request, dataset, run, query)
-    if query.versus is not None and not run_exists(selection[0], dataset, query.versus):
-        raise HTTPException(404, f"dataset {dataset!r} has no run {query.versus!r}")
+    others = [] if query.versus is None else [query.versus]
+    selection = _selection(request, dataset, run, query, *others)
     return intervals(*selection, IntervalOptions(**query.model_dump(include=set(IntervalOptions.model_fields))))
 
 
@@ -405,8 +410,7 @@ def get_comparison(
     request: Request, dataset: Dataset, run: Run, query: Annotated[ComparisonQuery, Query()]
 ) -> Comparison:
     """Compare two runs over the same objects: what only one gets right, in all, by class and by slice."""
-    selection = _selection(request, dataset, run, query)
-    _check_versus(selection[0], dataset, query.versus)
+    selection = _selection(request, dataset, run, query, query.versus)
     page = ComparisonPage(**query.model_dump(include=set(ComparisonPage.model_fields)))
     return comparison(*selection, query.versus, page)
 
@@ -414,8 +418,7 @@ def get_comparison(
 @router.get(_RUN + "/comparison/objects")
 def get_flips(request: Request, dataset: Dataset, run: Run, query: Annotated[FlipsQuery, Query()]) -> Flips:
     """List the annotations that only one of two runs gets right, with what each run makes of them."""
-    selection = _selection(request, dataset, run, query)
-    _check_versus(selection[0], dataset, query.versus)
+    selection = _selection(request, dataset, run, query, query.versus)
     return flips(*selection, query.versus, FlipsPage(**query.model_dump(include=set(FlipsPage.model_fields))))
 
 
@@ -454,9 +457,7 @@ def get_metadata(request: Request, dataset: Dataset, run: Run, query: Annotated[
 @router.get(_RUN + "/progress")
 def get_progress(request: Request, dataset: Dataset, run: Run) -> RunProgress:
     """Count, exactly, what is done of a run, what is pending, and what has failed."""
-    client = _client(request)
-    if not run_exists(client, dataset, run):
-        raise HTTPException(404, f"dataset {dataset!r} has no run {run!r}")
+    client = _client_for(request, dataset, run)
     found = progress(client, dataset, run, request.app.state.policies)
     done = found.rows - found.pending - found.failed
     state: Literal["complete", "running", "failed"] = (

@@ -54,6 +54,7 @@ def run(settings: ServiceSettings) -> int:
         app.state.api_keys = keys
         app.state.clients = clients
         app.state.policies = settings.policies
+        app.state.runs_seen = set()
         app.include_router(routes.router)
         tell_errors(app)
         health_routes(app)

@@ -175,6 +175,11 @@ def averages_by_confidence(
     Takes and gives what :func:`averages_by_detection` does.
     """
     annotations = np.bincount(detections.annotation_label, minlength=len(detections.labels))
+    # What can count at some threshold: not to be looked for anew at each.
+    ever = detections.correct & detections.chosen[detections.rectangle["prediction"]]
+    detections = detections._replace(
+        rectangle=detections.rectangle[ever], correct=detections.correct[ever], group=detections.group[ever]
+    )
     found = []
     recall = []
     for number, t in enumerate(thresholds):

@@ -19,23 +19,26 @@ def read_detections(client: Client, selection: Selection, *, groups: bool = Fals
     """Read what average precision is computed from; with ``groups``, groups of objects are annotations too."""
     rows = selected(selection)
     counts = is_object(selection)
+    chosen = "has({type:Array(String)}, k)"
+    if selection.feature:  # the hierarchy is looked into only where classes were named: it costs as much as the rest
+        chosen += f" AND f IN {FEATURES}"
     group = "emptyArrayInt64()"
     if groups:
         counts = f"({counts} OR c = {Crowd.GROUP_OF})"
         is_group = f"i AND annotation_crowd[a + 1] = {Crowd.GROUP_OF}"
         group = f"arrayMap((a, i) -> if({is_group}, toInt64(a), -1), match_annotation, match_ignored)"
-    chosen = {"type": list(selection.type or LOCALISED), "feature": list(selection.feature)}
+    asked = {"type": list(selection.type or LOCALISED), "feature": list(selection.feature)}
     table = ask_arrow(
         client,
         f"""
         SELECT
             prediction_label, prediction_confidence, prediction_rank, prediction_area,
             arrayMap(k -> toInt64({MOST_COUNTED}), prediction_type) AS prediction_most,
-            arrayMap((k, f, c) -> {_CHOSEN} AND c >= {{confidence:Float64}},
+            arrayMap((k, f, c) -> {chosen} AND c >= {{confidence:Float64}},
                 prediction_type, prediction_feature, prediction_confidence) AS prediction_chosen,
-            arrayFilter((x, k, f, c) -> {_CHOSEN} AND {counts},
+            arrayFilter((x, k, f, c) -> {chosen} AND {counts},
                 annotation_label, annotation_type, annotation_feature, annotation_crowd) AS counted_label,
-            arrayFilter((x, k, f, c) -> {_CHOSEN} AND {counts},
+            arrayFilter((x, k, f, c) -> {chosen} AND {counts},
                 annotation_area, annotation_type, annotation_feature, annotation_crowd) AS counted_area,
             match_prediction, match_confidence_low, match_confidence_high, match_iou_low, match_iou_high,
             match_area_range, match_ignored,
@@ -43,7 +46,7 @@ def read_detections(client: Client, selection: Selection, *, groups: bool = Fals
             {group} AS match_group, length(annotation_id) AS annotations, data_row, {ROW_KEY} AS row_key
         FROM ({rows.sql}) ORDER BY toInt64OrNull(data_row) NULLS LAST, length(data_row), data_row
         """,
-        rows.parameters | chosen | {"confidence": selection.confidence},
+        rows.parameters | asked | {"confidence": selection.confidence},
     )
     annotations_before = np.append(0, np.cumsum(table["annotations"].to_numpy()))[:-1]
     data_row, key = table["data_row"].combine_chunks(), table["row_key"].to_numpy()
@@ -79,9 +82,6 @@ def read_detections(client: Client, selection: Selection, *, groups: bool = Fals
         np.repeat(np.arange(len(key)), _lengths(table, "prediction_label")),
         np.repeat(np.arange(len(key)), _lengths(table, "counted_label")),
     )
-
-
-_CHOSEN = f"has({{type:Array(String)}}, k) AND (empty({{feature:Array(String)}}) OR f IN {FEATURES})"
 
 
 def _lengths(table: pa.Table, name: str) -> Int:

@@ -314,15 +314,20 @@ ROW_KEY: Final = "sipHash64(data_row)"
 
 def ask(client: Client, sql: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
     """Run a bounded question; return its rows."""
-    return [tuple(row) for row in client.query(sql, parameters=parameters, settings=QUERY).result_rows]
+    return [tuple(row) for row in client.query(_bounded(sql, QUERY), parameters=parameters).result_rows]
 
 
 def ask_arrow(client: Client, sql: str, parameters: dict[str, Any], **settings: int) -> pa.Table:
-    """Run a bounded question; return its columns.
-
-    The bounds are part of the statement: the embedded engine would set and take back settings that come beside it one
-    by one, which costs more than a small question.
-    """
-    named = ", ".join(f"{name} = {value!r}" for name, value in (QUERY | settings).items())
-    found = client.raw_query(f"{sql} SETTINGS {named}", parameters, fmt="Arrow")
+    """Run a bounded question; return its columns."""
+    found = client.raw_query(_bounded(sql, QUERY | settings), parameters, fmt="Arrow")
     return pa.ipc.open_file(found).read_all()
+
+
+def _bounded(sql: str, settings: dict[str, Any]) -> str:
+    """Make settings part of a statement.
+
+    The embedded engine would set and take back settings that come beside it one by one, which costs more than a small
+    question.
+    """
+    named = ", ".join(f"{name} = {value!r}" for name, value in settings.items())
+    return f"{sql} SETTINGS {named}"

@@ -49,13 +49,14 @@ export function queued(request: Request): Promise<Response> {
         const timer = request.method === "GET" ? setTimeout(() => late.abort(), patience) : undefined;
         // An answer is over when its body is there: until then the service is at work.
         fetch(request, { signal: AbortSignal.any([request.signal, late.signal]) })
-          .then(async (response) => new Response(await response.blob(), response))
-          .then(resolve, (error: unknown) => reject(request.signal.aborted ? (error as Error) : new NoAnswer()))
+          .then(async (response) => new Response(await response.arrayBuffer(), response))
+          // The next question is on its way before this answer is drawn.
           .finally(() => {
             clearTimeout(timer);
             running.delete(one);
             letGo(one);
-          });
+          })
+          .then(resolve, (error: unknown) => reject(request.signal.aborted ? (error as Error) : new NoAnswer()));
       },
     };
     const giveUp = () => {
