@@ -62,7 +62,7 @@ def test_classes_stand_side_by_side(screen: Screen) -> None:
     classes = [label for label in labels if "=" not in label]
     assert len(classes) > MOST
     assert_side_by_side(screen, "confidence", {name: {"feature": name} for name in classes[:MOST]})
-    expect(panel.locator("[data-figure=sides]")).to_have_text(f"{MOST} of {len(classes)}")
+    expect(panel.locator("[data-figure=sides]")).to_have_text(f"the {MOST} most frequent")
     # Within what passes the filters.
     page = screen.open(d="digits", a="svm", hist="confidence", by="class", f="two|eight", split="test")
     chosen = screen.ask("classes", sort="annotations", descending=True, feature=["two", "eight"], split="test")[

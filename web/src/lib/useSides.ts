@@ -35,7 +35,7 @@ function partingsOf(dataset: Dataset | undefined, slices: Slice[]): { by: string
   ];
 }
 
-/** The parts of the run, of what passes the filters, and how many more there are than can be shown. */
+/** The parts of the run, of what passes the filters, and whether there are more than can be shown. */
 export function useSides(subject: Subject | null, view: View) {
   const dataset = useDatasets().data?.find((one) => one.dataset === subject?.dataset);
   const [slices] = useSlices(subject?.dataset ?? "");
@@ -66,8 +66,8 @@ export function useSides(subject: Subject | null, view: View) {
   return {
     partings: useMemo(() => partingsOf(dataset, slices), [dataset, slices]),
     sides: useMemo(() => sides.slice(0, MOST), [sides]),
-    /** How many there are, of which only the first are shown. */
-    total: sides.length,
+    /** What is shown of what there is, in words; null: all of it. */
+    some: sides.length <= MOST ? null : view.by === "slice" ? `the first ${MOST}` : `the ${MOST} most frequent`,
   };
 }
 

@@ -23,7 +23,7 @@ export function Histogram({ subject, versus, view, setView }: PartProps) {
   const basis = { ...filterOf(view), metric, bins: BINS };
   const own = useQuestion("distribution", subject, basis);
   const shown = own.data?.metric === metric ? own.data : undefined;
-  const { partings, sides, total } = useSides(subject, view);
+  const { partings, sides, some } = useSides(subject, view);
   const parted = sides.length > 0;
   // All that stands side by side has the same bins.
   const bins = { ...basis, low: shown?.edges[0] ?? null, high: shown?.edges.at(-1) ?? null };
@@ -83,9 +83,9 @@ export function Histogram({ subject, versus, view, setView }: PartProps) {
             </option>
           ))}
         </select>
-        {total > sides.length && (
+        {some !== null && (
           <span className={`muted ${styles.some}`} data-figure="sides">
-            {sides.length} of {count(total)}
+            {some}
           </span>
         )}
       </div>
