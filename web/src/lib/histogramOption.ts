@@ -8,6 +8,9 @@ export interface Series {
   data: Distribution | undefined;
 }
 
+/** More bars beside each other in one bin would be too thin to compare: then the outlines are drawn. */
+const MOST_BARS = 3;
+
 /** What ECharts is to draw: a bar for each bin, and for each series. */
 export function histogramOption(metric: string, series: Series[], edges: number[], shares: boolean, color: Color) {
   const middle = (i: number) => ((edges[i] ?? 0) + (edges[i + 1] ?? 0)) / 2;
@@ -57,14 +60,14 @@ export function histogramOption(metric: string, series: Series[], edges: number[
       shares ? { axisLabel: { formatter: "{value}%", color: color("muted"), fontSize: 11 } } : { minInterval: 1 },
     ),
     series: series.map(({ name, data }) => ({
-      type: "bar",
+      ...(series.length > MOST_BARS
+        ? { type: "line", step: "middle", symbol: "none" }
+        : { type: "bar", barCategoryGap: "8%", barGap: "0%" }),
       name,
       data: (data?.counts ?? []).map((value, i) => [
         middle(i),
         shares ? (100 * value) / Math.max(1, data?.total ?? 1) : value,
       ]),
-      barCategoryGap: "8%",
-      barGap: "0%",
     })),
   };
 }
