@@ -83,7 +83,7 @@ def test_values_of_metadata_stand_side_by_side(screen: Screen) -> None:
 
 
 def test_many_numbers_stand_side_by_side_in_ranges(screen: Screen, http: httpx.Client) -> None:
-    rows = {f"r{i}": {"metadata": {"lux": i * i}} for i in range(20)}
+    rows = {f"r{i}": {"metadata": {"lux": i * i, "taken": 1_700_000_000 + 10 * i}} for i in range(20)}
     lines = [
         json.dumps({"data_row": name, "operation": "replace", "row": row, "annotations": [box("dog", 0)]})
         for name, row in rows.items()
@@ -97,6 +97,11 @@ def test_many_numbers_stand_side_by_side_in_ranges(screen: Screen, http: httpx.C
     column = [sum(int(of_bin[side]) for of_bin in bins(page)) for side in range(4)]
     edges = (0, 90.3, 181, 271, 1000)
     assert column == [sum(low <= i * i < high for i in range(20)) for low, high in pairwise(edges)]
+    # Of moments in time the first digits are all the same.
+    screen.open(d="x-lux", a="one", hist="confidence", by="metadata.taken")
+    see(page, "Distribution")
+    expect(page.locator("[data-figure=histogram] th[scope=col]").nth(1)).to_have_text("below 1700000047.5")
+    assert [sum(int(of_bin[side]) for of_bin in bins(page)) for side in range(4)] == [5, 5, 5, 5]
 
 
 def test_kept_slices_stand_side_by_side(screen: Screen) -> None:

@@ -13,6 +13,7 @@ import { type Kept, type Slice, useSlices } from "./useSlices";
 const MOST = PARTS.length;
 /** Into how many ranges numbers are parted, where they have more values than that. */
 const RANGES = 4;
+const DIGITS = [3, 6, 9, 12, 15];
 /** How many labels are looked at to find the classes among them: answers to questions are labels too. */
 const LABELS = 50;
 
@@ -85,14 +86,19 @@ function together(view: Kept, { split = [], f = [], m = [], roll = null }: Parti
 function conditionsOf({ key, values, minimum, maximum, known, numbers }: Metadata): { name: string; m: string[] }[] {
   if (values.length <= MOST || numbers < known || minimum === null || maximum === null)
     return values.map(({ value }) => ({ name: value, m: [`${key}=${value}`] }));
-  const edge = (i: number) => Number((minimum + ((maximum - minimum) * i) / RANGES).toPrecision(3));
+  const at = (i: number) => minimum + ((maximum - minimum) * i) / RANGES;
+  // As few digits as tell the edges apart: those of moments in time have the first nine in common.
+  const digits =
+    DIGITS.find((n) => new Set(Array.from({ length: RANGES + 1 }, (_, i) => at(i).toPrecision(n))).size > RANGES) ?? 17;
+  const edge = (i: number) => Number(at(i).toPrecision(digits));
+  const told = digits > 3 ? String : short;
   return Array.from({ length: RANGES }, (_, i) => ({
     name:
       i === 0
-        ? `below ${short(edge(1))}`
+        ? `below ${told(edge(1))}`
         : i < RANGES - 1
-          ? `${short(edge(i))} to ${short(edge(i + 1))}`
-          : `from ${short(edge(i))}`,
+          ? `${told(edge(i))} to ${told(edge(i + 1))}`
+          : `from ${told(edge(i))}`,
     m: [...(i > 0 ? [`${key}>=${edge(i)}`] : []), ...(i < RANGES - 1 ? [`${key}<${edge(i + 1)}`] : [])],
   }));
 }
