@@ -3,8 +3,12 @@
 # make kafka           only the Kafka broker
 # make page            the web page, from web/ into the package
 # make screenshot      docs/page.png anew, the README's picture of the page
+# make check           before every commit: style, types, and the tests that need no engine, no browser and no broker
 # make test            everything that must hold: style, types, tests
-# make test-faults     every fault, harder and longer than `make test` does it
+# make test-durations  the same tests, and where their time goes: by file, by fixture, by kind of work
+# make test-thorough   by hand: twenty times as many random cases, and every fault harder and longer
+# make test-faults     of these, the faults alone
+# make test-mutants    by hand: whether the tests notice faults that are seeded into the code
 # make format schemas  what a change may need before it is committed
 # make agreement       docs/agreement.md anew, from the parity tests
 # make bench           against pycocotools and faster-coco-eval, in one run
@@ -18,7 +22,7 @@ PAGE := services/evalstream_query/static/index.html
 # Node comes with the environment, from PyPI; what npm runs must find this one.
 NPM := PATH="$(CURDIR)/.venv/bin:$$PATH" $(BIN)/npm --prefix web --silent
 
-.PHONY: demo up down kafka page screenshot test test-faults lint format schemas agreement bench bench-pipeline clean
+.PHONY: demo up down kafka page screenshot check test test-durations test-thorough test-faults test-mutants lint lint-python lint-page kernels format schemas agreement bench bench-pipeline clean
 
 demo: $(INSTALLED) $(PAGE)
 	$(BIN)/evalstream demo --port $(PORT) $(if $(ONCE),--once)
@@ -45,18 +49,47 @@ web/node_modules/.installed: web/package.json web/package-lock.json $(INSTALLED)
 screenshot: $(INSTALLED) $(PAGE)
 	$(BIN)/python docs/screenshot.py
 
-# A core, a worker: the tests of one file stay together and in order, for they share an engine, a service or a cluster.
+# One worker more than there are cores, for those with a broker or a browser mostly wait. What shares an engine, a service
+# or a cluster stays together: tests/conftest.py says what does.
+WORKERS := $(shell $(PYTHON) -c 'import os; print(min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(), 4) + 1)')
+TESTS := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder
+
+# What answers without an engine, a service, a browser or a broker.
+QUICK := tests/unit/events tests/unit/geometry tests/unit/matching tests/unit/metrics tests/unit/docs tests/unit/deploy \
+    tests/unit/queries tests/unit/ingest tests/unit/kafka tests/unit/test_ontology.py tests/pipeline/test_any_event.py
+
+check: lint
+	$(TESTS) $(QUICK)
+
 test: lint $(PAGE)
-	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	$(TESTS)
+
+test-durations: $(INSTALLED) $(PAGE)
+	$(TESTS) -p tests.durations
+
+test-thorough: lint $(PAGE)
+	HYPOTHESIS_PROFILE=thorough FAULTS=full $(TESTS) --timeout 7200
 
 test-faults: $(INSTALLED)
-	FAULTS=full $(BIN)/pytest tests/faults
+	FAULTS=full $(BIN)/python -m pytest tests/faults
 
+test-mutants: $(INSTALLED)
+	$(BIN)/python -m tests.mutants
+
+# Together, for each keeps one core busy; the kernels are compiled once, before several processes want them.
 lint: $(INSTALLED) web/node_modules/.installed
+	@$(MAKE) --no-print-directory --jobs 3 --output-sync=target lint-python lint-page kernels
+
+lint-python: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+lint-page: web/node_modules/.installed
 	$(NPM) run check
+
+kernels: $(INSTALLED)
+	$(BIN)/python -c 'from evalstream.pipeline.match import warm_up; warm_up()'
 
 format: $(INSTALLED) web/node_modules/.installed
 	$(BIN)/ruff check --fix .

@@ -1,7 +1,7 @@
-"""COCO evaluation against pycocotools and faster-coco-eval: the same files, one process, one run, one core.
+"""COCO evaluation against pycocotools and faster-coco-eval: the same files, one run, one core.
 
-Kernel to kernel: from boxes in memory to the twelve figures. End to end: from files to figures. Every figure is
-compared as well, for a fast wrong answer is none.
+Whole processes, from files to the twelve figures: what a person waits for, the start of Python included. Kernels, in
+one process: from boxes in memory to the figures. Every figure is compared as well, for a fast wrong answer is none.
 """
 
 from __future__ import annotations
@@ -11,27 +11,54 @@ import contextlib
 import io
 import json
 import os
+import subprocess
+import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from evalstream.geometry.pairs import overlapping_pairs
 from evalstream.matching import match_coco
 from evalstream.metrics.average_precision import IOU_THRESHOLDS, RULES
+from evalstream.metrics.detections import averages_by_detection
 from evalstream.ontology import NOTHING_DECLARED
 from evalstream.pipeline import match
 from evalstream.pipeline.fold import fold
 from evalstream.pipeline.objects import gather, shapes
-from evalstream.queries import average_precision as questions
-from evalstream.queries.average_precision import ApFigures, average_precisions
+from evalstream.queries.average_precision import ApFigures
+from evalstream.queries.detections import read_detections
 from evalstream.queries.selection import Selection
 from evalstream.scenes import Batch
 from evalstream.storage.events import load_events
 from evalstream_local.evaluate import DATASET, RUN, evaluated
 
 from benchmarks.workload import coco_files
+
+PEERS = {
+    "pycocotools": ("pycocotools.coco", "pycocotools.cocoeval", "COCOeval"),
+    "faster-coco-eval": ("faster_coco_eval", "faster_coco_eval", "COCOeval_faster"),
+}
+_SCRIPT = """
+import json, sys
+from {coco} import COCO
+from {module} import {evaluation}
+truth = COCO(sys.argv[1])
+run = {evaluation}(truth, truth.loadRes(sys.argv[2]), "bbox")
+run.evaluate(); run.accumulate(); run.summarize()
+print(json.dumps([float(value) for value in run.stats[:12]]))
+"""
+
+
+class Process(NamedTuple):
+    """What a whole process took, and what it found."""
+
+    seconds: float
+    cpu: float
+    megabytes: float
+    figures: list[float]
 
 
 def main() -> None:
@@ -41,81 +68,113 @@ def main() -> None:
     arguments = parser.parse_args()
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    truth, results = coco_files(arguments.images, arguments.per_image)
     with tempfile.TemporaryDirectory() as folder:
-        gt, dt = Path(folder) / "gt.json", Path(folder) / "dt.json"
-        gt.write_text(json.dumps(truth))
-        dt.write_text(json.dumps(results))
-        print(f"{arguments.images:,} images, {len(truth['annotations']):,} annotations, {len(results):,} detections")
-        ours = evalstream(gt, dt)
-        print(f"{'':18}{'load s':>9}{'kernel s':>10}{'end to end s':>14}{'kernel ratio':>14}{'end ratio':>11}")
-        for name, run in {
-            "evalstream": ours,
-            "pycocotools": pycocotools(gt, dt),
-            "faster-coco-eval": faster(gt, dt),
-        }.items():
-            load, kernel, figures = run
-            print(
-                f"{name:18}{load:9.2f}{kernel:10.3f}{load + kernel:14.2f}"
-                f"{kernel / ours[1]:14.1f}{(load + kernel) / (ours[0] + ours[1]):11.1f}"
-            )
-            assert np.allclose(figures, ours[2], atol=1e-9, rtol=0), (name, figures, ours[2])
+        run(Path(folder), arguments.images, arguments.per_image)
 
 
-def evalstream(gt: Path, dt: Path) -> tuple[float, float, list[float]]:
-    """Time what ``evalstream evaluate`` does, and within it the kernels on what is in memory then."""
-    match.warm_up()
-    for _ in range(2):  # the first round loads compiled code
+def run(folder: Path, images: int, per_image: int) -> None:
+    """Make the files, time everybody, print both tables."""
+    gt, dt = folder / "gt.json", folder / "dt.json"
+    truth, results = coco_files(images, per_image)
+    gt.write_text(json.dumps(truth))
+    dt.write_text(json.dumps(results))
+    print(f"{images:,} images, {len(truth['annotations']):,} annotations, {len(results):,} detections")
+    evaluate(gt, dt)  # kernels are compiled once an installation, and not here
+    whole = {"evalstream": evaluate(gt, dt)} | {name: peer(name, gt, dt) for name in PEERS}
+    ours = whole["evalstream"]
+    print(f"\n{'files to figures':18}{'s':>9}{'CPU s':>9}{'peak MB':>9}{'ratio':>8}")
+    for name, of in whole.items():
+        print(f"{name:18}{of.seconds:9.2f}{of.cpu:9.2f}{of.megabytes:9.0f}{of.seconds / ours.seconds:8.1f}")
+    inside = {"evalstream": kernels(gt, dt)} | {name: peer_kernels(name, gt, dt) for name in PEERS}
+    print(f"\n{'kernels':18}{'s':>9}{'ratio':>26}")
+    for name, (seconds, _) in inside.items():
+        print(f"{name:18}{seconds:9.3f}{seconds / inside['evalstream'][0]:26.1f}")
+    for name, figures in {
+        **{n: of.figures for n, of in whole.items()},
+        **{n: f for n, (_, f) in inside.items()},
+    }.items():
+        assert np.allclose(figures, ours.figures, atol=1e-9, rtol=0), (name, figures, ours.figures)
+
+
+def evaluate(gt: Path, dt: Path) -> Process:
+    """Run the command that the README names."""
+    command = [str(Path(sys.executable).with_name("evalstream")), "evaluate", "--policy", "coco", "--json"]
+    said = process([*command, "--annotations", str(gt), "--predictions", str(dt)])
+    figures = json.loads(said[1])
+    return Process(*said[0], [figures[name] for name in ApFigures.model_fields])
+
+
+def peer(name: str, gt: Path, dt: Path) -> Process:
+    coco, module, evaluation = PEERS[name]
+    script = _SCRIPT.format(coco=coco, module=module, evaluation=evaluation)
+    said = process([sys.executable, "-c", script, str(gt), str(dt)])
+    return Process(*said[0], json.loads(said[1].splitlines()[-1]))
+
+
+def process(command: list[str]) -> tuple[tuple[float, float, float], str]:
+    """Run a command; give its seconds, its seconds of CPU and its peak of memory in MB, and what it printed."""
+    with tempfile.TemporaryFile() as output:
         start = time.perf_counter()
-        with evaluated(gt, dt, "coco", lambda *_: None) as (client, _):
-            selection = Selection(dataset=DATASET, run=RUN, policy="coco")
-            averages = average_precisions(client, selection)
-            end_to_end = time.perf_counter() - start
-            events = load_events(client, DATASET, [str(image["id"]) for image in json.loads(gt.read_bytes())["images"]])
-            folded = fold(events)
-            annotations = gather(events, [scene.annotations for scene in folded])
-            predictions = gather(events, [scene.predictions for scene in folded])
-            scenes, features = match._scenes(annotations, predictions)
-            lonlat = np.zeros(len(folded), np.bool_)
-            batch = Batch(scenes, shapes(annotations), shapes(predictions), features, lonlat, NOTHING_DECLARED)
-            columns = questions.load(client, selection)
-        start = time.perf_counter()
+        started = subprocess.Popen(command, stdout=output)
+        _, status, used = os.wait4(started.pid, 0)
+        seconds = time.perf_counter() - start
+        started.returncode = os.waitstatus_to_exitcode(status)
+        assert started.returncode == 0, command
+        output.seek(0)
+        said = output.read().decode()
+    return (seconds, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024), said
+
+
+def kernels(gt: Path, dt: Path) -> tuple[float, list[float]]:
+    """Time overlaps, matching and averaging on what ``evalstream evaluate`` has in memory then."""
+    with evaluated(gt, dt, "coco", lambda *_: None) as (client, _):
+        selection = Selection(dataset=DATASET, run=RUN, policy="coco")
+        names = [str(image["id"]) for image in json.loads(gt.read_bytes())["images"]]
+        events = load_events(client, DATASET, names)
+        detections = read_detections(client, selection)
+    folded = fold(events)
+    annotations = gather(events, [scene.annotations for scene in folded])
+    predictions = gather(events, [scene.predictions for scene in folded])
+    scenes, features = match._scenes(annotations, predictions)
+    lonlat = np.zeros(len(folded), np.bool_)
+    batch = Batch(scenes, shapes(annotations), shapes(predictions), features, lonlat, NOTHING_DECLARED)
+    thresholds = np.concatenate((IOU_THRESHOLDS, [0.5, 0.5]))  # as a question at IoU 0.5 asks for them
+
+    def work() -> list[float]:
         match_coco(scenes, overlapping_pairs(batch))
-        matched = time.perf_counter()
-        thresholds = np.concatenate((IOU_THRESHOLDS, [0.5], questions._AREA_THRESHOLDS))
-        questions._averages_by_detection(columns, thresholds, RULES["101-point"], coco=True)
-        kernel = time.perf_counter() - start
-    averaged = kernel - (matched - start)
-    print(f"kernels of evalstream: overlaps and matching {matched - start:.3f} s, averaging {averaged:.3f} s")
-    values = averages.model_dump()
-    return end_to_end - kernel, kernel, [values[name] for name in ApFigures.model_fields]
+        averages, _ = averages_by_detection(detections, thresholds, RULES["101-point"], coco=True)
+        everything = averages["all", 100].precision
+        at = [everything[:10], everything[0], everything[5]]
+        at += [averages[area, 100].precision[:10] for area in ("small", "medium", "large")]
+        recalls = [averages["all", most].recall[:10] for most in (1, 10, 100)]
+        recalls += [averages[area, 100].recall[:10] for area in ("small", "medium", "large")]
+        return [float(np.nanmean(values)) for values in (*at, *recalls)]
+
+    work()  # loads compiled code
+    return timed(work)
 
 
-def pycocotools(gt: Path, dt: Path) -> tuple[float, float, list[float]]:
-    from pycocotools.coco import COCO
-    from pycocotools.cocoeval import COCOeval
-
-    return _timed(COCO, COCOeval, gt, dt)
-
-
-def faster(gt: Path, dt: Path) -> tuple[float, float, list[float]]:
-    from faster_coco_eval import COCO, COCOeval_faster
-
-    return _timed(COCO, COCOeval_faster, gt, dt)
-
-
-def _timed(load: Any, evaluation: Any, gt: Path, dt: Path) -> tuple[float, float, list[float]]:
+def peer_kernels(name: str, gt: Path, dt: Path) -> tuple[float, list[float]]:
+    coco, module, evaluation = PEERS[name]
+    found = __import__(coco, fromlist=["COCO"]).COCO
     with contextlib.redirect_stdout(io.StringIO()):
-        start = time.perf_counter()
-        truth = load(str(gt))
-        found = truth.loadRes(str(dt))
-        loaded = time.perf_counter()
-        run = evaluation(truth, found, "bbox")
-        run.evaluate()
-        run.accumulate()
-        run.summarize()
-        end = time.perf_counter()
-    return loaded - start, end - loaded, [float(value) for value in run.stats[:12]]
+        truth = found(str(gt))
+        results = truth.loadRes(str(dt))
+
+        def work() -> list[float]:
+            run: Any = getattr(__import__(module, fromlist=[evaluation]), evaluation)(truth, results, "bbox")
+            run.evaluate()
+            run.accumulate()
+            run.summarize()
+            return [float(value) for value in run.stats[:12]]
+
+        return timed(work)
+
+
+def timed(work: Callable[[], list[float]]) -> tuple[float, list[float]]:
+    start = time.perf_counter()
+    figures = work()
+    return time.perf_counter() - start, figures
 
 
 if __name__ == "__main__":

@@ -1,11 +1,14 @@
-"""What all tests share: where the real data sets lie, and how hard hypothesis tries."""
+"""What all tests share: where the real data sets lie, how hard hypothesis tries, and which tests run together."""
 
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
+from evalstream_devcluster.kafka_jars import java_tool
+from evalstream_devcluster.kafka_process import KafkaDevError
 from hypothesis import HealthCheck, settings
 
 settings.register_profile(
@@ -20,6 +23,76 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--write-agreement", action="store_true", help="bring docs/agreement.md up to date with the parity tests"
     )
+
+
+#: A broker of a test's own lives for seconds: it is better started quickly than compiled well.
+os.environ.setdefault("KAFKA_HEAP_OPTS", "-Xmx512m -XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+
+HERE = Path(__file__).resolve().parent
+#: Files whose tests share what takes long to start; the tests of every other file share that file's.
+TOGETHER = {
+    "faults/test_cluster.py": "cluster",
+    "faults/test_demo.py": "cluster",
+    "faults/test_benchmark.py": "cluster",
+    "kafka/test_broker.py": "brokers",
+    "kafka/test_secured_services.py": "brokers",
+}
+#: Folders whose tests share an engine: one process can have one folder of data open at a time.
+ONE_ENGINE = ("pipeline/queries",)
+#: What takes longest, and mostly waits, first: so others compute meanwhile, and nobody waits for it in the end.
+FIRST = ("cluster", "brokers", "kafka", "faults", "browser", "pipeline/queries", "pipeline", "parity")
+
+
+def together(path: str) -> str:
+    """Name the tests that have to run in one process, one after another, by the path of their file."""
+    shared = next((folder for folder in ONE_ENGINE if path.startswith(f"{folder}/")), path)
+    return TOGETHER.get(path, shared)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep together what belongs together, in any order and on any number of processes; what takes long goes first."""
+
+    skip_without_broker(items)
+
+    def place(item: pytest.Item) -> tuple[int, str]:
+        name = together(item.path.relative_to(HERE).as_posix())
+        rank = next((i for i, first in enumerate(FIRST) if name.startswith(first)), len(FIRST))
+        return rank, name
+
+    seen: dict[tuple[int, str], int] = {}
+    for item in items:
+        group = place(item)
+        seen.setdefault(group, len(seen))
+        item.add_marker(pytest.mark.xdist_group(group[1]))
+
+    def order(item: pytest.Item) -> tuple[int, int, bool]:
+        # Of one file, those that open engines of their own come before its shared one is open.
+        group = place(item)
+        return group[0], seen[group], "client" in getattr(item, "fixturenames", ())
+
+    items.sort(key=order)
+
+
+def _missing() -> str | None:
+    """Say what keeps a broker from being started, if anything."""
+    if os.environ.get("KAFKA_BOOTSTRAP"):
+        return None
+    if shutil.which("mvn") is None:
+        return "there is no `mvn` on the PATH to fetch Kafka with (Debian, Ubuntu: apt install maven)"
+    try:
+        java_tool("java")
+    except KafkaDevError as error:
+        return str(error)
+    return None
+
+
+def skip_without_broker(items: list[pytest.Item]) -> None:
+    """Skip the tests that need a broker where there is neither one nor the means to start it; never in CI."""
+    marked = [item for item in items if item.get_closest_marker("kafka")]
+    if marked and not os.environ.get("CI") and (reason := _missing()) is not None:
+        for item in marked:
+            item.add_marker(pytest.mark.skip(reason=f"no Kafka broker: {reason}"))
 
 
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "realdata"

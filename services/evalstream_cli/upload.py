@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -148,7 +148,12 @@ def _is_conll(path: Path) -> bool:
 def _events(path: Path) -> tuple[Iterable[bytes], int]:
     with path.open("rb") as file:
         count = sum(1 for _ in file)
-    return stamped(path.open("rb")), count
+    return _stamped_lines(path), count
+
+
+def _stamped_lines(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        yield from stamped(file)
 
 
 def _report(results: list[Uploaded]) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import random
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -22,7 +21,6 @@ from tests.faults.cluster import (
     found_results,
     messages,
     moments,
-    running_cluster,
     wait_until_matched,
 )
 from tests.faults.workload import DATA_ROWS, Part, ResultRow, clean_results, differences, make_parts
@@ -33,12 +31,6 @@ FULL = os.environ.get("FAULTS") == "full"
 STRIKES = 5 if FULL else 2
 LOAD_SECONDS = 20 if FULL else 5
 OUTAGE_SECONDS = 20 if FULL else 4
-
-
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with running_cluster(tmp_path_factory.mktemp("cluster")) as cluster:
-        yield cluster
 
 
 @pytest.fixture(scope="module")

@@ -1,31 +1,18 @@
-"""Where there is neither a broker nor the means to start one, its tests are skipped and say so; never in CI."""
+"""One broker that wants to know who is there, for all tests that log in."""
 
 from __future__ import annotations
 
-import os
-import shutil
+from collections.abc import Iterator
+from typing import Final
 
 import pytest
-from evalstream_devcluster.kafka_jars import java_tool
-from evalstream_devcluster.kafka_process import KafkaDevError
+from evalstream_devcluster.kafka_secured import Secured, secured
+
+#: Names and passwords; with signs in them that files of settings make something of.
+USERS: Final = {"alice": "open = \\sesame é", "bob": "builder"}
 
 
-def _missing() -> str | None:
-    """Say what keeps a broker from being started, if anything."""
-    if os.environ.get("KAFKA_BOOTSTRAP"):
-        return None
-    if shutil.which("mvn") is None:
-        return "there is no `mvn` on the PATH to fetch Kafka with (Debian, Ubuntu: apt install maven)"
-    try:
-        java_tool("java")
-    except KafkaDevError as error:
-        return str(error)
-    return None
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    marked = [item for item in items if item.get_closest_marker("kafka")]
-    if not marked or os.environ.get("CI") or (reason := _missing()) is None:
-        return
-    for item in marked:
-        item.add_marker(pytest.mark.skip(reason=f"no Kafka broker: {reason}"))
+@pytest.fixture(scope="package")
+def doors() -> Iterator[Secured]:
+    with secured(USERS) as broker:
+        yield broker

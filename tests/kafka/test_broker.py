@@ -8,7 +8,6 @@ import logging
 import os
 import socket
 import ssl
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -18,12 +17,14 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaConnectionError, KafkaError
 from evalstream_devcluster import kafka
 from evalstream_devcluster.kafka_cli import app
-from evalstream_devcluster.kafka_secured import Secured, secured
+from evalstream_devcluster.kafka_secured import Secured
 from typer.testing import CliRunner
+
+from tests.kafka.conftest import USERS
 
 pytestmark = pytest.mark.kafka
 
-PASSWORD = "open = \\sesame é"
+PASSWORD = USERS["alice"]
 PARTITION = TopicPartition("numbers", 0)
 
 
@@ -150,12 +151,6 @@ def test_a_process_that_only_has_the_number_of_the_broker_is_spared(tmp_path: Pa
     (tmp_path / "data" / "broker.json").write_text(json.dumps(record))
     assert kafka.status(tmp_path) is None
     kafka.kill(tmp_path)
-
-
-@pytest.fixture(scope="module")
-def doors() -> Iterator[Secured]:
-    with secured({"alice": PASSWORD, "bob": "builder"}) as broker:
-        yield broker
 
 
 def trusting(certificate: Path) -> dict[str, object]:

@@ -11,13 +11,15 @@ from typing import NamedTuple
 import httpx
 import pytest
 from evalstream_devcluster import clickhouse_process, services
-from evalstream_devcluster.kafka_secured import Secured, secured
+from evalstream_devcluster.kafka_secured import Secured
 from evalstream_devcluster.services import ServiceName, ServiceProcess, start_service, wait_ended, wait_ready
+
+from tests.kafka.conftest import USERS
 
 pytestmark = pytest.mark.kafka
 
 PATIENCE = 60
-KAFKA_USER, KAFKA_PASSWORD = "alice", "open = \\sesame é"
+KAFKA_USER, KAFKA_PASSWORD = next(iter(USERS.items()))
 CLICKHOUSE_USER, CLICKHOUSE_PASSWORD = "evalstream", 'it\'s "a" påss:word\\'
 WRONG = "wr0ng-passw0rd"
 SECRETS = (KAFKA_PASSWORD, CLICKHOUSE_PASSWORD, WRONG)
@@ -48,13 +50,12 @@ class Guarded(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
+def guarded(doors: Secured, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
     folder = tmp_path_factory.mktemp("guarded")
     endpoint = clickhouse_process.start(folder / "clickhouse", port=0, users={CLICKHOUSE_USER: CLICKHOUSE_PASSWORD})
     try:
-        with secured({KAFKA_USER: KAFKA_PASSWORD}) as doors:
-            login = {"EVALSTREAM_CLICKHOUSE_URL": endpoint.url, "EVALSTREAM_CLICKHOUSE_USER": CLICKHOUSE_USER}
-            yield Guarded(folder, doors, login)
+        login = {"EVALSTREAM_CLICKHOUSE_URL": endpoint.url, "EVALSTREAM_CLICKHOUSE_USER": CLICKHOUSE_USER}
+        yield Guarded(folder, doors, login)
     finally:
         clickhouse_process.stop(endpoint)
 

@@ -48,8 +48,8 @@ class Cluster(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """A topology with topics of its own, on what KAFKA_BOOTSTRAP and CLICKHOUSE_URL name, or else on its own."""
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder of a topology with topics of its own; it stops when the tests are over."""
     home = tmp_path_factory.mktemp("dev")
     if not kafka.bootstrap_from_environment():
         jars = kafka.install(kafka.default_home())
@@ -62,16 +62,26 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         patch.setenv("EVALSTREAM_KAFKA_TOPIC_PREFIX", PREFIX)
         patch.setenv("EVALSTREAM_KAFKA_GROUP_PREFIX", PREFIX)
         try:
-            found = {member.name: member for member in topology.up(topology.Plan(home, 2, 0, 0, 0))}
-            assert list(found) == ["kafka", "clickhouse", "ingest", "matcher-1", "matcher-2", "query"]
-            assert all(member.ready for member in found.values())
-            with (
-                httpx.Client(base_url=found["ingest"].address, timeout=60) as ingest,
-                httpx.Client(base_url=found["query"].address, timeout=60) as query,
-            ):
-                yield Cluster(home, found["kafka"].address, found["clickhouse"].address, ingest, query)
+            yield home
         finally:
             topology.down(home)
+
+
+@pytest.fixture
+def cluster(home: Path) -> Iterator[Cluster]:
+    """The topology with everything running, on what KAFKA_BOOTSTRAP and CLICKHOUSE_URL name, or else on its own."""
+    found = {member.name: member for member in topology.up(plan(home))}
+    assert list(found) == ["kafka", "clickhouse", "ingest", "matcher-1", "matcher-2", "query"]
+    assert all(member.ready for member in found.values())
+    with (
+        httpx.Client(base_url=found["ingest"].address, timeout=60) as ingest,
+        httpx.Client(base_url=found["query"].address, timeout=60) as query,
+    ):
+        yield Cluster(home, found["kafka"].address, found["clickhouse"].address, ingest, query)
+
+
+def plan(home: Path) -> topology.Plan:
+    return topology.Plan(home, matchers=2, port=0, kafka_port=0, clickhouse_port=0)
 
 
 def workload() -> tuple[list[Event], list[Event]]:
@@ -291,7 +301,7 @@ def test_what_was_killed_or_has_ended_is_started_again_and_nothing_else(cluster:
     cli = CliRunner().invoke(app, ["dev", "status"])
     assert cli.exit_code == 1
     assert "matcher-1 does not run" in cli.output
-    after = {member.name: member.pid for member in topology.up(topology.Plan(cluster.home, 2, 0, 0, 0))}
+    after = {member.name: member.pid for member in topology.up(plan(cluster.home))}
     assert {name for name in after if after[name] != before[name]} == {"matcher-1"}
     assert CliRunner().invoke(app, ["dev", "status"]).exit_code == 0
     logs = CliRunner().invoke(app, ["dev", "logs", "matcher-1", "-n", "500"])

@@ -55,13 +55,12 @@ def compare(
 def test_calibration_of_scenes(client: Client, agree: Agree, policy: str) -> None:
     rng = random.Random(12)
     scenes = [(oracle.random_side(rng, "predictions"), oracle.random_side(rng, "annotations")) for _ in range(40)]
-    if policy == "iou-greedy":
-        feed(
-            client,
-            "scenes",
-            {str(k): [oracle.as_object(node, "annotations") for node in true] for k, (_, true) in enumerate(scenes)},
-            {"m": {str(k): [oracle.as_object(n, "predictions") for n in said] for k, (said, _) in enumerate(scenes)}},
-        )
+    feed(
+        client,
+        "scenes",
+        {str(k): [oracle.as_object(node, "annotations") for node in true] for k, (_, true) in enumerate(scenes)},
+        {"m": {str(k): [oracle.as_object(n, "predictions") for n in said] for k, (said, _) in enumerate(scenes)}},
+    )
     for c, t in ((0.0, 0.5), (0.25, 0.2), (0.9, 0.8)):
         confidence, correct = [], []
         for said, true in scenes:

@@ -71,8 +71,7 @@ def test_pitfall_8_a_degenerate_agreement_is_null_and_not_0(client: Client) -> N
 def test_pitfall_20_a_confidence_at_the_threshold_counts_and_none_is_rounded(client: Client, policy: str) -> None:
     stored = 0.1 + 0.2  # 0.30000000000000004
     box = {"type": "bbox", "feature": "car", "bbox": [0, 0, 8, 8]}
-    if policy == "iou-greedy":
-        feed(client, "p20", {"1": [box]}, {"m": {"1": [box | {"confidence": stored}]}})
+    feed(client, "p20", {"1": [box]}, {"m": {"1": [box | {"confidence": stored}]}})
 
     def tp(c: float) -> int:
         return summary(client, Selection(dataset="p20", run="m", policy=policy, confidence=c)).tp

@@ -161,10 +161,10 @@ def test_pitfall_6_an_overlap_exactly_at_a_threshold(client: Client, agree: Agre
 
 def test_pitfall_7_an_iou_threshold_of_1(client: Client) -> None:
     """Identical boxes match at it, as pycocotools has it; where IoU has to be above the threshold nothing can."""
-    feed(client, "at-1", {"1": [true(SQUARE)]}, {"m": {"1": [found(SQUARE, 0.9)]}})
+    feed(client, "whole", {"1": [true(SQUARE)]}, {"m": {"1": [found(SQUARE, 0.9)]}})
     assert pycocotools([true(SQUARE)], [found(SQUARE, 0.9)], thresholds=[1.0]) == pytest.approx(1)
     for policy, expected in (("iou-greedy", 0), ("coco", 1), ("best-candidate", 1)):
-        assert summary(client, Selection(dataset="at-1", run="m", policy=policy, iou=1.0)).tp == expected
+        assert summary(client, Selection(dataset="whole", run="m", policy=policy, iou=1.0)).tp == expected
 
 
 def test_pitfall_8_classes_without_annotations_or_predictions(client: Client) -> None:

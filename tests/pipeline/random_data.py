@@ -138,8 +138,8 @@ def threshold_pairs(own: Sequence[DataRow], least: int) -> list[tuple[float, flo
 
 
 def around(values: set[float]) -> list[float]:
-    """Each value, and the nearest numbers below and above it, within [0, 1]."""
-    near = {v for value in values for v in (math.nextafter(value, -1), value, math.nextafter(value, 2))}
+    """Each value, and the nearest number above it, within [0, 1]: from there to the next value nothing changes."""
+    near = {v for value in values for v in (value, math.nextafter(value, 2))}
     return sorted(v for v in near | {0.0, 0.5, 1.0} if 0 <= v <= 1)
 
 

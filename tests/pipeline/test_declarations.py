@@ -71,45 +71,45 @@ def with_points(event: Payload) -> Payload:
 def test_declared_before_the_events(client: Client) -> None:
     declare(client, "before", NEAR, 1)
     four_apart(client, "before")
-    reconcile(client, NAMES)
+    reconcile(client, NAMES, dataset="before")
     assert hits(client, "before") == 0
     assert {row["version"] for row in results(client, "before").values()} == {3}
 
 
 def test_declared_after_the_events(client: Client) -> None:
     four_apart(client, "after")
-    reconcile(client, NAMES)
+    reconcile(client, NAMES, dataset="after")
     assert hits(client, "after") == 1
     for version, ontology, expected in ((1, NEAR, 0), (2, FAR, 1)):
         declare(client, "after", ontology, version)
         assert progress(client, "after", "v1", NAMES) == Progress(1, 1, 0)
-        assert reconcile(client, NAMES) == 1
+        assert reconcile(client, NAMES, dataset="after") == 1
         assert progress(client, "after", "v1", NAMES) == Progress(1, 0, 0)
         assert hits(client, "after") == expected
 
 
 def test_declared_of_another_dataset(client: Client) -> None:
     four_apart(client, "mine")
-    reconcile(client, NAMES)
+    reconcile(client, NAMES, dataset="mine")
     declare(client, "not mine", NEAR, 1)
     assert progress(client, "mine", "v1", NAMES) == Progress(1, 0, 0)
-    assert reconcile(client, NAMES) == 0
+    assert reconcile(client, NAMES, dataset="mine") == 0
 
 
 def test_a_late_declaration_of_a_lower_version_is_not_in_force(client: Client) -> None:
     four_apart(client, "late")
     declare(client, "late", NEAR, 5)
-    reconcile(client, NAMES)
+    reconcile(client, NAMES, dataset="late")
     declare(client, "late", FAR, 4)
     assert progress(client, "late", "v1", NAMES) == Progress(1, 1, 0)
-    reconcile(client, NAMES)
+    reconcile(client, NAMES, dataset="late")
     assert hits(client, "late") == 0
 
 
 def test_declared_twice_is_declared_once(client: Client) -> None:
     four_apart(client, "twice")
     declare(client, "twice", NEAR, 5)
-    reconcile(client, NAMES)
+    reconcile(client, NAMES, dataset="twice")
     declare(client, "twice", NEAR, 5)
     assert in_force(client, "twice").revisions == 1
     assert progress(client, "twice", "v1", NAMES) == Progress(1, 0, 0)
@@ -119,7 +119,7 @@ def test_a_result_under_an_older_declaration_written_later_does_not_win(client: 
     four_apart(client, "old worker")
     old = work(client, "old worker", in_force(client, "old worker"))
     declare(client, "old worker", NEAR, 1)
-    reconcile(client, NAMES)
+    reconcile(client, NAMES, dataset="old worker")
     expected = results(client, "old worker")
     write_results(client, old)
     assert results(client, "old worker") == expected
@@ -133,7 +133,7 @@ def test_a_declaration_between_the_two_reads_of_a_worker_leaves_the_row_pending(
     declare(client, "between", NEAR, 1)
     write_results(client, work(client, "between", before))
     assert progress(client, "between", "v1", NAMES) == Progress(1, 1, 0)
-    assert reconcile(client, NAMES) == 1
+    assert reconcile(client, NAMES, dataset="between") == 1
     assert hits(client, "between") == 0
 
 

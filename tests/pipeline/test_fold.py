@@ -79,26 +79,26 @@ def test_progress_counts_what_is_pending_exactly(client: Client, seed: int) -> N
             pending = sum(counted[key] > seen.get(key, 0) for key in own)
             assert progress(client, dataset, run, NAMES) == Progress(len(own), pending, 0)
         stale = {row for (row, run), count in counted.items() if count > seen.get((row, run), 0)}
-        assert reconcile(client, NAMES) == len(stale)
+        assert reconcile(client, NAMES, dataset=dataset) == len(stale)
         seen = counted
         for run in RUNS:
             rows = sum(own == run for _, own in counted)
             assert progress(client, dataset, run, NAMES) == Progress(rows, 0, 0)
-    assert reconcile(client, NAMES) == 0
+    assert reconcile(client, NAMES, dataset=dataset) == 0
 
 
 def test_a_policy_that_was_never_matched_is_pending(client: Client) -> None:
     send(client, "policies", [predicted("r", "v1", 1, [box("a")])])
-    reconcile(client, ["coco"])
+    reconcile(client, ["coco"], dataset="policies")
     assert progress(client, "policies", "v1", ["coco"]) == Progress(1, 0, 0)
     assert progress(client, "policies", "v1", NAMES) == Progress(1, 1, 0)
-    reconcile(client, NAMES)
+    reconcile(client, NAMES, dataset="policies")
     assert progress(client, "policies", "v1", NAMES) == Progress(1, 0, 0)
 
 
 def test_a_row_is_pending_until_every_policy_has_seen_all_of_it(client: Client) -> None:
     send(client, "partly", [predicted("r", "v1", 1, [box("a")])])
-    reconcile(client, NAMES)
+    reconcile(client, NAMES, dataset="partly")
     send(client, "partly", [predicted("r", "v1", 2, [])])
     write_results(client, match("partly", load_events(client, "partly", ["r"]), ["coco"]))
     assert progress(client, "partly", "v1", ["coco"]) == Progress(1, 0, 0)
@@ -109,7 +109,7 @@ def test_a_stale_result_written_later_does_not_win(client: Client) -> None:
     send(client, "stale", [annotated("r", 1, [box("a")]), predicted("r", "v1", 1, [box("a")])])
     older = match("stale", load_events(client, "stale", ["r"]), NAMES)
     send(client, "stale", [predicted("r", "v1", 2, [])])
-    reconcile(client, NAMES)
+    reconcile(client, NAMES, dataset="stale")
     expected = results(client, "stale")
     write_results(client, older)
     assert results(client, "stale") == expected
@@ -121,7 +121,7 @@ def test_a_stale_result_written_later_does_not_win(client: Client) -> None:
 def test_an_annotation_change_matches_every_run_anew(client: Client) -> None:
     events = [predicted(row, run, 1, [box("a")]) for row in ("1", "2") for run in RUNS]
     send(client, "change", [annotated("1", 1, [box("a")]), annotated("2", 1, []), *events])
-    reconcile(client, NAMES)
+    reconcile(client, NAMES, dataset="change")
 
     def hits(run: str, policy: str) -> int:
         return summary(client, Selection(dataset="change", run=run, policy=policy)).tp
@@ -129,7 +129,7 @@ def test_an_annotation_change_matches_every_run_anew(client: Client) -> None:
     assert {hits(run, policy) for run in RUNS for policy in NAMES} == {1}
     send(client, "change", [annotated("2", 2, [box("z")])])
     assert [progress(client, "change", run, NAMES) for run in RUNS] == [Progress(2, 1, 0)] * 2
-    reconcile(client, NAMES)
+    reconcile(client, NAMES, dataset="change")
     assert {hits(run, policy) for run in RUNS for policy in NAMES} == {2}
 
 

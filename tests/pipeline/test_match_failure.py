@@ -41,7 +41,7 @@ def test_a_row_that_cannot_be_matched_fails_alone(client: Client, corruption: st
     send(client, dataset, [event(dataset, row, run, 1) for row in ROWS for run in ("", "v1", "v2")])
     append_events(client, spoilt(event(dataset, BAD, run_at_fault, 2), *CORRUPTIONS[corruption]))
     assert progress(client, dataset, "v1", NAMES) == Progress(9, 9, 0)
-    reconcile(client, NAMES)
+    reconcile(client, NAMES, dataset=dataset)
 
     failing = ["v1"] if run_at_fault else ["v1", "v2"]
     for run in ("v1", "v2"):
@@ -57,13 +57,13 @@ def test_a_row_that_cannot_be_matched_fails_alone(client: Client, corruption: st
     assert set(reasons) == {(run, policy, BAD) for run in failing for policy in NAMES}
     assert all(": " in reason for reason in reasons.values())
 
-    assert reconcile(client, NAMES) == 0
-    assert reconcile(client, NAMES, failed=True) == 1
+    assert reconcile(client, NAMES, dataset=dataset) == 0
+    assert reconcile(client, NAMES, dataset=dataset, failed=True) == 1
     assert errors(client, dataset) == reasons
 
     send(client, dataset, [event(dataset, BAD, run_at_fault, 3)])
     assert progress(client, dataset, "v1", NAMES) == Progress(9, 1, 0)
-    reconcile(client, NAMES)
+    reconcile(client, NAMES, dataset=dataset)
     assert errors(client, dataset) == {}
     for run in ("v1", "v2"):
         assert progress(client, dataset, run, NAMES) == Progress(9, 0, 0)
@@ -77,7 +77,7 @@ def test_two_bad_rows_whose_faults_make_up_for_each_other(client: Client) -> Non
     whole = [0.0, 0.0, 10.0, 10.0]
     append_events(client, spoilt(event(dataset, ROWS[2], "v1", 2), [whole[:3], whole], ["bbox", "bbox"]))
     append_events(client, spoilt(event(dataset, ROWS[5], "v1", 2), [[*whole, 10.0], whole], ["bbox", "bbox"]))
-    reconcile(client, NAMES)
+    reconcile(client, NAMES, dataset=dataset)
     assert progress(client, dataset, "v1", NAMES) == Progress(9, 0, 2)
     assert {row for _, _, row in errors(client, dataset)} == {ROWS[2], ROWS[5]}
     assert summary(client, Selection(dataset=dataset, run="v1")).tp == 14
@@ -89,7 +89,7 @@ def test_the_log_has_a_traceback_where_the_shapes_are_not_at_fault(
     masks = [{"type": "mask", "feature": "tree", "mask": {"size": [n, n], "counts": [0, n * n]}} for n in (2, 3)]
     feed(client, "masks", {"1": masks[:1]}, {"v1": {"1": masks[1:]}}, policies=NAMES)
     append_events(client, spoilt(event("spoilt", BAD, "v1", 1), *CORRUPTIONS["no numbers"]))
-    reconcile(client, NAMES)
+    reconcile(client, NAMES, dataset="spoilt")
     theirs, ours = caplog.records
     assert "masks of one data row must be of one size" in theirs.getMessage()
     assert not theirs.exc_info

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -11,7 +12,7 @@ from evalstream.geometry.pairs import overlapping_pairs
 from evalstream.matching import AREA_RANGES, MAX_IOU_THRESHOLD, POLICIES
 from evalstream.ontology import NOTHING_DECLARED
 from evalstream.queries.selection import Selection
-from evalstream.scenes import Batch, Rectangles, Scenes, Shapes
+from evalstream.scenes import Batch, Scenes, Shapes
 from evalstream.types import CODES
 from hypothesis import given
 from hypothesis import strategies as st
@@ -71,35 +72,49 @@ def as_batch(scenes: Scenes) -> Batch:
     return Batch(scenes, nothing, nothing, [], np.zeros(len(scenes.annotation_start), np.bool_), NOTHING_DECLARED)
 
 
-def rectangles_of(policy: str, batch: list[tuple[list[Box], list[Box]]]) -> tuple[Scenes, Rectangles]:
+class Rectangle(NamedTuple):
+    """One rectangle, with positions within its scene."""
+
+    prediction: int
+    annotation: int
+    confidence_low: float
+    confidence_high: float
+    iou_low: float
+    iou_high: float
+    area_range: int
+    ignored: bool
+
+
+def rectangles_of(policy: str, batch: list[tuple[list[Box], list[Box]]]) -> list[list[Rectangle]]:
+    """Match; give the rectangles of each scene, plain, for they are looked at at thousands of thresholds."""
     scenes = as_scenes(batch)
-    return scenes, POLICIES[policy](scenes, overlapping_pairs(as_batch(scenes)))
+    rectangles = POLICIES[policy](scenes, overlapping_pairs(as_batch(scenes)))
+    of_scene = np.searchsorted(scenes.prediction_end, rectangles["prediction"], side="right")
+    found: list[list[Rectangle]] = [[] for _ in batch]
+    for scene, *values in zip(
+        of_scene.tolist(), *(rectangles[name].tolist() for name in Rectangle._fields), strict=True
+    ):
+        one = Rectangle(*values)
+        own = one.prediction - scenes.prediction_start[scene], one.annotation - scenes.annotation_start[scene]
+        found[scene].append(one._replace(prediction=int(own[0]), annotation=int(own[1])))
+    return found
 
 
 def matched_at(
-    scenes: Scenes, rectangles: Rectangles, scene: int, c: float, t: float, area: int = 0, ignored: bool = False
+    rectangles: list[Rectangle], c: float, t: float, area: int = 0, ignored: bool = False
 ) -> set[tuple[int, int]]:
-    live = (
-        (rectangles["confidence_low"] < c)
-        & (c <= rectangles["confidence_high"])
-        & (rectangles["iou_low"] < t)
-        & (t <= rectangles["iou_high"])
-        & (rectangles["area_range"] == area)
-        & (rectangles["ignored"] == ignored)
-        & (rectangles["prediction"] >= scenes.prediction_start[scene])
-        & (rectangles["prediction"] < scenes.prediction_end[scene])
-    )
     pairs = [
-        (int(r["prediction"] - scenes.prediction_start[scene]), int(r["annotation"] - scenes.annotation_start[scene]))
-        for r in rectangles[live]
+        (prediction, annotation)
+        for prediction, annotation, c_low, c_high, t_low, t_high, own_area, own_ignored in rectangles
+        if c_low < c <= c_high and t_low < t <= t_high and own_area == area and own_ignored == ignored
     ]
     assert len(set(pairs)) == len(pairs), "two rectangles of one pair overlap"
     return set(pairs)
 
 
 def around(values: set[float]) -> list[float]:
-    """Each value, and the nearest numbers below and above it, within [0, 1]."""
-    near = {v for value in values for v in (math.nextafter(value, -1), value, math.nextafter(value, 2))}
+    """Each value, and the nearest number above it, within [0, 1]: from there to the next value nothing changes."""
+    near = {v for value in values for v in (value, math.nextafter(value, 2))}
     return sorted(v for v in near | {0.0, 0.5, 1.0} if 0 <= v <= 1)
 
 
@@ -110,28 +125,28 @@ def thresholds(found: list[Box], true: list[Box]) -> tuple[list[float], list[flo
 @pytest.mark.parametrize("policy", ["iou-greedy", "best-candidate"])
 @given(batch=scenes_of_boxes)
 def test_rectangles_equal_the_rule_at_every_threshold(policy: str, batch: list[tuple[list[Box], list[Box]]]) -> None:
-    scenes, rectangles = rectangles_of(policy, batch)
+    rectangles = rectangles_of(policy, batch)
     rule = {"iou-greedy": lambda *a: (oracle.iou_greedy(*a), set()), "best-candidate": oracle.best_candidate}[policy]
     for scene, (found, true) in enumerate(batch):
         for c in thresholds(found, true)[0]:
             for t in thresholds(found, true)[1]:
                 counted, ignored = rule(found, true, c, t)
-                assert matched_at(scenes, rectangles, scene, c, t) == counted, (c, t)
-                assert matched_at(scenes, rectangles, scene, c, t, ignored=True) == ignored, (c, t)
+                assert matched_at(rectangles[scene], c, t) == counted, (c, t)
+                assert matched_at(rectangles[scene], c, t, ignored=True) == ignored, (c, t)
 
 
 @given(batch=scenes_of_boxes)
 def test_coco_rectangles_equal_the_rule_in_every_area_range(batch: list[tuple[list[Box], list[Box]]]) -> None:
-    scenes, rectangles = rectangles_of("coco", batch)
+    rectangles = rectangles_of("coco", batch)
     for scene, (found, true) in enumerate(batch):
         confidences, ious = thresholds(found, true)
         for number, area in enumerate(AREA_RANGES.values()):
             for t in ious:
                 for c in confidences[:: 1 if number == 0 else 4]:
                     counted, ignored = oracle.coco(found, true, c, t, area)
-                    assert matched_at(scenes, rectangles, scene, c, t, number) == counted, (c, t)
+                    assert matched_at(rectangles[scene], c, t, number) == counted, (c, t)
                     if concerns(found, true, area):
-                        assert matched_at(scenes, rectangles, scene, c, t, number, ignored=True) >= {
+                        assert matched_at(rectangles[scene], c, t, number, ignored=True) >= {
                             (i, j) for i, j in ignored if concerns(found, true, area, found[i].feature)
                         }, (c, t)
 
@@ -144,10 +159,10 @@ def concerns(found: list[Box], true: list[Box], area: tuple[float, float], featu
 
 def test_coco_keeps_the_hundred_most_confident_of_a_class() -> None:
     crowded = [Box("a", (500.0, 0.0, 4.0, 4.0), 0.9)] * 100 + [Box("a", (0.0, 0.0, 4.0, 4.0), 0.1)]
-    scenes, rectangles = rectangles_of("coco", [(crowded, [Box("a", (0.0, 0.0, 4.0, 4.0))])])
-    assert matched_at(scenes, rectangles, 0, 0.0, 0.5) == set()
-    scenes, rectangles = rectangles_of("coco", [(crowded[1:], [Box("a", (0.0, 0.0, 4.0, 4.0))])])
-    assert matched_at(scenes, rectangles, 0, 0.0, 0.5) == {(99, 0)}
+    rectangles = rectangles_of("coco", [(crowded, [Box("a", (0.0, 0.0, 4.0, 4.0))])])
+    assert matched_at(rectangles[0], 0.0, 0.5) == set()
+    rectangles = rectangles_of("coco", [(crowded[1:], [Box("a", (0.0, 0.0, 4.0, 4.0))])])
+    assert matched_at(rectangles[0], 0.0, 0.5) == {(99, 0)}
 
 
 @pytest.mark.parametrize("policy", list(POLICIES))
@@ -162,7 +177,7 @@ def test_large_scenes_agree_with_the_rule(policy: str) -> None:
         ]
 
     found, true = some(90), some(80)
-    scenes, rectangles = rectangles_of(policy, [(found, true)])
+    rectangles = rectangles_of(policy, [(found, true)])
     for c in (0.0, 0.3, 0.7):
         for t in (0.0, 0.3, 0.5, 0.7, 0.9):
             expected = {
@@ -170,13 +185,13 @@ def test_large_scenes_agree_with_the_rule(policy: str) -> None:
                 "best-candidate": lambda *a: oracle.best_candidate(*a)[0],
                 "coco": lambda *a: oracle.coco(*a)[0],
             }[policy](found, true, c, t)
-            assert matched_at(scenes, rectangles, 0, c, t) == expected
+            assert matched_at(rectangles[0], c, t) == expected
 
 
 @pytest.mark.parametrize("policy", list(POLICIES))
 def test_nothing_to_match(policy: str) -> None:
     for batch in ([([], [])], [([Box("a", (0.0, 0.0, 1.0, 1.0))], [])], [([], [Box("a", (0.0, 0.0, 1.0, 1.0))])]):
-        assert len(rectangles_of(policy, batch)[1]) == 0
+        assert rectangles_of(policy, batch) == [[]]
 
 
 @pytest.mark.parametrize("policy", list(POLICIES))
@@ -185,7 +200,7 @@ def test_an_overlap_exactly_at_the_threshold_matches_or_not_as_asked(
     policy: str, batch: list[tuple[list[Box], list[Box]]]
 ) -> None:
     """At the neighbouring float the rectangles say what the rule says with the other comparison."""
-    scenes, rectangles = rectangles_of(policy, batch)
+    rectangles = rectangles_of(policy, batch)
     for strict, choice in ((False, "match"), (True, "no-match")):
         rule = {
             "iou-greedy": lambda *a, strict=strict: oracle.iou_greedy(*a, strict=strict),
@@ -200,4 +215,4 @@ def test_an_overlap_exactly_at_the_threshold_matches_or_not_as_asked(
                     continue  # pycocotools' guard for t = 1
                 for c in confidences[::3]:
                     at = selection.threshold(t)
-                    assert matched_at(scenes, rectangles, scene, c, at) == rule(found, true, c, t), (c, t)
+                    assert matched_at(rectangles[scene], c, at) == rule(found, true, c, t), (c, t)

@@ -13,7 +13,7 @@ from evalstream_local.app import make_app
 from evalstream_local.settings import LocalSettings
 from fastapi.testclient import TestClient
 
-from tests.faults.cluster import running_cluster
+from tests.faults.cluster import Cluster
 
 pytestmark = pytest.mark.kafka
 
@@ -57,17 +57,16 @@ def answers(http: httpx.Client, workload: Workload) -> dict[str, bytes]:
     return found
 
 
-def test_the_demo_through_kafka_is_the_demo(tmp_path: Path) -> None:
+def test_the_demo_through_kafka_is_the_demo(cluster: Cluster, tmp_path: Path) -> None:
     workloads = make_workloads(tmp_path / "demo", scenes=60).values()
     with TestClient(make_app(LocalSettings(data=tmp_path / "embedded", _env_file=None))) as embedded:
         for workload in workloads:
             upload(embedded, workload)
         expected = {url: answer for workload in workloads for url, answer in answers(embedded, workload).items()}
-    with running_cluster(tmp_path / "cluster") as cluster:
-        with httpx.Client(base_url=cluster.url("ingest"), timeout=60) as ingest:
-            for workload in workloads:
-                upload(ingest, workload)
-        with httpx.Client(base_url=cluster.url("query"), timeout=60) as query:
-            found = {url: answer for workload in workloads for url, answer in answers(query, workload).items()}
+    with httpx.Client(base_url=cluster.url("ingest"), timeout=60) as ingest:
+        for workload in workloads:
+            upload(ingest, workload)
+    with httpx.Client(base_url=cluster.url("query"), timeout=60) as query:
+        found = {url: answer for workload in workloads for url, answer in answers(query, workload).items()}
     assert found == expected
     assert any(b'"tp":0' not in answer for url, answer in found.items() if "summary" in url)

@@ -1,0 +1,20 @@
+"""Every fault that is seeded is a program still, and another one."""
+
+from __future__ import annotations
+
+import ast
+
+from tests.mutants import PLACES, ROOT, sample
+
+
+def test_a_seeded_fault_changes_what_the_module_does() -> None:
+    chosen = sample(seed=1, share=2.0)
+    assert len(chosen) == 2 * sum(count for _, count, _ in PLACES) >= 2 * 40
+    for fault, tests in chosen:
+        text = (ROOT / fault.path).read_text(encoding="utf-8")
+        assert ast.dump(ast.parse(fault.put_in(text))) != ast.dump(ast.parse(text)), fault
+        assert all((ROOT / "tests" / folder).exists() for folder in tests)
+
+
+def test_the_same_seed_gives_the_same_faults() -> None:
+    assert sample(seed=3, share=0.5) == sample(seed=3, share=0.5) != sample(seed=4, share=0.5)
