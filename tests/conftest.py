@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import pickle
 import shutil
 from pathlib import Path
 
 import pytest
+from evalstream_demo.workload import Workload, make_workloads
+from evalstream_devcluster import kafka_process
 from evalstream_devcluster.kafka_jars import java_tool
 from evalstream_devcluster.kafka_process import KafkaDevError
 from hypothesis import HealthCheck, settings
@@ -95,6 +98,22 @@ def skip_without_broker(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason=f"no Kafka broker: {reason}"))
 
 
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Workload]:
+    """The demo's workload, made once for all processes that run tests: its models take their time to train."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "demo"
+    folder.mkdir(exist_ok=True)
+    made = folder / "workloads.pickle"
+    with kafka_process.locked(folder / "lock"):
+        if not made.exists():
+            made.write_bytes(pickle.dumps(make_workloads(folder / "files", scenes=DEMO_SCENES)))
+        found: dict[str, Workload] = pickle.loads(made.read_bytes())
+    return found
+
+
+#: How many scenes, and notes, it has in the tests.
+DEMO_SCENES = 60
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "realdata"
 
 

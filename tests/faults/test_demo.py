@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from evalstream_demo.workload import Workload, make_workloads
+from evalstream_demo.workload import Workload
 from evalstream_local.app import make_app
 from evalstream_local.settings import LocalSettings
 from fastapi.testclient import TestClient
@@ -57,8 +57,8 @@ def answers(http: httpx.Client, workload: Workload) -> dict[str, bytes]:
     return found
 
 
-def test_the_demo_through_kafka_is_the_demo(cluster: Cluster, tmp_path: Path) -> None:
-    workloads = make_workloads(tmp_path / "demo", scenes=60).values()
+def test_the_demo_through_kafka_is_the_demo(cluster: Cluster, demo: dict[str, Workload], tmp_path: Path) -> None:
+    workloads = demo.values()
     with TestClient(make_app(LocalSettings(data=tmp_path / "embedded", _env_file=None))) as embedded:
         for workload in workloads:
             upload(embedded, workload)

@@ -73,7 +73,8 @@ def selection(view: Filter) -> Selection:
 def test_every_cell_has_its_objects(client: Client, view: Filter) -> None:
     cells = confusion_matrix(client, selection(view)).cells
     assert cells
-    for cell in cells:
+    # All of them once; under other views the largest cell, the smallest, and some between.
+    for cell in cells if view == VIEWS[0] else cells[:: max(1, len(cells) // 5)]:
         found = listed(client, view, actual=cell.actual or "", predicted=cell.predicted or "")
         assert found.total == len(found.objects) == cell.count
         for one in found.objects:
@@ -170,7 +171,7 @@ CONDITIONS = [
 @pytest.mark.parametrize("view", [Filter(), Filter(policy="coco", iou=0.7), Filter(type=["radio"])], ids=str)
 def test_objects_of_rows_that_meet_conditions(client: Client, view: Filter) -> None:
     every = listed(client, view)
-    for where in CONDITIONS:
+    for where in CONDITIONS if view == VIEWS[0] else CONDITIONS[1:3]:
         fitting = {row.data_row for row in rows(client, selection(view), Page(where=where, limit=500)).rows}
         found = listed(client, view, where=where)
         assert found.objects == [one for one in every.objects if one.data_row in fitting]
@@ -180,11 +181,17 @@ def test_objects_of_rows_that_meet_conditions(client: Client, view: Filter) -> N
 
 
 @pytest.mark.parametrize(
-    "view",
-    [Filter(iou=0.1, feature=["car", "weather"]), Filter(policy="coco", confidence=0.2), Filter(roll_up=1)],
+    ("view", "metric"),
+    [
+        (Filter(iou=0.1, feature=["car", "weather"]), "confidence"),
+        (Filter(roll_up=1), "confidence"),
+        (Filter(iou=0.1, feature=["car", "weather"]), "iou"),
+        (Filter(policy="coco", confidence=0.2), "iou"),
+        (Filter(policy="coco", confidence=0.2), "custom_object.sharp"),
+        (Filter(roll_up=1), "custom_object.o'clock {x}"),
+    ],
     ids=str,
 )
-@pytest.mark.parametrize("metric", ["confidence", "iou", "custom_object.sharp", "custom_object.o'clock {x}"])
 def test_a_bar_of_a_histogram_has_its_objects(client: Client, view: Filter, metric: str) -> None:
     drawn = distribution(client, selection(view), metric, bins=3)
     for i, count in enumerate(drawn.counts):

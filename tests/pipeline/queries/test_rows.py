@@ -18,7 +18,7 @@ from tests.pipeline.random_data import Data, some_selections
 
 
 def test_rows_with_their_metrics_and_outcomes(client: Client, data: Data) -> None:
-    for selection in some_selections(data, 4, filtered=True):
+    for selection in some_selections(data, 2, filtered=True):
         scored = {row.row.data_row: row for row in oracle.score(data.runs[selection.dataset, selection.run], selection)}
         found = rows(client, selection, Page(limit=500))
         assert found.total == len(scored)
@@ -41,15 +41,15 @@ def test_rows_sorted_and_by_page(client: Client, data: Data) -> None:
                 sign = -1 if descending else 1
                 expected.sort(key=lambda name: (order[name] is None, sign * (order[name] or 0)))
             listed = []
-            for offset in range(0, len(metrics) + 7, 7):
-                page = rows(client, selection, Page(sort=sort, descending=descending, offset=offset, limit=7))
+            for offset in range(0, len(metrics) + 11, 11):
+                page = rows(client, selection, Page(sort=sort, descending=descending, offset=offset, limit=11))
                 assert page.total == len(metrics)
                 listed += [row.data_row for row in page.rows]
             assert listed == expected, (sort, descending)
 
 
 def test_rows_by_conditions_on_their_metrics(client: Client, data: Data) -> None:
-    for selection in some_selections(data, 1)[::3]:
+    for selection in some_selections(data, 1)[::5]:
         scored = oracle.score(data.runs[selection.dataset, selection.run], selection)
         some = [row.metrics() for row in scored]
         conditions = [
@@ -72,7 +72,7 @@ def test_rows_by_conditions_on_their_metrics(client: Client, data: Data) -> None
 
 
 def test_rows_behind_a_cell_are_exactly_those_with_it(client: Client, data: Data) -> None:
-    for selection in some_selections(data, 1, filtered=True):
+    for selection in some_selections(data, 1, filtered=True)[::2]:
         scored = oracle.score(data.runs[selection.dataset, selection.run], selection)
         of_rows = {row.row.data_row: oracle.cells(row) for row in scored}
         for cell in confusion_matrix(client, selection).cells[:5]:
@@ -95,7 +95,7 @@ def test_rows_behind_a_cell_are_exactly_those_with_it(client: Client, data: Data
 
 def test_the_objects_of_a_cause_are_those_counted(client: Client, data: Data) -> None:
     """Of crowds, difficult objects and over a hundred predictions too."""
-    for selection in some_selections(data, 2, filtered=True)[1::2]:
+    for selection in some_selections(data, 2, filtered=True)[1::4]:
         localised = selection.model_copy(update={"type": selection.type or ["bbox"]})
         expected = Counter[str | None]()
         for row in oracle.score(data.runs[selection.dataset, selection.run], localised):

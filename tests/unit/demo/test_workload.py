@@ -16,17 +16,15 @@ from evalstream_demo.workload import DATASETS, Workload, make_workloads
 from PIL import Image
 from pycocotools import mask as coco_mask
 
-SCENES = 40
+from tests.conftest import DEMO_SCENES
+
+#: Of those that are drawn a second time.
+AGAIN = 8
 
 
-@pytest.fixture(scope="module")
-def workloads(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Workload]:
-    return make_workloads(tmp_path_factory.mktemp("workload"), scenes=SCENES)
-
-
-@pytest.fixture(scope="module")
-def workload(workloads: dict[str, Workload]) -> Workload:
-    return workloads["digits"]
+@pytest.fixture(scope="session")
+def workload(demo: dict[str, Workload]) -> Workload:
+    return demo["digits"]
 
 
 @pytest.fixture(scope="module")
@@ -42,15 +40,23 @@ def predictions(workload: Workload) -> dict[str, list[PredictionEvent]]:
     }
 
 
-def contents(directory: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(directory)): path.read_bytes() for path in directory.rglob("*") if path.is_file()}
+def contents(workloads: dict[str, Workload]) -> dict[str, bytes]:
+    """The first pictures, and of each file the first events."""
+    folder = workloads["digits"].annotations.parents[1]
+    pictures = {path.name: path.read_bytes() for path in sorted((folder / "media").iterdir())[:AGAIN]}
+    files = {path for own in workloads.values() for path in (own.annotations, *own.predictions.values())}
+    return pictures | {
+        str(path.relative_to(folder)): b"\n".join(path.read_bytes().splitlines()[:AGAIN]) for path in files
+    }
 
 
-def test_same_seed_gives_same_bytes(workload: Workload, tmp_path: Path) -> None:
+def test_same_seed_gives_same_bytes(demo: dict[str, Workload], tmp_path: Path) -> None:
+    """A scene, and what is found in it, does not depend on how many follow."""
     told: list[tuple[int, int]] = []
-    make_workloads(tmp_path, scenes=SCENES, on_progress=lambda done, total: told.append((done, total)))
-    assert contents(tmp_path) == contents(workload.annotations.parents[1])
-    assert told == [(number, SCENES) for number in range(1, SCENES + 1)]
+    again = make_workloads(tmp_path, scenes=AGAIN, on_progress=lambda done, total: told.append((done, total)))
+    assert contents(again) == contents(demo)
+    assert len(contents(again)) == AGAIN + 9
+    assert told == [(number, AGAIN) for number in range(1, AGAIN + 1)]
 
 
 def test_no_scenes_are_refused(tmp_path: Path) -> None:
@@ -77,8 +83,8 @@ def test_pools_share_no_digit() -> None:
 def test_every_scene_has_one_event_of_each_kind(
     workload: Workload, annotations: list[AnnotationEvent], predictions: dict[str, list[PredictionEvent]]
 ) -> None:
-    names = [f"scene-{number:04d}" for number in range(1, SCENES + 1)]
-    assert workload.rows == SCENES
+    names = [f"scene-{number:04d}" for number in range(1, DEMO_SCENES + 1)]
+    assert workload.rows == DEMO_SCENES
     assert [event.data_row for event in annotations] == names
     assert len(predictions) == 2
     for run, events in predictions.items():
@@ -132,7 +138,7 @@ def test_true_boxes_are_tight() -> None:
 def test_confidences_are_probabilities(predictions: dict[str, list[PredictionEvent]]) -> None:
     confidences = [item.confidence for events in predictions.values() for e in events for item in e.predictions]
     assert all(0 <= confidence <= 1 for confidence in confidences)
-    assert len(set(confidences)) > SCENES
+    assert len(set(confidences)) > DEMO_SCENES
 
 
 def test_models_are_mostly_right_and_sometimes_wrong(
@@ -154,12 +160,12 @@ def test_models_are_mostly_right_and_sometimes_wrong(
         assert 0.6 < located / objects < 0.98
         assert 0.7 < located / predicted < 1
         assert 0.75 < named / located < 0.99
-        assert 0.7 < answered / SCENES < 1
+        assert 0.7 < answered / DEMO_SCENES < 1
 
 
 def test_runs_differ(predictions: dict[str, list[PredictionEvent]]) -> None:
     first, second = predictions.values()
-    assert sum(a.predictions != b.predictions for a, b in zip(first, second, strict=True)) > SCENES / 2
+    assert sum(a.predictions != b.predictions for a, b in zip(first, second, strict=True)) > DEMO_SCENES / 2
 
 
 def true_boxes(event: AnnotationEvent) -> list[BboxAnnotation]:
@@ -176,17 +182,17 @@ def sharpness(event: AnnotationEvent | PredictionEvent) -> str:
     return answer
 
 
-def test_every_dataset_is_described_and_there(workloads: dict[str, Workload]) -> None:
-    assert list(workloads) == list(DATASETS)
-    for name, workload in workloads.items():
-        assert (workload.dataset, workload.rows) == (name, SCENES)
+def test_every_dataset_is_described_and_there(demo: dict[str, Workload]) -> None:
+    assert list(demo) == list(DATASETS)
+    for name, workload in demo.items():
+        assert (workload.dataset, workload.rows) == (name, DEMO_SCENES)
         assert workload.objects > 0
         assert min(workload.predicted.values()) > 0
 
 
-def test_strokes_are_the_ink_of_the_digits(workloads: dict[str, Workload]) -> None:
+def test_strokes_are_the_ink_of_the_digits(demo: dict[str, Workload]) -> None:
     """The same objects in both datasets; the box around a mask is the digit's box."""
-    for digits, strokes in zip(lines(workloads["digits"]), lines(workloads["strokes"]), strict=True):
+    for digits, strokes in zip(lines(demo["digits"]), lines(demo["strokes"]), strict=True):
         boxes = [item for item in digits["annotations"] if item["type"] == "bbox"]
         masks = strokes["annotations"]
         assert [item["feature"] for item in masks] == [item["feature"] for item in boxes]
@@ -204,10 +210,10 @@ def test_the_questions_are_answered_from_the_boxes(annotations: list[AnnotationE
         assert text.split() == [box.feature for box in boxes]
 
 
-def test_notes_say_what_their_spans_say(workloads: dict[str, Workload]) -> None:
-    texts = {event["data_row"]: event["row"]["text"] for event in lines(workloads["notes"])}
+def test_notes_say_what_their_spans_say(demo: dict[str, Workload]) -> None:
+    texts = {event["data_row"]: event["row"]["text"] for event in lines(demo["notes"])}
     assert any(character > "\uffff" for text in texts.values() for character in text), "none has an offset to get wrong"
-    for event in lines(workloads["notes"]):
+    for event in lines(demo["notes"]):
         for item in event["annotations"]:
             start, end = item["span"]
             words = texts[event["data_row"]][start:end]
