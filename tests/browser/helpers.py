@@ -31,6 +31,26 @@ def signed(value: float | None) -> str:
     return f"{sign}{shown(abs(value))}" if value else "±0"
 
 
+# Whether it has settled
+
+#: The page asks a moment after something has moved, so that nothing may be asked for longer than that.
+_QUIET = """() => new Promise((settled) => {
+    let since = performance.now();
+    const look = () => {
+        const root = document.documentElement;
+        if (root.dataset.asking !== "0") since = performance.now();
+        if (performance.now() - since > 160) settled(true);
+        else setTimeout(look, 20);
+    };
+    look();
+})"""
+
+
+def settle(page: Page) -> None:
+    """Wait until every question of the page is answered and drawn."""
+    page.evaluate(_QUIET)
+
+
 # Where the page shows them
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import httpx
-import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Screen
@@ -12,19 +11,19 @@ from tests.browser.helpers import box, see, send
 GROUND = "(own) => getComputedStyle(own).backgroundColor"
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_curves_of_classes_have_neither_runs_colour(screen: Screen, scheme: str) -> None:
-    screen.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+def test_curves_of_classes_have_neither_runs_colour(screen: Screen) -> None:
     page = screen.open(d="digits", a="svm", b="logreg", lines="eight|two|six")
     panel = page.get_by_role("region", name="Precision and recall")
-    runs = [panel.locator("span", has_text=name).locator("i").first.evaluate(GROUND) for name in ("svm", "logreg")]
-    classes = [
-        panel.get_by_role("button", name=f"Remove the curve of {name}").locator("i").evaluate(GROUND)
-        for name in ("eight", "two", "six")
-    ]
-    assert len({*runs, *classes}) == 5
     comparison = page.get_by_role("region", name="svm vs logreg")
-    assert [comparison.locator(f"[data-run={which}] > i").first.evaluate(GROUND) for which in "ab"] == runs
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        runs = [panel.locator("span", has_text=name).locator("i").first.evaluate(GROUND) for name in ("svm", "logreg")]
+        classes = [
+            panel.get_by_role("button", name=f"Remove the curve of {name}").locator("i").evaluate(GROUND)
+            for name in ("eight", "two", "six")
+        ]
+        assert len({*runs, *classes}) == 5
+        assert [comparison.locator(f"[data-run={which}] > i").first.evaluate(GROUND) for which in "ab"] == runs
 
 
 def test_a_class_has_a_swatch_only_where_its_colour_was_declared(screen: Screen) -> None:

@@ -9,8 +9,9 @@ from typing import Any
 import httpx
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import SCENES, Screen
+from tests.browser.conftest import Screen
 from tests.browser.helpers import shown, signed, total
+from tests.conftest import DEMO_SCENES
 
 
 def matrix(page: Page) -> Locator:
@@ -23,17 +24,17 @@ def row_labels(page: Page) -> list[str]:
 
 def test_a_cell_leads_to_its_objects_and_rows_and_its_chip_back(screen: Screen) -> None:
     page = screen.open(d="digits", a="svm")
-    expect(total(page)).to_have_text(str(SCENES))
+    expect(total(page)).to_have_text(str(DEMO_SCENES))
     cells = screen.ask("confusion-matrix")["cells"]
     cell = next(one for one in cells if one["actual"] and one["predicted"] is None)
     page.get_by_role("button", name=f"{cell['actual']}, missed: {cell['count']}", exact=True).click()
     expect(total(page)).to_have_text(str(cell["count"]))
     page.get_by_role("button", name="Data rows", exact=True).click()
     expected = screen.ask("rows", actual=cell["actual"], predicted="", limit=1)["total"]
-    assert expected < SCENES
+    assert expected < DEMO_SCENES
     expect(total(page)).to_have_text(str(expected))
     page.get_by_role("button", name="Remove filter").click()
-    expect(total(page)).to_have_text(str(SCENES))
+    expect(total(page)).to_have_text(str(DEMO_SCENES))
 
 
 def test_classes_stand_in_the_order_asked_for(screen: Screen) -> None:

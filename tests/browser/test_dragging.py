@@ -73,8 +73,8 @@ window.release = () => { window.holding = false; waiting.forEach((go) => go()); 
 """
 
 
-def test_a_drag_dims_what_it_has_left_behind_and_asks_the_expensive_questions_at_rest(screen: Screen) -> None:
-    page = screen.page
+def test_a_drag_dims_what_it_has_left_behind_and_asks_the_expensive_questions_at_rest(own_screen: Screen) -> None:
+    screen, page = own_screen, own_screen.page
     page.add_init_script(HELD)
     page.clock.install(time="2026-01-01")
     screen.open(d="digits", a="svm", b="logreg")

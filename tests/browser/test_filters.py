@@ -7,8 +7,9 @@ import re
 import httpx
 from playwright.sync_api import Browser, expect
 
-from tests.browser.conftest import SCENES, Screen
+from tests.browser.conftest import Screen
 from tests.browser.helpers import box, send, shown, suggestions, tile, total
+from tests.conftest import DEMO_SCENES
 
 
 def test_splits_and_metadata_narrow_everything(screen: Screen) -> None:
@@ -18,7 +19,7 @@ def test_splits_and_metadata_narrow_everything(screen: Screen) -> None:
     field.fill("noise>=0.09")
     field.press("Enter")
     expected = screen.ask("summary", split="test", metadata="noise>=0.09")
-    assert 0 < expected["rows"] < SCENES
+    assert 0 < expected["rows"] < DEMO_SCENES
     expect(tile(page, "Rows")).to_have_text(shown(expected["rows"]))
     expect(tile(page, "TP")).to_have_text(shown(expected["tp"]))
     expect(total(page)).to_have_text(str(expected["rows"]))
@@ -58,7 +59,7 @@ def test_metadata_keys_and_values_are_completed(screen: Screen) -> None:
 def test_what_is_not_counted_is_not_offered_as_a_class(screen: Screen) -> None:
     page = screen.open(d="digits", a="svm")
     page.get_by_label("Show only a class").click()
-    expect(suggestions(page).filter(has_text="sharpness")).to_have_text(f"sharpnessquestion · {SCENES}")
+    expect(suggestions(page).filter(has_text="sharpness")).to_have_text(f"sharpnessquestion · {DEMO_SCENES}")
     offered = {text.partition("\n")[0] for text in suggestions(page).all_inner_texts()}
     cells = screen.ask("confusion-matrix", confidence=0)["cells"]
     assert offered == {cell["actual"].partition("=")[0] for cell in cells if cell["actual"]}

@@ -6,7 +6,7 @@ import httpx
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import Screen
-from tests.browser.helpers import box, send
+from tests.browser.helpers import box, send, settle
 from tests.browser.test_confusion_matrix import matrix, row_labels
 
 
@@ -97,7 +97,7 @@ def test_the_order_waits_for_the_end_of_a_drag(screen: Screen) -> None:
     for step in range(1, 11):
         page.mouse.move(x + 12 * step, y)
         page.wait_for_timeout(50)
-    page.wait_for_load_state("networkidle")
+    settle(page)
     # The hand pauses: the cells have followed, and are where they were.
     confidence = float(thumb(page).get_attribute("aria-valuenow") or "nan")
     missed = {

@@ -9,7 +9,8 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser import zoo
-from tests.browser.conftest import SCENES, Screen
+from tests.browser.conftest import Screen
+from tests.conftest import DEMO_SCENES
 
 
 def shown_metric(value: float | None) -> str:
@@ -156,7 +157,7 @@ def test_colours_are_not_the_only_sign(screen: Screen, zoo_dataset: str) -> None
 
 def test_spans_are_marked_where_they_are(screen: Screen) -> None:
     """Offsets count code points: behind a character that JavaScript counts twice they would be one off."""
-    rows = screen.ask("rows", dataset="notes", run="tagger", confidence=0, limit=SCENES)["rows"]
+    rows = screen.ask("rows", dataset="notes", run="tagger", confidence=0, limit=DEMO_SCENES)["rows"]
     row = next(one for one in rows if one["text"].startswith("\N{BANKNOTE WITH EURO SIGN}"))
     page = screen.open(d="notes", a="tagger", c=0, row=row["data_row"])
     right = [one for one in row["predictions"] if one["outcome"] == "tp"]

@@ -9,8 +9,9 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
-from tests.browser.conftest import SCENES, Screen
-from tests.browser.helpers import PATIENCE, box, send, shown, tile, upload
+from tests.browser.conftest import Screen
+from tests.browser.helpers import PATIENCE, box, send, settle, shown, tile, upload
+from tests.conftest import DEMO_SCENES
 from tests.faults.service import Service
 
 
@@ -81,7 +82,7 @@ def test_what_an_address_cannot_mean_is_corrected_in_it(screen: Screen) -> None:
 
 def test_the_last_figures_stay_while_the_service_is_away(page: Page, service: Service) -> None:
     page.goto(f"{service.url}/?d=digits&a=svm")
-    page.wait_for_load_state("networkidle")
+    settle(page)
     before = tile(page, "TP").inner_text()
     page.route("**/v1/**", lambda route: route.abort())
     banner = page.get_by_text("No answer from the service since")
@@ -169,7 +170,7 @@ def test_filters_that_nothing_passes_are_named_with_a_way_out(screen: Screen) ->
     expect(tile(page, "Rows")).to_have_text(shown(screen.ask("summary", split="test")["rows"]))
     page.go_back()
     page.get_by_role("button", name="Clear all").click()
-    expect(tile(page, "Rows")).to_have_text(str(SCENES))
+    expect(tile(page, "Rows")).to_have_text(str(DEMO_SCENES))
     assert page.url.partition("?")[2] == "d=digits&a=svm"
 
 

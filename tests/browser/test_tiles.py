@@ -5,12 +5,15 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import SCENES, Screen
+from tests.browser.conftest import Screen
 from tests.browser.helpers import shown, signed, tile
+from tests.conftest import DEMO_SCENES
 
 
-@pytest.mark.parametrize(("dataset", "run"), [("digits", "svm"), ("strokes", "logreg"), ("notes", "tagger")])
-@pytest.mark.parametrize("policy", ["iou-greedy", "coco"])
+@pytest.mark.parametrize(
+    ("dataset", "run", "policy"),
+    [("digits", "svm", "coco"), ("strokes", "logreg", "best-candidate"), ("notes", "tagger", "iou-greedy")],
+)
 def test_the_tiles_say_what_the_api_says(screen: Screen, dataset: str, run: str, policy: str) -> None:
     screen.open(d=dataset, a=run, p=policy, c=0.3, t=0.6)
     query = {"policy": policy, "confidence": 0.3, "iou": 0.6}
@@ -48,7 +51,7 @@ def test_tiles_have_intervals_and_say_what_is_significant(screen: Screen) -> Non
     page.locator("[data-figure=Recall]").focus()
     difference = by_name["recall"]["difference"]
     hint = page.get_by_role("tooltip")
-    expect(hint).to_contain_text(f"over the {SCENES} data rows of both: {signed(difference['value'])}")
+    expect(hint).to_contain_text(f"over the {DEMO_SCENES} data rows of both: {signed(difference['value'])}")
     expect(hint).to_contain_text(f"{signed(difference['low'])} to {signed(difference['high'])}; significant")
 
 

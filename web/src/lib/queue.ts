@@ -25,6 +25,12 @@ interface Waiting {
 
 const waiting: Waiting[] = [];
 const running = new Set<Waiting>();
+
+/** Show on the document how many questions are not answered yet: for whoever waits until a view has settled. */
+function show() {
+  document.documentElement.dataset.asking = String(waiting.length + running.size);
+}
+
 /** Those of them that nothing less urgent may slow down yet. */
 const ahead = new Set<Waiting>();
 
@@ -55,12 +61,14 @@ export function queued(request: Request): Promise<Response> {
             clearTimeout(timer);
             running.delete(one);
             letGo(one);
+            show();
           })
           .then(resolve, (error: unknown) => reject(request.signal.aborted ? (error as Error) : new NoAnswer()));
       },
     };
     const giveUp = () => {
       waiting.splice(waiting.indexOf(one), 1);
+      show();
       reject(request.signal.reason as Error);
     };
     if (request.signal.aborted) {
@@ -79,6 +87,7 @@ function next() {
     waiting.shift();
     one.start();
   }
+  show();
 }
 
 function mayStart(one: Waiting): boolean {
