@@ -43,8 +43,8 @@ def test_after_a_step_by_key_the_threshold_follows_everything_else(screen: Scree
         expect(exact(page)).to_have_value(value)
 
 
-def test_a_drag_back_to_where_it_began_leaves_the_next_one_a_step_of_its_own(screen: Screen) -> None:
-    page = screen.open(d="digits", a="svm")
+def test_a_drag_back_to_where_it_began_leaves_the_next_one_a_step_of_its_own(own_screen: Screen) -> None:
+    page = own_screen.open(d="digits", a="svm")
     x, y = grab(page)
     page.mouse.move(x + 40, y)
     expect(exact(page)).not_to_have_value("0.5")
@@ -53,7 +53,7 @@ def test_a_drag_back_to_where_it_began_leaves_the_next_one_a_step_of_its_own(scr
     page.wait_for_url(lambda url: "c=0." not in url)
     page.mouse.up()
     expect(exact(page)).to_have_value("0.5")
-    steps = page.evaluate("history.length")
+    steps = page.evaluate("history.length")  # which ends at 50: hence a browser of the test's own
     x, y = grab(page)
     page.mouse.move(x + 40, y)
     page.mouse.up()

@@ -82,6 +82,7 @@ def test_what_an_address_cannot_mean_is_corrected_in_it(screen: Screen) -> None:
 
 def test_the_last_figures_stay_while_the_service_is_away(page: Page, service: Service) -> None:
     page.goto(f"{service.url}/?d=digits&a=svm")
+    expect(tile(page, "TP")).not_to_have_text("…")
     settle(page)
     before = tile(page, "TP").inner_text()
     page.route("**/v1/**", lambda route: route.abort())
