@@ -32,24 +32,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 os.environ.setdefault("KAFKA_HEAP_OPTS", "-Xmx512m -XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
 
 HERE = Path(__file__).resolve().parent
-#: Files whose tests share what takes long to start; the tests of every other file share that file's.
-TOGETHER = {
-    "faults/test_cluster.py": "cluster",
-    "faults/test_demo.py": "cluster",
-    "faults/test_benchmark.py": "cluster",
-    "kafka/test_broker.py": "brokers",
-    "kafka/test_secured_services.py": "brokers",
-}
-#: Folders whose tests share an engine: one process can have one folder of data open at a time.
-ONE_ENGINE = ("pipeline/queries",)
+#: Folders whose tests run one after another: those that start whole clusters would only slow each other down, and those
+#: of one engine share it, for one process can have one folder of data open at a time.
+TOGETHER = {"kafka": "clusters", "faults": "clusters", "pipeline/queries": "queries"}
 #: What takes longest, and mostly waits, first: so others compute meanwhile, and nobody waits for it in the end.
-FIRST = ("cluster", "brokers", "kafka", "faults", "browser", "pipeline/queries", "pipeline", "parity")
+FIRST = ("clusters", "browser", "queries", "pipeline", "parity")
 
 
 def together(path: str) -> str:
     """Name the tests that have to run in one process, one after another, by the path of their file."""
-    shared = next((folder for folder in ONE_ENGINE if path.startswith(f"{folder}/")), path)
-    return TOGETHER.get(path, shared)
+    return next((name for folder, name in TOGETHER.items() if path.startswith(f"{folder}/")), path)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -58,21 +50,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     skip_without_broker(items)
 
-    def place(item: pytest.Item) -> tuple[int, str]:
-        name = together(item.path.relative_to(HERE).as_posix())
-        rank = next((i for i, first in enumerate(FIRST) if name.startswith(first)), len(FIRST))
-        return rank, name
-
-    seen: dict[tuple[int, str], int] = {}
+    files: dict[str, int] = {}
     for item in items:
-        group = place(item)
-        seen.setdefault(group, len(seen))
-        item.add_marker(pytest.mark.xdist_group(group[1]))
+        path = item.path.relative_to(HERE).as_posix()
+        files.setdefault(path, len(files))
+        item.add_marker(pytest.mark.xdist_group(together(path)))
 
-    def order(item: pytest.Item) -> tuple[int, int, bool]:
+    def order(item: pytest.Item) -> tuple[int, str, int, bool]:
+        path = item.path.relative_to(HERE).as_posix()
+        name = together(path)
+        rank = next((i for i, first in enumerate(FIRST) if name.startswith(first)), len(FIRST))
+        shared = "" if name == path else path.rpartition("/")[0]  # the folder whose fixtures it shares
         # Of one file, those that open engines of their own come before its shared one is open.
-        group = place(item)
-        return group[0], seen[group], "client" in getattr(item, "fixturenames", ())
+        return rank, shared, files[path], "client" in getattr(item, "fixturenames", ())
 
     items.sort(key=order)
 

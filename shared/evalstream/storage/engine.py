@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import functools
 import threading
 import weakref
 from collections.abc import Callable, Iterator
@@ -39,11 +40,47 @@ Clients = Callable[[], Client]
 def open_embedded(path: Path) -> Client:
     """Open the engine in this process on a folder of its own; no second process may have the folder open.
 
+    The client is safe to use after a statement of its has failed: :class:`_Renewed`.
+
     Raises
     ------
     EngineUnavailableError
         If it cannot be opened; most often because another process has it open.
     """
+    return cast(Client, _Renewed(lambda: _connect_embedded(path)))
+
+
+class _Renewed:
+    """A client that has a connection of its own again after each failure.
+
+    chDB 4.4 keeps what a failed statement had written already, and gives it as the beginning of the next answer on the
+    same connection: another question's bytes. A connection that has failed is therefore never asked again.
+    """
+
+    def __init__(self, connect: Callable[[], Client]) -> None:
+        self._connect = connect
+        self._client = connect()
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._client, name)
+        if not callable(value):
+            return value
+
+        @functools.wraps(value)
+        def call(*arguments: Any, **options: Any) -> Any:
+            # Looked up anew: whoever holds this function must not reach a connection that has failed since.
+            try:
+                return getattr(self._client, name)(*arguments, **options)
+            except BaseException:
+                failed = self._client
+                self._client = self._connect()  # first, for the engine closes with its last connection
+                failed.close()
+                raise
+
+        return call
+
+
+def _connect_embedded(path: Path) -> Client:
     path.mkdir(parents=True, exist_ok=True)
     try:
         return clickhouse_connect.get_client(interface="chdb", path=str(path))
@@ -99,6 +136,9 @@ def open_server(url: str, user: str = "default", password: str = "", ca_file: Pa
         password=password,
         database=parts.path.strip("/") or "default",
         autogenerate_session_id=False,  # a session takes one query at a time
+        # An answer begins when it is whole: what fails half-way is an error with its code, not the half with a message
+        # at its end, which whoever reads Arrow would take for a broken file.
+        settings={"wait_end_of_query": 1},
         send_receive_timeout=120,
     )
 
