@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from evalstream.geometry.limits import MOST_PAIRS, require_few_pairs
 from evalstream.scenes import Batch, Code, Float, Found, Scenes
 
 
@@ -33,12 +34,21 @@ def box_iou(prediction: Float, annotation: Float, crowd: bool, one: float = 0.0)
 
 
 def box_pairs(batch: Batch, code: int) -> Found:
-    """Find every prediction and annotation of type ``code`` in one scene whose IoU is above 0."""
-    return Found(*_box_pairs(batch.scenes, code, float(batch.ontology.boxes == "pixels")))
+    """Find every prediction and annotation of type ``code`` in one scene whose IoU is above 0.
+
+    Raises
+    ------
+    GeometryError
+        If there are more than :data:`evalstream.geometry.limits.MOST_PAIRS`.
+    """
+    found = Found(*_box_pairs(batch.scenes, code, float(batch.ontology.boxes == "pixels"), MOST_PAIRS))
+    require_few_pairs(len(found.iou), "bbox")
+    return found
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _box_pairs(scenes: Scenes, code: int, one: float) -> tuple[Code, Code, Float]:
+def _box_pairs(scenes: Scenes, code: int, one: float, most: int) -> tuple[Code, Code, Float]:
+    """Find the pairs; end at the first one beyond the most that there may be."""
     capacity = max(1024, len(scenes.prediction_type))
     prediction = np.empty(capacity, np.int32)
     annotation = np.empty(capacity, np.int32)
@@ -70,4 +80,6 @@ def _box_pairs(scenes: Scenes, code: int, one: float) -> tuple[Code, Code, Float
                 annotation[count] = a
                 iou[count] = value
                 count += 1
+                if count > most:
+                    return prediction[:count], annotation[:count], iou[:count]
     return prediction[:count], annotation[:count], iou[:count]

@@ -12,6 +12,7 @@ from evalstream.geometry.bbox import box_pairs
 from evalstream.geometry.classification import answer_pairs
 from evalstream.geometry.geographic import turned_box_pairs
 from evalstream.geometry.keypoints import keypoint_pairs
+from evalstream.geometry.limits import require_few_compared
 from evalstream.geometry.mask import mask_pairs
 from evalstream.geometry.point import point_pairs
 from evalstream.geometry.polygon import polygon_pairs
@@ -19,6 +20,9 @@ from evalstream.geometry.polyline import polyline_pairs
 from evalstream.geometry.span import span_pairs
 from evalstream.scenes import Batch, Found, Pairs
 from evalstream.types import CODES
+
+#: The types that may match each other, where a dataset says so.
+AREAL: Final = ("bbox", "rotated_box", "polygon", "mask")
 
 #: How each annotation type finds its pairs: those of the given type code in one scene that overlap at all.
 FINDERS: Final[dict[str, Callable[[Batch, int], Found]]] = {
@@ -35,13 +39,26 @@ FINDERS: Final[dict[str, Callable[[Batch, int], Found]]] = {
     "keypoints": keypoint_pairs,
     "span": span_pairs,
 }
+#: Those that do not look at each pair that might overlap, and count those that do themselves.
+_SWEEPING: Final = ("bbox",)
 
 
 def overlapping_pairs(batch: Batch) -> Pairs:
-    """Find every pair of one scene and one annotation type that overlaps at all, ordered as ``Pairs`` says."""
+    """Find every pair of one scene and one annotation type that overlaps at all, ordered as ``Pairs`` says.
+
+    Raises
+    ------
+    GeometryError
+        If shapes cannot be compared, or if they are too many: :mod:`evalstream.geometry.limits`.
+    """
     types = batch.scenes.prediction_type
-    found = [finder(batch, CODES[name]) for name, finder in FINDERS.items() if np.any(types == CODES[name])]
+    used = [name for name in FINDERS if np.any(types == CODES[name])]
+    for name in used:
+        if name not in _SWEEPING:
+            require_few_compared(batch.scenes, [CODES[name]], name)
+    found = [FINDERS[name](batch, CODES[name]) for name in used]
     if batch.ontology.across_types:
+        require_few_compared(batch.scenes, [CODES[name] for name in AREAL], " or ".join(AREAL))
         found.append(across_pairs(batch))
     prediction = np.concatenate([one.prediction for one in found] or [np.empty(0, np.int32)])
     annotation = np.concatenate([one.annotation for one in found] or [np.empty(0, np.int32)])

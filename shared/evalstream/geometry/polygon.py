@@ -3,6 +3,9 @@
 A polygon that crosses itself, or whose rings or pieces overlap, has no area that all would agree on. Each piece is
 repaired by shapely's ``make_valid``, by which a region that the outline goes around twice is outside, and the pieces
 are joined. Repaired objects are named by measure ``repaired``.
+
+Repair takes time that grows with the square of how often an outline crosses itself: points in shuffled order, 400 of
+them, would keep it busy for minutes. So the crossings are counted first, and counting ends at a limit.
 """
 
 from __future__ import annotations
@@ -16,12 +19,19 @@ import numpy as np
 import shapely
 
 from evalstream.geometry.bounds import bounds_meet
+from evalstream.geometry.errors import GeometryError
 from evalstream.geometry.near import Geometries, numbers, of_type, ragged_positions
 from evalstream.scenes import Batch, Code, Flag, Float, Found, Int, Measure, Shapes
 from evalstream.types import CODES
 
 #: Intersections made at once: each is a geometry of its own until its area is taken.
 CHUNK: Final = 2**15
+#: How often the outline of one polygon may cross itself: repair then takes 0.3 s at worst.
+MOST_CROSSINGS: Final = 1_000
+#: And how often all of those together whose data rows are matched at a time; a row that has more fails alone.
+MOST_CROSSINGS_TOGETHER: Final = 20_000
+#: Segments compared at a time while crossings are counted, which bounds the memory it takes.
+_COMPARED: Final = 2**20
 
 
 def polygon_pairs(batch: Batch, code: int) -> Found:
@@ -87,9 +97,16 @@ def _iou(predicted: Geometries, annotated: Geometries, crowd: Flag) -> Float:
 
 
 def polygons(shapes: Shapes, chosen: Int | Code) -> tuple[Geometries, Flag]:
-    """Return the chosen polygons, valid, and which of them had to be repaired."""
+    """Return the chosen polygons, valid, and which of them had to be repaired.
+
+    Raises
+    ------
+    GeometryError
+        If an outline crosses itself so often that its repair would hold up everybody else.
+    """
     made = as_sent(shapes, chosen)
     repaired = ~shapely.is_valid(made)
+    _require_few_crossings(shapes, np.asarray(chosen)[repaired], made[repaired])
     made[repaired] = [_repaired(shape) for shape in made[repaired]]
     return made, repaired
 
@@ -111,6 +128,41 @@ def as_sent(shapes: Shapes, chosen: Int | Code) -> Geometries:
         shapely.GeometryType.MULTIPOLYGON, value.reshape(-1, 2)[closed], offsets
     )
     return made
+
+
+def _require_few_crossings(shapes: Shapes, chosen: Int | Code, made: Geometries) -> None:
+    together = 0
+    for position, shape in zip(chosen.tolist(), made, strict=True):
+        crossings = max(count_crossings(piece, MOST_CROSSINGS) for piece in shapely.get_parts(shape))
+        together += crossings
+        if crossings > MOST_CROSSINGS:
+            raise GeometryError(
+                f"polygon {shapes.id[position].as_py()!r} crosses itself more than {MOST_CROSSINGS:,} times, which is"
+                " too often to repair it: send the points of each ring in order, or a simpler outline"
+            )
+    if together > MOST_CROSSINGS_TOGETHER:
+        raise GeometryError(
+            f"the {len(made):,} polygons that cross themselves do so more than {MOST_CROSSINGS_TOGETHER:,} times in"
+            " all, which is too often to repair them: send simpler outlines"
+        )
+
+
+def count_crossings(piece: shapely.Polygon, most: int) -> int:
+    """Count the pairs of segments of a polygon's rings that touch, but for neighbours; stop soon above ``most``.
+
+    Takes O(n log n) for n points, and memory for :data:`_COMPARED` pairs however they lie.
+    """
+    rings = [shapely.get_coordinates(ring) for ring in (piece.exterior, *piece.interiors)]
+    segments = shapely.linestrings(np.concatenate([np.stack((ring[:-1], ring[1:]), axis=1) for ring in rings]))
+    tree = shapely.STRtree(segments)
+    crossings = 0
+    step = max(1, _COMPARED // len(segments))
+    for at in range(0, len(segments), step):
+        one, other = tree.query(segments[at : at + step], predicate="intersects")
+        crossings += int(np.count_nonzero(other > one + at + 1))
+        if crossings > most:
+            break
+    return crossings
 
 
 def _repaired(shape: shapely.Geometry) -> shapely.Geometry:
