@@ -52,7 +52,7 @@ screenshot: $(INSTALLED) $(PAGE)
 # One worker more than there are cores, for those with a broker or a browser mostly wait. What shares an engine, a service
 # or a cluster stays together: tests/conftest.py says what does.
 WORKERS := $(shell $(PYTHON) -c 'import os; print(min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(), 4) + 1)')
-TESTS := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder
+TESTS := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadscope --no-loadscope-reorder
 
 # What answers without an engine, a service, a browser or a broker.
 QUICK := tests/unit/events tests/unit/geometry tests/unit/matching tests/unit/metrics tests/unit/docs tests/unit/deploy \

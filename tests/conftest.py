@@ -6,6 +6,7 @@ import os
 import pickle
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from evalstream_demo.workload import Workload, make_workloads
@@ -13,6 +14,7 @@ from evalstream_devcluster import kafka_process
 from evalstream_devcluster.kafka_jars import java_tool
 from evalstream_devcluster.kafka_process import KafkaDevError
 from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadScopeScheduling
 
 settings.register_profile(
     "default", deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
@@ -44,6 +46,18 @@ def together(path: str) -> str:
     return next((name for folder, name in TOGETHER.items() if path.startswith(f"{folder}/")), path)
 
 
+class ByTogether(LoadScopeScheduling):
+    """Gives a process all tests that have to run in one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return together(nodeid.partition("::")[0].removeprefix("tests/"))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByTogether:
+    """Hand out tests in groups of our own, in the order in which they were collected."""
+    return ByTogether(config, log)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep together what belongs together, in any order and on any number of processes; what takes long goes first."""
@@ -54,7 +68,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         path = item.path.relative_to(HERE).as_posix()
         files.setdefault(path, len(files))
-        item.add_marker(pytest.mark.xdist_group(together(path)))
 
     def order(item: pytest.Item) -> tuple[int, str, int, bool]:
         path = item.path.relative_to(HERE).as_posix()

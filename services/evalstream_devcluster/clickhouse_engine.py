@@ -29,6 +29,14 @@ APPEND_BYTES = 8 * 1024 * 1024
 # would be accepted and forgotten with the handle, which is worse than a refusal, and queries INTO OUTFILE.
 REFUSED_CONTROL = frozenset(b"SET USE BEGIN START COMMIT ROLLBACK SELECT WITH EXPLAIN (".split())
 
+# Functions and table engines that read or write what is no table of this engine: files, the network, other programs.
+OUTSIDE = frozenset(
+    b"file filecluster url urlcluster s3 s3cluster gcs hdfs hdfscluster azureblobstorage azureblobstoragecluster remote"
+    b" remotesecure cluster clusterallreplicas mysql postgresql mongodb redis sqlite odbc jdbc executable"
+    b" executablepool python arrowflight deltalake deltalakecluster hudi iceberg icebergcluster paimon ytsaurus kafka rabbitmq"
+    b" nats fuzzjson loop".split()
+)
+
 NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 ERROR_CODE = re.compile(r"Code: (\d+)\. ")
 FORMAT_CLAUSE = re.compile(rb"\bFORMAT\s+(\w+)(?:\s+SETTINGS\b[^;]*)?[\s;]*$", re.IGNORECASE)
@@ -123,6 +131,7 @@ def _execute(handle: Any, engine: Engine, call: Call) -> Answer:
     # Once it is read-only a handle takes no further setting, so that one comes last.
     _apply(handle, dict(sorted(call.settings.items(), key=lambda setting: setting[0] == "readonly")))
     insert = split_insert(call.sql)
+    _require_inside(insert.statement if insert else call.sql)
     kind = _statement_kind(handle, _checkable(call.sql, insert))
     if call.read_only and kind != "READ_ONLY":
         raise Refused(READONLY, "GET requests cannot change anything, use POST. (READONLY)", 500)
@@ -197,6 +206,22 @@ def split_insert(sql: bytes) -> Insert | None:
 
 def _tokens(sql: bytes) -> Iterator[re.Match[bytes]]:
     return (token for token in TOKEN.finditer(sql) if not token["comment"])
+
+
+def _require_inside(sql: bytes) -> None:
+    """Refuse what would reach beyond the engine's own tables."""
+    name, is_engine = b"", False
+    for token in _tokens(sql):
+        word = token[0].strip(b'`"').lower()
+        if word in OUTSIDE and is_engine:
+            raise _outside(word)
+        if token[0] == b"(" and name in OUTSIDE:
+            raise _outside(name)
+        is_engine, name = word == b"engine", word
+
+
+def _outside(name: bytes) -> Refused:
+    return Refused(READONLY, f"{name.decode()} reaches beyond this engine's own tables. (READONLY)", 403)
 
 
 def _statement_kind(handle: Any, sql: bytes) -> str:

@@ -156,7 +156,7 @@ def _error(refused: Refused, headers: dict[str, str], engine: Engine) -> Respons
 
 
 def _authenticate(request: Request, users: Mapping[str, str]) -> None:
-    if "origin" in request.headers:
+    if "origin" in request.headers or request.headers.get("sec-fetch-site", "none") != "none":
         raise Refused(AUTHENTICATION_FAILED, "Requests from web pages are refused.", 403)
     user, password = _credentials(request)
     matches = hmac.compare_digest(users.get(user, "").encode(), password.encode())

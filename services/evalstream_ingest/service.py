@@ -16,6 +16,7 @@ from evalstream.events import AnnotationEvent, Reader, Record, Rejection, decode
 from evalstream.storage.engine import Clients
 from evalstream.storage.events import predicted_rows
 from evalstream.storage.migrate import migrated_clients
+from evalstream_http.browsers import OnlyOwnPages, served_names
 from evalstream_http.errors import tell_errors
 from evalstream_http.security import checked_keys
 from evalstream_kafka.connection import clickhouse, kafka_broker, kafka_producer
@@ -84,6 +85,7 @@ def run(settings: ServiceSettings) -> int:
         app.include_router(dead_letters.router)
         app.include_router(ontology.router)
         tell_errors(app)
+        app.add_middleware(OnlyOwnPages, names=served_names(settings.host, settings.allowed_hosts, keys=bool(keys)))
         _tell_kafka_errors(app)
         health_routes(app, consumer)
         return serve(app, settings, consumer)

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Annotated, Literal, Self, get_args
 
 from evalstream.queries.selection import PolicyName
-from pydantic import Field, SecretStr, model_validator
+from evalstream_http.browsers import split_names
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
@@ -30,6 +31,9 @@ class ServiceSettings(BaseSettings):
     host: str = Field(default="127.0.0.1", description="address of the HTTP routes")
     port: int = Field(default=8000, ge=0, le=65535)
     api_keys: Annotated[SecretStr, NoDecode] = Field(default=SecretStr(""), description="KEY=read,OTHER=read+write")
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="names it may be asked under besides loopback's, with commas; any where keys are set"
+    )
     max_upload_bytes: int = Field(default=1024**3, gt=0, description="of one request to the gateway")
 
     clickhouse_url: SecretStr = Field(
@@ -58,6 +62,8 @@ class ServiceSettings(BaseSettings):
     stuck_seconds: float = Field(default=120, gt=0, description="a batch in hand for longer makes the service unready")
     dead_letter_ratio: float = Field(default=0.5, gt=0, le=1, description="of a partition's last 1,000 records")
     dead_letter_consecutive: int = Field(default=500, ge=1, description="records of one partition, one after another")
+
+    _split = field_validator("allowed_hosts", mode="before")(split_names)
 
     @model_validator(mode="after")
     def _user_fits(self) -> Self:

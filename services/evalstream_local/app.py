@@ -16,6 +16,7 @@ from evalstream.pipeline.ingest import ingest
 from evalstream.storage.dead_letters import DeadLetter
 from evalstream.storage.engine import Clients, open_embedded
 from evalstream.storage.migrate import migrated_clients
+from evalstream_http.browsers import OnlyOwnPages, served_names
 from evalstream_http.errors import tell_errors
 from evalstream_http.security import checked_keys, require
 from evalstream_ingest import dead_letters, gateway, ontology
@@ -67,6 +68,7 @@ def make_app(settings: LocalSettings) -> FastAPI:
     app.include_router(reconcile.router)
     app.include_router(routes.router)
     tell_errors(app)
+    app.add_middleware(OnlyOwnPages, names=served_names(settings.host, settings.allowed_hosts, keys=bool(keys)))
     if settings.media is not None:
         _serve_media(app, settings.media)
 

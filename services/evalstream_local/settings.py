@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Annotated, get_args
 
 from evalstream.queries.selection import PolicyName
-from pydantic import Field, SecretStr
+from evalstream_http.browsers import split_names
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
@@ -22,7 +23,12 @@ class LocalSettings(BaseSettings):
     api_keys: Annotated[SecretStr, NoDecode] = Field(
         default=SecretStr(""), description="KEY=read,OTHER=read+write; none: everything is open, on loopback only"
     )
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="names it may be asked under besides loopback's, with commas; any where keys are set"
+    )
     max_upload_bytes: int = Field(default=1024**3, gt=0, description="of one request")
     policies: tuple[PolicyName, ...] = Field(
         default=get_args(PolicyName), min_length=1, description="the matching policies that results are kept for"
     )
+
+    _split = field_validator("allowed_hosts", mode="before")(split_names)

@@ -16,6 +16,7 @@ from evalstream.storage.engine import Clients
 from evalstream.storage.migrate import migrated_clients
 from evalstream.storage.results import progress
 from evalstream.telemetry import QUALITY, ROWS_FAILED, ROWS_PENDING
+from evalstream_http.browsers import OnlyOwnPages, served_names
 from evalstream_http.errors import tell_errors
 from evalstream_http.security import checked_keys
 from evalstream_kafka.connection import clickhouse
@@ -57,6 +58,7 @@ def run(settings: ServiceSettings) -> int:
         app.state.runs_seen = set()
         app.include_router(routes.router)
         tell_errors(app)
+        app.add_middleware(OnlyOwnPages, names=served_names(settings.host, settings.allowed_hosts, keys=bool(keys)))
         health_routes(app)
         page.serve(app)
         return serve(app, settings)

@@ -11,8 +11,8 @@ import pytest
 from evalstream_demo.workload import Workload
 from evalstream_local.app import make_app
 from evalstream_local.settings import LocalSettings
-from fastapi.testclient import TestClient
 
+from tests.asking import asking
 from tests.faults.cluster import Cluster
 
 pytestmark = pytest.mark.kafka
@@ -59,7 +59,7 @@ def answers(http: httpx.Client, workload: Workload) -> dict[str, bytes]:
 
 def test_the_demo_through_kafka_is_the_demo(cluster: Cluster, demo: dict[str, Workload], tmp_path: Path) -> None:
     workloads = demo.values()
-    with TestClient(make_app(LocalSettings(data=tmp_path / "embedded", _env_file=None))) as embedded:
+    with asking(make_app(LocalSettings(data=tmp_path / "embedded", _env_file=None))) as embedded:
         for workload in workloads:
             upload(embedded, workload)
         expected = {url: answer for workload in workloads for url, answer in answers(embedded, workload).items()}

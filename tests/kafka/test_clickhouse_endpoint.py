@@ -382,3 +382,36 @@ def test_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLICKHOUSE_URL", "http://elsewhere:8123")
     assert clickhouse.url_from_environment() == "http://elsewhere:8123"
     assert "nothing started" in run("up")[1]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT * FROM file('/etc/passwd', 'LineAsString')",
+        "SELECT * FROM `file` ('/etc/passwd', 'LineAsString')",
+        "SELECT count() FROM (SELECT * FROM /* a */ url('http://127.0.0.1:1/', 'LineAsString'))",
+        "INSERT INTO FUNCTION File('/tmp/x', 'CSV') SELECT 1",
+        "INSERT INTO TABLE FUNCTION remote('127.0.0.1:1', 'a.b') SELECT 1",
+        "SELECT * FROM s3('http://127.0.0.1:1/a', 'CSV')",
+        "SELECT * FROM executable('id', 'LineAsString', 'x String')",
+        "CREATE TABLE outside (x String) ENGINE = URL('http://127.0.0.1:1/', 'CSV')",
+        "CREATE TABLE outside (x String) ENGINE File(CSV)",
+    ],
+)
+def test_nothing_outside_of_the_engine_is_reached(client: Client, statement: str) -> None:
+    with pytest.raises(DatabaseError, match="reaches beyond this engine's own tables"):
+        client.command(statement)
+
+
+def test_columns_and_texts_may_have_such_names(client: Client) -> None:
+    client.command("CREATE TABLE named (url String, file String) ENGINE = MergeTree ORDER BY url")
+    client.insert("named", [["url('x')", "file("]], column_names=["url", "file"])
+    assert client.query("SELECT url, file FROM named WHERE url = 'url(\\'x\\')'").result_rows == [("url('x')", "file(")]
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}]
+)
+def test_a_page_in_a_browser_is_refused(endpoint: clickhouse.Endpoint, headers: dict[str, str]) -> None:
+    answer = httpx.post(endpoint.url, content="SELECT 1", auth=(USER, PASSWORD), headers=headers)
+    assert answer.status_code == 403

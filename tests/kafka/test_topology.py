@@ -22,8 +22,9 @@ from evalstream_cli.main import app
 from evalstream_devcluster import clickhouse_process, kafka, services, topology
 from evalstream_local.app import make_app
 from evalstream_local.settings import LocalSettings
-from fastapi.testclient import TestClient
 from typer.testing import CliRunner
+
+from tests.asking import asking
 
 pytestmark = pytest.mark.kafka
 
@@ -167,7 +168,7 @@ def test_the_numbers_are_those_of_the_embedded_mode(cluster: Cluster, tmp_path: 
     ]
     produce(cluster.bootstrap, direct)
     until(lambda: matched(cluster.query))
-    with TestClient(make_app(LocalSettings(_env_file=None, data=tmp_path))) as embedded:
+    with asking(make_app(LocalSettings(_env_file=None, data=tmp_path))) as embedded:
         upload(embedded, truth, found)
         until(lambda: matched(embedded))
         expected = figures(embedded)

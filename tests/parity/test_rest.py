@@ -14,6 +14,8 @@ from evalstream_local.app import make_app
 from evalstream_local.settings import LocalSettings
 from fastapi.testclient import TestClient
 
+from tests.asking import asking
+
 RUN = "/v1/datasets/coco/runs/fake/"
 FIGURES = {
     "ap": "AP", "ap50": "AP50", "ap75": "AP75", "ap_small": "APs", "ap_medium": "APm", "ap_large": "APl",
@@ -29,7 +31,7 @@ def http(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     truth = b"\n".join(event.payload for event in annotation_events(coco, "coco", 1))
     found = b"\n".join(event.payload for event in prediction_events(coco, results, "coco", "fake", 1))
     app = make_app(LocalSettings(data=tmp_path_factory.mktemp("coco"), _env_file=None))
-    with TestClient(app) as client:
+    with asking(app) as client:
         assert client.post("/v1/datasets/coco/annotations", content=truth).json()["accepted"] == 100
         assert client.post(RUN + "predictions", content=found).json()["accepted"] == 100
         while client.get(RUN + "progress").json()["pending"]:

@@ -21,6 +21,7 @@ from fastapi.testclient import TestClient
 from httpx import Response
 from pydantic import TypeAdapter
 
+from tests.asking import asking
 from tests.feeding import send
 from tests.pipeline.awkward import AWKWARD, Awkward
 
@@ -64,7 +65,7 @@ PARAMETERS: Final = _parameters()
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     """A service that knows all awkward datasets."""
     app = make_app(LocalSettings(_env_file=None, data=tmp_path_factory.mktemp("data")))
-    with TestClient(app, raise_server_exceptions=False) as service:
+    with asking(app, raise_server_exceptions=False) as service:
         client = app.state.clients()
         for name, data in AWKWARD.items():
             runs = {data.run: data.predictions, "second": data.predictions}

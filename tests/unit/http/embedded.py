@@ -13,6 +13,8 @@ from evalstream_local.app import make_app
 from evalstream_local.settings import LocalSettings
 from fastapi.testclient import TestClient
 
+from tests.asking import asking
+
 PATIENCE = 60
 
 Post = Callable[..., dict[str, Any]]
@@ -21,7 +23,7 @@ Post = Callable[..., dict[str, Any]]
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     settings = LocalSettings(_env_file=None, data=tmp_path_factory.mktemp("data"))
-    with TestClient(make_app(settings)) as client:
+    with asking(make_app(settings)) as client:
         yield client
 
 

@@ -12,6 +12,7 @@ from evalstream_local.settings import LocalSettings
 from fastapi.testclient import TestClient
 from pydantic import SecretStr
 
+from tests.asking import asking
 from tests.unit.http.embedded import base
 
 KEYS = "reader=read,\n writer=write , both=read+write,with=sign=read, schlüssel=read,"
@@ -22,7 +23,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     settings = LocalSettings(
         _env_file=None, data=tmp_path_factory.mktemp("data"), host="0.0.0.0", api_keys=SecretStr(KEYS)
     )
-    with TestClient(make_app(settings)) as client:
+    with asking(make_app(settings)) as client:
         yield client
 
 

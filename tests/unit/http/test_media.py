@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from evalstream_local.app import make_app
 from evalstream_local.settings import LocalSettings
-from fastapi.testclient import TestClient
+
+from tests.asking import asking
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_an_image_is_served_and_nothing_outside_the_folder(folder: Path, tmp_path: Path) -> None:
-    with TestClient(make_app(LocalSettings(data=tmp_path / "data", media=folder, _env_file=None))) as http:
+    with asking(make_app(LocalSettings(data=tmp_path / "data", media=folder, _env_file=None))) as http:
         assert http.get("/media/a b.png").content == b"image"
         assert http.get("/media/nothing.png").status_code == 404
         for path in ("/media/../secret.txt", "/media/%2e%2e/secret.txt", "/media/..%2fsecret.txt"):
@@ -30,7 +31,7 @@ def test_an_image_is_served_and_nothing_outside_the_folder(folder: Path, tmp_pat
 @pytest.mark.parametrize("suffix", ["png", "jpeg", "webp", "avif", "gif", "svg"])
 def test_images_say_what_they_are_and_are_nothing_else(folder: Path, tmp_path: Path, suffix: str) -> None:
     (folder / f"x.{suffix}").write_bytes(b"image")
-    with TestClient(make_app(LocalSettings(data=tmp_path / "data", media=folder, _env_file=None))) as http:
+    with asking(make_app(LocalSettings(data=tmp_path / "data", media=folder, _env_file=None))) as http:
         headers = http.get(f"/media/x.{suffix}").headers
     assert headers["Content-Type"] == f"image/{suffix}" + "+xml" * (suffix == "svg")
     assert headers["X-Content-Type-Options"] == "nosniff"
@@ -39,7 +40,7 @@ def test_images_say_what_they_are_and_are_nothing_else(folder: Path, tmp_path: P
 
 def test_keys_protect_images_too(folder: Path, tmp_path: Path) -> None:
     settings = LocalSettings(data=tmp_path / "data", media=folder, api_keys="k=read,w=write", _env_file=None)
-    with TestClient(make_app(settings)) as http:
+    with asking(make_app(settings)) as http:
         for path in ("/media/a b.png", "/media/nothing.png"):
             assert http.get(path).status_code == 401
             assert http.get(path, headers={"Authorization": "Bearer other"}).status_code == 401
@@ -49,7 +50,7 @@ def test_keys_protect_images_too(folder: Path, tmp_path: Path) -> None:
 
 def test_a_kept_image_is_asked_for_again_and_never_without_a_key(folder: Path, tmp_path: Path) -> None:
     settings = LocalSettings(data=tmp_path / "data", media=folder, api_keys="k=read", _env_file=None)
-    with TestClient(make_app(settings)) as http:
+    with asking(make_app(settings)) as http:
         first = http.get("/media/a b.png", headers={"Authorization": "Bearer k"})
         assert first.headers["Cache-Control"] == "private, no-cache"
         kept = {"If-None-Match": first.headers["ETag"]}

@@ -12,6 +12,7 @@ from evalstream_local.app import make_app
 from evalstream_local.settings import LocalSettings
 from fastapi.testclient import TestClient
 
+from tests.asking import asking
 from tests.unit.http.embedded import base, box, client, replace, send, wait_until_matched
 
 __all__ = ["client"]
@@ -175,7 +176,7 @@ def test_the_filter_and_the_roll_up_follow_the_declaration(client: TestClient) -
 @pytest.fixture
 def guarded(tmp_path: Path) -> TestClient:
     """A service with keys; its routes only, for the engine of this process is open already."""
-    return TestClient(make_app(LocalSettings(_env_file=None, data=tmp_path, api_keys="r=read,w=write")))
+    return asking(make_app(LocalSettings(_env_file=None, data=tmp_path, api_keys="r=read,w=write")))
 
 
 def test_declaring_wants_the_write_scope(guarded: TestClient) -> None:

@@ -8,6 +8,8 @@ from evalstream_query import page
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from tests.asking import asking
+
 
 def app(folder: Path) -> TestClient:
     own = FastAPI()
@@ -17,7 +19,7 @@ def app(folder: Path) -> TestClient:
         return []
 
     page.serve(own, folder)
-    return TestClient(own)
+    return asking(own)
 
 
 def test_home_is_the_page(tmp_path: Path) -> None:
