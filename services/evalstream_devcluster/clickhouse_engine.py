@@ -31,10 +31,10 @@ REFUSED_CONTROL = frozenset(b"SET USE BEGIN START COMMIT ROLLBACK SELECT WITH EX
 
 # Functions and table engines that read or write what is no table of this engine: files, the network, other programs.
 OUTSIDE = frozenset(
-    b"file filecluster url urlcluster s3 s3cluster gcs hdfs hdfscluster azureblobstorage azureblobstoragecluster remote"
-    b" remotesecure cluster clusterallreplicas mysql postgresql mongodb redis sqlite odbc jdbc executable"
-    b" executablepool python arrowflight deltalake deltalakecluster hudi iceberg icebergcluster paimon ytsaurus kafka rabbitmq"
-    b" nats fuzzjson loop".split()
+    b"file filecluster url urlcluster s3 s3cluster gcs hdfs hdfscluster azureblobstorage "
+    b"azureblobstoragecluster remote remotesecure cluster clusterallreplicas mysql postgresql mongodb redis "
+    b"sqlite odbc jdbc executable executablepool python arrowflight deltalake deltalakecluster hudi iceberg "
+    b"icebergcluster paimon ytsaurus kafka rabbitmq nats fuzzjson loop".split()
 )
 
 NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
