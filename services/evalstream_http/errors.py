@@ -23,8 +23,16 @@ _BOUNDS = {
 }
 
 
+class OutOfVersionsError(RuntimeError):
+    """No version is left for what comes without one; the message says what to do."""
+
+
 def tell_errors(app: FastAPI) -> None:
     """Install the handlers."""
+
+    @app.exception_handler(OutOfVersionsError)
+    def _out_of_versions(_request: Request, error: OutOfVersionsError) -> JSONResponse:
+        return JSONResponse({"detail": str(error)}, 409)
 
     @app.exception_handler(QuestionError)
     def _wrong_question(_request: Request, error: QuestionError) -> JSONResponse:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import mimetypes
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from evalstream.events import Reader, Record, Rejection
 from evalstream.pipeline.ingest import ingest
 from evalstream.storage.dead_letters import DeadLetter
 from evalstream.storage.engine import Clients, open_embedded
+from evalstream.storage.events import newest_version
 from evalstream.storage.migrate import migrated_clients
 from evalstream_http.browsers import OnlyOwnPages, served_names
 from evalstream_http.errors import tell_errors
@@ -26,6 +26,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.concurrency import run_in_threadpool
 
 from evalstream_local import reconcile
+from evalstream_local.clock import Clock
 from evalstream_local.matcher import Matcher, running_matcher
 from evalstream_local.settings import LocalSettings
 
@@ -45,9 +46,11 @@ def make_app(settings: LocalSettings) -> FastAPI:
         with ExitStack() as stack:
             clients = stack.enter_context(migrated_clients(lambda: open_embedded(settings.data / "engine")))
             matcher = stack.enter_context(running_matcher(clients, settings.policies))
+            clock = Clock(newest_version(clients()))
             app.state.clients = clients
-            app.state.accept = _accept(clients, matcher)
-            app.state.put_back = _put_back(app.state.accept, app.state.clock)
+            app.state.clock = clock
+            app.state.accept = _accept(clients, matcher, clock)
+            app.state.put_back = _put_back(app.state.accept, clock)
             app.state.rematch_all = _rematch_all(matcher)
             yield
 
@@ -61,7 +64,6 @@ def make_app(settings: LocalSettings) -> FastAPI:
     app.state.max_upload_bytes = settings.max_upload_bytes
     app.state.policies = settings.policies
     app.state.runs_seen = set()
-    app.state.clock = nanoseconds()
     app.include_router(gateway.router)
     app.include_router(dead_letters.router)
     app.include_router(ontology.router)
@@ -103,11 +105,12 @@ def _serve_media(app: FastAPI, folder: Path) -> None:
         return response
 
 
-def _accept(clients: Clients, matcher: Matcher) -> gateway.Accept:
+def _accept(clients: Clients, matcher: Matcher, clock: Clock) -> gateway.Accept:
     def keep(records: list[Record], reader: Reader, upload: str) -> tuple[int, list[Rejection]]:
-        accepted, changed, rejected = ingest(clients(), records, reader, gateway.route_of(reader), upload)
-        matcher.tell(changed)
-        return accepted, rejected
+        done = ingest(clients(), records, reader, gateway.route_of(reader), upload)
+        clock.saw(done.newest)
+        matcher.tell(done.changed)
+        return done.accepted, done.rejected
 
     async def accept(records: list[Record], reader: Reader, upload: str) -> tuple[int, list[Rejection]]:
         return await run_in_threadpool(keep, records, reader, upload)
@@ -130,15 +133,3 @@ def _put_back(accept: gateway.Accept, clock: Callable[[], int]) -> dead_letters.
         await accept([record], gateway.reader_of(letter.source), uuid4().hex)
 
     return put_back
-
-
-def nanoseconds() -> Callable[[], int]:
-    """Make a clock that never gives the same time twice, so that the lines of one upload keep their order."""
-    last = 0
-
-    def now() -> int:
-        nonlocal last
-        last = max(last + 1, time.time_ns())
-        return last
-
-    return now

@@ -14,11 +14,15 @@ from evalstream.storage.events import append_events
 
 
 class Ingested(NamedTuple):
-    """What became of a batch: how many events were kept, the rows they changed, and what was rejected."""
+    """What became of a batch: how many events were kept, the rows they changed, and what was rejected.
+
+    ``newest`` is the highest version among the events, 0 where there are none.
+    """
 
     accepted: int
     changed: set[tuple[str, str]]
     rejected: list[Rejection]
+    newest: int
 
 
 def ingest(
@@ -35,7 +39,8 @@ def ingest(
         append_events(client, events_table(received))
     name = upload or uuid4().hex
     keep_dead_letters(client, [_dead_letter(item, source, name) for item in rejected])
-    return Ingested(len(received), {(item.event.dataset, item.event.data_row) for item in received}, rejected)
+    changed = {(item.event.dataset, item.event.data_row) for item in received}
+    return Ingested(len(received), changed, rejected, max((item.version for item in received), default=0))
 
 
 def _dead_letter(item: Rejection, source: str, upload: str) -> DeadLetter:

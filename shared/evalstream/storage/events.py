@@ -41,6 +41,12 @@ def load_events(client: Client, dataset: str, data_rows: Sequence[str]) -> pa.Ta
     return pa.concat_tables(parts).cast(EVENTS) if parts else EVENTS.empty_table()
 
 
+def newest_version(client: Client) -> int:
+    """Give the highest version of any event or declaration; 0 where there is none."""
+    versions = "SELECT max(version) AS v FROM events UNION ALL SELECT max(version) AS v FROM ontologies"
+    return int(client.query(f"SELECT max(v) FROM ({versions})").result_rows[0][0])
+
+
 def datasets(client: Client) -> Iterable[str]:
     """Name every dataset that has an event."""
     return [name for (name,) in client.query("SELECT DISTINCT dataset FROM events ORDER BY dataset").result_rows]
