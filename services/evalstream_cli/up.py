@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import sys
+import threading
 from pathlib import Path
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -16,6 +19,31 @@ from evalstream_local.settings import LocalSettings
 from pydantic import ValidationError
 
 from evalstream_cli.console import err, fail
+
+#: How long requests that are under way may take to end, once the service is told to stop.
+GRACEFUL_SECONDS = 10
+#: And after how long it ends whatever is still being done.
+STOP_SECONDS = 25
+
+log = logging.getLogger(__name__)
+
+
+class _Server(uvicorn.Server):
+    """A server that ends within :data:`STOP_SECONDS` of being told to."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to stop; nothing that clients or the matcher do may hold that up for long."""
+        super().handle_exit(sig, frame)
+        timer = threading.Timer(STOP_SECONDS, _end)
+        timer.daemon = True
+        timer.start()
+
+
+def _end() -> None:
+    """End the process at once: what was acknowledged is on disk, and the next start takes up what is undone."""
+    log.warning("stopped with work undone after %d s; the next start takes it up", STOP_SECONDS)
+    logging.shutdown()
+    os._exit(0)
 
 
 def up(
@@ -48,7 +76,14 @@ def up(
     err.print(f"evalstream: http://{settings.host}:{settings.port}, data in {settings.data}")
     # uvicorn stops in good order, and then raises the signal again for whoever waited for it.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    server = uvicorn.Server(uvicorn.Config(app, host=settings.host, port=settings.port, log_level="warning"))
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        log_level="warning",
+        timeout_graceful_shutdown=GRACEFUL_SECONDS,
+    )
+    server = _Server(config)
     try:
         server.run()
     except KeyboardInterrupt:

@@ -10,8 +10,9 @@ import re
 
 from clickhouse_connect.driver.exceptions import ClickHouseError
 from evalstream.queries.selection import QuestionError
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
+from starlette.requests import ClientDisconnect
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +30,11 @@ class OutOfVersionsError(RuntimeError):
 
 def tell_errors(app: FastAPI) -> None:
     """Install the handlers."""
+
+    @app.exception_handler(ClientDisconnect)
+    def _gone(_request: Request, _error: ClientDisconnect) -> Response:
+        """Say so to nobody: the client has left before it had sent everything."""
+        return Response(status_code=400)
 
     @app.exception_handler(OutOfVersionsError)
     def _out_of_versions(_request: Request, error: OutOfVersionsError) -> JSONResponse:
