@@ -11,9 +11,9 @@ from collections.abc import Collection
 from typing import Final
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 #: The names of this machine, which no page can make mean another one.
 LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
@@ -36,10 +36,12 @@ class OnlyOwnPages:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer 421 or 403, or pass the request on."""
-        if scope["type"] == "http" and (refused := self._refused(scope["method"], Headers(scope=scope))):
-            status, detail = refused
-            await JSONResponse({"detail": detail}, status)(scope, receive, send)
-            return
+        if scope["type"] == "http":
+            send = _as_data(send) if scope["path"].startswith("/v1/") else send
+            if refused := self._refused(scope["method"], Headers(scope=scope)):
+                status, detail = refused
+                await JSONResponse({"detail": detail}, status)(scope, receive, send)
+                return
         await self._app(scope, receive, send)
 
     def _refused(self, method: str, headers: Headers) -> tuple[int, str] | None:
@@ -49,6 +51,19 @@ class OnlyOwnPages:
         if method not in _SAFE and not is_own_page(headers, host):
             return 403, "a web page of another site may not change anything here"
         return None
+
+
+def _as_data(send: Send) -> Send:
+    """Have answers taken for what they say they are, and kept nowhere: the next one may be another."""
+
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            headers.setdefault("X-Content-Type-Options", "nosniff")
+            headers.setdefault("Cache-Control", "no-store")
+        await send(message)
+
+    return sending
 
 
 def served_names(host: str, allowed: Collection[str], *, keys: bool) -> tuple[str, ...]:

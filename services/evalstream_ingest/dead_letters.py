@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Final
 
 from clickhouse_connect.driver.client import Client
@@ -84,7 +84,9 @@ class Choice(BaseModel):
 
     source: str = Field(default="", description="only of this topic or route")
     reason: str = Field(default="", description="only where the reason contains this, in upper or lower case")
-    since: AwareDatetime | None = Field(default=None, description="only what came then or later")
+    since: AwareDatetime | None = Field(
+        default=None, ge=datetime(1970, 1, 1, tzinfo=UTC), description="only what came then or later"
+    )
     limit: int = Field(default=100, ge=1, le=10_000)
     oldest_first: bool = False
 

@@ -95,6 +95,9 @@ def reader_of(route: str) -> Reader:
 
 
 async def _upload(request: Request, reader: Reader) -> Upload:
+    coding = request.headers.get("content-encoding", "identity").strip().lower()
+    if coding != "identity":
+        raise HTTPException(415, f"Content-Encoding {coding!r} is not read here: send the lines as they are")
     accept: Accept = request.app.state.accept
     clock: Callable[[], int] = request.app.state.clock
     name = uuid4().hex

@@ -76,3 +76,9 @@ def test_names() -> None:
     assert served_names("0.0.0.0", (), keys=True) == ()
     assert served_names("0.0.0.0", ("a",), keys=True) == (*LOOPBACK, "a")
     assert [name_of(host) for host in ("A:1", "[::1]:2", "b.", "x:y", "[")] == ["a", "::1", "b", "x", ""]
+
+
+def test_answers_are_data_and_are_kept_nowhere(client: TestClient) -> None:
+    for answer in (client.get("/v1/datasets"), client.get("/v1/nowhere"), client.post(ROUTE, headers={"Host": "x"})):
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["Cache-Control"] == "no-store"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -122,3 +124,22 @@ def test_uploads_and_questions_at_once(client: TestClient) -> None:
         assert wait_until_matched(client, "busy", run)["rows"] == 20
         found = client.get(f"{base('busy', run)}/summary").json()
         assert (found["tp"], found["fp"], found["fn"]) == (20, 0, 0)
+
+
+def test_what_is_compressed_is_refused_and_not_taken_for_lines(client: TestClient) -> None:
+    line = json.dumps(replace("r", box("car"), predicted=True)).encode()
+    for coding in ("gzip", "zstd", "br"):
+        answer = client.post(
+            f"{base('d', 'm')}/predictions", content=gzip.compress(line), headers={"Content-Encoding": coding}
+        )
+        assert answer.status_code == 415
+        assert coding in answer.json()["detail"]
+    plain = client.post(route, content=line, headers={"Content-Encoding": "identity"})
+    assert plain.json()["accepted"] == 1
+
+
+def test_a_time_before_there_were_any_is_refused_and_no_fault_of_the_engine(client: TestClient) -> None:
+    answer = client.get("/v1/dead-letters", params={"since": "0454-01-01T00:00:00Z"})
+    assert answer.status_code == 422
+    assert answer.json()["detail"][0]["loc"] == ["query", "since"]
+    assert client.get("/v1/dead-letters", params={"since": "9999-12-31T23:59:59Z"}).status_code == 200
