@@ -128,10 +128,9 @@ def test_uploads_and_questions_at_once(client: TestClient) -> None:
 
 def test_what_is_compressed_is_refused_and_not_taken_for_lines(client: TestClient) -> None:
     line = json.dumps(replace("r", box("car"), predicted=True)).encode()
+    route, packed = f"{base('d', 'm')}/predictions", gzip.compress(line)
     for coding in ("gzip", "zstd", "br"):
-        answer = client.post(
-            f"{base('d', 'm')}/predictions", content=gzip.compress(line), headers={"Content-Encoding": coding}
-        )
+        answer = client.post(route, content=packed, headers={"Content-Encoding": coding})
         assert answer.status_code == 415
         assert coding in answer.json()["detail"]
     plain = client.post(route, content=line, headers={"Content-Encoding": "identity"})
