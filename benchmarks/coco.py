@@ -30,8 +30,8 @@ from evalstream.pipeline.fold import fold
 from evalstream.pipeline.objects import gather, shapes
 from evalstream.queries.average_precision import ApFigures
 from evalstream.queries.detections import read_detections
-from evalstream.queries.selection import Selection
 from evalstream.scenes import Batch
+from evalstream.selection import Selection
 from evalstream.storage.events import load_events
 from evalstream_local.evaluate import DATASET, RUN, evaluated
 

@@ -11,8 +11,8 @@ from clickhouse_connect.driver.client import Client
 from evalstream.events.coco import CocoError, CocoType
 from evalstream.queries.average_precision import ApFigures, ClassFigures, average_precisions
 from evalstream.queries.confusion_matrix import confusion_matrix
-from evalstream.queries.selection import PolicyName, Selection
 from evalstream.queries.summary import summary
+from evalstream.selection import PolicyName, Selection
 from evalstream_local.evaluate import DATASET, RUN, evaluated
 from rich.table import Table
 from rich.text import Text

@@ -9,7 +9,7 @@ import logging
 import re
 
 from clickhouse_connect.driver.exceptions import ClickHouseError
-from evalstream.queries.selection import QuestionError
+from evalstream.selection import QuestionError
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.requests import ClientDisconnect

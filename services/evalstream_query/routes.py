@@ -56,10 +56,10 @@ from evalstream.queries.regression import Regression, regression
 from evalstream.queries.roc_curve import RocCurve, roc_curve
 from evalstream.queries.rows import Page, Rows, rows
 from evalstream.queries.segmentation import ClassesMeant, Segmentation, segmentation
-from evalstream.queries.selection import Filter, Selection
 from evalstream.queries.summary import Summary, summary
 from evalstream.queries.texts import Texts, texts
 from evalstream.queries.thresholds import Thresholds, thresholds
+from evalstream.selection import Filter, Selection
 from evalstream.storage.results import progress
 from evalstream_http.security import require
 from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request

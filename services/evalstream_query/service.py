@@ -10,8 +10,8 @@ from contextlib import asynccontextmanager
 
 import evalstream
 from evalstream.queries.catalog import catalog
-from evalstream.queries.selection import Filter, Selection
 from evalstream.queries.summary import summary
+from evalstream.selection import Filter, Selection
 from evalstream.storage.engine import Clients
 from evalstream.storage.migrate import migrated_clients
 from evalstream.storage.results import progress

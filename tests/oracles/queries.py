@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 from evalstream.matching import AREA_RANGES
-from evalstream.queries.selection import Selection
+from evalstream.selection import Selection
 
 from tests.oracles import matching
 from tests.oracles.matching import Box

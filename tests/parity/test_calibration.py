@@ -13,7 +13,7 @@ from clickhouse_connect.driver.client import Client
 from evalstream.matching import POLICIES
 from evalstream.metrics.calibration import Strategy
 from evalstream.queries.calibration import Calibration, calibration
-from evalstream.queries.selection import Selection
+from evalstream.selection import Selection
 from sklearn.calibration import calibration_curve
 
 from tests.feeding import feed

@@ -16,7 +16,7 @@ from evalstream.queries.calibration import calibration
 from evalstream.queries.checklists import checklists
 from evalstream.queries.label_counts import Scoring
 from evalstream.queries.roc_curve import roc_curve
-from evalstream.queries.selection import QuestionError, Selection
+from evalstream.selection import QuestionError, Selection
 from sklearn import metrics as sk
 
 from tests.feeding import feed

@@ -15,7 +15,7 @@ from clickhouse_connect.driver.client import Client
 from evalstream.queries.calibration import calibration
 from evalstream.queries.classifications import QuestionScores, classifications
 from evalstream.queries.roc_curve import QuestionRoc, roc_curve
-from evalstream.queries.selection import QuestionError, Selection
+from evalstream.selection import QuestionError, Selection
 from sklearn import metrics as sk
 
 from tests.feeding import feed

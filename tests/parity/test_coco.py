@@ -18,7 +18,7 @@ from evalstream.events import AnnotationEvent, PredictionEvent, Reader, Record, 
 from evalstream.events.coco import CocoEvent, annotation_events, prediction_events, read_dataset
 from evalstream.pipeline.reconcile import reconcile
 from evalstream.queries.average_precision import ApFigures, AveragePrecision, average_precisions
-from evalstream.queries.selection import Selection
+from evalstream.selection import Selection
 from evalstream.storage.events import append_events
 from evalstream_local.evaluate import DATASET, RUN, evaluated
 from pycocotools.coco import COCO

@@ -9,7 +9,7 @@ import numpy as np
 import scipy.stats
 from clickhouse_connect.driver.client import Client
 from evalstream.queries.custom_metrics import custom_metrics
-from evalstream.queries.selection import Selection
+from evalstream.selection import Selection
 from sklearn.metrics import accuracy_score, f1_score, precision_score, recall_score
 
 from tests.feeding import feed

@@ -14,7 +14,7 @@ import pytest
 from clickhouse_connect.driver.client import Client
 from evalstream.ontology import Ontology
 from evalstream.queries.average_precision import ApOptions, AveragePrecision, average_precisions
-from evalstream.queries.selection import Selection
+from evalstream.selection import Selection
 from evalstream.storage.ontologies import declare
 from sklearn.metrics import average_precision_score
 

@@ -13,7 +13,7 @@ import pytest
 import scipy.stats
 from evalstream.metrics.bootstrap import percentile_bounds, row_weights
 from evalstream.queries.intervals import IntervalOptions, read, replicates
-from evalstream.queries.selection import Selection
+from evalstream.selection import Selection
 from evalstream_local.evaluate import DATASET, RUN, evaluated
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval

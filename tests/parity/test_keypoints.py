@@ -18,7 +18,7 @@ from evalstream.pipeline.reconcile import reconcile
 from evalstream.queries.average_precision import AveragePrecision, average_precisions
 from evalstream.queries.keypoints import keypoints
 from evalstream.queries.measures import measures
-from evalstream.queries.selection import Selection
+from evalstream.selection import Selection
 from evalstream.storage.events import append_events
 from evalstream_local.evaluate import DATASET, RUN, evaluated, valid_batches
 from pycocotools.coco import COCO

@@ -21,8 +21,8 @@ from evalstream.pipeline.ingest import ingest
 from evalstream.pipeline.reconcile import reconcile
 from evalstream.queries.average_precision import average_precisions
 from evalstream.queries.entities import Entities, entities
-from evalstream.queries.selection import Selection
 from evalstream.queries.texts import texts
+from evalstream.selection import Selection
 from nervaluate import Evaluator
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval

@@ -20,7 +20,7 @@ import similaritymeasures
 from clickhouse_connect.driver.client import Client
 from evalstream.queries.average_precision import average_precisions
 from evalstream.queries.measures import QUANTILES, MeasureSummary, measures
-from evalstream.queries.selection import Selection
+from evalstream.selection import Selection
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 from scipy.spatial import KDTree

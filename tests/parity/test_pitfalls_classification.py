@@ -20,9 +20,9 @@ from evalstream.queries.classifications import classifications
 from evalstream.queries.confusion_matrix import classes
 from evalstream.queries.label_counts import Scoring
 from evalstream.queries.pr_curve import pr_curve
-from evalstream.queries.selection import Selection
 from evalstream.queries.summary import summary
 from evalstream.queries.thresholds import thresholds
+from evalstream.selection import Selection
 from sklearn import metrics as sk
 
 from tests.feeding import feed

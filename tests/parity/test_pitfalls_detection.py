@@ -13,8 +13,8 @@ import pytest
 from clickhouse_connect.driver.client import Client
 from evalstream.events import AnnotationEvent, PredictionEvent, Reader, Record, decode
 from evalstream.queries.average_precision import ApOptions, AveragePrecision, average_precisions
-from evalstream.queries.selection import Selection
 from evalstream.queries.summary import summary
+from evalstream.selection import Selection
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 

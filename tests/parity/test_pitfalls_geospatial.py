@@ -9,7 +9,7 @@ import pytest
 import shapely
 from clickhouse_connect.driver.client import Client
 from evalstream.queries.rows import Page, rows
-from evalstream.queries.selection import Selection
+from evalstream.selection import Selection
 
 from tests.feeding import feed
 

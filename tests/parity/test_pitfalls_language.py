@@ -12,7 +12,7 @@ from evalstream.matching import POLICIES
 from evalstream.pipeline.ingest import ingest
 from evalstream.pipeline.reconcile import reconcile
 from evalstream.queries.entities import entities
-from evalstream.queries.selection import Selection
+from evalstream.selection import Selection
 
 TEXT = "Zoë 👩‍🔬 met 東京"
 

@@ -16,8 +16,8 @@ from evalstream.events.coco import annotation_events, read_dataset
 from evalstream.queries.average_precision import average_precisions
 from evalstream.queries.notes import notes
 from evalstream.queries.rows import Page, Row, rows
-from evalstream.queries.selection import Selection
 from evalstream.queries.summary import summary
+from evalstream.selection import Selection
 from pycocotools import mask as coco_mask
 
 from tests.feeding import feed

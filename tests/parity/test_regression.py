@@ -12,7 +12,7 @@ import pytest
 from clickhouse_connect.driver.client import Client
 from evalstream.matching import POLICIES
 from evalstream.queries.regression import QuestionRegression, regression
-from evalstream.queries.selection import Selection
+from evalstream.selection import Selection
 from numpy.typing import NDArray
 from scipy.stats import pearsonr
 from sklearn import metrics

@@ -20,8 +20,8 @@ from evalstream.metrics.scores import ZeroDivision
 from evalstream.queries.classifications import classifications
 from evalstream.queries.confusion_matrix import classes, confusion_matrix
 from evalstream.queries.label_counts import AverageScores, Scoring
-from evalstream.queries.selection import Selection
 from evalstream.queries.summary import summary
+from evalstream.selection import Selection
 from sklearn import metrics as sk
 
 from tests.feeding import feed

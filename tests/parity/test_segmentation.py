@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from clickhouse_connect.driver.client import Client
 from evalstream.queries.segmentation import Segmentation, segmentation
-from evalstream.queries.selection import Selection
+from evalstream.selection import Selection
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO

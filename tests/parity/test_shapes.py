@@ -16,7 +16,7 @@ from evalstream.events.coco import CocoEvent, annotation_events, prediction_even
 from evalstream.ontology import Ontology
 from evalstream.pipeline.reconcile import reconcile
 from evalstream.queries.average_precision import average_precisions
-from evalstream.queries.selection import Selection
+from evalstream.selection import Selection
 from evalstream.storage.events import append_events
 from evalstream.storage.ontologies import declare
 from evalstream_local.evaluate import DATASET, RUN, evaluated

@@ -9,9 +9,9 @@ from typing import NamedTuple
 import pytest
 from clickhouse_connect.driver.client import Client
 from evalstream.matching import POLICIES
-from evalstream.queries.selection import Selection
 from evalstream.queries.summary import summary
 from evalstream.queries.thresholds import Choice, thresholds
+from evalstream.selection import Selection
 
 from tests.feeding import feed
 from tests.oracles import nested as oracle

@@ -11,7 +11,7 @@ import pytest
 from clickhouse_connect.driver.client import Client
 from evalstream.queries.causes import CAUSES, ErrorOptions
 from evalstream.queries.errors import Errors, errors
-from evalstream.queries.selection import Selection
+from evalstream.selection import Selection
 from evalstream.storage.engine import open_embedded
 from evalstream.storage.migrate import migrate
 from evalstream_local.evaluate import DATASET, RUN, evaluated

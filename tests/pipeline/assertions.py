@@ -9,8 +9,8 @@ import pytest
 from evalstream.queries.confusion_matrix import Classes, ConfusionMatrix
 from evalstream.queries.pr_curve import Curve
 from evalstream.queries.rows import Row
-from evalstream.queries.selection import Selection
 from evalstream.queries.summary import Summary
+from evalstream.selection import Selection
 
 from tests.oracles import matching
 from tests.oracles import queries as oracle

@@ -12,7 +12,7 @@ from clickhouse_connect.driver.client import Client
 from evalstream.events import AnnotationEvent, PredictionEvent, Reader, Record
 from evalstream.matching import AREA_RANGES, POLICIES
 from evalstream.pipeline.ingest import ingest
-from evalstream.queries.selection import Selection
+from evalstream.selection import Selection
 
 from tests.oracles import matching
 from tests.oracles.queries import DataRow, Thing

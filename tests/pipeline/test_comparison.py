@@ -24,7 +24,7 @@ from evalstream.queries.comparison import (
     flips,
 )
 from evalstream.queries.rows import Page, Row, RowObject, rows
-from evalstream.queries.selection import Filter, Selection
+from evalstream.selection import Filter, Selection
 from evalstream.storage.ontologies import declare
 from scipy.stats import binomtest
 

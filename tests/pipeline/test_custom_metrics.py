@@ -18,7 +18,7 @@ from evalstream.pipeline.reconcile import reconcile
 from evalstream.queries.custom_metrics import CustomMetric, CustomMetricsPage, custom_metrics
 from evalstream.queries.distribution import distribution
 from evalstream.queries.rows import Page, rows
-from evalstream.queries.selection import QuestionError, Selection
+from evalstream.selection import QuestionError, Selection
 from evalstream.storage.ontologies import declare
 
 from tests.feeding import feed

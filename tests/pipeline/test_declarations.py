@@ -10,8 +10,8 @@ from clickhouse_connect.driver.client import Client
 from evalstream.ontology import Ontology
 from evalstream.pipeline.match import match
 from evalstream.pipeline.reconcile import reconcile
-from evalstream.queries.selection import Selection
 from evalstream.queries.summary import summary
+from evalstream.selection import Selection
 from evalstream.storage.events import load_events
 from evalstream.storage.ontologies import Declared, declare, in_force
 from evalstream.storage.results import Progress, progress, write_results

@@ -13,8 +13,8 @@ from evalstream.metrics.entities import MODES
 from evalstream.queries.average_precision import average_precisions
 from evalstream.queries.confusion_matrix import classes
 from evalstream.queries.entities import Entities, entities
-from evalstream.queries.selection import Selection
 from evalstream.queries.summary import summary
+from evalstream.selection import Selection
 
 from tests.feeding import feed
 from tests.oracles.entities import outcomes

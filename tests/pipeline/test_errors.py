@@ -14,8 +14,8 @@ from evalstream.queries.causes import CAUSES, ErrorOptions
 from evalstream.queries.errors import errors
 from evalstream.queries.notes import notes
 from evalstream.queries.rows import Page, rows
-from evalstream.queries.selection import QuestionError, Selection
 from evalstream.queries.summary import summary
+from evalstream.selection import QuestionError, Selection
 
 from tests.feeding import feed
 

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import pytest
 from evalstream.matching import POLICIES
 from evalstream.pipeline.reconcile import reconcile
-from evalstream.queries.selection import Filter
+from evalstream.selection import Filter
 from evalstream_local.app import make_app
 from evalstream_local.settings import LocalSettings
 from evalstream_query.routes import router

@@ -15,8 +15,8 @@ from evalstream.matching import POLICIES
 from evalstream.pipeline.ingest import ingest
 from evalstream.pipeline.match import match
 from evalstream.pipeline.reconcile import reconcile
-from evalstream.queries.selection import Selection
 from evalstream.queries.summary import summary
+from evalstream.selection import Selection
 from evalstream.storage.events import load_events
 from evalstream.storage.results import RESULTS, Progress, progress, write_results
 

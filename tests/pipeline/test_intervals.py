@@ -13,8 +13,8 @@ from evalstream.queries.average_precision import average_precisions
 from evalstream.queries.custom_metrics import custom_metrics
 from evalstream.queries.intervals import Interval, IntervalOptions, Intervals, intervals, read, replicates
 from evalstream.queries.regression import regression
-from evalstream.queries.selection import PolicyName, QuestionError, Selection
 from evalstream.queries.summary import summary
+from evalstream.selection import PolicyName, QuestionError, Selection
 
 from tests.feeding import feed
 

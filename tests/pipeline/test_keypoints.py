@@ -11,8 +11,8 @@ import pytest
 from clickhouse_connect.driver.client import Client
 from evalstream.queries.keypoints import Scale, keypoints
 from evalstream.queries.rows import Page, rows
-from evalstream.queries.selection import Selection
 from evalstream.queries.summary import summary
+from evalstream.selection import Selection
 
 from tests.feeding import feed
 

@@ -24,8 +24,8 @@ from evalstream.queries.dataset_classes import ClassesOfDatasetPage, classes_of_
 from evalstream.queries.errors import errors
 from evalstream.queries.labels import PerClassPage
 from evalstream.queries.pr_curve import CurvesPage, pr_curve
-from evalstream.queries.selection import Selection
 from evalstream.queries.summary import summary
+from evalstream.selection import Selection
 from evalstream.storage.events import append_events
 from evalstream.storage.ontologies import declare
 

@@ -14,8 +14,8 @@ from evalstream.matching import POLICIES
 from evalstream.pipeline.ingest import ingest
 from evalstream.pipeline.reconcile import reconcile
 from evalstream.queries.rows import Page, rows
-from evalstream.queries.selection import Selection
 from evalstream.queries.summary import summary
+from evalstream.selection import Selection
 from evalstream.storage.events import append_events
 from evalstream.storage.results import Progress, progress
 

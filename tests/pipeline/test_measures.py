@@ -14,7 +14,7 @@ from evalstream.queries.average_precision import average_precisions
 from evalstream.queries.distribution import distribution
 from evalstream.queries.measures import QUANTILES, Measures, measures
 from evalstream.queries.rows import Page, rows
-from evalstream.queries.selection import Selection
+from evalstream.selection import Selection
 
 from tests.feeding import feed
 

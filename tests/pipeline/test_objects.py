@@ -16,8 +16,8 @@ from evalstream.queries.distribution import distribution
 from evalstream.queries.errors import errors
 from evalstream.queries.objects import Objects, ObjectsPage, objects
 from evalstream.queries.rows import Page, rows
-from evalstream.queries.selection import Filter, Selection
 from evalstream.queries.summary import summary
+from evalstream.selection import Filter, Selection
 from evalstream.storage.ontologies import declare
 
 from tests.feeding import feed

@@ -10,8 +10,9 @@ from clickhouse_connect.driver.client import Client
 from evalstream.events.base import Crowd
 from evalstream.ontology import Ontology, OntologyClass
 from evalstream.queries.causes import ErrorOptions, caused
+from evalstream.queries.counted import ROW_METRICS
 from evalstream.queries.outcomes import READ, outcomes, row_metrics
-from evalstream.queries.selection import ROW_METRICS, Selection
+from evalstream.selection import Selection
 from evalstream.storage.ontologies import declare
 
 from tests.feeding import feed

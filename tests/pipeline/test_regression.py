@@ -11,7 +11,7 @@ from clickhouse_connect.driver.client import Client
 from evalstream.matching import POLICIES
 from evalstream.metrics.regression import regression_scores
 from evalstream.queries.regression import Regression, regression
-from evalstream.queries.selection import QuestionError, Selection
+from evalstream.selection import QuestionError, Selection
 
 from tests.feeding import feed
 

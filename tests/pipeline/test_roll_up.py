@@ -17,8 +17,8 @@ from evalstream.queries.confusion_matrix import confusion_matrix
 from evalstream.queries.overview import OverviewOptions, overview
 from evalstream.queries.pr_curve import pr_curve
 from evalstream.queries.rows import Page, rows
-from evalstream.queries.selection import Selection
 from evalstream.queries.summary import summary
+from evalstream.selection import Selection
 from evalstream.storage.ontologies import declare
 
 from tests.feeding import feed

@@ -13,7 +13,7 @@ from evalstream.matching import POLICIES
 from evalstream.ontology import Ontology, OntologyClass
 from evalstream.pipeline.reconcile import reconcile
 from evalstream.queries.segmentation import Segmentation, segmentation
-from evalstream.queries.selection import QuestionError, Selection
+from evalstream.selection import QuestionError, Selection
 from evalstream.storage.ontologies import declare
 from numpy.typing import NDArray
 

@@ -10,8 +10,8 @@ import sacrebleu
 from clickhouse_connect.driver.client import Client
 from evalstream.geometry.text import normalised
 from evalstream.matching import POLICIES
-from evalstream.queries.selection import QuestionError, Selection
 from evalstream.queries.texts import Texts, texts
+from evalstream.selection import QuestionError, Selection
 
 from tests.feeding import feed
 

@@ -11,8 +11,8 @@ from evalstream.pipeline.reconcile import reconcile
 from evalstream.queries.causes import ErrorOptions
 from evalstream.queries.errors import errors
 from evalstream.queries.rows import Page, rows
-from evalstream.queries.selection import Selection
 from evalstream.queries.summary import summary
+from evalstream.selection import Selection
 from evalstream.storage.engine import open_embedded
 from evalstream.storage.migrate import migrate
 from evalstream.storage.results import Progress, progress

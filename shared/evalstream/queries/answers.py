@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from clickhouse_connect.driver.client import Client
 
+from evalstream.queries.counted import Fragment, ask, is_object, scored
 from evalstream.queries.roll_up import FEATURES
-from evalstream.queries.selection import Fragment, QuestionError, Selection, ask, is_object, scored
+from evalstream.selection import QuestionError, Selection
 
 
 def answered(selection: Selection, kind: str) -> Fragment:

@@ -20,8 +20,8 @@ from evalstream.metrics.detections import Limited, averages_by_confidence, avera
 from evalstream.queries.detections import read_detections
 from evalstream.queries.labels import ALL_CLASSES, PerClassPage
 from evalstream.queries.notes import notes
-from evalstream.queries.selection import QuestionError, Selection
 from evalstream.scenes import Float
+from evalstream.selection import QuestionError, Selection
 from evalstream.types import LOCALISED
 
 #: Where recall is taken for the area under recall over IoU.

@@ -11,8 +11,9 @@ from pydantic import BaseModel, Field
 from evalstream.metrics.calibration import Strategy, reliability
 from evalstream.metrics.ranking import brier
 from evalstream.metrics.scores import ratio
+from evalstream.queries.counted import ask_arrow, scored
 from evalstream.queries.rankings import rankings
-from evalstream.queries.selection import Selection, ask_arrow, scored
+from evalstream.selection import Selection
 
 # Predictions, and those that are matched to an annotation of their own label, by confidence.
 _BY_CONFIDENCE = """

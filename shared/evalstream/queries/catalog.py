@@ -5,7 +5,7 @@ from __future__ import annotations
 from clickhouse_connect.driver.client import Client
 from pydantic import BaseModel
 
-from evalstream.queries.selection import ask
+from evalstream.queries.counted import ask
 
 
 class Dataset(BaseModel):

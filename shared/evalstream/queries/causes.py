@@ -20,7 +20,8 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, Field
 
-from evalstream.queries.selection import MOST_COUNTED, Fragment, Selection, scored
+from evalstream.queries.counted import MOST_COUNTED, Fragment, scored
+from evalstream.selection import Selection
 from evalstream.types import LOCALISED
 
 Cause = Literal["wrong class", "poor localisation", "both", "duplicate", "background", "missed"]

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 
 from evalstream.metrics.scores import Counts, ZeroDivision, by_class, defined, ratio
 from evalstream.queries.classifications import Unanswered
+from evalstream.queries.counted import ask, is_object, scored
 from evalstream.queries.label_counts import (
     REASONS,
     SCORING,
@@ -22,7 +23,7 @@ from evalstream.queries.label_counts import (
     undefined,
 )
 from evalstream.queries.roll_up import FEATURES
-from evalstream.queries.selection import QuestionError, Selection, ask, is_object, scored
+from evalstream.selection import QuestionError, Selection
 
 # Every case: a list of either side, with the list matched to it. Few lists differ, so they are counted by what is
 # chosen. And the options that are scored, as a case that is none.

@@ -26,8 +26,8 @@ from evalstream.queries.label_counts import (
     undefined,
 )
 from evalstream.queries.rankings import Ranked, rankings
-from evalstream.queries.selection import Selection
 from evalstream.queries.tally import tally
+from evalstream.selection import Selection
 
 #: What becomes of a case where only one side answers. ``wrong``: it is a case, and "nothing" is the answer of the other
 #: side. ``ignore``: it is none.

@@ -17,11 +17,12 @@ from pydantic import BaseModel, Field
 from evalstream.events.base import Name
 from evalstream.metrics.mcnemar import mcnemar
 from evalstream.metrics.scores import defined, ratios
+from evalstream.queries.counted import Fragment, ask, scored, selected
 from evalstream.queries.label_counts import REASONS
 from evalstream.queries.labels import Labels
 from evalstream.queries.rows import Row, RowObject, rows_named
-from evalstream.queries.selection import Filter, Fragment, Selection, ask, scored, selected
 from evalstream.scenes import Float, Int
+from evalstream.selection import Filter, Selection
 
 Change = Literal["f1", "precision", "recall", "flips"]
 Kind = Literal["both", "only_a", "only_b", "neither"]

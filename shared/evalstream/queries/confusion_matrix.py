@@ -21,9 +21,9 @@ from evalstream.queries.label_counts import (
     undefined,
 )
 from evalstream.queries.labels import Labels
-from evalstream.queries.selection import Selection
 from evalstream.queries.tally import Tally, tally
 from evalstream.scenes import Flag, Int
+from evalstream.selection import Selection
 
 _NOTHING: Final = 0
 _Test = Callable[[Int, Int], Flag]

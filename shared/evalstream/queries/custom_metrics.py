@@ -19,8 +19,9 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from evalstream.events.objects.metrics import AGGREGATIONS, CUSTOM, Aggregation
 from evalstream.metrics.aggregate import CONFUSION_FIGURES, confusion_scores
+from evalstream.queries.counted import Fragment, ask, selected
 from evalstream.queries.roll_up import FEATURES, rolled_up
-from evalstream.queries.selection import Filter, Fragment, QuestionError, Selection, ask, selected
+from evalstream.selection import Filter, QuestionError, Selection
 
 Level = Literal["row", "feature", "subclass", "object"]
 _LEVELS: Final[tuple[Level, ...]] = ("row", "feature", "subclass", "object")

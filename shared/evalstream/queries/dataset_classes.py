@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from evalstream.events.base import Name
 from evalstream.ontology import Ontology, OntologyClass, lineages
 from evalstream.queries.colors import default_color
-from evalstream.queries.selection import ask
+from evalstream.queries.counted import ask
 from evalstream.storage.ontologies import in_force
 
 # Every policy holds the same objects, so one will do; and every run the same annotations, so of each data row one.

@@ -9,9 +9,10 @@ from clickhouse_connect.driver.client import Client
 
 from evalstream.events.base import Crowd
 from evalstream.metrics.detections import Detections
+from evalstream.queries.counted import MOST_COUNTED, ROW_KEY, ask_arrow, is_object, selected
 from evalstream.queries.roll_up import FEATURES
-from evalstream.queries.selection import MOST_COUNTED, ROW_KEY, Selection, ask_arrow, is_object, selected
 from evalstream.scenes import RECTANGLE, Int
+from evalstream.selection import Selection
 from evalstream.types import LOCALISED
 
 

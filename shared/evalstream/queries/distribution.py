@@ -8,10 +8,11 @@ import numpy as np
 from clickhouse_connect.driver.client import Client
 from pydantic import BaseModel, Field
 
+from evalstream.queries.counted import ROW_METRICS, Fragment, ask, scored
 from evalstream.queries.custom_metrics import OBJECT_PREFIX, PREFIXES, custom_of_objects, is_custom, with_custom
 from evalstream.queries.measures import MEASURE_PREFIX, single_values
 from evalstream.queries.metadata import METADATA_NUMBER
-from evalstream.queries.selection import ROW_METRICS, Fragment, QuestionError, Selection, ask, scored
+from evalstream.selection import QuestionError, Selection
 
 #: Quantities of single objects, beside the metrics of rows: the values of one data row, as an array.
 OBJECT_METRICS = {
@@ -51,7 +52,7 @@ def distribution(
     ----------
     metric : str
         ``iou`` (of matched pairs, of any labels), ``confidence`` (of predictions that count), a metric of rows
-        (:data:`evalstream.queries.selection.ROW_METRICS`), ``measure.NAME`` (of correct pairs, such as
+        (:data:`evalstream.selection.ROW_METRICS`), ``measure.NAME`` (of correct pairs, such as
         ``measure.chamfer``), ``custom.NAME``, sent by producers, of data rows
         (:data:`evalstream.queries.custom_metrics.PREFIXES`; ``custom_object.NAME`` of single predictions), or
         ``metadata.KEY`` of the data rows, as a number.

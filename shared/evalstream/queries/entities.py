@@ -12,7 +12,8 @@ from clickhouse_connect.driver.client import Client
 from pydantic import BaseModel, Field
 
 from evalstream.metrics.entities import MODES, Counted, EntityScores, Spans, average, count_entities
-from evalstream.queries.selection import Selection, ask_arrow, scored
+from evalstream.queries.counted import ask_arrow, scored
+from evalstream.selection import Selection
 
 _UNDEFINED = {
     "precision": "nothing was predicted",

@@ -12,10 +12,11 @@ from pydantic import BaseModel, Field
 
 from evalstream.metrics.average_precision import Rule, average_detections
 from evalstream.queries.causes import AS_TIDE, CAUSES, POINTING, ErrorOptions, caused
+from evalstream.queries.counted import ask_arrow
 from evalstream.queries.labels import ALL_CLASSES, PerClassPage
 from evalstream.queries.notes import notes
-from evalstream.queries.selection import Selection, ask_arrow
 from evalstream.scenes import Flag, Float, Int
+from evalstream.selection import Selection
 from evalstream.types import LOCALISED
 
 

@@ -34,11 +34,12 @@ from evalstream.metrics.bootstrap import (
 )
 from evalstream.metrics.detections import Detections, changes_at, in_order, outcomes
 from evalstream.queries.answers import answered
+from evalstream.queries.counted import ROW_KEY, ask_arrow, scored
 from evalstream.queries.custom_metrics import custom_by_row
 from evalstream.queries.detections import read_detections
 from evalstream.queries.label_counts import REASONS
-from evalstream.queries.selection import ROW_KEY, Filter, QuestionError, Selection, ask_arrow, scored
 from evalstream.scenes import Flag, Float, Int
+from evalstream.selection import Filter, QuestionError, Selection
 
 Group = Literal["counts", "average_precision", "regression", "custom"]
 _GROUPS: Final[tuple[Group, ...]] = ("counts", "average_precision", "regression", "custom")

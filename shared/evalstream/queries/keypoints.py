@@ -10,8 +10,9 @@ import pyarrow.compute as pc
 from clickhouse_connect.driver.client import Client
 from pydantic import BaseModel, Field
 
-from evalstream.queries.selection import Selection, ask_arrow, scored
+from evalstream.queries.counted import ask_arrow, scored
 from evalstream.scenes import Float, Int
+from evalstream.selection import Selection
 
 Scale = Literal["diagonal", "max_side", "sqrt_area", "unit"]
 DEFAULT_ALPHAS: Final = (0.05, 0.1, 0.2)

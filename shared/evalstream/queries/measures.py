@@ -8,8 +8,9 @@ from typing import Annotated, Final
 from clickhouse_connect.driver.client import Client
 from pydantic import AfterValidator, BaseModel, Field
 
+from evalstream.queries.counted import Fragment, ask, scored
 from evalstream.queries.roll_up import FEATURES
-from evalstream.queries.selection import Fragment, QuestionError, Selection, ask, scored
+from evalstream.selection import QuestionError, Selection
 from evalstream.types import UNCOUNTED
 
 #: Begins the name of a measure where other metrics may stand too.

@@ -7,7 +7,8 @@ from typing import Final
 from clickhouse_connect.driver.client import Client
 from pydantic import BaseModel, Field
 
-from evalstream.queries.selection import Filter, Selection, ask, selected
+from evalstream.queries.counted import ask, selected
+from evalstream.selection import Filter, Selection
 
 _KEY: Final = "metadata[{metadata_key:String}]"
 _HAS: Final = "mapContains(metadata, {metadata_key:String})"

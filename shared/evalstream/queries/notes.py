@@ -6,7 +6,8 @@ from clickhouse_connect.driver.client import Client
 
 from evalstream.events.base import Crowd
 from evalstream.matching import MAX_DETECTIONS, MAX_SKELETONS
-from evalstream.queries.selection import MOST_COUNTED, Selection, ask, is_object, scored, selected
+from evalstream.queries.counted import MOST_COUNTED, ask, is_object, scored, selected
+from evalstream.selection import Selection
 
 # One sum each, over rows of ``scored``. What is nested shares its parent's fate, and is not counted beside it.
 _BEYOND = (

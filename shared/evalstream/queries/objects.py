@@ -9,9 +9,10 @@ from clickhouse_connect.driver.client import Client
 from pydantic import AfterValidator, BaseModel, Field
 
 from evalstream.queries.causes import Cause, ErrorOptions, caused
+from evalstream.queries.counted import ask, scored
 from evalstream.queries.custom_metrics import OBJECT_PREFIX, custom_of_objects
 from evalstream.queries.rows import Page, Row, RowObject, is_row_condition, rows_named, rows_where
-from evalstream.queries.selection import Selection, ask, parse_condition, scored
+from evalstream.selection import Selection, parse_condition
 
 Outcome = Literal["right", "wrong", "missed", "false_alarm"]
 Order = Literal["data_row", "confidence", "iou"]

@@ -12,7 +12,8 @@ from typing import Any, Final, NamedTuple
 
 from evalstream.matching import AREA_RANGES, MAX_DETECTIONS, MAX_SKELETONS
 from evalstream.queries.causes import Cause, ErrorOptions
-from evalstream.queries.selection import RowMetric, Selection, object_codes
+from evalstream.queries.counted import RowMetric
+from evalstream.selection import Selection, object_codes
 from evalstream.types import LOCALISED, UNCOUNTED
 
 #: The columns of ``row_results`` that it takes.

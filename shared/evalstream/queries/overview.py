@@ -15,9 +15,9 @@ from evalstream.queries.confusion_matrix import (
 )
 from evalstream.queries.label_counts import SCORING, Scoring
 from evalstream.queries.notes import notes
-from evalstream.queries.selection import Selection
 from evalstream.queries.summary import Summary, summary_of
 from evalstream.queries.tally import tally
+from evalstream.selection import Selection
 
 
 class OverviewOptions(BaseModel):

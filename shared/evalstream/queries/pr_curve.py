@@ -10,9 +10,10 @@ import pyarrow.compute as pc
 from clickhouse_connect.driver.client import Client
 from pydantic import BaseModel, Field
 
+from evalstream.queries.counted import ask, ask_arrow, scored
 from evalstream.queries.labels import Labels
-from evalstream.queries.selection import Selection, ask, ask_arrow, scored
 from evalstream.scenes import Float, Int
+from evalstream.selection import Selection
 
 # What changes, at which confidence: a prediction comes in; a correct match is made; it is unmade again (only where a
 # policy lets a less confident prediction push a partner away).

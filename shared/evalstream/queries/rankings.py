@@ -10,9 +10,10 @@ import pyarrow.compute as pc
 from clickhouse_connect.driver.client import Client
 
 from evalstream.metrics.ranking import Ranking, by_score
+from evalstream.queries.counted import Fragment, ask_arrow, scored
 from evalstream.queries.roll_up import FEATURES
-from evalstream.queries.selection import Fragment, QuestionError, Selection, ask_arrow, scored
 from evalstream.scenes import Int
+from evalstream.selection import QuestionError, Selection
 
 #: Stands between the names of options: a control character, which no name has.
 _BETWEEN: Final = "\x1f"

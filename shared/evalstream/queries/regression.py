@@ -8,8 +8,9 @@ from pydantic import BaseModel, Field
 
 from evalstream.metrics.regression import regression_scores, why_undefined
 from evalstream.queries.answers import answered, tally_answers
-from evalstream.queries.selection import Selection, ask_arrow
+from evalstream.queries.counted import ask_arrow
 from evalstream.scenes import Float
+from evalstream.selection import Selection
 
 
 class QuestionRegression(BaseModel):

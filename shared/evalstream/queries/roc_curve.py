@@ -13,8 +13,8 @@ from evalstream.metrics.ranking import Areas, Points, Ranking, areas, grouped, o
 from evalstream.metrics.scores import ZeroDivision, defined
 from evalstream.queries.label_counts import undefined
 from evalstream.queries.rankings import Ranked, rankings
-from evalstream.queries.selection import Selection
 from evalstream.scenes import Int
+from evalstream.selection import Selection
 
 
 class RocPoints(BaseModel):

@@ -9,21 +9,12 @@ from clickhouse_connect.driver.client import Client
 from pydantic import AfterValidator, BaseModel, Field
 
 from evalstream.queries.causes import Cause, ErrorOptions, caused
+from evalstream.queries.counted import ROW_METRICS, Fragment, RowMetric, ask, scored, selected
 from evalstream.queries.custom_metrics import CustomName, custom_of_predictions, is_custom, with_custom
 from evalstream.queries.measures import MeasureName, is_measure, with_measures
 from evalstream.queries.outcomes import READ, outcomes, row_metrics
 from evalstream.queries.roll_up import FEATURES
-from evalstream.queries.selection import (
-    ROW_METRICS,
-    Fragment,
-    QuestionError,
-    RowMetric,
-    Selection,
-    ask,
-    parse_condition,
-    scored,
-    selected,
-)
+from evalstream.selection import QuestionError, Selection, parse_condition
 
 
 def is_row_condition(text: str) -> str:

@@ -10,8 +10,9 @@ from pydantic import BaseModel, Field
 
 from evalstream.geometry.semantic import PIXELS
 from evalstream.metrics.scores import ratio
+from evalstream.queries.counted import Fragment, ask, selected
 from evalstream.queries.roll_up import FEATURES, rolled_up
-from evalstream.queries.selection import Fragment, QuestionError, Selection, ask, selected
+from evalstream.selection import QuestionError, Selection
 
 #: Which classes a mean is over: those with a pixel on either side, or only those with an annotated pixel.
 ClassesMeant = Literal["present", "annotated"]

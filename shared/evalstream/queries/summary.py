@@ -19,8 +19,8 @@ from evalstream.queries.label_counts import (
     undefined,
 )
 from evalstream.queries.notes import notes
-from evalstream.queries.selection import Selection
 from evalstream.queries.tally import Tally, tally
+from evalstream.selection import Selection
 
 
 class Summary(LabelScores):

@@ -14,8 +14,9 @@ import pyarrow.compute as pc
 from clickhouse_connect.driver.client import Client
 from numpy.typing import NDArray
 
-from evalstream.queries.selection import Selection, ask_arrow, counted
+from evalstream.queries.counted import ask_arrow, counted
 from evalstream.scenes import Flag, Float, Int
+from evalstream.selection import Selection
 
 _ROW, _ACTUAL, _PREDICTED, _PAIR = range(4)
 # An entry for each row, for each object that counts, with its feature and type, and for each pair, with the other label

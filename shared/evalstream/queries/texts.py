@@ -12,7 +12,8 @@ from evalstream.geometry.text import TEXT_COLUMNS
 from evalstream.metrics.bleu import corpus_bleu
 from evalstream.metrics.scores import ratio
 from evalstream.queries.answers import answered, tally_answers
-from evalstream.queries.selection import Selection, ask
+from evalstream.queries.counted import ask
+from evalstream.selection import Selection
 
 _NO_PAIRS = "no prediction goes together with an annotation"
 _NO_TOKENS = "no answer on either side holds a token (sacrebleu says 0)"

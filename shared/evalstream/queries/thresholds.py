@@ -11,8 +11,8 @@ from pydantic import BaseModel, Field
 from evalstream.metrics.scores import ratios
 from evalstream.queries.label_counts import undefined
 from evalstream.queries.pr_curve import Steps, steps
-from evalstream.queries.selection import Selection
 from evalstream.scenes import Float
+from evalstream.selection import Selection
 
 
 class Choice(BaseModel):

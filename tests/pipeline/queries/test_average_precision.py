@@ -11,7 +11,7 @@ from evalstream.events import AnnotationEvent, PredictionEvent
 from evalstream.matching import POLICIES
 from evalstream.pipeline.reconcile import reconcile
 from evalstream.queries.average_precision import ApOptions, average_precisions
-from evalstream.queries.selection import Selection
+from evalstream.selection import Selection
 
 from tests.oracles import queries as oracle
 from tests.oracles.queries import Thing

@@ -10,8 +10,8 @@ from evalstream.queries.confusion_matrix import classes, confusion_matrix
 from evalstream.queries.distribution import distribution
 from evalstream.queries.pr_curve import pr_curve
 from evalstream.queries.rows import Page, rows
-from evalstream.queries.selection import Selection
 from evalstream.queries.summary import summary
+from evalstream.selection import Selection
 from evalstream.storage.results import Progress, progress
 
 from tests.pipeline.random_data import Data

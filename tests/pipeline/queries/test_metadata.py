@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from clickhouse_connect.driver.client import Client
 from evalstream.queries.metadata import MetadataPage, metadata
-from evalstream.queries.selection import Selection
+from evalstream.selection import Selection
 
 from tests.oracles import queries as oracle
 from tests.pipeline.random_data import Data, some_selections

@@ -6,8 +6,8 @@ import pytest
 from clickhouse_connect.driver.client import Client
 from evalstream.matching import AREA_RANGES, POLICIES
 from evalstream.queries.pr_curve import pr_curve
-from evalstream.queries.selection import Selection
 from evalstream.queries.summary import summary
+from evalstream.selection import Selection
 
 from tests.oracles import queries as oracle
 from tests.oracles.queries import Counts

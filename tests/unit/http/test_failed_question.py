@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from evalstream.queries import selection
+from evalstream.queries import counted
 from evalstream_local.app import make_app
 from evalstream_local.settings import LocalSettings
 from fastapi.testclient import TestClient
@@ -41,7 +41,7 @@ def test_a_failure_is_told_and_leaves_nothing_behind(client: TestClient) -> None
     with ThreadPoolExecutor(8) as pool:
         for _ in range(2):
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(selection, "_bounded", lambda _sql, _settings: TOO_MUCH)
+                patch.setattr(counted, "_bounded", lambda _sql, _settings: TOO_MUCH)
                 failed = list(pool.map(lambda question: ask(client, question), QUESTIONS * 2))
             assert {status for status, _ in failed} == {422}
             assert all(b"larger than it may be" in body for _, body in failed)

@@ -11,8 +11,8 @@ import pytest
 from evalstream.geometry.pairs import overlapping_pairs
 from evalstream.matching import AREA_RANGES, MAX_IOU_THRESHOLD, POLICIES
 from evalstream.ontology import NOTHING_DECLARED
-from evalstream.queries.selection import Selection
 from evalstream.scenes import Batch, Scenes, Shapes
+from evalstream.selection import Selection
 from evalstream.types import CODES
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,0 +1,132 @@
+"""What a question is about: a run, under which policy, at which thresholds, over which rows and objects."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Annotated, Final, Literal, NamedTuple, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from evalstream.events.base import Crowd, Name
+from evalstream.matching import AREA_RANGES, MAX_IOU_THRESHOLD, POLICIES
+from evalstream.ontology import DEPTH_LIMIT
+from evalstream.types import TYPES, AnnotationType
+
+_CONDITION = re.compile(r"(?P<name>[^=!<>]+?)\s*(?P<operator>!=|>=|<=|=|>|<)\s*(?P<value>.*)", re.DOTALL)
+
+
+def _is_condition(text: str) -> str:
+    condition = parse_condition(text)
+    if condition.operator in ORDERED:
+        condition.number()
+    return text
+
+
+class QuestionError(ValueError):
+    """A question that cannot be answered as it was put; the message says what to change."""
+
+
+class Condition(NamedTuple):
+    """``name operator value``, as it stands in a URL."""
+
+    name: str
+    operator: str
+    value: str
+
+    def number(self) -> float:
+        """Return the value as a number, for operators that need an order."""
+        try:
+            number = float(self.value)
+        except ValueError:
+            number = math.nan
+        if not math.isfinite(number):
+            raise QuestionError(f"`{self.operator}` compares numbers, and {self.value!r} is none")
+        return number
+
+
+def parse_condition(text: str) -> Condition:
+    """Read ``noise>=0.3`` or ``weather=rain``."""
+    found = _CONDITION.fullmatch(text)
+    if not found:
+        raise QuestionError(f"{text!r} is no condition: write key=value, or key with one of != > >= < <=")
+    return Condition(found["name"], found["operator"], found["value"])
+
+
+ORDERED: Final = (">", ">=", "<", "<=")
+
+ConditionText = Annotated[str, AfterValidator(_is_condition)]
+PolicyName = Literal["iou-greedy", "coco", "best-candidate"]
+AreaRange = Literal["all", "small", "medium", "large"]
+assert set(PolicyName.__args__) == set(POLICIES)  # type: ignore[attr-defined]
+assert tuple(AREA_RANGES) == AreaRange.__args__  # type: ignore[attr-defined]
+
+
+class Filter(BaseModel):
+    """Under which policy, at which thresholds, over which rows and objects: the query string of every question."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    policy: PolicyName = Field(default="iou-greedy", description="the rule of who matches whom")
+    confidence: float = Field(default=0.0, ge=0, le=1, description="predictions below it do not exist")
+    iou: float = Field(default=0.5, ge=0, le=1, description="how much a matched pair must overlap")
+    split: list[Literal["train", "validation", "test"]] = Field(default=[], description="any of these; all if none")
+    feature: list[str] = Field(
+        default=[], max_length=100, description="classes or questions, with every declared kind of them; all if none"
+    )
+    type: list[AnnotationType] = Field(default=[], max_length=len(TYPES), description="annotation types; all if none")
+    metadata: list[ConditionText] = Field(
+        default=[],
+        max_length=20,
+        description="conditions on the data row's metadata, all of which must hold: `weather=rain`, `noise>=0.3`",
+    )
+    roll_up: int | None = Field(
+        default=None,
+        ge=1,
+        le=DEPTH_LIMIT,
+        description="count classes below this level of the declared hierarchy as their ancestors there; 1: as top-level"
+        " classes. Labels change, after matching; who is matched does not",
+    )
+    area: AreaRange = Field(default="all", description="COCO's area range; policy `coco` only")
+    at_threshold: Literal["match", "no-match"] | None = Field(
+        default=None,
+        description="whether an IoU exactly at the threshold is enough; if not said, as the policy has it: under "
+        "`iou-greedy` it is not, under the others it is",
+    )
+    both_sides: bool = Field(
+        default=False,
+        description="only data rows with at least one annotation and one prediction, as Labelbox counts them",
+    )
+
+    @model_validator(mode="after")
+    def _area_fits(self) -> Self:
+        if self.area != "all" and self.policy != "coco":
+            raise ValueError(f"area ranges belong to policy `coco`; `{self.policy}` has none")
+        return self
+
+
+class Selection(Filter):
+    """What a question is about."""
+
+    dataset: Name
+    run: Name
+    data_row: list[str] = Field(default=[], description="only these; all if none")
+
+    def threshold(self, iou: float) -> float:
+        """Where to cut the match rectangles for the IoU threshold ``iou`` under this policy and ``at_threshold``.
+
+        There is no float between x and its neighbour. So "IoU above t" says the same as "IoU at least nextafter(t, +)",
+        of all pairs at once, and whatever a policy that asks for "at least" makes of the one it makes of the other.
+        ``iou-greedy`` asks for "above": there, "at least t" says the same as "above nextafter(t, -)".
+        """
+        strict = self.policy == "iou-greedy"
+        if self.at_threshold == "match" and strict:
+            return math.nextafter(iou, -math.inf)
+        if self.at_threshold == "no-match" and not strict:
+            return math.nextafter(iou, math.inf)
+        return min(iou, MAX_IOU_THRESHOLD) if self.policy == "coco" else iou
+
+
+def object_codes(selection: Selection) -> tuple[int, ...]:
+    """Which codes in column ``crowd`` make an annotation an object under the selection's policy."""
+    return (Crowd.OBJECT,) if selection.policy == "best-candidate" else (Crowd.OBJECT, Crowd.DIFFICULT)
