@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import operator
 import re
-from typing import Annotated, Final, Literal, NamedTuple, Self
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Final, Literal, NamedTuple, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
@@ -53,7 +55,26 @@ def parse_condition(text: str) -> Condition:
     return Condition(found["name"], found["operator"], found["value"])
 
 
+def holds(text: str, metadata: Mapping[str, str]) -> bool:
+    """Whether a condition holds of a data row's metadata; what is not there is the empty text, and no number."""
+    condition = parse_condition(text)
+    own = metadata.get(condition.name, "")
+    if condition.operator in ORDERED:
+        number = _NUMBER.fullmatch(own)
+        return number is not None and _COMPARISONS[condition.operator](float(own), condition.number())
+    return _COMPARISONS[condition.operator](own, condition.value)
+
+
 ORDERED: Final = (">", ">=", "<", "<=")
+_NUMBER: Final = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_COMPARISONS: Final[dict[str, Callable[[Any, Any], bool]]] = {
+    "=": operator.eq,
+    "!=": operator.ne,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "<": operator.lt,
+    "<=": operator.le,
+}
 
 ConditionText = Annotated[str, AfterValidator(_is_condition)]
 PolicyName = Literal["iou-greedy", "coco", "best-candidate"]

@@ -7,9 +7,7 @@ from functools import partial
 from typing import Final, NamedTuple
 
 import numpy as np
-import pyarrow as pa
 from numba import njit
-from numpy.typing import NDArray
 
 from evalstream.matching import AREA_RANGES, MAX_DETECTIONS
 from evalstream.metrics.average_precision import Averages, Bits, Rule, average_changes, average_detections
@@ -36,9 +34,7 @@ class Detections(NamedTuple):
     rectangle: Rectangles  # prediction is a position among all predictions
     correct: Flag  # of each rectangle: both sides have one label
     group: Int  # of each rectangle with a group of objects that is to count the group's number, otherwise −1
-    data_row: pa.Array  # the data rows, in that order
-    key: NDArray[np.uint64]  # a hash of each
-    row: Int  # of each prediction, a position among them
+    row: Int  # of each prediction, the position of its data row in that order
     annotation_row: Int
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -36,10 +37,43 @@ from evalstream.pipeline.objects import (
     type_codes,
     without_metrics,
 )
-from evalstream.scenes import Batch, Rectangles, Scenes
+from evalstream.scenes import Batch, Int, Measure, Pairs, Rectangles, Scenes
 from evalstream.storage.results import RESULTS
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+class Matchable(NamedTuple):
+    """Scenes whose overlaps are known: all that a policy needs, and all that is stored of them beside its matches.
+
+    ``scenes`` has the areas that count: what is nested is as large as what it is nested in.
+    """
+
+    folded: list[FoldedScene]
+    annotations: Objects
+    predictions: Objects
+    metrics: list[Measure]  # that producers sent
+    nesting: Nesting
+    labels: list[str]  # by code
+    batch: Batch
+    pairs: Pairs
+
+    def rectangles(self, policy: str) -> Rectangles:
+        """Match under a policy, one of :data:`evalstream.matching.POLICIES`, at every threshold at once."""
+        return with_nested(self.batch.scenes, self.nesting, POLICIES[policy](self.batch.scenes, self.pairs))
+
+    def rank(self) -> Int:
+        """Rank each prediction within its row, class and type, 0 the most confident; what is nested has its root's."""
+        _, rank = by_feature_and_confidence(self.batch.scenes)
+        return rank[roots(self.predictions.parent)]
+
+
+class Failed(NamedTuple):
+    """A scene that cannot be matched, and why."""
+
+    scene: FoldedScene
+    reason: str
 
 
 def match(
@@ -72,32 +106,46 @@ def match(
         fails alone.
     """
     folded = [scene._replace(version=scene.version + revisions) for scene in fold(events)]
-    return _match_folded(dataset, events, folded, policies, ontology)
+    return pa.concat_tables(
+        [
+            RESULTS.empty_table(),
+            *(
+                _failed(dataset, one.scene, policies, one.reason) if isinstance(one, Failed) else one
+                for one in work_through(
+                    folded, lambda some: results(dataset, matchable(events, some, ontology), policies)
+                )
+            ),
+        ]
+    )
 
 
-def _match_folded(
-    dataset: str, events: pa.Table, folded: list[FoldedScene], policies: Sequence[str], ontology: Ontology
-) -> pa.Table:
+def work_through(folded: list[FoldedScene], work: Callable[[list[FoldedScene]], T]) -> Iterator[T | Failed]:
+    """Work on scenes together; where that fails, on halves of them, until those that fail stand alone."""
     if not folded:
-        return RESULTS.empty_table()
+        return
     try:
-        return _match_together(dataset, events, folded, policies, ontology)
+        yield work(folded)
     except Exception as error:
-        if len(folded) == 1:
-            told = isinstance(error, GeometryError)  # in words for whoever sent the shapes; anything else is our fault
-            reason = str(error) if told else f"{type(error).__name__}: {error}"
-            place = folded[0].data_row, folded[0].run
-            log.error("data row %r of run %r cannot be matched: %s", *place, reason, exc_info=not told)
-            return _failed(dataset, folded[0], policies, reason)
-    # One of them fails: halve until it stands alone, so that it holds up nobody else.
-    middle = len(folded) // 2
-    halves = (folded[:middle], folded[middle:])
-    return pa.concat_tables([_match_folded(dataset, events, half, policies, ontology) for half in halves])
+        if len(folded) > 1:
+            middle = len(folded) // 2
+            yield from work_through(folded[:middle], work)
+            yield from work_through(folded[middle:], work)
+            return
+        told = isinstance(error, GeometryError)  # in words for whoever sent the shapes; anything else is our fault
+        reason = str(error) if told else f"{type(error).__name__}: {error}"
+        place = folded[0].data_row, folded[0].run
+        log.error("data row %r of run %r cannot be matched: %s", *place, reason, exc_info=not told)
+        yield Failed(folded[0], reason)
 
 
-def _match_together(
-    dataset: str, events: pa.Table, folded: list[FoldedScene], policies: Sequence[str], ontology: Ontology
-) -> pa.Table:
+def matchable(events: pa.Table, folded: list[FoldedScene], ontology: Ontology = NOTHING_DECLARED) -> Matchable:
+    """Gather the objects of scenes and find which of them overlap.
+
+    Raises
+    ------
+    GeometryError
+        If shapes cannot be compared, or if they are too many.
+    """
     annotations = gather(events, [scene.annotations for scene in folded])
     predictions, metrics = without_metrics(gather(events, [scene.predictions for scene in folded]))
     scenes, features = _scenes(annotations, predictions)
@@ -106,15 +154,19 @@ def _match_together(
     scenes = batch.scenes
     fill_areas(batch)
     # What is nested counts where that counts in which it is nested: it is as large, and as far down the ranking.
-    root = roots(predictions.parent)
     scenes.annotation_area[:] = scenes.annotation_area[roots(annotations.parent)]
-    scenes.prediction_area[:] = scenes.prediction_area[root]
+    scenes.prediction_area[:] = scenes.prediction_area[roots(predictions.parent)]
     pairs = overlapping_pairs(batch)
-    nesting = _nesting(annotations, predictions)
-    rectangles = {policy: with_nested(scenes, nesting, POLICIES[policy](scenes, pairs)) for policy in policies}
-    measures = measured(batch, list(rectangles.values()), nesting.prediction_type)
-    _, rank = by_feature_and_confidence(scenes)
-    closest = nearest(pairs, nesting.prediction_label, nesting.annotation_label, scenes.annotation_crowd)
+    return Matchable(folded, annotations, predictions, metrics, *_nesting(annotations, predictions), batch, pairs)
+
+
+def results(dataset: str, found: Matchable, policies: Sequence[str]) -> pa.Table:
+    """Match under each policy; give all that is stored (schema ``RESULTS``)."""
+    annotations, predictions, scenes = found.annotations, found.predictions, found.batch.scenes
+    rectangles = {policy: found.rectangles(policy) for policy in policies}
+    nesting = found.nesting
+    measures = measured(found.batch, list(rectangles.values()), nesting.prediction_type)
+    closest = nearest(found.pairs, nesting.prediction_label, nesting.annotation_label, scenes.annotation_crowd)
     objects = {
         **lists("annotation", annotations, "id", "type", "feature", "label", "crowd", "geometry", "detail"),
         "annotation_area": ragged(annotations.offset, scenes.annotation_area),
@@ -123,14 +175,14 @@ def _match_together(
         **lists("prediction", predictions, "score_label", "score"),
         "prediction_area": ragged(predictions.offset, scenes.prediction_area),
         "prediction_parent": ragged(predictions.offset, predictions.parent_in_scene()),
-        "prediction_rank": ragged(predictions.offset, rank[root].astype(np.uint32)),
+        "prediction_rank": ragged(predictions.offset, found.rank().astype(np.uint32)),
         **_closest(closest, annotations, predictions),
-        **measure_columns([*measures, *metrics], annotations, predictions),
+        **measure_columns([*measures, *found.metrics], annotations, predictions),
     }
     tables = []
     for policy in policies:
         own = _matches(rectangles[policy], annotations, predictions)
-        columns = _scene_columns(dataset, folded, policy, "") | objects | own
+        columns = _scene_columns(dataset, found.folded, policy, "") | objects | own
         tables.append(pa.table([columns[name] for name in RESULTS.names], schema=RESULTS))
     return pa.concat_tables(tables)
 
@@ -157,9 +209,9 @@ def _scenes(annotations: Objects, predictions: Objects) -> tuple[Scenes, list[st
     return scenes, features
 
 
-def _nesting(annotations: Objects, predictions: Objects) -> Nesting:
-    annotation_label, prediction_label, _ = codes(annotations, predictions, "label")
-    return Nesting(
+def _nesting(annotations: Objects, predictions: Objects) -> tuple[Nesting, list[str]]:
+    annotation_label, prediction_label, labels = codes(annotations, predictions, "label")
+    nesting = Nesting(
         annotations.parent,
         predictions.parent,
         annotations.types(),
@@ -167,6 +219,7 @@ def _nesting(annotations: Objects, predictions: Objects) -> Nesting:
         annotation_label,
         prediction_label,
     )
+    return nesting, labels
 
 
 def _scene_columns(dataset: str, folded: Sequence[FoldedScene], policy: str, error: str) -> dict[str, pa.Array]:

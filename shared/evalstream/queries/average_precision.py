@@ -16,7 +16,7 @@ from evalstream.metrics.average_precision import (
     Interpolation,
     float32_linspace,
 )
-from evalstream.metrics.detections import Limited, averages_by_confidence, averages_by_detection
+from evalstream.metrics.detections import Detections, Limited, averages_by_confidence, averages_by_detection
 from evalstream.queries.detections import read_detections
 from evalstream.queries.labels import ALL_CLASSES, PerClassPage
 from evalstream.queries.notes import notes
@@ -118,8 +118,21 @@ def average_precisions(
     QuestionError
         If groups are to be counted under a policy that knows none.
     """
-    if options.group_of == "count" and selection.policy != "best-candidate":
-        raise QuestionError("groups are counted under policy `best-candidate` only")
+    _require_groups(selection, options)
+    detections = read_detections(client, selection, groups=options.group_of == "count").detections
+    said = notes(client, selection.model_copy(update={"type": selection.type or list(LOCALISED)}))
+    return average_precision_of(detections, said, selection, options, page)
+
+
+def average_precision_of(
+    found: Detections,
+    said: list[str],
+    selection: Selection,
+    options: ApOptions = _AS_COCO,
+    page: PerClassPage = ALL_CLASSES,
+) -> AveragePrecision:
+    """Compute AP and AR from detections; ``said`` is what has to be known of them."""
+    _require_groups(selection, options)
     rule = RULES[options.interpolation]
     ious = IOU_THRESHOLDS
     if options.thresholds == "float32":
@@ -128,7 +141,6 @@ def average_precisions(
             recalls=float32_linspace(0.0, 1.0, len(rule.recalls)) if len(rule.recalls) else rule.recalls
         )
     thresholds = np.array([selection.threshold(t) for t in (*ious, selection.iou, *_AREA_THRESHOLDS)])
-    found = read_detections(client, selection, groups=options.group_of == "count")
     averages: Limited
     if selection.policy == "iou-greedy":
         own, recall = averages_by_confidence(found, thresholds, rule, selection.confidence)
@@ -156,11 +168,13 @@ def average_precisions(
         per_class=per_class,
         total=len(fitting),
         undefined=_undefined(figures, [label for label in empty if label in per_class], selection),
-        notes=[
-            *notes(client, selection.model_copy(update={"type": selection.type or list(LOCALISED)})),
-            *_of_empty_classes(empty, options),
-        ],
+        notes=[*said, *_of_empty_classes(empty, options)],
     )
+
+
+def _require_groups(selection: Selection, options: ApOptions) -> None:
+    if options.group_of == "count" and selection.policy != "best-candidate":
+        raise QuestionError("groups are counted under policy `best-candidate` only")
 
 
 def _undefined(figures: ClassFigures, empty: list[str], selection: Selection) -> dict[str, str]:

@@ -21,8 +21,9 @@ from evalstream.queries.label_counts import (
     undefined,
 )
 from evalstream.queries.labels import Labels
-from evalstream.queries.tally import Tally, tally
+from evalstream.queries.tally import tally
 from evalstream.scenes import Flag, Int
+from evalstream.scoring.tally import Tally
 from evalstream.selection import Selection
 
 _NOTHING: Final = 0

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from clickhouse_connect.driver.client import Client
+from numpy.typing import NDArray
 
 from evalstream.events.base import Crowd
 from evalstream.metrics.detections import Detections
@@ -16,7 +19,15 @@ from evalstream.selection import Selection
 from evalstream.types import LOCALISED
 
 
-def read_detections(client: Client, selection: Selection, *, groups: bool = False) -> Detections:
+class Stored(NamedTuple):
+    """The detections of a stored run, and the data rows that they are on, in their order."""
+
+    detections: Detections
+    data_row: pa.Array
+    key: NDArray[np.uint64]  # a hash of each data row's name
+
+
+def read_detections(client: Client, selection: Selection, *, groups: bool = False) -> Stored:
     """Read what average precision is computed from; with ``groups``, groups of objects are annotations too."""
     rows = selected(selection)
     counts = is_object(selection)
@@ -65,7 +76,7 @@ def read_detections(client: Client, selection: Selection, *, groups: bool = Fals
         group_at = np.where(own >= 0, own + np.repeat(annotations_before, _lengths(table, "match_group")), -1)
     for name in ("confidence_low", "confidence_high", "iou_low", "iou_high", "area_range", "ignored"):
         rectangle[name] = flat[f"match_{name}"].to_numpy()
-    return Detections(
+    found = Detections(
         labels,
         _codes(flat["prediction_label"], labels),
         flat["prediction_confidence"].to_numpy(),
@@ -78,11 +89,10 @@ def read_detections(client: Client, selection: Selection, *, groups: bool = Fals
         rectangle,
         flat["match_correct"].to_numpy().astype(np.bool_),
         group_at.astype(np.int64),
-        data_row,
-        key,
         np.repeat(np.arange(len(key)), _lengths(table, "prediction_label")),
         np.repeat(np.arange(len(key)), _lengths(table, "counted_label")),
     )
+    return Stored(found, data_row, key)
 
 
 def _lengths(table: pa.Table, name: str) -> Int:

@@ -32,11 +32,11 @@ from evalstream.metrics.bootstrap import (
     resampled_detections,
     resampled_sums,
 )
-from evalstream.metrics.detections import Detections, changes_at, in_order, outcomes
+from evalstream.metrics.detections import changes_at, in_order, outcomes
 from evalstream.queries.answers import answered
 from evalstream.queries.counted import ROW_KEY, ask_arrow, scored
 from evalstream.queries.custom_metrics import custom_by_row
-from evalstream.queries.detections import read_detections
+from evalstream.queries.detections import Stored, read_detections
 from evalstream.queries.label_counts import REASONS
 from evalstream.scenes import Flag, Float, Int
 from evalstream.selection import Filter, QuestionError, Selection
@@ -258,7 +258,7 @@ class Read(NamedTuple):
     """All that the replicates of one run are made of."""
 
     sums: _Additive
-    detections: Detections | None
+    detections: Stored | None
     selection: Selection
     notes: list[str]
 
@@ -298,9 +298,9 @@ def replicates(run: Read, options: IntervalOptions, rows: pa.Array | None) -> di
             for figure in sums.totals:
                 found[figure][1:] *= share
     if run.detections is not None:
-        columns = run.detections
-        chosen = np.ones(len(columns.key), np.bool_) if rows is None else _is_in(columns.data_row, rows)
-        found |= _average_precision(columns, chosen, run.selection, options)
+        stored = run.detections
+        chosen = np.ones(len(stored.key), np.bool_) if rows is None else _is_in(stored.data_row, rows)
+        found |= _average_precision(stored, chosen, run.selection, options)
     return found
 
 
@@ -480,7 +480,7 @@ def _stacked(columns: list[Float], rows: int) -> Float:
 
 def _ap_replicates(own: Read, theirs: Read | None, options: IntervalOptions) -> int:
     """How many: with two runs the same for both, for they are paired."""
-    counted = [len(run.detections.label) for run in (own, theirs) if run and run.detections]
+    counted = [len(run.detections.detections.label) for run in (own, theirs) if run and run.detections]
     if not counted:
         return 0
     return options.ap_replicates or max(_FEWEST, min(200, _MOST_LOOKS // max(1, *counted)))
@@ -488,7 +488,7 @@ def _ap_replicates(own: Read, theirs: Read | None, options: IntervalOptions) -> 
 
 def _bounded(own: Read, theirs: Read | None, options: IntervalOptions) -> None:
     for run in filter(None, (own, theirs)):
-        rows, looks = len(run.sums.key), 0 if run.detections is None else len(run.detections.label)
+        rows, looks = len(run.sums.key), 0 if run.detections is None else len(run.detections.detections.label)
         if rows * options.replicates > _LIMIT:
             raise QuestionError(f"{rows:,} data rows are too many for {options.replicates:,} replicates")
         if looks * (options.ap_replicates or 0) > _LIMIT:
@@ -496,11 +496,12 @@ def _bounded(own: Read, theirs: Read | None, options: IntervalOptions) -> None:
 
 
 def _average_precision(
-    columns: Detections, included: Flag, selection: Selection, options: IntervalOptions
+    stored: Stored, included: Flag, selection: Selection, options: IntervalOptions
 ) -> dict[Figure, Float]:
     rule = RULES["101-point"]
     thresholds = np.array([selection.threshold(t) for t in IOU_THRESHOLDS])
-    sample = Sample(columns.key, included, columns.annotation_label, columns.annotation_row)
+    columns = stored.detections
+    sample = Sample(stored.key, included, columns.annotation_label, columns.annotation_row)
     replicates = options.ap_replicates or _FEWEST
     if selection.policy == "iou-greedy":
         curves = []

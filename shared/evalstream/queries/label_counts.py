@@ -9,8 +9,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from evalstream.metrics.scores import Counts, ZeroDivision, averages, by_class, defined, ratios
-from evalstream.queries.tally import Tally
 from evalstream.scenes import Float, Int
+from evalstream.scoring.tally import Tally
 
 
 class LabelCounts(NamedTuple):

@@ -1,4 +1,4 @@
-"""What has to be known of an answer: what it leaves out, in sentences, and only what applies."""
+"""What has to be known of an answer about a stored run."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from clickhouse_connect.driver.client import Client
 from evalstream.events.base import Crowd
 from evalstream.matching import MAX_DETECTIONS, MAX_SKELETONS
 from evalstream.queries.counted import MOST_COUNTED, ask, is_object, scored, selected
+from evalstream.scoring.notes import Unusual, sentences
 from evalstream.selection import Selection
 
 # One sum each, over rows of ``scored``. What is nested shares its parent's fate, and is not counted beside it.
@@ -35,48 +36,12 @@ def notes(client: Client, selection: Selection) -> list[str]:
     """Say what has to be known of any answer about the selection at its thresholds."""
     rows, parameters = selected(selection, with_failed=True)
     ((any_other, rows_failed),) = ask(client, _ANY.format(rows=rows), parameters)
-    found = []
-    if rows_failed:
-        found.append(f"{_number(rows_failed, 'data row')} could not be matched and {_is(rows_failed)} left out.")
-    return found + _of_objects(client, selection) if any_other else found
+    return sentences(rows_failed, _unusual(client, selection) if any_other else Unusual(), selection)
 
 
-def _of_objects(client: Client, selection: Selection) -> list[str]:
+def _unusual(client: Client, selection: Selection) -> Unusual:
     sql, parameters = scored(selection)
     no_objects = f"arrayCount((ok, c) -> ok AND NOT {is_object(selection)}, annotation_asked, annotation_crowd)"
     sums = ", ".join(f"sum({one})" for one in (_BEYOND, _NEGATIVE, _IGNORED, no_objects, _REPAIRED))
-    ((beyond, negative, ignored, regions, repaired),) = ask(client, f"SELECT {sums} FROM ({sql})", parameters)
-    found = []
-    if beyond and selection.policy == "coco":
-        found.append(
-            f"{_number(beyond, 'prediction')} beyond the {MAX_DETECTIONS} most confident of a class and data row "
-            f"({MAX_SKELETONS} of keypoints) {_is(beyond)} not counted."
-        )
-    if negative:
-        found.append(f"{_number(negative, 'prediction')} with a confidence below 0 {_is(negative)} ignored.")
-    if regions:
-        difficult = ", difficult ones" if selection.policy == "best-candidate" else ""
-        kinds = f"regions of many objects{difficult}, or without anything to match"
-        upon = (
-            "predictions upon them count as false alarms"
-            if selection.policy == "iou-greedy"
-            else f"nor {_is(ignored)} the {_number(ignored, 'prediction')} matched to them"
-        )
-        found.append(f"{_number(regions, 'annotation')} {_is(regions)} not counted ({kinds}); {upon}.")
-    if repaired:
-        found.append(
-            f"{_number(repaired, 'polygon')} crossed {_itself(repaired)} and {_is(repaired)} counted as repaired."
-        )
-    return found
-
-
-def _number(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
-def _is(count: int) -> str:
-    return "is" if count == 1 else "are"
-
-
-def _itself(count: int) -> str:
-    return "itself" if count == 1 else "themselves"
+    (found,) = ask(client, f"SELECT {sums} FROM ({sql})", parameters)
+    return Unusual(*found)

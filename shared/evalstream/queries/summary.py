@@ -19,7 +19,8 @@ from evalstream.queries.label_counts import (
     undefined,
 )
 from evalstream.queries.notes import notes
-from evalstream.queries.tally import Tally, tally
+from evalstream.queries.tally import tally
+from evalstream.scoring.tally import Tally
 from evalstream.selection import Selection
 
 

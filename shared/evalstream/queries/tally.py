@@ -1,12 +1,6 @@
-"""What was there, what was said and what was taken for what: counted once, for every answer made of counts.
-
-The confusion matrix, the figures of each label and those of all together are sums over one tally. So they agree with
-each other, and whoever wants several of them asks the table once.
-"""
+"""The tally of a stored run: whoever wants several answers made of counts asks the table once."""
 
 from __future__ import annotations
-
-from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -15,7 +9,8 @@ from clickhouse_connect.driver.client import Client
 from numpy.typing import NDArray
 
 from evalstream.queries.counted import ask_arrow, counted
-from evalstream.scenes import Flag, Float, Int
+from evalstream.scenes import Int
+from evalstream.scoring.tally import Tally
 from evalstream.selection import Selection
 
 _ROW, _ACTUAL, _PREDICTED, _PAIR = range(4)
@@ -42,23 +37,6 @@ FROM (
     )) AS entry FROM ({{counted}})
 ) GROUP BY kind, label, other, type ORDER BY kind, label, other, type
 """
-
-
-class Tally(NamedTuple):
-    """Parallel columns: those of labels, an entry a label, by name; and those of pairs, an entry a pair of labels."""
-
-    rows: int
-    label: list[str]
-    annotations: Int
-    predictions: Int
-    question: list[str]  # which question the label answers; '' for an object
-    is_iou: Flag  # whether the overlap of the label's pairs is an IoU; that of keypoints is not
-    actual: Int  # of a pair: the label of the annotation, as a position in `label`
-    predicted: Int  # and that of the prediction
-    pairs: Int  # how many
-    located: Int  # how many of them have an overlap
-    overlap: Float  # the sum of their overlaps
-    dice: Float  # the sum of 2 IoU / (1 + IoU)
 
 
 def tally(client: Client, selection: Selection) -> Tally:

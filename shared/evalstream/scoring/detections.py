@@ -1,0 +1,54 @@
+"""Single detections in their order, which average precision needs, from a run's columns."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from evalstream.events.base import Crowd
+from evalstream.metrics.detections import Detections
+from evalstream.scenes import Code, Int
+from evalstream.scoring.columns import Columns
+from evalstream.scoring.counting import asked, most_counted, selected_rows
+from evalstream.selection import Selection, object_codes
+from evalstream.types import LOCALISED
+
+
+def detections(of: Columns, selection: Selection, *, groups: bool = False) -> Detections:
+    """Take what average precision is computed from; with ``groups``, groups of objects are annotations too.
+
+    The same as :func:`evalstream.queries.detections.read_detections` reads of a stored run.
+    """
+    localised = selection.model_copy(update={"type": selection.type or list(LOCALISED)})
+    annotation_asked, prediction_asked = asked(of, localised, selected_rows(of, selection))
+    chosen = prediction_asked & (of.confidence >= selection.confidence)
+    codes = (*object_codes(selection), *((Crowd.GROUP_OF,) if groups else ()))
+    counted = annotation_asked & np.isin(of.crowd, codes)
+    used = np.zeros(len(of.labels), np.bool_)
+    used[of.prediction.label[chosen]] = True
+    used[of.annotation.label[counted]] = True
+    place = np.where(used, np.cumsum(used) - 1, -1)
+    r = of.rectangle
+    group = np.full(len(r), -1)
+    if groups:
+        in_group = r["ignored"] & (of.crowd[r["annotation"]] == Crowd.GROUP_OF)
+        group = np.where(in_group, r["annotation"], -1)
+
+    def label(own: Code) -> Int:
+        return place[own].astype(np.int64)
+
+    return Detections(
+        labels=[name for name, use in zip(of.labels, used, strict=True) if use],
+        label=label(of.prediction.label),
+        confidence=of.confidence,
+        rank=of.rank,
+        most=most_counted(of.prediction.type),
+        area=of.prediction.area,
+        chosen=chosen,
+        annotation_label=label(of.annotation.label[counted]),
+        annotation_area=of.annotation.area[counted],
+        rectangle=r,
+        correct=of.annotation.label[r["annotation"]] == of.prediction.label[r["prediction"]],
+        group=group.astype(np.int64),
+        row=of.prediction.row,
+        annotation_row=of.annotation.row[counted],
+    )

@@ -1,0 +1,84 @@
+"""What has to be known of an answer: what it leaves out, in sentences, and only what applies."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from evalstream.matching import MAX_DETECTIONS, MAX_SKELETONS
+from evalstream.scoring.columns import Columns
+from evalstream.scoring.counting import Counting, count, most_counted, row_filter
+from evalstream.selection import Selection, object_codes
+
+
+class Unusual(NamedTuple):
+    """How many objects of a selection are not what most are."""
+
+    beyond: int = 0  # predictions beyond the most that count in one row
+    negative: int = 0  # predictions with a confidence below 0
+    ignored: int = 0  # predictions matched to annotations that do not count
+    regions: int = 0  # annotations that are no objects
+    repaired: int = 0  # polygons that crossed themselves
+
+
+def notes(of: Columns, selection: Selection) -> list[str]:
+    """Say what has to be known of any answer about the selection at its thresholds."""
+    counting = count(of, selection)
+    passes = row_filter(selection)
+    failed = sum(passes(one.scene.data_row, one.scene.facts) for one in of.failed)
+    repaired = int(np.count_nonzero(counting.rows[of.repaired]))
+    return sentences(failed, _unusual(of, counting, selection, repaired), selection)
+
+
+def _unusual(of: Columns, counting: Counting, selection: Selection, repaired: int) -> Unusual:
+    # What is nested shares its parent's fate, and is not counted beside it.
+    root = counting.prediction_asked & (of.prediction.parent < 0)
+    there = root & (of.confidence >= selection.confidence)
+    beyond = there & (of.rank >= most_counted(of.prediction.type))
+    negative = root & (of.confidence < 0)
+    regions = counting.annotation_asked & ~np.isin(of.crowd, object_codes(selection))
+    flags = beyond, negative, there & counting.ignored, regions
+    counts = [int(np.count_nonzero(flag)) for flag in flags]
+    return Unusual(*counts)._replace(repaired=repaired)
+
+
+def sentences(rows_failed: int, unusual: Unusual, selection: Selection) -> list[str]:
+    """Say what there is, and only that."""
+    beyond, negative, ignored, regions, repaired = unusual
+    found = []
+    if rows_failed:
+        found.append(f"{_number(rows_failed, 'data row')} could not be matched and {_is(rows_failed)} left out.")
+    if beyond and selection.policy == "coco":
+        found.append(
+            f"{_number(beyond, 'prediction')} beyond the {MAX_DETECTIONS} most confident of a class and data row "
+            f"({MAX_SKELETONS} of keypoints) {_is(beyond)} not counted."
+        )
+    if negative:
+        found.append(f"{_number(negative, 'prediction')} with a confidence below 0 {_is(negative)} ignored.")
+    if regions:
+        difficult = ", difficult ones" if selection.policy == "best-candidate" else ""
+        kinds = f"regions of many objects{difficult}, or without anything to match"
+        upon = (
+            "predictions upon them count as false alarms"
+            if selection.policy == "iou-greedy"
+            else f"nor {_is(ignored)} the {_number(ignored, 'prediction')} matched to them"
+        )
+        found.append(f"{_number(regions, 'annotation')} {_is(regions)} not counted ({kinds}); {upon}.")
+    if repaired:
+        found.append(
+            f"{_number(repaired, 'polygon')} crossed {_itself(repaired)} and {_is(repaired)} counted as repaired."
+        )
+    return found
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def _is(count: int) -> str:
+    return "is" if count == 1 else "are"
+
+
+def _itself(count: int) -> str:
+    return "itself" if count == 1 else "themselves"

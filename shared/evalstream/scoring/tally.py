@@ -1,0 +1,96 @@
+"""What was there, what was said and what was taken for what: counted once, for every answer made of counts.
+
+The confusion matrix, the figures of each label and those of all together are sums over one tally, so they agree with
+each other.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from evalstream.scenes import Code, Flag, Float, Int
+from evalstream.scoring.columns import Columns
+from evalstream.scoring.counting import count
+from evalstream.selection import Selection
+from evalstream.types import CODES
+
+#: Overlaps are summed as decimals of so many places: their sum does not depend on their order.
+DECIMALS: Final = 18
+
+
+class Tally(NamedTuple):
+    """Parallel columns: those of labels, an entry a label, by name; and those of pairs, an entry a pair of labels."""
+
+    rows: int
+    label: list[str]
+    annotations: Int
+    predictions: Int
+    question: list[str]  # which question the label answers; '' for an object
+    is_iou: Flag  # whether the overlap of the label's pairs is an IoU; that of keypoints is not
+    actual: Int  # of a pair: the label of the annotation, as a position in `label`
+    predicted: Int  # and that of the prediction
+    pairs: Int  # how many
+    located: Int  # how many of them have an overlap
+    overlap: Float  # the sum of their overlaps
+    dice: Float  # the sum of 2 IoU / (1 + IoU)
+
+
+def tally(of: Columns, selection: Selection) -> Tally:
+    """Count the rows, the objects and the matched pairs of a selection, by label.
+
+    The same as :func:`evalstream.queries.tally.tally` counts of a stored run. A label may be in pairs alone: the
+    partner of an object that passes the filters need not pass them.
+    """
+    counting = count(of, selection)
+    size = len(of.labels)
+    annotated = of.annotation.label[counting.annotation_counts]
+    predicted = of.prediction.label[counting.prediction_counts]
+    pair = of.rectangle[counting.pair_counts]
+    own = of.annotation.label[pair["annotation"]].astype(np.int64)
+    other = of.prediction.label[pair["prediction"]].astype(np.int64)
+    kept = np.zeros(size, np.bool_)
+    for labels in (annotated, predicted, own, other):
+        kept[labels] = True
+    place = np.cumsum(kept) - 1
+    question, is_iou = [""] * size, np.ones(size, np.bool_)
+    sides = ((of.prediction, counting.prediction_counts), (of.annotation, counting.annotation_counts))
+    for side, counts in sides:
+        for label, feature in _distinct(side.label, side.feature, counts & (side.type == CODES["radio"])):
+            question[label] = of.features[feature]
+        is_iou[side.label[counts & (side.type == CODES["keypoints"])]] = False
+    both, at = np.unique(own * size + other, return_inverse=True)
+    located = pair["iou"] <= 1
+    iou = np.where(located, pair["iou"], 0.0)
+    return Tally(
+        int(np.count_nonzero(counting.rows)),
+        [label for label, keep in zip(of.labels, kept, strict=True) if keep],
+        np.bincount(annotated, minlength=size)[kept],
+        np.bincount(predicted, minlength=size)[kept],
+        [name for name, keep in zip(question, kept, strict=True) if keep],
+        is_iou[kept],
+        place[both // size] if size else both,
+        place[both % size] if size else both,
+        np.bincount(at, minlength=len(both)),
+        np.bincount(at, located, len(both)).astype(np.int64),
+        _exact_sums(at, iou, len(both)),
+        _exact_sums(at, 2 * iou / (1 + iou), len(both)),
+    )
+
+
+def _distinct(label: Code, feature: Code, chosen: Flag) -> list[tuple[int, int]]:
+    found = np.unique(np.stack((label[chosen], feature[chosen])), axis=1)
+    return [(int(label), int(feature)) for label, feature in found.T]
+
+
+def _exact_sums(at: Int, values: Float, size: int) -> Float:
+    """Sum numbers in [0, 1] by place, as decimals; the same whatever their order."""
+    order = np.argsort(at, kind="stable")
+    whole = (values[order] * 10.0**DECIMALS).astype(np.int64)
+    if not size:
+        return np.empty(0)
+    start = np.searchsorted(at[order], np.arange(size))
+    # In two halves, for the sum of many would not fit into 64 bits.
+    high, low = (np.add.reduceat(half, start).tolist() for half in (whole >> 31, whole & (2**31 - 1)))
+    return np.array([float((h << 31) + rest) / 10.0**DECIMALS for h, rest in zip(high, low, strict=True)])
