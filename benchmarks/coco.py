@@ -20,20 +20,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from evalstream.geometry.pairs import overlapping_pairs
-from evalstream.matching import match_coco
-from evalstream.metrics.average_precision import IOU_THRESHOLDS, RULES
-from evalstream.metrics.detections import averages_by_detection
-from evalstream.ontology import NOTHING_DECLARED
-from evalstream.pipeline import match
-from evalstream.pipeline.fold import fold
-from evalstream.pipeline.objects import gather, shapes
-from evalstream.queries.average_precision import ApFigures
-from evalstream.queries.detections import read_detections
-from evalstream.scenes import Batch
+from evalstream.importers.coco import annotation_events, prediction_events, read_results, read_truth
+from evalstream.pipeline.fold import side_by_side
+from evalstream.pipeline.match import matchable
+from evalstream.queries.average_precision import ApFigures, average_precision_of
+from evalstream.scoring.columns import columns
+from evalstream.scoring.detections import detections
 from evalstream.selection import Selection
-from evalstream.storage.events import load_events
-from evalstream_local.evaluate import DATASET, RUN, evaluated
 
 from benchmarks.workload import coco_files
 
@@ -127,28 +120,16 @@ def process(command: list[str]) -> tuple[tuple[float, float, float], str]:
 
 def kernels(gt: Path, dt: Path) -> tuple[float, list[float]]:
     """Time overlaps, matching and averaging on what ``evalstream evaluate`` has in memory then."""
-    with evaluated(gt, dt, "coco", lambda *_: None) as (client, _):
-        selection = Selection(dataset=DATASET, run=RUN, policy="coco")
-        names = [str(image["id"]) for image in json.loads(gt.read_bytes())["images"]]
-        events = load_events(client, DATASET, names)
-        detections = read_detections(client, selection)
-    folded = fold(events)
-    annotations = gather(events, [scene.annotations for scene in folded])
-    predictions = gather(events, [scene.predictions for scene in folded])
-    scenes, features = match._scenes(annotations, predictions)
-    lonlat = np.zeros(len(folded), np.bool_)
-    batch = Batch(scenes, shapes(annotations), shapes(predictions), features, lonlat, NOTHING_DECLARED)
-    thresholds = np.concatenate((IOU_THRESHOLDS, [0.5, 0.5]))  # as a question at IoU 0.5 asks for them
+    truth = read_truth(gt)
+    annotated = annotation_events(truth, "d", 1)
+    predicted = prediction_events(read_results(dt, truth), truth, "d", "r", 1)
+    scenes = side_by_side(annotated, predicted)
+    selection = Selection(dataset="d", run="r", policy="coco")
 
     def work() -> list[float]:
-        match_coco(scenes, overlapping_pairs(batch))
-        averages, _ = averages_by_detection(detections, thresholds, RULES["101-point"], coco=True)
-        everything = averages["all", 100].precision
-        at = [everything[:10], everything[0], everything[5]]
-        at += [averages[area, 100].precision[:10] for area in ("small", "medium", "large")]
-        recalls = [averages["all", most].recall[:10] for most in (1, 10, 100)]
-        recalls += [averages[area, 100].recall[:10] for area in ("small", "medium", "large")]
-        return [float(np.nanmean(values)) for values in (*at, *recalls)]
+        of = columns([matchable(annotated, predicted, scenes)], [], "coco")
+        found = average_precision_of(detections(of, selection), [], selection)
+        return [getattr(found, name) for name in ApFigures.model_fields]
 
     work()  # loads compiled code
     return timed(work)

@@ -5,15 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
+import evalstream
 import orjson
 import typer
-from clickhouse_connect.driver.client import Client
-from evalstream.events.coco import CocoError, CocoType
-from evalstream.queries.average_precision import ApFigures, ClassFigures, average_precisions
-from evalstream.queries.confusion_matrix import confusion_matrix
-from evalstream.queries.summary import summary
-from evalstream.selection import PolicyName, Selection
-from evalstream_local.evaluate import DATASET, RUN, evaluated
+from evalstream.importers.coco import CocoType
+from evalstream.importers.problems import SHOWN
+from evalstream.queries.average_precision import ApFigures, ClassFigures
+from evalstream.selection import PolicyName
 from rich.table import Table
 from rich.text import Text
 
@@ -27,9 +25,14 @@ def evaluate(
     confidence: Annotated[float, typer.Option(min=0, max=1, help="Leave out predictions below it.")] = 0.0,
     iou: Annotated[float, typer.Option(min=0, max=1, help="Overlap that a matched pair needs.")] = 0.5,
     type_: Annotated[CocoType, typer.Option("--type", help="What to compare (pycocotools' iouType).")] = "bbox",
+    strict: Annotated[
+        bool, typer.Option(help="Refuse files with any record that cannot be read, instead of leaving it out.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
     """Evaluate COCO files, with no service.
+
+    Records that cannot be read are left out, each with its reason; what pycocotools counts is counted as it does.
 
     With policy `coco` the figures are those of pycocotools, to the last digits: ap, ap50 … ar_large, and per class.
     With any policy: tp, fp, fn, precision, recall, f1 and the confusion matrix at --confidence and --iou.
@@ -42,36 +45,37 @@ def evaluate(
     """
     try:
         with progress_bar() as bar:
-            task = bar.add_task("reading (the very first time also compiling, some 20 s)", total=None)
-            with evaluated(
+            task = bar.add_task("reading", total=None)
+            evaluation = evalstream.evaluate(
                 annotations,
                 predictions,
-                policy,
-                lambda what, done, total: bar.update(task, description=what, completed=done, total=total),
-                type_,
-            ) as (client, categories):
-                selection = Selection(dataset=DATASET, run=RUN, policy=policy, confidence=confidence, iou=iou)
-                figures = _figures(client, selection, categories)
-    except CocoError as error:
+                type=type_,
+                policy=policy,
+                strict=strict,
+                on_progress=lambda what, done, total: bar.update(task, description=what, completed=done, total=total),
+            )
+    except evalstream.ImporterError as error:
         fail(str(error))
+    figures = _figures(evaluation, confidence, iou)
     if as_json:
         out.file.write(orjson.dumps(figures, option=orjson.OPT_INDENT_2).decode() + "\n")
     else:
         _show(figures, policy, confidence, iou)
 
 
-def _figures(client: Client, selection: Selection, categories: list[str]) -> dict[str, Any]:
+def _figures(evaluation: evalstream.Evaluation, confidence: float, iou: float) -> dict[str, Any]:
     figures: dict[str, Any] = {}
-    if selection.policy == "coco":
-        averages = average_precisions(client, selection).model_dump(exclude={"at_iou"})
+    if evaluation.policy == "coco":
+        averages = evaluation.average_precision(confidence=confidence, iou=iou).model_dump(exclude={"at_iou"})
         undefined = dict.fromkeys(ClassFigures.model_fields)
-        averages["per_class"] = {
-            name: averages["per_class"].get(name, undefined) for name in sorted({*categories, *averages["per_class"]})
-        }
+        names = sorted({*evaluation.categories, *averages["per_class"]})
+        averages["per_class"] = {name: averages["per_class"].get(name, undefined) for name in names}
         figures |= averages
-    counts = summary(client, selection)
+    counts = evaluation.summary(confidence=confidence, iou=iou)
     figures |= counts.model_dump(include={"tp", "fp", "fn", "precision", "recall", "f1"})
-    figures["confusion"] = confusion_matrix(client, selection).model_dump()["cells"]
+    figures["confusion"] = evaluation.confusion_matrix(confidence=confidence, iou=iou).model_dump()["cells"]
+    figures["notes"] = list(dict.fromkeys([*figures.get("notes", []), *counts.notes]))
+    figures["left_out"] = [str(problem) for problem in evaluation.problems]
     return figures
 
 
@@ -112,6 +116,11 @@ def _show(figures: dict[str, Any], policy: str, confidence: float, iou: float) -
                 number(cell["count"]),
             )
         out.print(table)
-    for note in figures.get("notes", []):
+    for note in figures["notes"]:
         out.print(note, style="dim")
+    left_out = figures["left_out"]
+    for reason in left_out[:SHOWN]:
+        err.print(f"  {reason}", highlight=False, soft_wrap=True)
+    if len(left_out) > SHOWN:
+        err.print(f"  … and {len(left_out) - SHOWN:,} more; --json names them all")
     err.print("--json prints everything, the whole confusion matrix included", style="dim")

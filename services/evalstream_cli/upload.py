@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import httpx
 import typer
-from evalstream.events import AnnotationEvent, PredictionEvent, Reader, conll
-from evalstream.events.coco import CocoError, CocoType, annotation_events, prediction_events, read_dataset
-from evalstream_local.evaluate import valid_batches
+from evalstream.events import event_lines
+from evalstream.importers import coco, conll
+from evalstream.importers.problems import ImporterError, Problem, refuse
 from rich.progress import Progress
 
 from evalstream_cli.client import DEFAULT_URL, ApiKey, Uploaded, Url, get, route, service, stamped
@@ -20,6 +19,14 @@ from evalstream_cli.client import upload as send
 from evalstream_cli.console import err, fail, out, progress_bar
 
 REASONS_SHOWN = 20
+
+
+class _Lines(NamedTuple):
+    """Events to send: how many, and how many records of their file are left out."""
+
+    lines: Iterable[bytes]
+    total: int
+    left_out: int = 0
 
 
 def upload(
@@ -38,8 +45,11 @@ def upload(
         typer.Option(help="Read CoNLL tags strictly by this scheme; without, leniently, as conlleval does."),
     ] = None,
     type_: Annotated[
-        CocoType, typer.Option("--type", help="What to read from COCO files; events say it themselves.")
+        coco.CocoType, typer.Option("--type", help="What to read from COCO files; events say it themselves.")
     ] = "bbox",
+    strict: Annotated[
+        bool, typer.Option(help="Send nothing of a COCO file with any record that cannot be read.")
+    ] = False,
     wait: Annotated[bool, typer.Option(help="Wait until every number reflects the upload.")] = True,
     url: Url = DEFAULT_URL,
     api_key: ApiKey = "",
@@ -55,7 +65,8 @@ def upload(
     CoNLL tags stand in the last column; where both files are the same one, those of the annotations stand before it.
 
     Safe to repeat: what had arrived already changes nothing. Lines that cannot be read are reported here, kept by the
-    service as dead letters, and make the command end with status 1; the others are not held up by them.
+    service as dead letters, and make the command end with status 1; the others are not held up by them. So do records
+    of COCO files that cannot be read; --strict sends nothing of such a file.
     """
     if annotations is None and predictions is None:
         fail("nothing to upload: name a file with --annotations, --predictions or both")
@@ -66,16 +77,19 @@ def upload(
             fail(f"{path}: there is no such file")
     with service(url, api_key) as http, progress_bar() as bar:
         results = []
+        left_out = 0
         if annotations is not None:
             column = -2 if annotations == predictions else -1  # of CoNLL files
-            truth = _annotations(annotations, dataset, column, scheme, type_)
-            results.append(_send(http, bar, f"{route(dataset)}/annotations", "annotations", *truth))
+            truth = _annotations(annotations, dataset, column, scheme, type_, strict)
+            results.append(_send(http, bar, f"{route(dataset)}/annotations", "annotations", truth))
+            left_out += truth.left_out
         if predictions is not None and run is not None:
-            events = _predictions(predictions, annotations, dataset, run, scheme, type_)
-            results.append(_send(http, bar, f"{route(dataset, run)}/predictions", run, *events))
+            events = _predictions(predictions, annotations, dataset, run, scheme, type_, strict)
+            results.append(_send(http, bar, f"{route(dataset, run)}/predictions", run, events))
+            left_out += events.left_out
             if wait:
                 wait_until_matched(http, bar, dataset, run)
-    _report(results)
+    _report(results, left_out)
 
 
 def wait_until_matched(http: httpx.Client, bar: Progress, dataset: str, run: str) -> None:
@@ -89,32 +103,39 @@ def wait_until_matched(http: httpx.Client, bar: Progress, dataset: str, run: str
         time.sleep(0.2)
 
 
-def _send(http: httpx.Client, bar: Progress, path: str, name: str, lines: Iterable[bytes], total: int) -> Uploaded:
-    task = bar.add_task(f"uploading {name}", total=total)
-    return send(http, path, lines, lambda count, _bytes: bar.advance(task, count))
+def _send(http: httpx.Client, bar: Progress, path: str, name: str, events: _Lines) -> Uploaded:
+    task = bar.add_task(f"uploading {name}", total=events.total)
+    return send(http, path, events.lines, lambda count, _bytes: bar.advance(task, count))
 
 
 def _annotations(
-    path: Path, dataset: str, column: int, scheme: conll.Scheme | None, type_: CocoType
-) -> tuple[Iterable[bytes], int]:
+    path: Path, dataset: str, column: int, scheme: conll.Scheme | None, type_: coco.CocoType, strict: bool
+) -> _Lines:
     if _is_events(path):
         return _events(path)
     try:
         if _is_conll(path):
             sentences = conll.read_sentences(path)
             lines = list(conll.annotation_events(sentences, dataset, time.time_ns(), column=column, scheme=scheme))
-            return lines, len(lines)
-        coco = read_dataset(path)
-        events = list(annotation_events(coco, dataset, time.time_ns(), type_))
-        deque(valid_batches(events, Reader(AnnotationEvent), path), maxlen=0)  # before the first is sent
-    except (CocoError, conll.ConllError) as error:
+            return _Lines(lines, len(lines))
+        truth = coco.read_truth(path, type_)
+        objects, left_out = coco.storable(truth.objects)
+        left_out += _told(truth.notes, truth.problems, left_out, strict)
+    except (ImporterError, conll.ConllError) as error:
         fail(f"nothing was sent, because {error}")
-    return [event.payload for event in events], len(events)
+    events = coco.annotation_events(truth._replace(objects=objects), dataset, time.time_ns(), type_)
+    return _Lines(event_lines(events), events.num_rows, left_out)
 
 
 def _predictions(
-    path: Path, annotations: Path | None, dataset: str, run: str, scheme: conll.Scheme | None, type_: CocoType
-) -> tuple[Iterable[bytes], int]:
+    path: Path,
+    annotations: Path | None,
+    dataset: str,
+    run: str,
+    scheme: conll.Scheme | None,
+    type_: coco.CocoType,
+    strict: bool,
+) -> _Lines:
     if _is_events(path):
         return _events(path)
     if _is_conll(path):
@@ -125,16 +146,36 @@ def _predictions(
             lines = list(conll.prediction_events(sentences, dataset, run, time.time_ns(), scheme=scheme))
         except conll.ConllError as error:
             fail(f"the predictions were not sent, because {error}")
-        return lines, len(lines)
+        return _Lines(lines, len(lines))
     if annotations is None or _is_events(annotations):
         fail("COCO results name images and categories by number: --annotations must name the COCO ground truth too")
     try:
-        coco = read_dataset(annotations)
-        events = list(prediction_events(coco, path, dataset, run, time.time_ns(), type_))
-        deque(valid_batches(events, Reader(PredictionEvent), path), maxlen=0)  # before the first is sent
-    except CocoError as error:
+        truth = coco.read_truth(annotations, type_)
+        found = coco.read_results(path, truth, type_)
+        objects, left_out = coco.storable(found.objects)
+        left_out += _told(found.notes, found.problems, left_out, strict)
+    except ImporterError as error:
         fail(f"the predictions were not sent, because {error}")
-    return [event.payload for event in events], len(events)
+    events = coco.prediction_events(found._replace(objects=objects), truth, dataset, run, time.time_ns(), type_)
+    return _Lines(event_lines(events), events.num_rows, left_out)
+
+
+def _told(notes: list[str], problems: list[Problem], not_storable: int, strict: bool) -> int:
+    """Say what of a file is left out or read otherwise than it stands there; give how many records are left out."""
+    if strict:
+        refuse(problems)
+    said = [str(problem) for problem in problems[:REASONS_SHOWN]]
+    if len(problems) > REASONS_SHOWN:
+        said.append(f"… and {_records(len(problems) - REASONS_SHOWN)} more")
+    if not_storable:
+        said.append(f"{_records(not_storable)} with a negative width, height or area cannot be stored")
+    for text in [*said, *notes]:
+        err.print(f"  {text}", highlight=False, markup=False, soft_wrap=True)
+    return len(problems)
+
+
+def _records(count: int) -> str:
+    return f"{count:,} record{'' if count == 1 else 's'}"
 
 
 def _is_events(path: Path) -> bool:
@@ -145,10 +186,10 @@ def _is_conll(path: Path) -> bool:
     return path.suffix in conll.SUFFIXES
 
 
-def _events(path: Path) -> tuple[Iterable[bytes], int]:
+def _events(path: Path) -> _Lines:
     with path.open("rb") as file:
         count = sum(1 for _ in file)
-    return _stamped_lines(path), count
+    return _Lines(_stamped_lines(path), count)
 
 
 def _stamped_lines(path: Path) -> Iterator[bytes]:
@@ -156,7 +197,7 @@ def _stamped_lines(path: Path) -> Iterator[bytes]:
         yield from stamped(file)
 
 
-def _report(results: list[Uploaded]) -> None:
+def _report(results: list[Uploaded], left_out: int) -> None:
     accepted = sum(result.accepted for result in results)
     reasons = [reason for result in results for reason in result.reasons]
     rejected = sum(result.rejected for result in results)
@@ -165,5 +206,7 @@ def _report(results: list[Uploaded]) -> None:
         err.print(f"  {reason}", highlight=False, markup=False, soft_wrap=True)
     if rejected > REASONS_SHOWN:
         err.print(f"  … and {rejected - REASONS_SHOWN:,} more; the service keeps them all as dead letters")
-    if rejected:
+    if left_out:
+        err.print(f"{_records(left_out)} {'was' if left_out == 1 else 'were'} not sent")
+    if rejected or left_out:
         raise typer.Exit(1)

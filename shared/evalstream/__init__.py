@@ -1,3 +1,39 @@
-"""evalstream: continuous evaluation of machine-learning models."""
+"""evalstream: continuous evaluation of machine-learning models.
+
+>>> import evalstream
+>>> evaluation = evalstream.evaluate("gt.json", "dt.json")  # doctest: +SKIP
+>>> evaluation.average_precision().ap  # doctest: +SKIP
+0.5046
+
+Names are imported when they are first used, so that ``import evalstream`` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from evalstream.evaluation import Evaluation
+    from evalstream.importers.problems import ImporterError, Problem
+    from evalstream.library import evaluate
 
 __version__ = "0.1.0"
+__all__ = ["Evaluation", "ImporterError", "Problem", "evaluate"]
+
+_HOME = {
+    "Evaluation": "evalstream.evaluation",
+    "ImporterError": "evalstream.importers.problems",
+    "Problem": "evalstream.importers.problems",
+    "evaluate": "evalstream.library",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'evalstream' has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -130,3 +131,14 @@ RECTANGLE = np.dtype(
 
 #: A structured array of dtype ``RECTANGLE``.
 Rectangles = NDArray[np.void]
+
+_INTEGER: Final = re.compile(r"[+-]?[0-9]{1,18}")
+
+
+def row_order(data_row: str) -> tuple[bool, int, int, str]:
+    """Sort data rows as average precision takes them: integers by value, then the others by length and name.
+
+    pycocotools goes by image id, and of equally confident detections the one that comes first counts first.
+    """
+    is_integer = _INTEGER.fullmatch(data_row) is not None
+    return not is_integer, int(data_row) if is_integer else 0, len(data_row.encode()), data_row

@@ -7,22 +7,20 @@ import io
 import json
 import math
 import random
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import evalstream
 import numpy as np
 import pytest
 from clickhouse_connect.driver.client import Client
-from evalstream.events import AnnotationEvent, PredictionEvent, Reader, Record, decode, events_table
-from evalstream.events.coco import CocoEvent, annotation_events, prediction_events, read_dataset
 from evalstream.pipeline.reconcile import reconcile
 from evalstream.queries.average_precision import ApFigures, AveragePrecision, average_precisions
 from evalstream.selection import Selection
-from evalstream.storage.events import append_events
-from evalstream_local.evaluate import DATASET, RUN, evaluated
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
+
+from tests.evaluating import DATASET, RUN, evaluated, upload_files
 
 Document = dict[str, Any]
 #: pycocotools' order of its twelve figures.
@@ -59,9 +57,11 @@ def test_real_data_gives_the_published_figures(name: str, real_data: Path) -> No
     category_names = {
         str(category["id"]): category["name"] for category in json.loads(truth.read_bytes())["categories"]
     }
-    with evaluated(truth, results, "coco", lambda *_: None) as (client, categories):
+    with evaluated(truth, results, "coco") as (client, categories):
         found = average_precisions(client, Selection(dataset=DATASET, run=RUN, policy="coco"))
-    assert sorted(category_names.values()) == categories
+    in_memory = evalstream.evaluate(truth, results)
+    assert in_memory.average_precision() == found
+    assert sorted(category_names.values()) == categories == in_memory.categories
     of_classes = {
         category_names[key]: tuple(defined(figures[name]) for name in ("AP", "AP50", "AR"))
         for key, figures in expected["per_class"].items()
@@ -80,6 +80,7 @@ def test_random_files_give_the_figures_of_pycocotools(client: Client, tmp_path: 
     for name, files in cases.items():
         found = figures_of(client, name, thresholds[name])
         try:
+            assert in_memory(files, thresholds[name]) == found.model_copy(update={"notes": []})
             assert_same(found, by_pycocotools(files, thresholds[name]), 1e-12)
         except AssertionError as error:
             raise AssertionError(f"{name}: {error}") from error
@@ -104,6 +105,7 @@ def test_a_hundred_and_some_detections_of_a_class(client: Client, tmp_path: Path
     upload(client, tmp_path, cases)
     for name, files in cases.items():
         assert_same(figures_of(client, name), by_pycocotools(files), 1e-12)
+        assert_same(in_memory(files), by_pycocotools(files), 1e-12)
 
 
 def test_ids_from_zero_count_like_any_others(client: Client, tmp_path: Path) -> None:
@@ -162,20 +164,17 @@ def upload(client: Client, folder: Path, cases: dict[str, CocoFiles]) -> None:
         truth, results = folder / f"{name}-truth.json", folder / f"{name}-results.json"
         truth.write_text(json.dumps(files.truth), encoding="utf-8")
         results.write_text(json.dumps(files.results), encoding="utf-8")
-        coco = read_dataset(truth)
-        append_valid(client, annotation_events(coco, name, 1), Reader(AnnotationEvent))
-        append_valid(client, prediction_events(coco, results, name, RUN, 1), Reader(PredictionEvent))
+        upload_files(client, name, truth, results)
     reconcile(client, ["coco"])
-
-
-def append_valid(client: Client, events: Iterable[CocoEvent], reader: Reader) -> None:
-    decoded = decode((Record(event.payload, i, 0) for i, event in enumerate(events)), reader)
-    assert not decoded.rejected
-    append_events(client, events_table(decoded.received))
 
 
 def figures_of(client: Client, dataset: str, iou: float = 0.5) -> AveragePrecision:
     return average_precisions(client, Selection(dataset=dataset, run=RUN, policy="coco", iou=iou))
+
+
+def in_memory(files: CocoFiles, iou: float = 0.5) -> AveragePrecision:
+    found = evalstream.evaluate(files.truth, files.results).average_precision(iou=iou)
+    return found.model_copy(update={"notes": []})
 
 
 def by_pycocotools(files: CocoFiles, iou: float = 0.5) -> Figures:

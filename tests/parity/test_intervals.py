@@ -14,10 +14,10 @@ import scipy.stats
 from evalstream.metrics.bootstrap import percentile_bounds, row_weights
 from evalstream.queries.intervals import IntervalOptions, read, replicates
 from evalstream.selection import Selection
-from evalstream_local.evaluate import DATASET, RUN, evaluated
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from tests.evaluating import DATASET, RUN, evaluated
 from tests.parity.conftest import Agree
 
 FILES = "instances_val2014_100.json", "instances_val2014_fakebbox100_results.json"
@@ -50,7 +50,7 @@ def coco_files(real_data: Path) -> tuple[Path, Path]:
 
 def test_average_precision_of_a_replicate(coco_files: tuple[Path, Path], agree: Agree) -> None:
     truth, results = (json.loads(path.read_bytes()) for path in coco_files)
-    with evaluated(*coco_files, "coco", lambda *_: None) as (client, _):
+    with evaluated(*coco_files, "coco") as (client, _):
         selection = Selection(dataset=DATASET, run=RUN, policy="coco")
         options = IntervalOptions(group=["average_precision"], ap_replicates=10, seed=4)
         run = read(client, selection, options)
@@ -82,7 +82,7 @@ def test_average_precision_of_a_replicate(coco_files: tuple[Path, Path], agree: 
 
 
 def test_bounds_are_those_of_the_ordinary_bootstrap(coco_files: tuple[Path, Path]) -> None:
-    with evaluated(*coco_files, "coco", lambda *_: None) as (client, _):
+    with evaluated(*coco_files, "coco") as (client, _):
         selection = Selection(dataset=DATASET, run=RUN, policy="coco", confidence=0.3)
         options = IntervalOptions(group=["counts"], replicates=4000)
         run = read(client, selection, options)

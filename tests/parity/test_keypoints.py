@@ -9,21 +9,19 @@ import random
 from pathlib import Path
 from typing import Any
 
+import evalstream
 import numpy as np
 import pytest
 from clickhouse_connect.driver.client import Client
-from evalstream.events import AnnotationEvent, PredictionEvent, Reader, events_table
-from evalstream.events.coco import annotation_events, prediction_events, read_dataset
 from evalstream.pipeline.reconcile import reconcile
 from evalstream.queries.average_precision import AveragePrecision, average_precisions
 from evalstream.queries.keypoints import keypoints
 from evalstream.queries.measures import measures
 from evalstream.selection import Selection
-from evalstream.storage.events import append_events
-from evalstream_local.evaluate import DATASET, RUN, evaluated, valid_batches
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from tests.evaluating import DATASET, RUN, evaluated, upload_files
 from tests.parity.conftest import Agree
 
 Document = dict[str, Any]
@@ -43,9 +41,10 @@ def test_real_persons_give_the_figures_of_pycocotools(real_data: Path, agree: Ag
     folder = real_data / "person_keypoints_1000"
     truth, results = folder / "gt.json", folder / "dets_keypoints.json"
     published = json.loads((folder / "expected.json").read_bytes())["keypoints"]["pycocotools"]
-    with evaluated(truth, results, "coco", lambda *_: None, "keypoints") as (client, _):
+    with evaluated(truth, results, "coco", "keypoints") as (client, _):
         selection = Selection(dataset=DATASET, run=RUN, policy="coco")
         found = average_precisions(client, selection)
+        assert evalstream.evaluate(truth, results, type="keypoints").average_precision() == found
         near = keypoints(client, selection, alphas=ALPHAS, scale="diagonal")
         summary = {one.name: one for one in measures(client, selection).measures}
     expected = dict(zip(FIGURES, (defined(value) for value in published["stats"].values()), strict=True))
@@ -304,9 +303,4 @@ def upload(client: Client, folder: Path, name: str, truth: Document, results: li
     truth_file, results_file = folder / f"{name}-truth.json", folder / f"{name}-results.json"
     truth_file.write_text(json.dumps(truth), encoding="utf-8")
     results_file.write_text(json.dumps(results), encoding="utf-8")
-    coco = read_dataset(truth_file)
-    for batch in valid_batches(annotation_events(coco, name, 1, "keypoints"), Reader(AnnotationEvent), truth_file):
-        append_events(client, events_table(batch))
-    found = prediction_events(coco, results_file, name, RUN, 1, "keypoints")
-    for batch in valid_batches(found, Reader(PredictionEvent), results_file):
-        append_events(client, events_table(batch))
+    upload_files(client, name, truth_file, results_file, "keypoints")

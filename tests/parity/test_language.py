@@ -15,7 +15,7 @@ import pytest
 import sacrebleu
 from clickhouse_connect.driver.client import Client
 from evalstream.events import AnnotationEvent, PredictionEvent, Reader, Record
-from evalstream.events.conll import Scheme, Sentence, annotation_events, prediction_events, read_sentences
+from evalstream.importers.conll import Scheme, Sentence, annotation_events, prediction_events, read_sentences
 from evalstream.matching import POLICIES
 from evalstream.pipeline.ingest import ingest
 from evalstream.pipeline.reconcile import reconcile

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import shapely
 from clickhouse_connect.driver.client import Client
-from evalstream.events import AnnotationEvent, Reader, Record, decode
-from evalstream.events.coco import annotation_events, read_dataset
+from evalstream.events import AnnotationEvent, Reader, Record, decode, event_lines
+from evalstream.importers.coco import annotation_events, read_truth
 from evalstream.queries.average_precision import average_precisions
 from evalstream.queries.notes import notes
 from evalstream.queries.rows import Page, Row, rows
@@ -170,7 +170,7 @@ def imported(folder: Path, segmentation: Any) -> dict[str, Any]:
     images, categories = [{"id": 1, "height": 50, "width": 50}], [{"id": 1, "name": "f"}]
     path = folder / "truth.json"
     path.write_text(json.dumps({"images": images, "categories": categories, "annotations": [annotation]}))
-    (event,) = annotation_events(read_dataset(path), "d", 1, "segm")
-    assert not decode([Record(event.payload, 0, 1)], Reader(AnnotationEvent)).rejected
-    (item,) = json.loads(event.payload)["annotations"]
+    (line,) = event_lines(annotation_events(read_truth(path, "segm"), "d", 1, "segm"))
+    assert not decode([Record(line, 0, 1)], Reader(AnnotationEvent)).rejected
+    (item,) = json.loads(line)["annotations"]
     return dict(item)

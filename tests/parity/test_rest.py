@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from evalstream.events.coco import annotation_events, prediction_events, read_dataset
+from evalstream.events import event_lines
+from evalstream.importers.coco import annotation_events, prediction_events, read_results, read_truth
 from evalstream_local.app import make_app
 from evalstream_local.settings import LocalSettings
 from fastapi.testclient import TestClient
@@ -26,10 +27,10 @@ FIGURES = {
 @pytest.fixture(scope="module")
 def http(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     folder = real_data / "coco2014_100"
-    coco = read_dataset(folder / "instances_val2014_100.json")
-    results = folder / "instances_val2014_fakebbox100_results.json"
-    truth = b"\n".join(event.payload for event in annotation_events(coco, "coco", 1))
-    found = b"\n".join(event.payload for event in prediction_events(coco, results, "coco", "fake", 1))
+    coco = read_truth(folder / "instances_val2014_100.json")
+    results = read_results(folder / "instances_val2014_fakebbox100_results.json", coco)
+    truth = b"\n".join(event_lines(annotation_events(coco, "coco", 1)))
+    found = b"\n".join(event_lines(prediction_events(results, coco, "coco", "fake", 1)))
     app = make_app(LocalSettings(data=tmp_path_factory.mktemp("coco"), _env_file=None))
     with asking(app) as client:
         assert client.post("/v1/datasets/coco/annotations", content=truth).json()["accepted"] == 100

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import evalstream
 import numpy as np
 import pytest
 from clickhouse_connect.driver.client import Client
-from evalstream.events import AnnotationEvent, PredictionEvent, Reader, Record, decode, events_table
-from evalstream.events.coco import CocoEvent, annotation_events, prediction_events, read_dataset
 from evalstream.ontology import Ontology
 from evalstream.pipeline.reconcile import reconcile
 from evalstream.queries.average_precision import average_precisions
 from evalstream.selection import Selection
-from evalstream.storage.events import append_events
 from evalstream.storage.ontologies import declare
-from evalstream_local.evaluate import DATASET, RUN, evaluated
 from pycocotools import mask as coco_mask
 
+from tests.evaluating import DATASET, RUN, evaluated, upload_files
 from tests.feeding import feed
 from tests.oracles.coco import FIGURES, Document, Reference, evaluated_by_pycocotools, of_classes
 from tests.oracles.shapes import iou, outline, pixels, runs
@@ -48,8 +46,9 @@ def test_masks_of_real_data(real_data: Path, agree: Agree) -> None:
     overall = {
         name: None if value == -1 else value for name, value in zip(FIGURES, published["stats"].values(), strict=True)
     }
-    with evaluated(truth, results, "coco", lambda *_: None, "segm") as (client, _):
+    with evaluated(truth, results, "coco", "segm") as (client, _):
         found = average_precisions(client, Selection(dataset=DATASET, run=RUN, policy="coco"))
+    assert evalstream.evaluate(truth, results, type="segm").average_precision() == found
     agree("AP (COCO, masks)", PYCOCOTOOLS, "coco2014_100", found.model_dump(include=set(FIGURES)), overall)
     agree("AP per class (COCO, masks)", PYCOCOTOOLS, "coco2014_100", of_classes(found.per_class, classes), classes)
 
@@ -59,10 +58,7 @@ def test_masks_of_random_files(client: Client, tmp_path: Path, agree: Agree) -> 
     for name, (truth, results) in files.items():
         (tmp_path / f"{name}-truth.json").write_text(json.dumps(truth), encoding="utf-8")
         (tmp_path / f"{name}-results.json").write_text(json.dumps(results), encoding="utf-8")
-        coco = read_dataset(tmp_path / f"{name}-truth.json")
-        found = prediction_events(coco, tmp_path / f"{name}-results.json", name, RUN, 1, "segm")
-        append(client, annotation_events(coco, name, 1, "segm"), Reader(AnnotationEvent))
-        append(client, found, Reader(PredictionEvent))
+        upload_files(client, name, tmp_path / f"{name}-truth.json", tmp_path / f"{name}-results.json", "segm")
     reconcile(client, ["coco"])
     data = f"{FILES} random files"
     for name, (truth, results) in files.items():
@@ -112,12 +108,6 @@ def compare(
     agree(f"AP (COCO, {what})", reference, data, overall, expected.overall, 1e-12)
     classes = of_classes(found.per_class, expected.per_class)
     agree(f"AP per class (COCO, {what})", reference, data, classes, expected.per_class, 1e-12)
-
-
-def append(client: Client, events: Iterable[CocoEvent], reader: Reader) -> None:
-    decoded = decode((Record(event.payload, i, 1) for i, event in enumerate(events)), reader)
-    assert not decoded.rejected, decoded.rejected[0].reason
-    append_events(client, events_table(decoded.received))
 
 
 # --- awkward files and sets -----------------------------------------------------------------------------------------

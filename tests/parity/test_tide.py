@@ -14,7 +14,6 @@ from evalstream.queries.errors import Errors, errors
 from evalstream.selection import Selection
 from evalstream.storage.engine import open_embedded
 from evalstream.storage.migrate import migrate
-from evalstream_local.evaluate import DATASET, RUN, evaluated
 from tidecv import TIDE, Data
 from tidecv.errors.main_errors import (
     BackgroundError,
@@ -25,6 +24,7 @@ from tidecv.errors.main_errors import (
     OtherError,
 )
 
+from tests.evaluating import DATASET, RUN, evaluated
 from tests.feeding import feed
 from tests.parity.conftest import Agree
 
@@ -39,7 +39,7 @@ def test_real_data_gives_the_published_figures(real_data: Path, agree: Agree) ->
     expected = json.loads((folder / "expected_tide.json").read_bytes())
     (main,), (special,) = expected["main"].values(), expected["special"].values()
     truth, results = folder / "instances_val2014_100.json", folder / "instances_val2014_fakebbox100_results.json"
-    with evaluated(truth, results, "coco", lambda *_: None) as (client, _):
+    with evaluated(truth, results, "coco") as (client, _):
         found = errors(client, Selection(dataset=DATASET, run=RUN, policy="coco"))
     told = {"ap50": expected["ap50"]} | main | special
     agree("error causes: AP and its differences (TIDE)", "tidecv 1.0.1", "coco2014_100", figures(found), told)

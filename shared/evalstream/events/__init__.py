@@ -1,6 +1,6 @@
-"""The wire: event models, their decoding, their columns, and importers of other formats."""
+"""The wire: event models, their decoding, and their columns."""
 
-from evalstream.events.columns import EVENTS, events_table
+from evalstream.events.columns import EVENTS, event_lines, events_table
 from evalstream.events.decode import Decoded, Reader, Received, Record, Rejection, decode
 from evalstream.events.models import AnnotationEvent, DataRow, Event, PredictionEvent
 
@@ -16,5 +16,6 @@ __all__ = [
     "Record",
     "Rejection",
     "decode",
+    "event_lines",
     "events_table",
 ]

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
+from pydantic_core import to_json
 
-from evalstream.events.base import Object, Part
+from evalstream.events.base import Crowd, Object, Part
 from evalstream.events.decode import Received
 from evalstream.events.models import AnnotationEvent, DataRow, Event, MetadataValue, PredictionEvent, object_ids
 from evalstream.events.objects.metrics import RowMetric
@@ -103,3 +104,53 @@ def _objects(event: Event) -> Iterator[tuple[str, Object | RowMetric]]:
 
 def _as_text(value: MetadataValue) -> str:
     return value if isinstance(value, str) else json.dumps(value)
+
+
+def event_lines(events: pa.Table) -> Iterator[bytes]:
+    """Turn rows of table ``events`` into the JSON that a producer sends: ``replace`` events of boxes, masks, skeletons.
+
+    The inverse of :func:`events_table` for what importers give.
+    """
+    names = ("dataset", "data_row", "run", "version", "width", "height", "media_url", "metadata")
+    lists = ("id", "type", "feature", "confidence", "area", "crowd", "geometry", "detail")
+    for batch in events.to_batches(max_chunksize=1_000):
+        rows = zip(*(batch[name].to_pylist() for name in names), strict=True)
+        objects = zip(*(batch[f"object_{name}"].to_pylist() for name in lists), strict=True)
+        for (dataset, data_row, run, version, width, height, media_url, metadata), columns in zip(
+            rows, objects, strict=True
+        ):
+            facts = {"width": width, "height": height, "media_url": media_url, "metadata": dict(metadata)}
+            row = {name: value for name, value in facts.items() if value}
+            made = [_said(bool(run), *item) for item in zip(*columns, strict=True)]
+            event: dict[str, Any] = {"dataset": dataset, "data_row": data_row, "operation": "replace"}
+            event |= {"version": version} | ({"row": row} if row else {})
+            event |= {"run": run, "predictions": made} if run else {"annotations": made}
+            yield to_json(event)
+
+
+def _said(
+    predicted: bool,
+    name: str,
+    kind: str,
+    feature: str,
+    confidence: float,
+    area: float,
+    crowd: int,
+    geometry: list[float],
+    detail: str,
+) -> dict[str, Any]:
+    said: dict[str, Any] = {"id": name, "type": kind, "feature": feature}
+    if kind == "bbox":
+        said["bbox"] = geometry
+    elif kind == "mask":
+        said["mask"] = json.loads(detail)
+    elif kind == "keypoints":
+        triples = geometry if predicted else geometry[4:]
+        points = [triples[i : i + 3] for i in range(0, len(triples), 3)]
+        said["keypoints"] = points if predicted else [[x, y, int(v)] for x, y, v in points]
+        said |= {} if predicted else {"bbox": geometry[:4]}
+    else:
+        raise ValueError(f"an object of type {kind!r} is no importer's")
+    if predicted:
+        return said | {"confidence": confidence}
+    return said | {"area": area} | ({"crowd": True} if crowd == Crowd.CROWD else {})

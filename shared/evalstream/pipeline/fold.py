@@ -68,6 +68,28 @@ def fold(events: pa.Table) -> list[FoldedScene]:
     return scenes
 
 
+def side_by_side(annotated: pa.Table, predicted: pa.Table) -> list[FoldedScene]:
+    """Fold events of one ``replace`` a data row: those of annotations, and those of predictions of the same data rows.
+
+    The positions of annotations and of predictions are each among the objects of their own table.
+    """
+    facts = _facts_said(annotated)
+    names = annotated["data_row"].to_pylist()
+    (run,) = set(predicted["run"].unique().to_pylist()) or {""}
+    truth, found = (np.asarray(one["object_id"].combine_chunks().offsets).tolist() for one in (annotated, predicted))
+    return [
+        FoldedScene(
+            name,
+            run,
+            2,
+            _merged([facts[i]] if i in facts else []),
+            np.arange(truth[i], truth[i + 1]),
+            np.arange(found[i], found[i + 1]),
+        )
+        for i, name in enumerate(names)
+    ]
+
+
 class _Log(NamedTuple):
     operation: list[str]
     offset: Int  # the objects of event i are offset[i] : offset[i + 1]

@@ -112,7 +112,7 @@ def match(
             *(
                 _failed(dataset, one.scene, policies, one.reason) if isinstance(one, Failed) else one
                 for one in work_through(
-                    folded, lambda some: results(dataset, matchable(events, some, ontology), policies)
+                    folded, lambda some: results(dataset, matchable(events, events, some, ontology), policies)
                 )
             ),
         ]
@@ -138,16 +138,18 @@ def work_through(folded: list[FoldedScene], work: Callable[[list[FoldedScene]], 
         yield Failed(folded[0], reason)
 
 
-def matchable(events: pa.Table, folded: list[FoldedScene], ontology: Ontology = NOTHING_DECLARED) -> Matchable:
-    """Gather the objects of scenes and find which of them overlap.
+def matchable(
+    annotated: pa.Table, predicted: pa.Table, folded: list[FoldedScene], ontology: Ontology = NOTHING_DECLARED
+) -> Matchable:
+    """Gather the objects of scenes, from the events of either side, and find which of them overlap.
 
     Raises
     ------
     GeometryError
         If shapes cannot be compared, or if they are too many.
     """
-    annotations = gather(events, [scene.annotations for scene in folded])
-    predictions, metrics = without_metrics(gather(events, [scene.predictions for scene in folded]))
+    annotations = gather(annotated, [scene.annotations for scene in folded])
+    predictions, metrics = without_metrics(gather(predicted, [scene.predictions for scene in folded]))
     scenes, features = _scenes(annotations, predictions)
     lonlat = np.array([scene.facts.coordinates == "lonlat" for scene in folded])
     batch = localised(Batch(scenes, shapes(annotations), shapes(predictions), features, lonlat, ontology))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
@@ -12,9 +11,7 @@ from numpy.typing import NDArray
 from evalstream.geometry.polygon import polygon_measures
 from evalstream.pipeline.fold import Facts
 from evalstream.pipeline.match import Failed, Matchable
-from evalstream.scenes import Code, Float, Int, Rectangles
-
-_INTEGER: Final = re.compile(r"[+-]?[0-9]{1,18}")
+from evalstream.scenes import RECTANGLE, Code, Float, Int, Rectangles
 
 
 class Side(NamedTuple):
@@ -26,6 +23,10 @@ class Side(NamedTuple):
     label: Code  # a position in `Columns.labels`
     area: Float
     parent: Int  # a position on the same side, −1: none
+
+
+_NO_CODE: Final = np.empty(0, np.int32)
+_NOBODY: Final = Side(np.empty(0, np.int64), _NO_CODE, _NO_CODE, _NO_CODE, np.empty(0), np.empty(0, np.int64))
 
 
 class Columns(NamedTuple):
@@ -44,15 +45,6 @@ class Columns(NamedTuple):
     rank: Int  # within its row, class and type, 0 the most confident
     rectangle: Rectangles
     repaired: Int  # the row of each polygon that crossed itself
-
-
-def row_order(data_row: str) -> tuple[bool, int, int, str]:
-    """Sort data rows as average precision takes them: integers by value, then the others by length and name.
-
-    pycocotools goes by image id, and of equally confident detections the one that comes first counts first.
-    """
-    is_integer = _INTEGER.fullmatch(data_row) is not None
-    return not is_integer, int(data_row) if is_integer else 0, len(data_row.encode()), data_row
 
 
 def columns(batches: Sequence[Matchable], failed: Sequence[Failed], policy: str) -> Columns:
@@ -104,8 +96,8 @@ def columns(batches: Sequence[Matchable], failed: Sequence[Failed], policy: str)
         _joined(predictions),
         np.concatenate([np.empty(0), *(one.batch.scenes.prediction_confidence for one in batches)]),
         np.concatenate([np.empty(0, np.int64), *(one.rank() for one in batches)]),
-        np.concatenate(rectangles),
-        np.concatenate(repaired),
+        np.concatenate([np.empty(0, RECTANGLE), *rectangles]),
+        np.concatenate([np.empty(0, np.int64), *repaired]),
     )
 
 
@@ -120,4 +112,4 @@ def _recoded(own: list[str], names: list[str]) -> Code:
 
 
 def _joined(parts: Sequence[Side]) -> Side:
-    return Side(*(np.concatenate(own) for own in zip(*parts, strict=True)))
+    return Side(*(np.concatenate(own) for own in zip(_NOBODY, *parts, strict=True)))

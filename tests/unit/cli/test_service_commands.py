@@ -144,14 +144,23 @@ def test_rejected_lines_are_told_and_hold_up_nothing(service: Service, tmp_path:
     assert report(service, "rejected")["r"]["summary"]["predictions"] == 2
 
 
-def test_a_wrong_coco_file_is_not_sent_in_part(service: Service, tmp_path: Path) -> None:
-    truth = TRUTH | {"annotations": [TRUTH["annotations"][0] | {"bbox": [0, 0, -1, 1]}]}  # type: ignore[index]
-    result = run(service, "upload", "--dataset", "wrong", "--annotations", write(tmp_path / "gt.json", truth))
-    assert result.exit_code == 2
-    (line,) = result.stderr.splitlines()
-    assert line.startswith("error: nothing was sent, because ")
-    assert "image 1: annotation id 1: bbox.2: " in line
+def test_a_wrong_record_of_a_coco_file_is_told_and_the_others_are_sent(service: Service, tmp_path: Path) -> None:
+    good = TRUTH["annotations"][0]  # type: ignore[index]
+    truth = TRUTH | {
+        "annotations": [good, good | {"id": 8, "bbox": [0, 0, 1]}, good | {"id": 9, "bbox": [0, 0, -1, 1]}]
+    }
+    command = ["upload", "--dataset", "wrong", "--annotations", write(tmp_path / "gt.json", truth)]
+    refused = run(service, *command, "--strict")
+    assert refused.exit_code == 2
+    assert refused.stderr.startswith("error: nothing was sent, because ")
     assert "wrong" not in [entry["dataset"] for entry in report(service)]
+    result = run(service, *command)
+    assert result.exit_code == 1
+    assert "annotation id 8: bbox: expected `array` of length 4, got 3" in result.stderr
+    assert "1 record with a negative width, height or area" in result.stderr
+    assert "2 records were not sent" in result.stderr
+    (entry,) = [entry for entry in report(service) if entry["dataset"] == "wrong"]
+    assert entry["data_rows"] == len(TRUTH["images"])  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", ["a?b", "a#b", "a%41", "a b", "[red]", "[", "雨\U0001f327", "it's", "a&b=c+d;"])

@@ -71,7 +71,14 @@ def _form(mask: Any) -> str:
 FORMS: Final = ("Rle", "RunLengths", "Png")
 
 
-def _compressed(mask: Rle | RunLengths | Png) -> Rle:
+def compressed(mask: Rle | RunLengths | Png) -> Rle:
+    """Give a mask the one form in which it is kept.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be read, or is too large.
+    """
     if isinstance(mask, Png):
         return encoded(_pixels(mask))
     height, width = mask.size
@@ -171,7 +178,7 @@ class _Mask(Located):
     mask: Annotated[
         Annotated[Rle, Tag("Rle")] | Annotated[RunLengths, Tag("RunLengths")] | Annotated[Png, Tag("Png")],
         Discriminator(_form),
-        AfterValidator(_compressed),
+        AfterValidator(compressed),
     ]
 
     def part(self) -> Part:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from evalstream.events.conll import (
+from evalstream.importers.conll import (
     ConllError,
     annotation_events,
     check_same_tokens,

@@ -1,0 +1,1 @@
+"""Files in other formats to events: one module a format."""

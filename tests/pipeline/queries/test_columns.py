@@ -1,0 +1,103 @@
+"""What is counted of columns in memory is what is counted by hand, and what the engine answers of the stored run."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import pytest
+from clickhouse_connect.driver.client import Client
+from evalstream.matching import AREA_RANGES, POLICIES
+from evalstream.pipeline.fold import fold
+from evalstream.pipeline.match import matchable
+from evalstream.queries.average_precision import ApOptions, average_precision_of, average_precisions
+from evalstream.queries.confusion_matrix import CellsPage, ClassesPage, classes_of, matrix_of
+from evalstream.queries.notes import notes as stored_notes
+from evalstream.queries.overview import OverviewOptions, overview
+from evalstream.queries.summary import summary_of
+from evalstream.scenes import row_order
+from evalstream.scoring.columns import Columns, columns
+from evalstream.scoring.detections import detections
+from evalstream.scoring.notes import notes
+from evalstream.scoring.tally import tally
+from evalstream.selection import Selection
+from evalstream.storage.events import load_events
+
+from tests.oracles import queries as oracle
+from tests.pipeline.assertions import assert_cells, assert_classes, assert_summary
+from tests.pipeline.random_data import Data, filter_choices, threshold_pairs
+
+#: One selection in so many is asked of the engine too.
+SAMPLE = 10
+
+
+class Runs:
+    """The columns of each run under each policy."""
+
+    def __init__(self, client: Client, data: Data) -> None:
+        self._client, self._data = client, data
+        self.of = cache(self._of)
+
+    def _of(self, dataset: str, run: str, policy: str) -> Columns:
+        names = [row.data_row for row in self._data.runs[dataset, run]]
+        events = load_events(self._client, dataset, names)
+        scenes = [scene for scene in fold(events) if scene.run == run]
+        scenes.sort(key=lambda scene: row_order(scene.data_row))
+        # In two batches, whose codes differ.
+        half = len(scenes) // 2
+        batches = [matchable(events, events, some) for some in (scenes[:half], scenes[half:]) if some]
+        return columns(batches, [], policy)
+
+
+@pytest.fixture(scope="module")
+def runs(client: Client, data: Data) -> Runs:
+    return Runs(client, data)
+
+
+def selections(data: Data, dataset: str, run: str, policy: str, number: int) -> list[Selection]:
+    """Thresholds, area ranges and filters in many combinations."""
+    known = {"dataset": dataset, "run": run, "policy": policy}
+    areas = list(AREA_RANGES) if policy == "coco" else ["all"]
+    chosen: list[dict[str, Any]] = [
+        {"confidence": c, "iou": t, "area": areas[i % len(areas)]}
+        for i, (c, t) in enumerate(threshold_pairs(data.runs[dataset, run], 25))
+    ]
+    chosen += [{"confidence": 0.25 * (i % 3), "iou": 0.1, **one} for i, one in enumerate(filter_choices(policy))]
+    chosen += [{"at_threshold": at, "iou": t} for at in ("match", "no-match") for t in (0.0, 0.5, 1.0)]
+    return [Selection(**known, **one) for one in chosen[number % 3 :: 3]]
+
+
+@pytest.mark.parametrize("policy", list(POLICIES))
+def test_counts(client: Client, data: Data, runs: Runs, policy: str) -> None:
+    for number, (dataset, run) in enumerate(data.runs):
+        of = runs.of(dataset, run, policy)
+        for i, selection in enumerate(selections(data, dataset, run, policy, number)):
+            counted = tally(of, selection)
+            said = notes(of, selection)
+            found = (
+                summary_of(counted, said),
+                matrix_of(counted, CellsPage(limit=100_000)),
+                classes_of(counted, ClassesPage(limit=100_000)),
+            )
+            if selection.roll_up is None:
+                scored = oracle.score(data.runs[dataset, run], selection)
+                assert_summary(found[0], scored)
+                assert_cells(found[1], scored)
+                assert_classes(found[2], scored)
+            if i % SAMPLE == number % SAMPLE:
+                stored = overview(client, selection, OverviewOptions(cells=100_000, labels=100_000))
+                assert found == (stored.summary, stored.confusion_matrix, stored.classes), selection
+                assert said == stored_notes(client, selection)
+
+
+@pytest.mark.parametrize("policy", list(POLICIES))
+def test_average_precision(client: Client, data: Data, runs: Runs, policy: str) -> None:
+    group_of = ("ignore", "count") if policy == "best-candidate" else ("ignore",)
+    for number, (dataset, run) in enumerate(data.runs):
+        of = runs.of(dataset, run, policy)
+        for i, selection in enumerate(selections(data, dataset, run, policy, number)[:: 2 * SAMPLE]):
+            options = ApOptions(group_of=group_of[i % len(group_of)])
+            detected = detections(of, selection, groups=options.group_of == "count")
+            found = average_precision_of(detected, [], selection, options)
+            stored = average_precisions(client, selection, options)
+            assert found.model_copy(update={"notes": stored.notes}) == stored, selection
