@@ -19,7 +19,7 @@ from evalstream.storage.migrate import migrated_clients
 from evalstream_http.browsers import OnlyOwnPages, served_names
 from evalstream_http.errors import tell_errors
 from evalstream_http.security import checked_keys, require
-from evalstream_ingest import dead_letters, gateway, ontology
+from evalstream_ingest import dead_letters, deletions, gateway, ontology
 from evalstream_query import page, routes
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.staticfiles import StaticFiles
@@ -63,10 +63,11 @@ def make_app(settings: LocalSettings) -> FastAPI:
     app.state.api_keys = keys
     app.state.max_upload_bytes = settings.max_upload_bytes
     app.state.policies = settings.policies
-    app.state.runs_seen = set()
+    app.state.runs_seen = {}
     app.include_router(gateway.router)
     app.include_router(dead_letters.router)
     app.include_router(ontology.router)
+    app.include_router(deletions.router)
     app.include_router(reconcile.router)
     app.include_router(routes.router)
     tell_errors(app)

@@ -60,6 +60,7 @@ from evalstream.queries.summary import Summary, summary
 from evalstream.queries.texts import Texts, texts
 from evalstream.queries.thresholds import Thresholds, thresholds
 from evalstream.selection import Filter, Selection
+from evalstream.storage.deletions import count_deletions
 from evalstream.storage.results import progress
 from evalstream_http.security import require
 from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request
@@ -209,15 +210,16 @@ def _client(request: Request) -> Client:
 
 
 def _client_for(request: Request, dataset: str, *runs: str) -> Client:
-    """Give the client, if the runs are there. One that was there once stays: nothing takes a run back."""
+    """Give the client, if the runs are there. One that was there once stays until something is deleted."""
     client = _client(request)
-    seen: set[tuple[str, str]] = request.app.state.runs_seen
+    seen: dict[tuple[str, str], int] = request.app.state.runs_seen
+    deletions = count_deletions(client, dataset)
     for run in runs:
-        if (dataset, run) in seen:
+        if seen.get((dataset, run)) == deletions:
             continue
         if not run_exists(client, dataset, run):
             raise HTTPException(404, f"dataset {dataset!r} has no run {run!r}")
-        seen.add((dataset, run))
+        seen[dataset, run] = deletions
     return client
 
 

@@ -55,7 +55,7 @@ def run(settings: ServiceSettings) -> int:
         app.state.api_keys = keys
         app.state.clients = clients
         app.state.policies = settings.policies
-        app.state.runs_seen = set()
+        app.state.runs_seen = {}
         app.include_router(routes.router)
         tell_errors(app)
         app.add_middleware(OnlyOwnPages, names=served_names(settings.host, settings.allowed_hosts, keys=bool(keys)))

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from evalstream.deletions import COUNT_BITS, NOTHING_DELETED, Deletions
 from evalstream.events import AnnotationEvent, PredictionEvent, Reader, Record, decode, events_table
 from evalstream.events.base import Crowd
 from evalstream.geometry.areas import fill_areas
@@ -82,8 +83,9 @@ def match(
     policies: Sequence[str],
     ontology: Ontology = NOTHING_DECLARED,
     revisions: int = 0,
+    deletions: Deletions = NOTHING_DELETED,
 ) -> pa.Table:
-    """Fold the events of some data rows and match every run's predictions with the annotations under each policy.
+    """Fold the live events of some data rows and match every run's predictions with the annotations under each policy.
 
     Parameters
     ----------
@@ -98,6 +100,8 @@ def match(
     revisions : int
         How many declarations there were when this one was in force. They count into the version of the results as
         events do, so that what was matched under an older declaration never stays.
+    deletions : Deletions
+        What is deleted of the dataset. The tombstones that cover a row come first in the version of its results.
 
     Returns
     -------
@@ -105,14 +109,18 @@ def match(
         One row a (run, policy, data row). A row that cannot be matched holds the reason in ``error`` and no objects; it
         fails alone.
     """
-    folded = [scene._replace(version=scene.version + revisions) for scene in fold(events)]
+    live = deletions.live(events)
+    folded = []
+    for scene in fold(live):
+        seen = deletions.covering(scene.run, scene.data_row) << COUNT_BITS
+        folded.append(scene._replace(version=seen + scene.version + revisions))
     return pa.concat_tables(
         [
             RESULTS.empty_table(),
             *(
                 _failed(dataset, one.scene, policies, one.reason) if isinstance(one, Failed) else one
                 for one in work_through(
-                    folded, lambda some: results(dataset, matchable(events, events, some, ontology), policies)
+                    folded, lambda some: results(dataset, matchable(live, live, some, ontology), policies)
                 )
             ),
         ]

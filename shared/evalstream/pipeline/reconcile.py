@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
+import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 
+from evalstream.pipeline.delete import erase_left_over
 from evalstream.pipeline.match import match
+from evalstream.storage.deletions import load_deletions
 from evalstream.storage.engine import Clients
 from evalstream.storage.events import datasets, load_events, predicted_rows
 from evalstream.storage.ontologies import in_force
@@ -37,11 +40,21 @@ def rematch(
     """Match data rows anew from their events, every run of each."""
     for start in range(0, len(data_rows), BATCH_ROWS):
         batch = data_rows[start : start + BATCH_ROWS]
+        write_results(client, _matched(client, dataset, batch, policies))
+        on_progress(start + len(batch), len(data_rows))
+
+
+def _matched(client: Client, dataset: str, data_rows: Sequence[str], policies: Sequence[str]) -> pa.Table:
+    """Match data rows by what is known of them at a moment at which nothing is being deleted."""
+    deletions = load_deletions(client, dataset)
+    while True:
         # First what is declared, with its count, and then the events: the version must claim no more than was used.
         declared = in_force(client, dataset)
-        events = load_events(client, dataset, batch)
-        write_results(client, match(dataset, events, policies, declared.ontology, declared.revisions))
-        on_progress(start + len(batch), len(data_rows))
+        events = load_events(client, dataset, data_rows)
+        # And the deletions last: what is matched without one was there before it, so that it has retracted the result.
+        before, deletions = deletions, load_deletions(client, dataset)
+        if deletions == before:
+            return match(dataset, events, policies, declared.ontology, declared.revisions, deletions)
 
 
 def reconciling(
@@ -49,11 +62,14 @@ def reconciling(
 ) -> Iterator[Step]:
     """Find the data rows that want matching and match them, a batch each time that the next step is asked for.
 
+    First it erases whatever tombstones have left to erase.
+
     This is the recovery from anything: what is pending is a question to the tables, not a journal that could be lost.
     It may run beside matchers, and beside itself: a result's version is the number of events and declarations that it
     has seen, so whoever has seen less never wins. Of equal versions the one inserted last wins, which is what lets
     ``all`` replace results that are up to date, after a policy has changed for instance.
     """
+    erase_left_over(clients())
     names = datasets(clients()) if dataset is None else [dataset]
     chosen = {name: _chosen(clients(), name, policies, which) for name in names}
     done, total = 0, sum(map(len, chosen.values()))

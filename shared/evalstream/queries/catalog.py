@@ -6,6 +6,7 @@ from clickhouse_connect.driver.client import Client
 from pydantic import BaseModel
 
 from evalstream.queries.counted import ask
+from evalstream.storage.deletions import LIVES
 
 
 class Dataset(BaseModel):
@@ -27,22 +28,27 @@ class Catalog(BaseModel):
 _DATASETS = """
 SELECT dataset, uniqExact(data_row), arraySort(groupUniqArrayIf(run, run != '')),
        arraySort(groupUniqArrayIf(split, split != '')), arraySort(groupUniqArrayArray(mapKeys(metadata)))
-FROM events GROUP BY dataset ORDER BY dataset
+FROM events WHERE {which} GROUP BY dataset
 """
+# Nearly always all of them; the others are asked for one by one, for only some of their events live.
+_UNTOUCHED = _DATASETS.format(which="dataset NOT IN (SELECT dataset FROM deletions)")
+_TOUCHED = _DATASETS.format(which=f"dataset = {{dataset:String}} AND {LIVES}")
 
 
 def catalog(client: Client) -> Catalog:
     """List datasets, runs, splits and metadata keys."""
+    found = ask(client, _UNTOUCHED, {})
+    for (name,) in ask(client, "SELECT DISTINCT dataset FROM deletions", {}):
+        found += ask(client, _TOUCHED, {"dataset": name})
     return Catalog(
         datasets=[
             Dataset(dataset=name, data_rows=rows, runs=list(runs), splits=list(splits), metadata=list(keys))
-            for name, rows, runs, splits, keys in ask(client, _DATASETS, {})
+            for name, rows, runs, splits, keys in sorted(found, key=lambda dataset: str(dataset[0]).encode())
         ]
     )
 
 
 def run_exists(client: Client, dataset: str, run: str) -> bool:
-    """Whether the run has said anything of the dataset, matched already or not."""
-    parameters = {"dataset": dataset, "run": run}
-    where = "WHERE dataset = {dataset:String} AND run = {run:String} LIMIT 1"
-    return any(ask(client, f"SELECT 1 FROM {table} {where}", parameters) for table in ("row_results", "events"))
+    """Whether the run has said anything of the dataset, matched already or not, that is not deleted."""
+    statement = f"SELECT 1 FROM events WHERE dataset = {{dataset:String}} AND run = {{run:String}} AND {LIVES} LIMIT 1"
+    return bool(ask(client, statement, {"dataset": dataset, "run": run}))

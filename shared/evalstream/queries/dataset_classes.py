@@ -24,7 +24,7 @@ SELECT arrayJoin(arrayFlatten(arrayMap((label, feature, type) ->
 FROM (
     SELECT {side}_label, {side}_feature, {side}_type FROM row_results FINAL
     WHERE dataset = {{dataset:String}} AND ({{run:String}} = '' OR run = {{run:String}})
-      AND policy = (SELECT min(policy) FROM row_results WHERE dataset = {{dataset:String}})
+      AND policy = (SELECT min(policy) FROM row_results WHERE dataset = {{dataset:String}} AND NOT is_deleted)
     {once}
 ) GROUP BY name
 """

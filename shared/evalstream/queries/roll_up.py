@@ -9,14 +9,12 @@ from __future__ import annotations
 from typing import Final
 
 from evalstream.ontology import DEPTH_LIMIT
+from evalstream.storage.ontologies import DECLARED
 
 #: The level of a question that rolls nothing up: every class stays itself.
 NO_ROLL_UP: Final = DEPTH_LIMIT
 
-_IN_FORCE: Final = (
-    "SELECT class_name, class_lineage FROM ontologies WHERE dataset = {dataset:String}"
-    " ORDER BY version DESC, id DESC LIMIT 1"
-)
+_IN_FORCE: Final = f"SELECT class_name, class_lineage {DECLARED} ORDER BY version DESC, id DESC LIMIT 1"
 _ANCESTOR: Final = "arrayMap(l -> l[least({roll_up:UInt32}, length(l))], class_lineage)"
 
 # Scalar subqueries of arrays: to the engine they are constants. Flattening groups of at most one makes them empty, and

@@ -8,6 +8,7 @@ import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 
 from evalstream.events import EVENTS
+from evalstream.storage.deletions import LIVES
 from evalstream.storage.engine import INSERT
 from evalstream.telemetry import INSERT_SECONDS
 
@@ -31,7 +32,7 @@ def append_events(client: Client, events: pa.Table) -> None:
 
 
 def load_events(client: Client, dataset: str, data_rows: Sequence[str]) -> pa.Table:
-    """Load every event of the given data rows, by data row, run (annotations first), version and id."""
+    """Load every event of the given data rows, dead ones too, by data row, run (annotations first), version and id."""
     parts = [
         client.query_arrow(
             _LOAD, parameters={"dataset": dataset, "data_rows": list(data_rows[start : start + LOOKUP_ROWS])}
@@ -42,8 +43,9 @@ def load_events(client: Client, dataset: str, data_rows: Sequence[str]) -> pa.Ta
 
 
 def newest_version(client: Client) -> int:
-    """Give the highest version of any event or declaration; 0 where there is none."""
-    versions = "SELECT max(version) AS v FROM events UNION ALL SELECT max(version) AS v FROM ontologies"
+    """Give the highest version of any event, declaration or deletion; 0 where there is none."""
+    tables = ("events", "ontologies", "deletions")
+    versions = " UNION ALL ".join(f"SELECT max(version) AS v FROM {table}" for table in tables)
     return int(client.query(f"SELECT max(v) FROM ({versions})").result_rows[0][0])
 
 
@@ -56,7 +58,7 @@ def predicted_rows(client: Client, dataset: str, *, after: str = "", at_most: in
     """Name the data rows that a run has said something of, in order: those after a given one, so many at most."""
     statement = (
         "SELECT DISTINCT data_row FROM events WHERE dataset = {dataset:String} AND run != ''"
-        " AND data_row > {after:String} ORDER BY data_row LIMIT {at_most:UInt64}"
+        f" AND data_row > {{after:String}} AND {LIVES} ORDER BY data_row LIMIT {{at_most:UInt64}}"
     )
     parameters = {"dataset": dataset, "after": after, "at_most": at_most}
     return [name for (name,) in client.query(statement, parameters=parameters).result_rows]

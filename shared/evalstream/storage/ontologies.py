@@ -10,6 +10,7 @@ import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 
 from evalstream.ontology import NOTHING_DECLARED, Ontology, lineages
+from evalstream.storage.deletions import DECLARATION_LIVES
 from evalstream.storage.engine import INSERT
 
 _SCHEMA: Final = pa.schema(
@@ -22,13 +23,13 @@ _SCHEMA: Final = pa.schema(
         ("class_lineage", pa.list_(pa.list_(pa.string()))),
     ]
 )
-#: SQL for how many revisions a dataset has: part of the version of every result (see :func:`in_force`).
-REVISIONS: Final = "(SELECT uniqExact(version, id) FROM ontologies WHERE dataset = {dataset:String})"
+#: SQL for which revisions a dataset has.
+DECLARED: Final = f"FROM ontologies WHERE dataset = {{dataset:String}} AND {DECLARATION_LIVES}"
+#: SQL for how many: part of the version of every result (see :func:`in_force`).
+REVISIONS: Final = f"(SELECT uniqExact(version, id) {DECLARED})"
 
 # One statement, so that the count and the revision in force are of one moment.
-_IN_FORCE: Final = """
-SELECT uniqExact(version, id), max((version, id, received_at)) FROM ontologies WHERE dataset = {dataset:String}
-"""
+_IN_FORCE: Final = f"SELECT uniqExact(version, id), max((version, id, received_at)) {DECLARED}"
 _DOCUMENT: Final = """
 SELECT document FROM ontologies
 WHERE dataset = {dataset:String} AND version = {version:UInt64} AND id = {id:String} LIMIT 1

@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 
+from evalstream.storage.deletions import LEAST_VERSION, LIVES
 from evalstream.storage.engine import INSERT
 from evalstream.storage.events import INSERT_ROWS
 from evalstream.storage.ontologies import REVISIONS
@@ -76,18 +77,18 @@ RESULTS: Final = pa.schema(
     ]
 )
 
-# A row is up to date under a policy when its result has folded in as many events, and declarations of the dataset, as
-# there are. A row of a run exists once the run has said something of it.
+# A row is up to date under a policy when its result has folded in as many live events, and declarations of the dataset,
+# as there are, and has seen every tombstone. A row of a run exists once the run has said something of it that lives.
 _WANTED = f"""
-    SELECT own.data_row AS data_row, own.run AS run, own.events + shared.events + {REVISIONS} AS version
+    SELECT own.data_row AS data_row, own.run AS run, own.least + own.events + shared.events + {REVISIONS} AS version
     FROM (
-        SELECT data_row, run, count() AS events FROM events FINAL
-        WHERE dataset = {{dataset:String}} AND run != '' AND ({{run:String}} = '' OR run = {{run:String}})
+        SELECT data_row, run, count() AS events, {LEAST_VERSION} AS least FROM events FINAL
+        WHERE dataset = {{dataset:String}} AND run != '' AND ({{run:String}} = '' OR run = {{run:String}}) AND {LIVES}
         GROUP BY data_row, run
     ) AS own
     LEFT JOIN (
         SELECT data_row, count() AS events FROM events FINAL
-        WHERE dataset = {{dataset:String}} AND run = '' GROUP BY data_row
+        WHERE dataset = {{dataset:String}} AND run = '' AND {LIVES} GROUP BY data_row
     ) AS shared ON own.data_row = shared.data_row
 """
 #

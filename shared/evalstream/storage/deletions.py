@@ -1,0 +1,250 @@
+"""Table ``deletions``: what was deleted, and taking it out of the other tables.
+
+A deletion has two steps, and each may be repeated. :func:`bury` writes a tombstone: from then on, what has its version
+or a lower one is dead, and nobody reads it, whenever it arrives. :func:`erase` takes away what is dead: the results
+first, then the events, so that while anything is left to do :func:`left_over` finds it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, Final, NamedTuple
+from urllib.parse import quote
+
+from clickhouse_connect.driver.client import Client
+
+from evalstream.deletions import COUNT_BITS, Deletions, Tombstones
+from evalstream.storage.engine import INSERT
+
+
+def _of_each(key: str, value: str) -> str:
+    """SQL for what the tombstones of a row's own ``key`` say, 0 where there are none.
+
+    Scalar subqueries of arrays: to the engine they are constants, so that this costs next to nothing a row.
+    """
+    each = (
+        f"SELECT {key} AS k, {value} AS v FROM deletions WHERE dataset = {{dataset:String}} AND {key} != ''"
+        " GROUP BY k ORDER BY k"
+    )
+    keys, values = (f"(SELECT groupArray({column}) FROM ({each}))" for column in ("k", "v"))
+    return f"transform({key}, {keys}, {values}, toUInt64(0))"
+
+
+def _of_dataset(value: str) -> str:
+    return f"(SELECT {value} FROM deletions WHERE dataset = {{dataset:String}} AND run = '' AND data_row = '')"
+
+
+_COUNT: Final = "uniqExact(version)"
+#: Not `max(version + 1)`: the engine takes the 1 out of the aggregate, so that of nothing at all it would be 1.
+_FLOOR: Final = "if(count() = 0, 0, max(version) + 1)"
+
+#: SQL for whether a declaration is above every tombstone of its dataset; ``{dataset:String}`` is bound to that.
+DECLARATION_LIVES: Final = f"version >= {_of_dataset(_FLOOR)}"
+#: SQL for whether an event is above every tombstone that covers it; ``{dataset:String}`` is bound to its dataset.
+LIVES: Final = f"version >= greatest({_of_dataset(_FLOOR)}, {_of_each('run', _FLOOR)}, {_of_each('data_row', _FLOOR)})"
+#: SQL for the lowest version of a result that has seen every tombstone which covers its data row and run.
+LEAST_VERSION: Final = (
+    f"bitShiftLeft(toUInt64({_of_dataset(_COUNT)} + {_of_each('run', _COUNT)} + {_of_each('data_row', _COUNT)}),"
+    f" {COUNT_BITS})"
+)
+
+_SCOPE: Final = (
+    "dataset = {dataset:String} AND ({run:String} = '' OR run = {run:String})"
+    " AND ({data_row:String} = '' OR data_row = {data_row:String})"
+)
+# A record says in one of four places of which dataset it is: the route it was sent to, a header of the gateway's, its
+# Kafka key, or itself.
+_LETTERS: Final = """
+    (startsWith(source, {route:String}) OR headers['evalstream-dataset'] = {dataset:String}
+        OR startsWith(ifNull(key, ''), concat({dataset:String}, '/'))
+        OR JSONExtractString(ifNull(payload, ''), 'dataset') = {dataset:String})
+    AND ({data_row:String} = '' OR data_row = {data_row:String})
+"""
+_LOAD: Final = f"""
+SELECT run, data_row, {_COUNT}, {_FLOOR} FROM deletions WHERE dataset = {{dataset:String}} GROUP BY run, data_row
+"""
+_BURY: Final = """
+INSERT INTO deletions (dataset, run, data_row, version)
+VALUES ({dataset:String}, {run:String}, {data_row:String}, {version:UInt64})
+"""
+_LAST: Final = """
+SELECT run, data_row, max((version, deleted_at)) AS last FROM deletions
+WHERE dataset = {dataset:String} AND run = {run:String} AND data_row = {data_row:String} GROUP BY run, data_row
+"""
+# A deleted result is replaced by one that says so, of a higher version: whoever is still at work with the events that
+# were there before writes one that loses against it. Only keys of these events can be written; they are all named here.
+_RETRACT: Final = f"""
+INSERT INTO row_results (dataset, run, policy, data_row, version, is_deleted)
+SELECT {{dataset:String}}, run, policy, data_row, {LEAST_VERSION}, 1
+FROM (
+    SELECT toString(run) AS run, toString(policy) AS policy, data_row FROM row_results FINAL
+    WHERE {_SCOPE} AND version < {LEAST_VERSION}
+    UNION DISTINCT
+    SELECT toString(run) AS run, arrayJoin({{policies:Array(String)}}) AS policy, data_row FROM events
+    WHERE {_SCOPE} AND run != '' AND version <= {{version:UInt64}}
+)
+"""
+_LEFT: Final = f"""
+    SELECT toString(run) AS run, data_row FROM events WHERE dataset = {{dataset:String}} AND NOT {LIVES}
+    UNION DISTINCT
+    SELECT toString(run) AS run, data_row FROM row_results FINAL
+    WHERE dataset = {{dataset:String}} AND version < {LEAST_VERSION}
+"""
+_LEFT_OVER: Final = f"""
+SELECT run, data_row, max((version, deleted_at)) AS last FROM deletions WHERE dataset = {{dataset:String}}
+GROUP BY run, data_row
+HAVING multiIf(
+    data_row != '', data_row IN (SELECT data_row FROM ({_LEFT})),
+    run != '', run IN (SELECT run FROM ({_LEFT})),
+    (SELECT count() FROM ({_LEFT})) > 0)
+ORDER BY run, data_row
+"""
+
+
+class Scope(NamedTuple):
+    """What a deletion is of: a dataset, one of its runs, or one of its data rows."""
+
+    dataset: str
+    run: str = ""
+    data_row: str = ""
+
+    @property
+    def is_dataset(self) -> bool:
+        """Whether it is all of the dataset, with what was declared of it."""
+        return not self.run and not self.data_row
+
+
+class Deletion(NamedTuple):
+    """A tombstone: everything in its scope of at most its version is dead."""
+
+    scope: Scope
+    version: int
+    deleted_at: datetime
+
+
+class Counts(NamedTuple):
+    """What there is in a scope: data rows that events speak of, these events, results, and so on."""
+
+    data_rows: int
+    events: int
+    results: int
+    declarations: int
+    dead_letters: int
+
+
+def load_deletions(client: Client, dataset: str) -> Deletions:
+    """Load the tombstones of a dataset."""
+    rows = client.query(_LOAD, parameters={"dataset": dataset}).result_rows
+    return Deletions({(run, data_row): Tombstones(count, floor) for run, data_row, count, floor in rows})
+
+
+def count_deletions(client: Client, dataset: str) -> int:
+    """Count the tombstones of a dataset: as long as there are no more of them, what was there is there."""
+    statement = "SELECT uniqExact(run, data_row, version) FROM deletions WHERE dataset = {dataset:String}"
+    return int(client.query(statement, parameters={"dataset": dataset}).result_rows[0][0])
+
+
+def count_scope(client: Client, scope: Scope, version: int) -> Counts:
+    """Count what a deletion up to a version would take away."""
+    parameters = _parameters(scope) | {"version": version}
+    old = "version <= {version:UInt64}"
+
+    def ask(statement: str) -> tuple[Any, ...]:
+        return tuple(client.query(statement, parameters=parameters).result_rows[0])
+
+    data_rows, events = ask(
+        f"SELECT uniqExact(data_row), count() FROM events FINAL WHERE {_SCOPE} AND {old} AND {LIVES}"
+    )
+    (results,) = ask(f"SELECT count() FROM row_results FINAL WHERE {_SCOPE} AND version >= {LEAST_VERSION}")
+    declarations = letters = 0
+    if scope.is_dataset:
+        (declarations,) = ask(
+            "SELECT uniqExact(version, id) FROM ontologies"
+            f" WHERE dataset = {{dataset:String}} AND {old} AND {DECLARATION_LIVES}"
+        )
+    if not scope.run:
+        (letters,) = ask(f"SELECT count() FROM dead_letters FINAL WHERE {_LETTERS}")
+    return Counts(data_rows, events, results, declarations, letters)
+
+
+def newest_in(client: Client, scope: Scope) -> int:
+    """Give the highest version of anything in a scope; 0 where there is nothing."""
+    versions = f"SELECT max(version) AS v FROM events WHERE {_SCOPE}"
+    if scope.is_dataset:
+        versions += " UNION ALL SELECT max(version) AS v FROM ontologies WHERE dataset = {dataset:String}"
+    return int(client.query(f"SELECT max(v) FROM ({versions})", parameters=_parameters(scope)).result_rows[0][0])
+
+
+def survivors(client: Client, scope: Scope) -> bool:
+    """Whether a run has said anything in a scope that lives: its results have to be made anew after a deletion."""
+    statement = f"SELECT 1 FROM events WHERE {_SCOPE} AND run != '' AND {LIVES} LIMIT 1"
+    return bool(client.query(statement, parameters=_parameters(scope)).result_rows)
+
+
+def last_deletion(client: Client, scope: Scope) -> Deletion | None:
+    """Give the newest tombstone of exactly this scope, if there is one."""
+    found = _deletions(client, _LAST, scope)
+    return found[0] if found else None
+
+
+def bury(client: Client, scope: Scope, version: int) -> Deletion:
+    """Write a tombstone; when this returns it is on disk, and what it covers is dead for good."""
+    client.command(_BURY, parameters=_parameters(scope) | {"version": version}, settings=INSERT)
+    written = last_deletion(client, scope)
+    assert written is not None
+    return written
+
+
+def erase(client: Client, deletion: Deletion, policies: Sequence[str]) -> None:
+    """Take away what a tombstone covers; when this returns no question finds any of it. Newer things stay.
+
+    ``policies`` are all those of which a result may be there, or be written by whoever still has dead events in hand.
+    """
+    scope = deletion.scope
+    parameters = _parameters(scope) | {
+        "version": deletion.version,
+        "milliseconds": round(deletion.deleted_at.timestamp() * 1000),
+        "policies": list(policies),
+        "least": _least_version(client, scope),
+    }
+
+    def delete(table: str, condition: str) -> None:
+        # Not even where there is nothing to delete: that would rewrite every part all the same.
+        if client.query(f"SELECT 1 FROM {table} WHERE {condition} LIMIT 1", parameters=parameters).result_rows:
+            client.command(f"DELETE FROM {table} WHERE {condition}", parameters=parameters)
+
+    client.command(_RETRACT, parameters=parameters, settings=INSERT)
+    delete("row_results", f"{_SCOPE} AND version < {{least:UInt64}} AND NOT is_deleted")
+    if not scope.run:
+        delete("dead_letters", f"{_LETTERS} AND toUnixTimestamp64Milli(received_at) <= {{milliseconds:Int64}}")
+    if scope.is_dataset:
+        delete("ontologies", "dataset = {dataset:String} AND version <= {version:UInt64}")
+    delete("events", f"{_SCOPE} AND version <= {{version:UInt64}}")
+
+
+def left_over(client: Client) -> Sequence[Deletion]:
+    """Name the tombstones that have anything left to erase: a deletion was cut off, or something came late."""
+    names = [name for (name,) in client.query("SELECT DISTINCT dataset FROM deletions ORDER BY dataset").result_rows]
+    return [deletion for name in names for deletion in _deletions(client, _LEFT_OVER, Scope(name))]
+
+
+def _least_version(client: Client, scope: Scope) -> int:
+    """Give a version that no live result in the scope is below.
+
+    Where other tombstones cover single keys of it there are dead results above it, which the retraction replaces too.
+    """
+    tombstones = load_deletions(client, scope.dataset).tombstones
+    own = {("", ""), (scope.run, scope.data_row)}
+    return sum(tombstones[key].number for key in own if key in tombstones) << COUNT_BITS
+
+
+def _deletions(client: Client, statement: str, scope: Scope) -> list[Deletion]:
+    return [
+        Deletion(Scope(scope.dataset, run, data_row), version, deleted_at.replace(tzinfo=UTC))
+        for run, data_row, (version, deleted_at) in client.query(statement, parameters=_parameters(scope)).result_rows
+    ]
+
+
+def _parameters(scope: Scope) -> dict[str, Any]:
+    return scope._asdict() | {"route": f"/v1/datasets/{quote(scope.dataset, safe='')}/"}
