@@ -36,8 +36,7 @@ def _of_dataset(value: str) -> str:
 
 
 _COUNT: Final = "uniqExact(version)"
-#: Not `max(version + 1)`: the engine takes the 1 out of the aggregate, so that of nothing at all it would be 1.
-_FLOOR: Final = "if(count() = 0, 0, max(version) + 1)"
+_FLOOR: Final = "max(floor)"  # 0 where nothing was deleted
 
 #: SQL for whether a declaration is above every tombstone of its dataset; ``{dataset:String}`` is bound to that.
 DECLARATION_LIVES: Final = f"version >= {_of_dataset(_FLOOR)}"
@@ -143,6 +142,14 @@ def count_deletions(client: Client, dataset: str) -> int:
     """Count the tombstones of a dataset: as long as there are no more of them, what was there is there."""
     statement = "SELECT uniqExact(run, data_row, version) FROM deletions WHERE dataset = {dataset:String}"
     return int(client.query(statement, parameters={"dataset": dataset}).result_rows[0][0])
+
+
+def conditions(client: Client, dataset: str) -> tuple[str, str]:
+    """Give ``LIVES`` and ``LEAST_VERSION`` as SQL that is short where nothing was ever deleted, nearly always.
+
+    Over a small dataset the analysis of the long one takes longer than everything else.
+    """
+    return (LIVES, LEAST_VERSION) if count_deletions(client, dataset) else ("true", "toUInt64(0)")
 
 
 def count_scope(client: Client, scope: Scope, version: int) -> Counts:

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 
-from evalstream.storage.deletions import LEAST_VERSION, LIVES
+from evalstream.storage.deletions import conditions
 from evalstream.storage.engine import INSERT
 from evalstream.storage.events import INSERT_ROWS
 from evalstream.storage.ontologies import REVISIONS
@@ -79,16 +79,17 @@ RESULTS: Final = pa.schema(
 
 # A row is up to date under a policy when its result has folded in as many live events, and declarations of the dataset,
 # as there are, and has seen every tombstone. A row of a run exists once the run has said something of it that lives.
-_WANTED = f"""
-    SELECT own.data_row AS data_row, own.run AS run, own.least + own.events + shared.events + {REVISIONS} AS version
+# ``lives`` and ``least`` are the conditions that the deletions of the dataset make.
+_WANTED = """
+    SELECT own.data_row AS data_row, own.run AS run, own.least + own.events + shared.events + {revisions} AS version
     FROM (
-        SELECT data_row, run, count() AS events, {LEAST_VERSION} AS least FROM events FINAL
-        WHERE dataset = {{dataset:String}} AND run != '' AND ({{run:String}} = '' OR run = {{run:String}}) AND {LIVES}
+        SELECT data_row, run, count() AS events, {least} AS least FROM events FINAL
+        WHERE dataset = {{dataset:String}} AND run != '' AND ({{run:String}} = '' OR run = {{run:String}}) AND {lives}
         GROUP BY data_row, run
     ) AS own
     LEFT JOIN (
         SELECT data_row, count() AS events FROM events FINAL
-        WHERE dataset = {{dataset:String}} AND run = '' AND {LIVES} GROUP BY data_row
+        WHERE dataset = {{dataset:String}} AND run = '' AND {lives} GROUP BY data_row
     ) AS shared ON own.data_row = shared.data_row
 """
 #
@@ -101,17 +102,15 @@ _DONE = """
     WHERE dataset = {dataset:String} AND ({run:String} = '' OR run = {run:String}) AND policy IN {names:Array(String)}
     GROUP BY data_row, run
 """
-_STALE = f"""
-SELECT DISTINCT wanted.data_row FROM ({_WANTED}) AS wanted
-LEFT JOIN ({_DONE}) AS done ON wanted.data_row = done.data_row AND wanted.run = done.run
+_STALE = """
+SELECT DISTINCT wanted.data_row FROM {compared}
 WHERE wanted.version > done.version OR ({{failed:Bool}} AND done.error != '')
 ORDER BY wanted.data_row
 """
-_PROGRESS = f"""
+_PROGRESS = """
 SELECT count() AS rows, countIf(wanted.version > done.version) AS pending,
        countIf(wanted.version <= done.version AND done.error != '') AS failed
-FROM ({_WANTED}) AS wanted
-LEFT JOIN ({_DONE}) AS done ON wanted.data_row = done.data_row AND wanted.run = done.run
+FROM {compared}
 """
 
 
@@ -132,13 +131,24 @@ def write_results(client: Client, results: pa.Table) -> None:
 
 def stale_rows(client: Client, dataset: str, policies: Sequence[str], *, failed: bool = False) -> list[str]:
     """Name the data rows with a result missing or out of date, and on demand those whose matching failed."""
+    statement = _STALE.format(compared=_compared(client, dataset))
     parameters = _parameters(dataset, "", policies) | {"failed": failed}
-    return [name for (name,) in client.query(_STALE, parameters=parameters).result_rows]
+    return [name for (name,) in client.query(statement, parameters=parameters).result_rows]
 
 
 def progress(client: Client, dataset: str, run: str, policies: Sequence[str]) -> Progress:
     """Count, exactly, what is done of a run and what is not."""
-    return Progress(*client.query(_PROGRESS, parameters=_parameters(dataset, run, policies)).result_rows[0])
+    statement = _PROGRESS.format(compared=_compared(client, dataset))
+    return Progress(*client.query(statement, parameters=_parameters(dataset, run, policies)).result_rows[0])
+
+
+def _compared(client: Client, dataset: str) -> str:
+    """SQL for what is wanted beside what is done."""
+    lives, least = conditions(client, dataset)
+    wanted = _WANTED.format(lives=lives, least=least, revisions=REVISIONS)
+    return (
+        f"({wanted}) AS wanted LEFT JOIN ({_DONE}) AS done ON wanted.data_row = done.data_row AND wanted.run = done.run"
+    )
 
 
 def _parameters(dataset: str, run: str, policies: Sequence[str]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ CREATE TABLE deletions
     run        LowCardinality(String),
     data_row   String,
     version    UInt64,
+    floor      UInt64 DEFAULT version + 1,  -- what lives has at least this version
     deleted_at DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC')
 )
 ENGINE = ReplacingMergeTree
