@@ -65,7 +65,7 @@ SELECT run, data_row, {_COUNT}, {_FLOOR} FROM deletions WHERE dataset = {{datase
 """
 _BURY: Final = """
 INSERT INTO deletions (dataset, run, data_row, version)
-VALUES ({dataset:String}, {run:String}, {data_row:String}, {version:UInt64})
+SELECT {dataset:String}, {run:String}, {data_row:String}, {version:UInt64}
 """
 _LAST: Final = """
 SELECT run, data_row, max((version, deleted_at)) AS last FROM deletions
