@@ -7,6 +7,7 @@ import math
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Final
 
 import evalstream
 from evalstream.queries.catalog import catalog
@@ -29,6 +30,8 @@ from evalstream_query import page, routes
 log = logging.getLogger(__name__)
 
 GAUGE_SECONDS = 15
+#: What is measured of each run beside its progress.
+SCORES: Final = ("precision", "recall", "f1")
 
 
 def run(settings: ServiceSettings) -> int:
@@ -66,16 +69,23 @@ def run(settings: ServiceSettings) -> int:
 
 def _keep_gauges(clients: Clients, settings: ServiceSettings, stopped: threading.Event) -> None:
     """Measure every run now and then; Prometheus reads what was measured last."""
+    measured: set[tuple[str, str]] = set()
     while not stopped.wait(GAUGE_SECONDS):
         try:
-            measure_runs(clients, settings)
+            found = measure_runs(clients, settings)
+            forget_runs(measured - found)
+            measured = found
         except Exception:
             log.exception("the runs could not be measured; trying again in %d s", GAUGE_SECONDS)
 
 
-def measure_runs(clients: Clients, settings: ServiceSettings) -> None:
-    """Set the gauges of every run: rows pending and failed, and its scores at the default thresholds."""
+def measure_runs(clients: Clients, settings: ServiceSettings) -> set[tuple[str, str]]:
+    """Set the gauges of every run: rows pending and failed, and its scores at the default thresholds.
+
+    Returns the runs, each with its dataset.
+    """
     client = clients()
+    measured = set()
     policy = Filter().policy if Filter().policy in settings.policies else settings.policies[0]
     for dataset in catalog(client).datasets:
         for name in dataset.runs:
@@ -83,7 +93,18 @@ def measure_runs(clients: Clients, settings: ServiceSettings) -> None:
             ROWS_PENDING.labels(dataset.dataset, name).set(found.pending)
             ROWS_FAILED.labels(dataset.dataset, name).set(found.failed)
             own = summary(client, Selection(dataset=dataset.dataset, run=name, policy=policy))
-            for score in ("precision", "recall", "f1"):
+            for score in SCORES:
                 value = getattr(own, score)
                 # Not a number, where a score is not defined: a gap in the chart, and neither 0 nor the last value.
                 QUALITY.labels(dataset.dataset, name, score).set(math.nan if value is None else value)
+            measured.add((dataset.dataset, name))
+    return measured
+
+
+def forget_runs(runs: set[tuple[str, str]]) -> None:
+    """Remove the gauges of runs that were deleted: they would tell the last figures for ever."""
+    for dataset, run in runs:
+        ROWS_PENDING.remove(dataset, run)
+        ROWS_FAILED.remove(dataset, run)
+        for score in SCORES:
+            QUALITY.remove(dataset, run, score)

@@ -16,8 +16,8 @@ from evalstream.pipeline.delete import delete
 from evalstream.pipeline.reconcile import reconcile, rematch
 from evalstream.queries.catalog import catalog, run_exists
 from evalstream.queries.dataset_classes import ClassesOfDatasetPage, classes_of_dataset
-from evalstream.queries.selection import Selection
 from evalstream.queries.summary import summary
+from evalstream.selection import Selection
 from evalstream.storage.dead_letters import DeadLetter, keep_dead_letters, list_dead_letters
 from evalstream.storage.deletions import Counts, Deletion, Scope, bury, erase, left_over
 from evalstream.storage.events import load_events, newest_version, predicted_rows
@@ -124,7 +124,7 @@ def test_what_comes_late_stays_dead_and_what_is_newer_lives(client: Client, scop
     dataset = scope.dataset
     fill(client, dataset, version=5)
     declare(client, dataset, Ontology(tolerance=3), 5)
-    reconcile(client, NAMES)
+    reconcile(client, NAMES, dataset=dataset)
     delete(client, scope, 7)
     before = results(client, dataset)
     known = catalog(client)
@@ -138,15 +138,15 @@ def test_what_comes_late_stays_dead_and_what_is_newer_lives(client: Client, scop
     if scope.is_dataset:
         declare(client, dataset, Ontology(tolerance=4), 6)
         assert in_force(client, dataset).revisions == 0
-    assert [deletion.scope for deletion in left_over(client)] == [scope]
-    reconcile(client, NAMES)
-    assert left_over(client) == []
+    assert [deletion.scope for deletion in left_over(client, dataset)] == [scope]
+    reconcile(client, NAMES, dataset=dataset)
+    assert left_over(client, dataset) == []
     assert results(client, dataset) == before
     send(client, dataset, [annotated("1", 8, [box("a")]), predicted("1", "v1", 8, [box("a"), box("c")])])
     assert progress(client, dataset, "v1", NAMES).pending == 1
     assert reconcile(client, NAMES, dataset=dataset) == 1
     assert results(client, dataset)["1", "v1", "coco"]["prediction_id"] == ["a", "c"]
-    assert reconcile(client, NAMES) == 0
+    assert reconcile(client, NAMES, dataset=dataset) == 0
 
 
 def test_results_of_a_run_created_anew_win_over_those_of_more_events(client: Client) -> None:
@@ -185,14 +185,10 @@ def test_whoever_is_still_at_work_revives_nothing(client: Client, scope: Scope) 
     send(client, scope.dataset, [predicted("1", "v1", 1, [box("a")])])
     work = stage._matched(client, scope.dataset, ["1", "2"], NAMES)
     delete(client, scope, 1)
-    before = results(client, scope.dataset)
     write_results(client, work)
-    assert results(client, scope.dataset).keys() - before.keys() <= {
-        key for key in before if (key[1] == "v2" and not scope.data_row) or key[0] == "2"
-    }
-    assert ("1", "v1", "coco") not in results(client, scope.dataset)
-    assert hits(client, scope.dataset, "v1") == 0
-    assert reconcile(client, NAMES) == 0
+    left = {(row, run) for row, run, _ in results(client, scope.dataset)}
+    assert left == ({("2", "v2")} if scope.data_row else {("1", "v2"), ("2", "v2")} if scope.run else set())
+    assert reconcile(client, NAMES, dataset=scope.dataset) == 0
 
 
 def test_a_deletion_between_the_reads_of_a_worker_is_seen(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -217,13 +213,13 @@ def test_cut_off_after_its_first_step_a_deletion_is_finished_by_whoever_reconcil
     declare(client, "cut off", Ontology(tolerance=3), 1)
     fill(client, "cut off 2")
     deletion = bury(client, Scope("cut off"), 1)
-    assert left_over(client) == [deletion]
+    assert left_over(client, "cut off") == [deletion]
     assert "cut off" not in names(client)  # already
     assert not run_exists(client, "cut off", "v1")
     reconcile(client, NAMES)
     assert stored(client, "cut off") == {"events": 0, "row_results": 0, "ontologies": 0}
     assert [hits(client, dataset, "v1") for dataset in ("cut off", "cut off 2")] == [0, 2]
-    assert left_over(client) == []
+    assert left_over(client, "cut off") == []
     erase(client, deletion, NAMES)  # once more
     assert hits(client, "cut off 2", "v1") == 2
 
@@ -234,9 +230,9 @@ def test_results_that_lost_their_retraction_are_retracted_again(client: Client) 
     deletion = delete(client, Scope("lost", run="v1"), 1).deletion
     client.command("DELETE FROM row_results WHERE dataset = 'lost' AND is_deleted")  # as after a loss of power
     write_results(client, work)
-    assert left_over(client) == [deletion]
-    reconcile(client, NAMES)
-    assert (left_over(client), hits(client, "lost", "v1"), hits(client, "lost", "v2")) == ([], 0, 2)
+    assert left_over(client, "lost") == [deletion]
+    reconcile(client, NAMES, dataset="lost")
+    assert (left_over(client, "lost"), hits(client, "lost", "v1"), hits(client, "lost", "v2")) == ([], 0, 2)
 
 
 def test_a_deletion_counts_among_the_versions_that_are_there(client: Client) -> None:
@@ -268,7 +264,7 @@ def test_any_interleaving_of_events_deletions_and_workers_ends_as_a_clean_run(cl
 
     living = [event for event in events if not any(covers(event, scope, last) for scope, last in tombstones)]
     send(client, clean, living)
-    reconcile(client, NAMES)
+    reconcile(client, NAMES, dataset=clean)
 
     steps: list[Payload | tuple[Scope, int] | str] = [*events, *rng.choices(events, k=10), *tombstones]
     steps += [rng.choice(tombstones), *["erase"] * 4, *["load"] * 5, *["write"] * 5, *["reconcile"] * 2]
@@ -287,8 +283,8 @@ def test_any_interleaving_of_events_deletions_and_workers_ends_as_a_clean_run(cl
         elif step == "write" and loaded:
             write_results(client, loaded.pop(rng.randrange(len(loaded))))
         elif step == "reconcile":
-            reconcile(client, NAMES)
-    reconcile(client, NAMES)
+            reconcile(client, NAMES, dataset=messy)
+    reconcile(client, NAMES, dataset=messy)
     for late in loaded:
         write_results(client, late)
 
@@ -301,7 +297,7 @@ def test_any_interleaving_of_events_deletions_and_workers_ends_as_a_clean_run(cl
         over = len({one for one in tombstones if one[0].run in ("", run) and one[0].data_row in ("", row)})
         assert result.pop("version") == (over << COUNT_BITS) + expected[row, run, policy].pop("version")
         assert result == expected[row, run, policy]
-    assert left_over(client) == []
+    assert left_over(client, messy) == []
 
 
 def covers(event: Payload, scope: Scope, last: int) -> bool:

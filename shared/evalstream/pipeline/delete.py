@@ -7,7 +7,17 @@ from typing import Final, NamedTuple
 from clickhouse_connect.driver.client import Client
 
 from evalstream.matching import POLICIES
-from evalstream.storage.deletions import Counts, Deletion, Scope, bury, count_scope, erase, left_over, survivors
+from evalstream.storage.deletions import (
+    Counts,
+    Deletion,
+    Scope,
+    bury,
+    count_scope,
+    erase,
+    left_over,
+    survivors,
+    touched,
+)
 
 _EVERY_POLICY: Final = tuple(POLICIES)
 
@@ -32,7 +42,11 @@ def delete(client: Client, scope: Scope, version: int) -> Deleted:
     return Deleted(deletion, counts, survivors(client, scope))
 
 
-def erase_left_over(client: Client) -> None:
-    """Finish the deletions that were cut off, and erase what came only after it had been deleted."""
-    for deletion in left_over(client):
-        erase(client, deletion, _EVERY_POLICY)
+def erase_left_over(client: Client, dataset: str | None = None) -> None:
+    """Finish the deletions that were cut off, and erase what came only after it had been deleted.
+
+    Of one dataset, or of all.
+    """
+    for name in touched(client) if dataset is None else [dataset]:
+        for deletion in left_over(client, name):
+            erase(client, deletion, _EVERY_POLICY)

@@ -69,7 +69,7 @@ def reconciling(
     has seen, so whoever has seen less never wins. Of equal versions the one inserted last wins, which is what lets
     ``all`` replace results that are up to date, after a policy has changed for instance.
     """
-    erase_left_over(clients())
+    erase_left_over(clients(), dataset)
     names = datasets(clients()) if dataset is None else [dataset]
     chosen = {name: _chosen(clients(), name, policies, which) for name in names}
     done, total = 0, sum(map(len, chosen.values()))

@@ -6,7 +6,7 @@ from clickhouse_connect.driver.client import Client
 from pydantic import BaseModel
 
 from evalstream.queries.counted import ask
-from evalstream.storage.deletions import LIVES
+from evalstream.storage.deletions import LIVES, touched
 
 
 class Dataset(BaseModel):
@@ -38,7 +38,7 @@ _TOUCHED = _DATASETS.format(which=f"dataset = {{dataset:String}} AND {LIVES}")
 def catalog(client: Client) -> Catalog:
     """List datasets, runs, splits and metadata keys."""
     found = ask(client, _UNTOUCHED, {})
-    for (name,) in ask(client, "SELECT DISTINCT dataset FROM deletions", {}):
+    for name in touched(client):
         found += ask(client, _TOUCHED, {"dataset": name})
     return Catalog(
         datasets=[

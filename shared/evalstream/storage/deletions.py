@@ -230,10 +230,14 @@ def erase(client: Client, deletion: Deletion, policies: Sequence[str]) -> None:
     delete("events", f"{_SCOPE} AND version <= {{version:UInt64}}")
 
 
-def left_over(client: Client) -> Sequence[Deletion]:
+def left_over(client: Client, dataset: str) -> list[Deletion]:
     """Name the tombstones that have anything left to erase: a deletion was cut off, or something came late."""
-    names = [name for (name,) in client.query("SELECT DISTINCT dataset FROM deletions ORDER BY dataset").result_rows]
-    return [deletion for name in names for deletion in _deletions(client, _LEFT_OVER, Scope(name))]
+    return _deletions(client, _LEFT_OVER, Scope(dataset))
+
+
+def touched(client: Client) -> list[str]:
+    """Name the datasets of which anything was ever deleted."""
+    return [name for (name,) in client.query("SELECT DISTINCT dataset FROM deletions ORDER BY dataset").result_rows]
 
 
 def _least_version(client: Client, scope: Scope) -> int:

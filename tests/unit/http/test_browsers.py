@@ -34,7 +34,12 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     ],
 )
 def test_another_sites_page_changes_nothing(client: TestClient, headers: dict[str, str]) -> None:
-    for method, route in (("POST", ROUTE), ("PUT", "/v1/datasets/d/ontology"), ("DELETE", "/v1/dead-letters/x")):
+    for method, route in (
+        ("POST", ROUTE),
+        ("PUT", "/v1/datasets/d/ontology"),
+        ("DELETE", "/v1/dead-letters/x"),
+        ("DELETE", "/v1/datasets/d/runs/m"),
+    ):
         answer = client.request(method, route, content=LINE, headers=headers | {"Content-Type": "text/plain"})
         assert answer.status_code == 403
         assert "another site" in answer.json()["detail"]

@@ -56,6 +56,17 @@ def test_scopes(guarded: TestClient, key: str | None, expected: tuple[int, int])
     assert _status(guarded, key) == expected
 
 
+def test_only_who_may_write_may_delete(guarded: TestClient) -> None:
+    both, reader = ({"Authorization": f"Bearer {key}"} for key in ("both", "reader"))
+    line = b'{"data_row":"r","operation":"replace","predictions":[]}'
+    guarded.post(f"{base('deleted', 'v1')}/predictions", content=line, headers=both).raise_for_status()
+    for path in (f"{base('deleted')}/rows/r", base("deleted", "v1"), base("deleted")):
+        assert guarded.delete(path).status_code == 401
+        assert guarded.delete(path, headers=reader).status_code == 403
+        assert guarded.delete(path, headers=both, params={"dry_run": True}).json()["events"] == 1
+    assert guarded.delete(path, headers=both).json()["events"] == 1
+
+
 def test_what_is_missing_is_said(guarded: TestClient) -> None:
     none = guarded.get("/v1/datasets")
     assert none.headers["WWW-Authenticate"] == "Bearer"
