@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 from evalstream_devcluster import topology_cli
 
-from evalstream_cli import dead_letters, delete, service
+from evalstream_cli import dead_letters, delete, keys, service
 from evalstream_cli.demo import demo
 from evalstream_cli.evaluate import evaluate
 from evalstream_cli.ontology import ontology
@@ -23,6 +23,7 @@ for command in (up, upload, ontology, report, evaluate, reconcile, replay, demo)
     app.command()(command)
 app.add_typer(dead_letters.app)
 app.add_typer(delete.app)
+app.add_typer(keys.app)
 app.add_typer(service.app)
 app.add_typer(topology_cli.app)
 

@@ -58,8 +58,9 @@ def up(
 ) -> None:
     """Run evalstream on this machine: upload, matching and questions in one process, with nothing else to install.
 
-    It listens on loopback only, unless API keys are set (EVALSTREAM_API_KEYS=KEY=read,OTHER=read+write). Stop it with
-    Ctrl-C, or in any other way: what it acknowledged is on disk, and the next start takes up what was left undone.
+    It listens on loopback only, unless API keys are needed: those of `evalstream keys` in EVALSTREAM_KEYS_FILE, or
+    a fixed few in EVALSTREAM_API_KEYS=KEY=read,OTHER=read+write. Stop it with Ctrl-C, or in any other way: what it
+    acknowledged is on disk, and the next start takes up what was left undone.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s")
     given = {"host": host, "port": port, "data": data, "media": media}

@@ -9,11 +9,13 @@ from typing import Annotated, Final
 from clickhouse_connect.driver.client import Client
 from evalstream.storage.dead_letters import (
     DeadLetter,
+    dataset_by_id,
+    datasets_of_dead_letters,
     drop_dead_letters,
     list_dead_letters,
     load_dead_letter,
 )
-from evalstream_http.security import require
+from evalstream_http.security import audit, require, sees, sees_everything
 from fastapi import APIRouter, Depends, HTTPException, Query, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
@@ -24,7 +26,10 @@ IDS_LIMIT: Final = 100
 #: Puts a record back where it came from, and returns once that is acknowledged.
 PutBack = Callable[[DeadLetter], Awaitable[None]]
 
-router = APIRouter(prefix="/v1/dead-letters", tags=["dead letters"], dependencies=[Depends(require("write"))])
+router = APIRouter(prefix="/v1/dead-letters", tags=["dead letters"])
+#: Whoever sends events may see which of them could not be read; what is done about them is an administrator's business.
+_LOOK: Final = [Depends(require("write"))]
+_CHANGE: Final = [Depends(require("admin"))]
 
 
 class Listed(BaseModel):
@@ -97,21 +102,36 @@ def _client(request: Request) -> Client:
 
 
 def _load(request: Request, name: str) -> DeadLetter | None:
-    return load_dead_letter(_client(request), name)
+    return load_dead_letter(_client(request), name) if _seen(request, [name]) else None
 
 
 def _drop(request: Request, ids: list[str]) -> int:
-    return drop_dead_letters(_client(request), ids)
+    return drop_dead_letters(_client(request), _seen(request, ids))
 
 
-@router.get("")
+def _seen(request: Request, ids: list[str]) -> list[str]:
+    """Leave out the dead letters that the request's key may not know of; they are to it as if there were none."""
+    if sees_everything(request):
+        return ids
+    datasets = dataset_by_id(_client(request), ids)
+    return [name for name in ids if (dataset := datasets.get(name)) and sees(request, dataset)]
+
+
+def _datasets(request: Request) -> list[str] | None:
+    """Name the datasets whose dead letters the request's key may see; None: of all, and those of no known dataset."""
+    if sees_everything(request):
+        return None
+    return [dataset for dataset in datasets_of_dead_letters(_client(request)) if sees(request, dataset)]
+
+
+@router.get("", dependencies=_LOOK)
 def get_dead_letters(request: Request, choice: Annotated[Choice, Query()]) -> DeadLetters:
     """List records that could not be read, with the reason; the newest first."""
-    found = list_dead_letters(_client(request), **choice.model_dump())
+    found = list_dead_letters(_client(request), **choice.model_dump(), datasets=_datasets(request))
     return DeadLetters(dead_letters=[Listed.model_validate(letter) for letter in found])
 
 
-@router.get("/{id:path}")
+@router.get("/{id:path}", dependencies=_LOOK)
 def get_dead_letter(request: Request, id: str) -> Whole:  # noqa: A002 - the parameter's name in the URL
     """Give one whole, to the last byte."""
     letter = _load(request, id)
@@ -121,13 +141,15 @@ def get_dead_letter(request: Request, id: str) -> Whole:  # noqa: A002 - the par
     return Whole.model_validate(letter._asdict() | {"headers": headers, "size": len(letter.payload or b"")})
 
 
-@router.delete("")
+@router.delete("", dependencies=_CHANGE)
 def delete_dead_letters(request: Request, chosen: Annotated[Chosen, Query()]) -> Count:
     """Drop dead letters for good."""
-    return Count(count=_drop(request, chosen.ids))
+    count = _drop(request, chosen.ids)
+    audit(request, "dead-letters.drop", ids=chosen.ids, count=count)
+    return Count(count=count)
 
 
-@router.post("/replay")
+@router.post("/replay", dependencies=_CHANGE)
 async def replay_dead_letters(request: Request, chosen: Chosen) -> Count:
     """Put dead letters back where they came from, one after another, in the order given.
 
@@ -145,5 +167,6 @@ async def replay_dead_letters(request: Request, chosen: Chosen) -> Count:
     except ValueError as error:
         raise HTTPException(422, f"after {len(done)} put back: {error}") from error
     finally:
+        audit(request, "dead-letters.replay", ids=done, count=len(done))
         await run_in_threadpool(_drop, request, done)
     return Count(count=len(done))

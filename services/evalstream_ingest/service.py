@@ -48,7 +48,7 @@ def run(settings: ServiceSettings) -> int:
     ValueError
         If it would listen beyond this machine without API keys.
     """
-    keys = checked_keys(settings.api_keys.get_secret_value(), settings.host)
+    keys = checked_keys(settings.api_keys.get_secret_value(), settings.keys_file, settings.host)
     broker = kafka_broker(settings, "evalstream-ingest")
     with migrated_clients(lambda: clickhouse(settings)) as clients:
         asyncio.run(ensure_topics(settings))
@@ -77,7 +77,7 @@ def run(settings: ServiceSettings) -> int:
                     await asyncio.wait_for(producer.stop(), ACKNOWLEDGED_SECONDS)
 
         app = FastAPI(title="evalstream ingest", version=evalstream.__version__, lifespan=lifespan)
-        app.state.api_keys = keys
+        app.state.keys = keys
         app.state.max_upload_bytes = settings.max_upload_bytes
         app.state.clients = clients
         app.state.clock = time.time_ns
@@ -86,7 +86,7 @@ def run(settings: ServiceSettings) -> int:
         app.include_router(ontology.router)
         app.include_router(deletions.router)
         tell_errors(app)
-        app.add_middleware(OnlyOwnPages, names=served_names(settings.host, settings.allowed_hosts, keys=bool(keys)))
+        app.add_middleware(OnlyOwnPages, names=served_names(settings.host, settings.allowed_hosts, keys=keys.needed))
         _tell_kafka_errors(app)
         health_routes(app, consumer)
         return serve(app, settings, consumer)

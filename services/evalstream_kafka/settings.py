@@ -31,6 +31,7 @@ class ServiceSettings(BaseSettings):
     host: str = Field(default="127.0.0.1", description="address of the HTTP routes")
     port: int = Field(default=8000, ge=0, le=65535)
     api_keys: Annotated[SecretStr, NoDecode] = Field(default=SecretStr(""), description="KEY=read,OTHER=read+write")
+    keys_file: Path | None = Field(default=None, description="the file that `evalstream keys` writes")
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="names it may be asked under besides loopback's, with commas; any where keys are set"
     )

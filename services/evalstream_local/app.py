@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mimetypes
+import posixpath
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
@@ -18,7 +19,7 @@ from evalstream.storage.events import newest_version
 from evalstream.storage.migrate import migrated_clients
 from evalstream_http.browsers import OnlyOwnPages, served_names
 from evalstream_http.errors import tell_errors
-from evalstream_http.security import checked_keys, require
+from evalstream_http.security import checked_keys, demand, require
 from evalstream_ingest import dead_letters, deletions, gateway, ontology
 from evalstream_query import page, routes
 from fastapi import Depends, FastAPI, Request, Response
@@ -39,7 +40,7 @@ def make_app(settings: LocalSettings) -> FastAPI:
     ValueError
         If it would listen beyond this machine without API keys, or the keys cannot be read.
     """
-    keys = checked_keys(settings.api_keys.get_secret_value(), settings.host)
+    keys = checked_keys(settings.api_keys.get_secret_value(), settings.keys_file, settings.host)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -60,7 +61,7 @@ def make_app(settings: LocalSettings) -> FastAPI:
         description="Exact metrics of model runs, at any confidence and IoU threshold, while predictions still arrive.",
         lifespan=lifespan,
     )
-    app.state.api_keys = keys
+    app.state.keys = keys
     app.state.max_upload_bytes = settings.max_upload_bytes
     app.state.policies = settings.policies
     app.state.runs_seen = {}
@@ -71,7 +72,7 @@ def make_app(settings: LocalSettings) -> FastAPI:
     app.include_router(reconcile.router)
     app.include_router(routes.router)
     tell_errors(app)
-    app.add_middleware(OnlyOwnPages, names=served_names(settings.host, settings.allowed_hosts, keys=bool(keys)))
+    app.add_middleware(OnlyOwnPages, names=served_names(settings.host, settings.allowed_hosts, keys=keys.needed))
     if settings.media is not None:
         _serve_media(app, settings.media)
 
@@ -100,7 +101,14 @@ def _serve_media(app: FastAPI, folder: Path) -> None:
 
     @app.get("/media/{path:path}", tags=["questions"], dependencies=[Depends(require("read"))], summary="Media")
     async def _media(request: Request, path: str) -> Response:
-        """Give an image of the demo, or of whatever folder the service was told to serve."""
+        """Give an image of the demo, or of whatever folder the service was told to serve.
+
+        A key for some datasets only sees what lies in a folder that is named as one of them.
+        """
+        # Normalised first: the folder that is checked must be the one that is read.
+        path = posixpath.normpath(f"/{path.lstrip('/')}")[1:]
+        folder, slash, _ = path.partition("/")
+        demand(request, folder if slash else None)
         response = await files.get_response(path, request.scope)
         response.headers.update(_MEDIA_HEADERS)
         return response

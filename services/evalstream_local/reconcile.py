@@ -8,12 +8,12 @@ import orjson
 from clickhouse_connect.driver.exceptions import ClickHouseError
 from evalstream.events.base import Name
 from evalstream.pipeline.reconcile import Which, reconciling
-from evalstream_http.security import require
+from evalstream_http.security import audit, demand, require
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
-router = APIRouter(prefix="/v1/reconcile", tags=["operation"], dependencies=[Depends(require("write"))])
+router = APIRouter(prefix="/v1/reconcile", tags=["operation"], dependencies=[Depends(require("admin"))])
 
 
 class Reconcile(BaseModel):
@@ -33,6 +33,8 @@ def post_reconcile(request: Request, wanted: Reconcile) -> StreamingResponse:
     Answers with lines `{"done": 2000, "total": 5000}` as it goes. A line `{"error": "…"}` ends it early; what was done
     stays done.
     """
+    demand(request, wanted.dataset)
+    audit(request, "reconcile", dataset=wanted.dataset, which=wanted.which)
     steps = reconciling(
         request.app.state.clients, request.app.state.policies, dataset=wanted.dataset, which=wanted.which
     )

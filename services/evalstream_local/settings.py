@@ -23,6 +23,7 @@ class LocalSettings(BaseSettings):
     api_keys: Annotated[SecretStr, NoDecode] = Field(
         default=SecretStr(""), description="KEY=read,OTHER=read+write; none: everything is open, on loopback only"
     )
+    keys_file: Path | None = Field(default=None, description="the file that `evalstream keys` writes")
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="names it may be asked under besides loopback's, with commas; any where keys are set"
     )

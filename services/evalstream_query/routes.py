@@ -62,7 +62,7 @@ from evalstream.queries.thresholds import Thresholds, thresholds
 from evalstream.selection import Filter, Selection
 from evalstream.storage.deletions import count_deletions
 from evalstream.storage.results import progress
-from evalstream_http.security import require
+from evalstream_http.security import require, sees
 from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request
 from pydantic import BaseModel, Field
 
@@ -234,8 +234,9 @@ def _scoring(query: Scoring) -> Scoring:
 
 @router.get("")
 def get_datasets(request: Request) -> Catalog:
-    """List the datasets with their runs, splits and metadata keys."""
-    return catalog(_client(request))
+    """List the datasets that the key is for, with their runs, splits and metadata keys."""
+    found = catalog(_client(request))
+    return Catalog(datasets=[dataset for dataset in found.datasets if sees(request, dataset.dataset)])
 
 
 @router.get("/{dataset}/ontology")

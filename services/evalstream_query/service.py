@@ -42,7 +42,7 @@ def run(settings: ServiceSettings) -> int:
     ValueError
         If it would listen beyond this machine without API keys.
     """
-    keys = checked_keys(settings.api_keys.get_secret_value(), settings.host)
+    keys = checked_keys(settings.api_keys.get_secret_value(), settings.keys_file, settings.host)
     with migrated_clients(lambda: clickhouse(settings)) as clients:
 
         @asynccontextmanager
@@ -55,13 +55,13 @@ def run(settings: ServiceSettings) -> int:
             thread.join()
 
         app = FastAPI(title="evalstream", version=evalstream.__version__, lifespan=lifespan)
-        app.state.api_keys = keys
+        app.state.keys = keys
         app.state.clients = clients
         app.state.policies = settings.policies
         app.state.runs_seen = {}
         app.include_router(routes.router)
         tell_errors(app)
-        app.add_middleware(OnlyOwnPages, names=served_names(settings.host, settings.allowed_hosts, keys=bool(keys)))
+        app.add_middleware(OnlyOwnPages, names=served_names(settings.host, settings.allowed_hosts, keys=keys.needed))
         health_routes(app)
         page.serve(app)
         return serve(app, settings)

@@ -28,10 +28,18 @@ _SCHEMA: Final = pa.schema(
 _ORDER: Final = ("received_at", "source", "partition", "position")
 _TEXTS: Final = ("id", "source", "data_row", "reason")
 
-_WHERE = """
-WHERE ({source:String} = '' OR source = {source:String})
-  AND ({reason:String} = '' OR positionCaseInsensitiveUTF8(reason, {reason:String}) > 0)
-  AND received_at >= {since:DateTime64(3, 'UTC')}
+#: The dataset that a letter was sent to, as the URL of its upload says or the header in which the gateway passes it on.
+#: Empty where only the record itself could say, which could not be read.
+_DATASET: Final = """
+if(startsWith(source, '/v1/datasets/'), decodeURLComponent(splitByChar('/', source)[4]),
+   ifNull(headers['evalstream-dataset'], ''))
+"""
+
+_WHERE = f"""
+WHERE ({{source:String}} = '' OR source = {{source:String}})
+  AND ({{reason:String}} = '' OR positionCaseInsensitiveUTF8(reason, {{reason:String}}) > 0)
+  AND received_at >= {{since:DateTime64(3, 'UTC')}}
+  AND ({{every_dataset:Bool}} OR {_DATASET} IN {{datasets:Array(String)}})
 """
 _BRIEFLY = "id, source, partition, position, data_row, reason, ifNull(length(payload), 0) AS size, received_at"
 _LOAD = f"SELECT {', '.join(_SCHEMA.names)}, received_at FROM dead_letters FINAL WHERE id = {{id:String}}"
@@ -82,12 +90,35 @@ def list_dead_letters(
     since: datetime | None = None,
     limit: int = 100,
     oldest_first: bool = False,
+    datasets: Sequence[str] | None = None,
 ) -> list[Brief]:
-    """List dead letters: of one source, whose reason contains a text, that came since a time; the newest first."""
-    parameters = {"source": source, "reason": reason, "since": since or _LONG_AGO, "limit": limit}
+    """List dead letters: of one source, whose reason contains a text, that came since a time; the newest first.
+
+    With ``datasets`` only those that are known to have been sent to one of them.
+    """
+    parameters = {
+        "source": source,
+        "reason": reason,
+        "since": since or _LONG_AGO,
+        "limit": limit,
+        "every_dataset": datasets is None,
+        "datasets": list(datasets or ()),
+    }
     order = ", ".join(f"{column} {'ASC' if oldest_first else 'DESC'}" for column in _ORDER)
     statement = f"SELECT {_BRIEFLY} FROM dead_letters FINAL {_WHERE} ORDER BY {order} LIMIT {{limit:UInt32}}"
     return [Brief(*row) for row in client.query(statement, parameters=parameters).result_rows]
+
+
+def datasets_of_dead_letters(client: Client) -> list[str]:
+    """List the datasets that dead letters were sent to."""
+    statement = f"SELECT DISTINCT {_DATASET} AS dataset FROM dead_letters WHERE dataset != '' ORDER BY dataset"
+    return [dataset for (dataset,) in client.query(statement).result_rows]
+
+
+def dataset_by_id(client: Client, ids: Sequence[str]) -> dict[str, str]:
+    """Say which dataset each dead letter was sent to, empty where that is not known; leave out unknown ids."""
+    statement = f"SELECT id, {_DATASET} FROM dead_letters FINAL WHERE id IN {{ids:Array(String)}}"
+    return {row[0]: row[1] for row in client.query(statement, parameters={"ids": list(ids)}).result_rows}
 
 
 def load_dead_letter(client: Client, name: str) -> DeadLetter | None:

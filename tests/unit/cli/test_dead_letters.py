@@ -57,7 +57,7 @@ def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         _env_file=None,
         port=port,
         data=tmp_path_factory.mktemp("data"),
-        api_keys=SecretStr(f"{KEY}=read+write,reader=read"),
+        api_keys=SecretStr(f"{KEY}=read+write+admin,reader=read"),
     )
     embedded = make_app(settings)
     server = uvicorn.Server(uvicorn.Config(embedded, host=settings.host, port=port, log_level="warning"))
@@ -205,4 +205,4 @@ def test_reconcile_and_replay(service: Service) -> None:
     assert "there is no dataset 'none'" in service.invoke("replay", "--dataset", "none").output
     refused = service.invoke("reconcile", key="reader")
     assert refused.exit_code == 2
-    assert "scope `write`" in refused.output
+    assert "scope `admin`" in refused.output
