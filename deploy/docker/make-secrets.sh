@@ -22,10 +22,11 @@ END
 keep grafana_admin_password << END
 $(random)
 END
-# One key for who asks, one for who uploads too.
+# One key for who asks, one for who uploads too, one for who operates. Keys of people's own: deploy/README.md.
 keep evalstream_api_keys << END
 $(random)=read
 $(random)=read+write
+$(random)=read+write+admin
 END
 
 # What follows says the same passwords in the words of Kafka and ClickHouse.

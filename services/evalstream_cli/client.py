@@ -11,13 +11,15 @@ from urllib.parse import quote
 import httpx
 import orjson
 import typer
-from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
 from evalstream_cli.console import fail
 
 #: What one request carries: small enough that repeating it costs little, large enough that a request costs nothing.
 PART_LINES = 1_000
 PART_BYTES = 4 * 1024 * 1024
+#: Seconds that a service may have this client wait before it tries again.
+LONGEST_PAUSE = 120
 
 Url = Annotated[str, typer.Option(envvar="EVALSTREAM_URL", help="Where the service listens.")]
 ApiKey = Annotated[str, typer.Option(envvar="EVALSTREAM_API_KEY", help="API key, if the service wants one.")]
@@ -60,9 +62,7 @@ def get(http: httpx.Client, path: str, **query: Any) -> Any:
 
 def put(http: httpx.Client, path: str, content: bytes, **query: Any) -> Any:
     """Put a document; return the answer's JSON. Without an answer it is put again, which has to change nothing."""
-    headers = {"Content-Type": "application/json"}
-    answer = _patiently()(http.put, path, content=content, headers=headers, params=query)
-    return orjson.loads(answer.raise_for_status().content)
+    return _patiently()(_put, http, path, content, query)
 
 
 def upload(http: httpx.Client, path: str, payloads: Iterable[bytes], on_part: Callable[[int, int], None]) -> Uploaded:
@@ -115,15 +115,31 @@ def _parts(payloads: Iterable[bytes]) -> Iterator[list[bytes]]:
 def _patiently() -> Retrying:
     return Retrying(
         stop=stop_after_attempt(6),
-        wait=wait_exponential_jitter(multiplier=0.5, max=10),
+        wait=_pause,
         retry=retry_if_exception(_passing),
         reraise=True,
     )
 
 
+#: The pause between attempts, unless the service asks for a longer one.
+_growing = wait_exponential_jitter(multiplier=0.5, max=10)
+
+
+def _pause(attempt: RetryCallState) -> float:
+    """Wait for as long as a service that refuses more for now says, and a little longer each time."""
+    error = attempt.outcome and attempt.outcome.exception()
+    asked = error.response.headers.get("Retry-After", "") if isinstance(error, httpx.HTTPStatusError) else ""
+    return _growing(attempt) + min(int(asked) if asked.isdecimal() else 0, LONGEST_PAUSE)
+
+
 def _post(http: httpx.Client, path: str, body: bytes) -> Any:
     headers = {"Content-Type": "application/x-ndjson"}
     return orjson.loads(http.post(path, content=body, headers=headers).raise_for_status().content)
+
+
+def _put(http: httpx.Client, path: str, content: bytes, query: dict[str, Any]) -> Any:
+    headers = {"Content-Type": "application/json"}
+    return orjson.loads(http.put(path, content=content, headers=headers, params=query).raise_for_status().content)
 
 
 def _passing(error: BaseException) -> bool:

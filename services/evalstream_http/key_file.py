@@ -69,9 +69,7 @@ def read_keys(path: Path) -> Sequence[ApiKey]:
     try:
         return tuple(_Content.model_validate_json(content).keys)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        raise KeyFileError(f"{path}: {where + ': ' if where else ''}{first['msg']}") from None
+        raise KeyFileError(f"{path}: {_first(error)}") from None
 
 
 def change_keys(path: Path, change: Callable[[Sequence[ApiKey]], Sequence[ApiKey]]) -> None:
@@ -86,8 +84,15 @@ def change_keys(path: Path, change: Callable[[Sequence[ApiKey]], Sequence[ApiKey
         path.parent.mkdir(parents=True, exist_ok=True)
         with _locked(path):
             _write(path, change(read_keys(path)))
+    except ValidationError as error:
+        raise KeyFileError(f"{path}: {_first(error)}") from None
     except OSError as error:
         raise KeyFileError(f"{path}: {error.strerror}") from error
+
+
+def _first(error: ValidationError) -> str:
+    found = error.errors(include_url=False, include_input=False)[0]
+    return ": ".join(filter(None, (".".join(map(str, found["loc"])), found["msg"])))
 
 
 @contextmanager

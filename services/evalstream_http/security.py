@@ -39,7 +39,7 @@ class KeyRing:
         self.needed = bool(self._fixed) or file is not None
         self.rates = Rates()
 
-    def keys(self) -> Sequence[ApiKey]:
+    def in_force(self) -> Sequence[ApiKey]:
         """Give the keys in force now.
 
         Raises
@@ -93,7 +93,7 @@ def checked_keys(text: str, file: Path | None, host: str) -> KeyRing:
     """Read the API keys of a service that is to listen on ``host``; what is wrong with either is a ``ValueError``."""
     ring = KeyRing(parse_keys(text), file)
     check_exposure(host, keys_needed=ring.needed)
-    ring.keys()
+    ring.in_force()
     return ring
 
 
@@ -163,7 +163,7 @@ def _key_of(request: Request) -> ApiKey | None:
 
 def _find(ring: KeyRing, given: bytes) -> ApiKey | None:
     try:
-        return find_key(ring.keys(), given)
+        return find_key(ring.in_force(), given)
     except KeyFileError:
         raise HTTPException(503, "the service cannot read its API keys; its log says why") from None
 

@@ -36,7 +36,7 @@ def test_the_theme_is_remembered(screen: Screen) -> None:
 
 
 def test_an_api_key_is_asked_for_and_kept(browser: Browser, tmp_path: Path) -> None:
-    keys = "reader=read,writer=read+write"
+    keys = "reader=read,writer=read+write+admin"
     with running(tmp_path, EVALSTREAM_API_KEYS=keys, EVALSTREAM_PAGE=str(PAGE)) as service:
         with httpx.Client(base_url=service.url, headers={"Authorization": "Bearer writer"}, timeout=60) as http:
             send_broken(http)
@@ -57,7 +57,7 @@ def test_an_api_key_is_asked_for_and_kept(browser: Browser, tmp_path: Path) -> N
         expect(tile(page, "TP")).to_have_text("1")
         page.get_by_role("button", name="Retry").click()
         page.get_by_role("button", name="Why not?").click()
-        expect(page.get_by_role("dialog")).to_contain_text("does not have the scope `write`")
+        expect(page.get_by_role("dialog")).to_contain_text("does not have the scope `admin`")
         give("writer")
         with page.expect_response("**/v1/reconcile") as answer:
             page.get_by_role("button", name="Retry").click()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -249,3 +250,33 @@ def test_something_else_there() -> None:
     assert result.exit_code == 2
     assert result.stderr.splitlines()[-1].startswith("error: what answers at ")
     assert "Traceback" not in result.stderr
+
+
+def test_an_upload_waits_for_as_long_as_it_is_told_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = iter([(429, b'{"detail": "too often"}'), (200, b'{"accepted": 1, "rejected": 0, "errors": []}')])
+    waited: list[float] = []
+    monkeypatch.setattr(time, "sleep", waited.append)
+
+    class Busy(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            status, content = next(answers)
+            self.send_response(status)
+            self.send_header("Retry-After", "17")
+            self.end_headers()
+            self.wfile.write(content)
+
+    file = write(tmp_path / "truth.ndjson", [{"data_row": "a", "operation": "replace"}])
+    with HTTPServer(("127.0.0.1", 0), Busy) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            url = f"http://127.0.0.1:{server.server_port}"
+            options = ["--dataset", "d", "--annotations", file, "--no-wait", "--url", url]
+            result = CliRunner().invoke(app, ["upload", *options])
+        finally:
+            server.shutdown()
+            thread.join()
+    assert result.exit_code == 0, result.output
+    assert len(waited) == 1
+    assert waited[0] >= 17

@@ -34,7 +34,7 @@ export function KeyForm({ done }: { done?: () => void }) {
       <button type="submit" className="control" disabled={!fits}>
         Use key
       </button>
-      <p className="muted">Kept until this tab is closed. Whoever runs the service has set it: EVALSTREAM_API_KEYS.</p>
+      <p className="muted">Kept until this tab is closed. Whoever runs the service makes one: evalstream keys create.</p>
     </form>
   );
 }
