@@ -223,6 +223,18 @@ def build() -> dashboard.Dashboard:
         )
         .with_panel(
             lines(
+                "Load",
+                "Requests turned away with 429, and questions answered together with an equal one.",
+                "reqps",
+                (
+                    "sum by (job, kind) (rate(evalstream_requests_shed_total[$__rate_interval]))",
+                    "{{job}} {{kind}} shed",
+                ),
+                ("sum by (job) (rate(evalstream_questions_joined_total[$__rate_interval]))", "{{job}} joined"),
+            )
+        )
+        .with_panel(
+            lines(
                 "Time to answer (p95)", "By route.", "s", ("evalstream:http_request_seconds:p95", "{{job}} {{route}}")
             )
         )

@@ -9,15 +9,17 @@ from fastapi import FastAPI, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from evalstream_http.load import watch
+
 
 def observe(app: FastAPI) -> None:
     """Serve the metrics, and measure every request."""
     app.add_middleware(_Measured)
 
     @app.get("/metrics", tags=["operation"], response_class=Response)
-    def _metrics() -> Response:
+    async def _metrics() -> Response:
         """Give the metrics in Prometheus' text format."""
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+        return Response(await watch(generate_latest), media_type=CONTENT_TYPE_LATEST)
 
 
 class _Measured:

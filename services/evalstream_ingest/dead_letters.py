@@ -15,6 +15,7 @@ from evalstream.storage.dead_letters import (
     list_dead_letters,
     load_dead_letter,
 )
+from evalstream_http.load import change
 from evalstream_http.security import audit, require, sees, sees_everything
 from fastapi import APIRouter, Depends, HTTPException, Query, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -28,8 +29,8 @@ PutBack = Callable[[DeadLetter], Awaitable[None]]
 
 router = APIRouter(prefix="/v1/dead-letters", tags=["dead letters"])
 #: Whoever sends events may see which of them could not be read; what is done about them is an administrator's business.
-_LOOK: Final = [Depends(require("write"))]
-_CHANGE: Final = [Depends(require("admin"))]
+_LOOK: Final = [Depends(require("write")), Depends(change)]
+_CHANGE: Final = [Depends(require("admin")), Depends(change)]
 
 
 class Listed(BaseModel):

@@ -11,6 +11,7 @@ from uuid import uuid4
 from evalstream.events import AnnotationEvent, PredictionEvent, Reader, Record, Rejection
 from evalstream.events.base import Name
 from evalstream.events.decode import PAYLOAD_LIMIT
+from evalstream_http.load import change
 from evalstream_http.security import require
 from fastapi import APIRouter, Depends, HTTPException, Path, Request
 from pydantic import BaseModel, Field
@@ -46,7 +47,9 @@ class Upload(BaseModel):
     errors: list[RejectedLine] = Field(description=f"the first {REASONS_TOLD} rejected lines")
 
 
-router = APIRouter(prefix="/v1/datasets/{dataset}", tags=["events"], dependencies=[Depends(require("write"))])
+router = APIRouter(
+    prefix="/v1/datasets/{dataset}", tags=["events"], dependencies=[Depends(require("write")), Depends(change)]
+)
 _BODY = {
     "requestBody": {
         "required": True,

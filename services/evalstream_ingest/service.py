@@ -18,6 +18,7 @@ from evalstream.storage.events import predicted_rows
 from evalstream.storage.migrate import migrated_clients
 from evalstream_http.browsers import OnlyOwnPages, served_names
 from evalstream_http.errors import tell_errors
+from evalstream_http.load import bound_load
 from evalstream_http.security import checked_keys
 from evalstream_kafka.connection import clickhouse, kafka_broker, kafka_producer
 from evalstream_kafka.consume import consume
@@ -78,6 +79,7 @@ def run(settings: ServiceSettings) -> int:
 
         app = FastAPI(title="evalstream ingest", version=evalstream.__version__, lifespan=lifespan)
         app.state.keys = keys
+        bound_load(app, settings)
         app.state.max_upload_bytes = settings.max_upload_bytes
         app.state.clients = clients
         app.state.clock = time.time_ns

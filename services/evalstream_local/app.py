@@ -19,6 +19,7 @@ from evalstream.storage.events import newest_version
 from evalstream.storage.migrate import migrated_clients
 from evalstream_http.browsers import OnlyOwnPages, served_names
 from evalstream_http.errors import tell_errors
+from evalstream_http.load import bound_load, watch
 from evalstream_http.security import checked_keys, demand, require
 from evalstream_ingest import dead_letters, deletions, gateway, ontology
 from evalstream_query import page, routes
@@ -62,6 +63,7 @@ def make_app(settings: LocalSettings) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.keys = keys
+    bound_load(app, settings)
     app.state.max_upload_bytes = settings.max_upload_bytes
     app.state.policies = settings.policies
     app.state.runs_seen = {}
@@ -77,9 +79,9 @@ def make_app(settings: LocalSettings) -> FastAPI:
         _serve_media(app, settings.media)
 
     @app.get("/health", tags=["operation"], summary="Health")
-    def _health() -> dict[str, str]:
+    async def _health() -> dict[str, str]:
         """Say that the service answers, and so does its engine."""
-        app.state.clients().query("SELECT 1")
+        await watch(lambda: app.state.clients().query("SELECT 1"))
         return {"status": "ok"}
 
     page.serve(app)

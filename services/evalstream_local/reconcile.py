@@ -8,12 +8,15 @@ import orjson
 from clickhouse_connect.driver.exceptions import ClickHouseError
 from evalstream.events.base import Name
 from evalstream.pipeline.reconcile import Which, reconciling
+from evalstream_http.load import change
 from evalstream_http.security import audit, demand, require
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
-router = APIRouter(prefix="/v1/reconcile", tags=["operation"], dependencies=[Depends(require("admin"))])
+router = APIRouter(
+    prefix="/v1/reconcile", tags=["operation"], dependencies=[Depends(require("admin")), Depends(change)]
+)
 
 
 class Reconcile(BaseModel):

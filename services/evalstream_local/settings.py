@@ -28,6 +28,9 @@ class LocalSettings(BaseSettings):
         default=(), description="names it may be asked under besides loopback's, with commas; any where keys are set"
     )
     max_upload_bytes: int = Field(default=1024**3, gt=0, description="of one request")
+    questions_at_work: int = Field(default=8, ge=1, description="questions computed at a time")
+    questions_under_way: int = Field(default=128, ge=1, description="at work or waiting; beyond: 429")
+    uploads_under_way: int = Field(default=16, ge=1, description="and other changes; beyond: 429")
     policies: tuple[PolicyName, ...] = Field(
         default=get_args(PolicyName), min_length=1, description="the matching policies that results are kept for"
     )

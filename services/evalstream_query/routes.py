@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import inspect
+from collections.abc import Callable
+from typing import Annotated, Any, Literal, TypeVar
 
 from clickhouse_connect.driver.client import Client
 from evalstream.events.base import Name
@@ -62,11 +64,14 @@ from evalstream.queries.thresholds import Thresholds, thresholds
 from evalstream.selection import Filter, Selection
 from evalstream.storage.deletions import count_deletions
 from evalstream.storage.results import progress
+from evalstream_http.load import Load, Questions
 from evalstream_http.security import require, sees
-from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request
-from pydantic import BaseModel, Field
+from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request, Response
+from pydantic import BaseModel, Field, TypeAdapter
+from starlette.datastructures import State
 
 router = APIRouter(prefix="/v1/datasets", tags=["questions"], dependencies=[Depends(require("read"))])
+Ask = TypeVar("Ask", bound=Callable[..., BaseModel])
 _RUN = "/{dataset}/runs/{run}"
 
 Dataset = Annotated[Name, Path()]
@@ -204,15 +209,15 @@ class RunProgress(BaseModel):
     state: Literal["complete", "running", "failed"]
 
 
-def _client(request: Request) -> Client:
-    client: Client = request.app.state.clients()
+def _client(state: State) -> Client:
+    client: Client = state.clients()
     return client
 
 
-def _client_for(request: Request, dataset: str, *runs: str) -> Client:
+def _client_for(state: State, dataset: str, *runs: str) -> Client:
     """Give the client, if the runs are there. One that was there once stays until something is deleted."""
-    client = _client(request)
-    seen: dict[tuple[str, str], int] = request.app.state.runs_seen
+    client = _client(state)
+    seen: dict[tuple[str, str], int] = state.runs_seen
     deletions = count_deletions(client, dataset)
     for run in runs:
         if seen.get((dataset, run)) == deletions:
@@ -223,8 +228,8 @@ def _client_for(request: Request, dataset: str, *runs: str) -> Client:
     return client
 
 
-def _selection(request: Request, dataset: str, run: str, query: Filter, *others: str) -> tuple[Client, Selection]:
-    client = _client_for(request, dataset, run, *others)
+def _selection(state: State, dataset: str, run: str, query: Filter, *others: str) -> tuple[Client, Selection]:
+    client = _client_for(state, dataset, run, *others)
     return client, Selection(dataset=dataset, run=run, **query.model_dump(include=set(Filter.model_fields)))
 
 
@@ -232,238 +237,262 @@ def _scoring(query: Scoring) -> Scoring:
     return Scoring(beta=query.beta, zero_division=query.zero_division)
 
 
+def _question(path: str, lane: Literal["questions", "progress"] = "questions") -> Callable[[Ask], Ask]:
+    """Serve a question whose answer depends on what is asked, and not on who asks: all who ask at a time share one.
+
+    The function gets the application's state in the place of the request. It runs on a thread, where its answer is also
+    turned to JSON, once.
+    """
+
+    def serve(compute: Ask) -> Ask:
+        signature = inspect.signature(compute, eval_str=True)
+        answer: TypeAdapter[BaseModel] = TypeAdapter(signature.return_annotation)
+
+        async def ask(request: Request, **asked: Any) -> Response:
+            questions: Questions = getattr(request.app.state.load, lane)
+            content = await questions.answer(
+                (path, *(repr(value) for value in asked.values())),
+                lambda: answer.dump_json(compute(request.app.state, **asked), by_alias=True),
+            )
+            return Response(content, media_type="application/json")
+
+        first, *others = signature.parameters.values()
+        request = first.replace(name="request", annotation=Request)
+        ask.__signature__ = signature.replace(parameters=[request, *others])  # type: ignore[attr-defined]
+        ask.__name__, ask.__doc__ = compute.__name__, compute.__doc__
+        router.get(path, response_model=signature.return_annotation)(ask)
+        return compute
+
+    return serve
+
+
 @router.get("")
-def get_datasets(request: Request) -> Catalog:
+async def get_datasets(request: Request) -> Catalog:
     """List the datasets that the key is for, with their runs, splits and metadata keys."""
-    found = catalog(_client(request))
+    load: Load = request.app.state.load
+    found = await load.questions.answer("datasets", lambda: catalog(_client(request.app.state)))
     return Catalog(datasets=[dataset for dataset in found.datasets if sees(request, dataset.dataset)])
 
 
-@router.get("/{dataset}/ontology")
-def get_ontology(request: Request, dataset: Dataset) -> OntologyInForce:
+@_question("/{dataset}/ontology")
+def get_ontology(state: State, dataset: Dataset) -> OntologyInForce:
     """Give what is declared of a dataset: its classes, and how its shapes are compared."""
-    return ontology_in_force(_client(request), dataset)
+    return ontology_in_force(_client(state), dataset)
 
 
-@router.get("/{dataset}/classes")
+@_question("/{dataset}/classes")
 def get_dataset_classes(
-    request: Request, dataset: Dataset, query: Annotated[ClassesOfDatasetPage, Query()]
+    state: State, dataset: Dataset, query: Annotated[ClassesOfDatasetPage, Query()]
 ) -> ClassesOfDataset:
     """List the classes that are declared or used, with their colours, their place in the hierarchy, and how many."""
-    return classes_of_dataset(_client(request), dataset, query)
+    return classes_of_dataset(_client(state), dataset, query)
 
 
-@router.get(_RUN + "/summary")
-def get_summary(request: Request, dataset: Dataset, run: Run, query: Annotated[SummaryQuery, Query()]) -> Summary:
+@_question(_RUN + "/summary")
+def get_summary(state: State, dataset: Dataset, run: Run, query: Annotated[SummaryQuery, Query()]) -> Summary:
     """Count and score everything that is selected."""
-    return summary(*_selection(request, dataset, run, query), _scoring(query))
+    return summary(*_selection(state, dataset, run, query), _scoring(query))
 
 
-@router.get(_RUN + "/overview")
-def get_overview(request: Request, dataset: Dataset, run: Run, query: Annotated[OverviewQuery, Query()]) -> Overview:
+@_question(_RUN + "/overview")
+def get_overview(state: State, dataset: Dataset, run: Run, query: Annotated[OverviewQuery, Query()]) -> Overview:
     """Give the summary, the confusion matrix and the classes at once, all of one and the same state of the run."""
     options = OverviewOptions(cells=query.cells, labels=query.labels)
-    return overview(*_selection(request, dataset, run, query), options, _scoring(query))
+    return overview(*_selection(state, dataset, run, query), options, _scoring(query))
 
 
-@router.get(_RUN + "/confusion-matrix")
+@_question(_RUN + "/confusion-matrix")
 def get_confusion_matrix(
-    request: Request, dataset: Dataset, run: Run, query: Annotated[ConfusionMatrixQuery, Query()]
+    state: State, dataset: Dataset, run: Run, query: Annotated[ConfusionMatrixQuery, Query()]
 ) -> ConfusionMatrix:
     """Count what was taken for what: the cells that are not zero, missed objects and false alarms included."""
-    selection = _selection(request, dataset, run, query)
+    selection = _selection(state, dataset, run, query)
     return confusion_matrix(*selection, CellsPage(**query.model_dump(include=set(CellsPage.model_fields))))
 
 
-@router.get(_RUN + "/classes")
-def get_classes(request: Request, dataset: Dataset, run: Run, query: Annotated[ClassesQuery, Query()]) -> Classes:
+@_question(_RUN + "/classes")
+def get_classes(state: State, dataset: Dataset, run: Run, query: Annotated[ClassesQuery, Query()]) -> Classes:
     """Count and score each label."""
-    selection = _selection(request, dataset, run, query)
+    selection = _selection(state, dataset, run, query)
     page = ClassesPage(**query.model_dump(include=set(ClassesPage.model_fields)))
     return classes(*selection, page, _scoring(query))
 
 
-@router.get(_RUN + "/classifications")
+@_question(_RUN + "/classifications")
 def get_classifications(
-    request: Request, dataset: Dataset, run: Run, query: Annotated[ClassificationsQuery, Query()]
+    state: State, dataset: Dataset, run: Run, query: Annotated[ClassificationsQuery, Query()]
 ) -> Classifications:
     """Score questions with one answer: accuracy, kappa, MCC, per answer and averaged, confusion, top-k, log loss."""
-    selection = _selection(request, dataset, run, query)
+    selection = _selection(state, dataset, run, query)
     return classifications(
         *selection, _scoring(query), unanswered=query.unanswered, top_k=query.top_k, cells=query.cells
     )
 
 
-@router.get(_RUN + "/checklists")
-def get_checklists(
-    request: Request, dataset: Dataset, run: Run, query: Annotated[ChecklistsQuery, Query()]
-) -> Checklists:
+@_question(_RUN + "/checklists")
+def get_checklists(state: State, dataset: Dataset, run: Run, query: Annotated[ChecklistsQuery, Query()]) -> Checklists:
     """Score questions with any number of answers: Jaccard, exact match, Hamming loss, and each option."""
-    return checklists(*_selection(request, dataset, run, query), _scoring(query), unanswered=query.unanswered)
+    return checklists(*_selection(state, dataset, run, query), _scoring(query), unanswered=query.unanswered)
 
 
-@router.get(_RUN + "/roc-curve")
-def get_roc_curve(request: Request, dataset: Dataset, run: Run, query: Annotated[RocCurveQuery, Query()]) -> RocCurve:
+@_question(_RUN + "/roc-curve")
+def get_roc_curve(state: State, dataset: Dataset, run: Run, query: Annotated[RocCurveQuery, Query()]) -> RocCurve:
     """Compute ROC curves, AUC and scikit-learn's average precision of questions that come with scores."""
     options = query.model_dump(include={"per_class", "option", "limit", "max_points", "zero_division"})
-    return roc_curve(*_selection(request, dataset, run, query), **options)
+    return roc_curve(*_selection(state, dataset, run, query), **options)
 
 
-@router.get(_RUN + "/calibration")
+@_question(_RUN + "/calibration")
 def get_calibration(
-    request: Request, dataset: Dataset, run: Run, query: Annotated[CalibrationQuery, Query()]
+    state: State, dataset: Dataset, run: Run, query: Annotated[CalibrationQuery, Query()]
 ) -> Calibration:
     """Compare confidence with correctness: reliability bins, calibration errors, Brier scores."""
-    selection = _selection(request, dataset, run, query)
+    selection = _selection(state, dataset, run, query)
     return calibration(*selection, bins=query.bins, strategy=query.strategy, value=query.value)
 
 
-@router.get(_RUN + "/thresholds")
-def get_thresholds(
-    request: Request, dataset: Dataset, run: Run, query: Annotated[ThresholdsQuery, Query()]
-) -> Thresholds:
+@_question(_RUN + "/thresholds")
+def get_thresholds(state: State, dataset: Dataset, run: Run, query: Annotated[ThresholdsQuery, Query()]) -> Thresholds:
     """Choose confidence thresholds: for the best F-beta, and for recall or precision with the other kept up."""
     options = query.model_dump(include={"beta", "precision", "recall", "per_class"})
-    return thresholds(*_selection(request, dataset, run, query), **options)
+    return thresholds(*_selection(state, dataset, run, query), **options)
 
 
-@router.get(_RUN + "/pr-curve")
-def get_pr_curve(request: Request, dataset: Dataset, run: Run, query: Annotated[PrCurveQuery, Query()]) -> PrCurve:
+@_question(_RUN + "/pr-curve")
+def get_pr_curve(state: State, dataset: Dataset, run: Run, query: Annotated[PrCurveQuery, Query()]) -> PrCurve:
     """Compute precision and recall at every confidence from the given one up."""
-    selection = _selection(request, dataset, run, query)
+    selection = _selection(state, dataset, run, query)
     page = CurvesPage(**query.model_dump(include=set(CurvesPage.model_fields)))
     return pr_curve(*selection, per_class=query.per_class, max_points=query.max_points, page=page)
 
 
-@router.get(_RUN + "/average-precision")
+@_question(_RUN + "/average-precision")
 def get_average_precision(
-    request: Request, dataset: Dataset, run: Run, query: Annotated[AveragePrecisionQuery, Query()]
+    state: State, dataset: Dataset, run: Run, query: Annotated[AveragePrecisionQuery, Query()]
 ) -> AveragePrecision:
     """Compute AP and AR, per class and averaged; under policy `coco`, the twelve figures of pycocotools."""
     options = ApOptions(**query.model_dump(include=set(ApOptions.model_fields)))
     page = PerClassPage(**query.model_dump(include=set(PerClassPage.model_fields)))
-    return average_precisions(*_selection(request, dataset, run, query), options, page)
+    return average_precisions(*_selection(state, dataset, run, query), options, page)
 
 
-@router.get(_RUN + "/errors")
-def get_errors(request: Request, dataset: Dataset, run: Run, query: Annotated[ErrorsQuery, Query()]) -> Errors:
+@_question(_RUN + "/errors")
+def get_errors(state: State, dataset: Dataset, run: Run, query: Annotated[ErrorsQuery, Query()]) -> Errors:
     """Tell errors apart by their cause, and find what AP each of them costs (TIDE's analysis)."""
     options = ErrorOptions(**query.model_dump(include=set(ErrorOptions.model_fields)))
     page = PerClassPage(**query.model_dump(include=set(PerClassPage.model_fields)))
-    return errors(*_selection(request, dataset, run, query), options, page)
+    return errors(*_selection(state, dataset, run, query), options, page)
 
 
-@router.get(_RUN + "/distribution")
+@_question(_RUN + "/distribution")
 def get_distribution(
-    request: Request, dataset: Dataset, run: Run, query: Annotated[DistributionQuery, Query()]
+    state: State, dataset: Dataset, run: Run, query: Annotated[DistributionQuery, Query()]
 ) -> Distribution:
     """Draw a histogram of overlaps, confidences, a metric of rows, or numeric metadata."""
-    selection = _selection(request, dataset, run, query)
+    selection = _selection(state, dataset, run, query)
     return distribution(*selection, query.metric, bins=query.bins, low=query.low, high=query.high)
 
 
-@router.get(_RUN + "/entities")
-def get_entities(request: Request, dataset: Dataset, run: Run, query: Annotated[Filter, Query()]) -> Entities:
+@_question(_RUN + "/entities")
+def get_entities(state: State, dataset: Dataset, run: Run, query: Annotated[Filter, Query()]) -> Entities:
     """Score spans of text in the four modes of SemEval 2013 and nervaluate; strict equals seqeval."""
-    return entities(*_selection(request, dataset, run, query))
+    return entities(*_selection(state, dataset, run, query))
 
 
-@router.get(_RUN + "/texts")
-def get_texts(request: Request, dataset: Dataset, run: Run, query: Annotated[Filter, Query()]) -> Texts:
+@_question(_RUN + "/texts")
+def get_texts(state: State, dataset: Dataset, run: Run, query: Annotated[Filter, Query()]) -> Texts:
     """Score free text, per question and together: exact and normalised match, BLEU."""
-    return texts(*_selection(request, dataset, run, query))
+    return texts(*_selection(state, dataset, run, query))
 
 
-@router.get(_RUN + "/regression")
-def get_regression(request: Request, dataset: Dataset, run: Run, query: Annotated[Filter, Query()]) -> Regression:
+@_question(_RUN + "/regression")
+def get_regression(state: State, dataset: Dataset, run: Run, query: Annotated[Filter, Query()]) -> Regression:
     """Score numbers, per question: MAE, MSE, RMSE, R², Pearson's r and more."""
-    return regression(*_selection(request, dataset, run, query))
+    return regression(*_selection(state, dataset, run, query))
 
 
-@router.get(_RUN + "/measures")
-def get_measures(request: Request, dataset: Dataset, run: Run, query: Annotated[Filter, Query()]) -> Measures:
+@_question(_RUN + "/measures")
+def get_measures(state: State, dataset: Dataset, run: Run, query: Annotated[Filter, Query()]) -> Measures:
     """Summarise what is measured of matched pairs beside their overlap, such as the distance of lines and points."""
-    return measures(*_selection(request, dataset, run, query))
+    return measures(*_selection(state, dataset, run, query))
 
 
-@router.get(_RUN + "/keypoints")
-def get_keypoints(request: Request, dataset: Dataset, run: Run, query: Annotated[KeypointsQuery, Query()]) -> Keypoints:
+@_question(_RUN + "/keypoints")
+def get_keypoints(state: State, dataset: Dataset, run: Run, query: Annotated[KeypointsQuery, Query()]) -> Keypoints:
     """Score the keypoints of matched skeletons: PCK by keypoint and class, and the mean OKS."""
-    return keypoints(*_selection(request, dataset, run, query), alphas=query.alpha, scale=query.scale)
+    return keypoints(*_selection(state, dataset, run, query), alphas=query.alpha, scale=query.scale)
 
 
-@router.get(_RUN + "/segmentation")
+@_question(_RUN + "/segmentation")
 def get_segmentation(
-    request: Request, dataset: Dataset, run: Run, query: Annotated[SegmentationQuery, Query()]
+    state: State, dataset: Dataset, run: Run, query: Annotated[SegmentationQuery, Query()]
 ) -> Segmentation:
     """Score masks as a semantic segmentation: the IoU and Dice of classes, their means, and the confusion of pixels."""
-    return segmentation(*_selection(request, dataset, run, query), over=query.over)
+    return segmentation(*_selection(state, dataset, run, query), over=query.over)
 
 
-@router.get(_RUN + "/intervals")
-def get_intervals(request: Request, dataset: Dataset, run: Run, query: Annotated[IntervalsQuery, Query()]) -> Intervals:
+@_question(_RUN + "/intervals")
+def get_intervals(state: State, dataset: Dataset, run: Run, query: Annotated[IntervalsQuery, Query()]) -> Intervals:
     """Give every headline figure with its confidence interval, and on demand how it differs from a second run's."""
     others = [] if query.versus is None else [query.versus]
-    selection = _selection(request, dataset, run, query, *others)
+    selection = _selection(state, dataset, run, query, *others)
     return intervals(*selection, IntervalOptions(**query.model_dump(include=set(IntervalOptions.model_fields))))
 
 
-@router.get(_RUN + "/comparison")
-def get_comparison(
-    request: Request, dataset: Dataset, run: Run, query: Annotated[ComparisonQuery, Query()]
-) -> Comparison:
+@_question(_RUN + "/comparison")
+def get_comparison(state: State, dataset: Dataset, run: Run, query: Annotated[ComparisonQuery, Query()]) -> Comparison:
     """Compare two runs over the same objects: what only one gets right, in all, by class and by slice."""
-    selection = _selection(request, dataset, run, query, query.versus)
+    selection = _selection(state, dataset, run, query, query.versus)
     page = ComparisonPage(**query.model_dump(include=set(ComparisonPage.model_fields)))
     return comparison(*selection, query.versus, page)
 
 
-@router.get(_RUN + "/comparison/objects")
-def get_flips(request: Request, dataset: Dataset, run: Run, query: Annotated[FlipsQuery, Query()]) -> Flips:
+@_question(_RUN + "/comparison/objects")
+def get_flips(state: State, dataset: Dataset, run: Run, query: Annotated[FlipsQuery, Query()]) -> Flips:
     """List the annotations that only one of two runs gets right, with what each run makes of them."""
-    selection = _selection(request, dataset, run, query, query.versus)
+    selection = _selection(state, dataset, run, query, query.versus)
     return flips(*selection, query.versus, FlipsPage(**query.model_dump(include=set(FlipsPage.model_fields))))
 
 
-@router.get(_RUN + "/custom-metrics")
+@_question(_RUN + "/custom-metrics")
 def get_custom_metrics(
-    request: Request, dataset: Dataset, run: Run, query: Annotated[CustomMetricsQuery, Query()]
+    state: State, dataset: Dataset, run: Run, query: Annotated[CustomMetricsQuery, Query()]
 ) -> CustomMetrics:
     """Aggregate the metrics that producers sent, over the selected rows and by feature."""
-    selection = _selection(request, dataset, run, query)
+    selection = _selection(state, dataset, run, query)
     return custom_metrics(
         *selection, CustomMetricsPage(**query.model_dump(include=set(CustomMetricsPage.model_fields)))
     )
 
 
-@router.get(_RUN + "/rows")
-def get_rows(request: Request, dataset: Dataset, run: Run, query: Annotated[RowsQuery, Query()]) -> Rows:
+@_question(_RUN + "/rows")
+def get_rows(state: State, dataset: Dataset, run: Run, query: Annotated[RowsQuery, Query()]) -> Rows:
     """List data rows with their objects and what became of each; also the rows behind one confusion cell."""
-    selection = _selection(request, dataset, run, query)
+    selection = _selection(state, dataset, run, query)
     return rows(*selection, Page(**query.model_dump(include=set(Page.model_fields))))
 
 
-@router.get(_RUN + "/objects")
-def get_objects(request: Request, dataset: Dataset, run: Run, query: Annotated[ObjectsQuery, Query()]) -> Objects:
+@_question(_RUN + "/objects")
+def get_objects(state: State, dataset: Dataset, run: Run, query: Annotated[ObjectsQuery, Query()]) -> Objects:
     """List single objects and what became of each: exactly those that a cell of the confusion matrix counts."""
-    selection = _selection(request, dataset, run, query)
+    selection = _selection(state, dataset, run, query)
     return objects(*selection, ObjectsPage(**query.model_dump(include=set(ObjectsPage.model_fields))))
 
 
-@router.get(_RUN + "/metadata")
-def get_metadata(request: Request, dataset: Dataset, run: Run, query: Annotated[MetadataQuery, Query()]) -> Metadata:
+@_question(_RUN + "/metadata")
+def get_metadata(state: State, dataset: Dataset, run: Run, query: Annotated[MetadataQuery, Query()]) -> Metadata:
     """List the values of one key of the data rows' metadata, the most frequent first, and the range of numbers."""
-    selection = _selection(request, dataset, run, query)
+    selection = _selection(state, dataset, run, query)
     return metadata(*selection, MetadataPage(**query.model_dump(include=set(MetadataPage.model_fields))))
 
 
-@router.get(_RUN + "/progress")
-def get_progress(request: Request, dataset: Dataset, run: Run) -> RunProgress:
+@_question(_RUN + "/progress", "progress")
+def get_progress(state: State, dataset: Dataset, run: Run) -> RunProgress:
     """Count, exactly, what is done of a run, what is pending, and what has failed."""
-    client = _client_for(request, dataset, run)
-    found = progress(client, dataset, run, request.app.state.policies)
+    client = _client_for(state, dataset, run)
+    found = progress(client, dataset, run, state.policies)
     done = found.rows - found.pending - found.failed
-    state: Literal["complete", "running", "failed"] = (
+    how: Literal["complete", "running", "failed"] = (
         "running" if found.pending else "failed" if found.failed else "complete"
     )
-    return RunProgress(rows=found.rows, done=done, pending=found.pending, failed=found.failed, state=state)
+    return RunProgress(rows=found.rows, done=done, pending=found.pending, failed=found.failed, state=how)

@@ -19,6 +19,7 @@ from evalstream.storage.results import progress
 from evalstream.telemetry import QUALITY, ROWS_FAILED, ROWS_PENDING
 from evalstream_http.browsers import OnlyOwnPages, served_names
 from evalstream_http.errors import tell_errors
+from evalstream_http.load import bound_load
 from evalstream_http.security import checked_keys
 from evalstream_kafka.connection import clickhouse
 from evalstream_kafka.serve import health_routes, serve
@@ -56,6 +57,7 @@ def run(settings: ServiceSettings) -> int:
 
         app = FastAPI(title="evalstream", version=evalstream.__version__, lifespan=lifespan)
         app.state.keys = keys
+        bound_load(app, settings)
         app.state.clients = clients
         app.state.policies = settings.policies
         app.state.runs_seen = {}

@@ -57,6 +57,13 @@ ROWS_FAILED = Gauge("evalstream_rows_failed", "Data rows that could not be match
 # How good each run is, at the default thresholds (confidence 0, IoU 0.5, policy iou-greedy): model quality over time.
 QUALITY = Gauge("evalstream_run_score", "Precision, recall and F1 of each run.", ["dataset", "run", "score"])
 
+# Requests turned away with 429, by what they were: questions, progress, changes. A few in a burst are normal; if they
+# do not end, the service is too small, or somebody asks too much.
+SHED = Counter("evalstream_requests_shed_total", "Requests turned away for load, by kind.", ["kind"])
+
+# Questions that were answered by another one's computation, for they were equal and asked at the same time.
+JOINED = Counter("evalstream_questions_joined_total", "Questions answered together with an equal one.")
+
 # Questions from users, by route and status; their time is what an analyst waits.
 QUESTIONS = Histogram(
     "evalstream_http_request_seconds",

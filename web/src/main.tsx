@@ -2,11 +2,14 @@ import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { NuqsAdapter } from "nuqs/adapters/react";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
-import { ApiError } from "./api/client";
+import { isBusy, mayPass } from "./api/client";
 import { App } from "./App";
 import { NoAnswer } from "./lib/queue";
 import { bringBackTheme } from "./lib/theme";
 import "./styles/base.css";
+
+/** How often a question is asked again of a service that is too busy to take it on. */
+const BUSY_RETRIES = 10;
 
 bringBackTheme();
 
@@ -14,10 +17,10 @@ const queries = new QueryClient({
   defaultOptions: {
     queries: {
       staleTime: 2_000,
-      // What was refused will be refused again. A service that is away is asked until it is back: so long the last figures
-      // stay on the page.
+      // What was refused will be refused again, unless it was for being too much at a time. A service that is away is asked
+      // until it is back: so long the last figures stay on the page.
       retry: (failures, error) =>
-        error instanceof NoAnswer || (failures < 1 && !(error instanceof ApiError && error.status < 500)),
+        error instanceof NoAnswer || (mayPass(error) && failures < (isBusy(error) ? BUSY_RETRIES : 1)),
       retryDelay: 2_000,
       // A service on this machine answers without a network too.
       networkMode: "always",

@@ -14,6 +14,7 @@ from evalstream.geometry.polygon import MOST_CROSSINGS, MOST_CROSSINGS_TOGETHER
 from evalstream.ontology import CLASSES_LIMIT, DEPTH_LIMIT
 from evalstream_cli.up import STOP_SECONDS
 from evalstream_ingest.gateway import SILENCE_SECONDS
+from evalstream_kafka.settings import ServiceSettings
 from evalstream_local.settings import LocalSettings
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -38,7 +39,11 @@ def test_a_promise_names_its_test(page: str, line: str) -> None:
 
 def test_the_numbers_are_those_of_the_code() -> None:
     text = LIMITS.read_text(encoding="utf-8")
-    upload = LocalSettings.model_fields["max_upload_bytes"].default
+    settings = LocalSettings.model_fields
+    upload = settings["max_upload_bytes"].default
+    for name in ("questions_at_work", "questions_under_way", "uploads_under_way"):
+        assert settings[name].default == ServiceSettings.model_fields[name].default
+        assert f"| {settings[name].default} | " in text, name
     for value in (upload, PAYLOAD_LIMIT, MOST_PAIRS, MOST_COMPARED, MOST_CROSSINGS, MOST_CROSSINGS_TOGETHER):
         assert f"| {value:,}" in text, value
     for value in (CLASSES_LIMIT, DEPTH_LIMIT):

@@ -39,6 +39,16 @@ export class ApiError extends Error {
   }
 }
 
+/** Whether the service was too busy, or was asked too often, to take a question on. */
+export function isBusy(error: Error): boolean {
+  return error instanceof ApiError && error.status === 429;
+}
+
+/** Whether the same question may be answered a little later. */
+export function mayPass(error: Error): boolean {
+  return !(error instanceof ApiError) || error.status >= 500 || isBusy(error);
+}
+
 function wordsOf(body: unknown): string | undefined {
   if (typeof body !== "object" || body === null || !("detail" in body)) return undefined;
   const { detail } = body as { detail: string | { msg: string }[] };

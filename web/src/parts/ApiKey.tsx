@@ -34,7 +34,9 @@ export function KeyForm({ done }: { done?: () => void }) {
       <button type="submit" className="control" disabled={!fits}>
         Use key
       </button>
-      <p className="muted">Kept until this tab is closed. Whoever runs the service makes one: evalstream keys create.</p>
+      <p className="muted">
+        Kept until this tab is closed. Whoever runs the service makes one: evalstream keys create.
+      </p>
     </form>
   );
 }

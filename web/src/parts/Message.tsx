@@ -1,4 +1,4 @@
-import { ApiError } from "../api/client";
+import { ApiError, mayPass } from "../api/client";
 import { KeyForm } from "./ApiKey";
 import styles from "./Message.module.css";
 
@@ -22,13 +22,11 @@ export function Failed({ error, again }: { error: Error; again: () => void }) {
       </div>
     );
   }
-  // What was refused will be refused again.
-  const mayPass = !(error instanceof ApiError && error.status < 500);
   return (
     <div className="message" role="alert">
       <strong>This could not be loaded.</strong>
       {error.message}
-      {mayPass && <Choices options={[{ text: "Try again", choose: again }]} />}
+      {mayPass(error) && <Choices options={[{ text: "Try again", choose: again }]} />}
     </div>
   );
 }
