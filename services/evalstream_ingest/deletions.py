@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated
 
-import orjson
 from clickhouse_connect.driver.client import Client
 from evalstream.events.base import Key, Name
 from evalstream.pipeline.delete import delete
 from evalstream.storage.deletions import Scope, count_scope, last_deletion, newest_in
-from evalstream_http.security import require
+from evalstream_http.load import change
+from evalstream_http.security import audit, require
 from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
 from evalstream_ingest.ontology import RematchAll
 
-#: One line of JSON for each deletion: what, by whom, and how much it was.
-audit = logging.getLogger("evalstream.audit")
-
-router = APIRouter(prefix="/v1/datasets/{dataset}", tags=["deletion"], dependencies=[Depends(require("write"))])
+router = APIRouter(
+    prefix="/v1/datasets/{dataset}", tags=["deletion"], dependencies=[Depends(require("admin")), Depends(change)]
+)
 
 
 class How(BaseModel):
@@ -113,8 +111,7 @@ def _delete_now(request: Request, scope: Scope, how: How) -> tuple[Deleted, bool
     answer = Deleted(
         **said, version=done.deletion.version, deleted_at=done.deletion.deleted_at, **done.counts._asdict()
     )
-    asked_by = request.client.host if request.client else None
-    audit.info("%s", orjson.dumps({"action": "delete", "client": asked_by} | answer.model_dump()).decode())
+    audit(request, "delete", **answer.model_dump())
     return answer, done.survived
 
 

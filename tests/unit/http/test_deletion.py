@@ -162,5 +162,5 @@ def test_each_deletion_leaves_a_line_for_auditors(client: TestClient, caplog: py
         done = delete(client, path)
     (line,) = (record.getMessage() for record in caplog.records if record.name == "evalstream.audit")
     said = json.loads(line)
-    assert (said["action"], said["client"], said["run"]) == ("delete", "testclient", 'a "run"')
+    assert (said["action"], said["key"], said["run"]) == ("delete", None, 'a "run"')
     assert done == {name: said[name] for name in done if name != "deleted_at"} | {"deleted_at": done["deleted_at"]}
