@@ -20,6 +20,7 @@ from evalstream.storage.migrate import migrated_clients
 from evalstream_http.browsers import OnlyOwnPages, served_names
 from evalstream_http.errors import tell_errors
 from evalstream_http.load import bound_load, watch
+from evalstream_http.observe import observe
 from evalstream_http.security import checked_keys, demand, require
 from evalstream_ingest import dead_letters, deletions, gateway, ontology
 from evalstream_query import page, routes
@@ -84,7 +85,8 @@ def make_app(settings: LocalSettings) -> FastAPI:
         await watch(lambda: app.state.clients().query("SELECT 1"))
         return {"status": "ok"}
 
-    page.serve(app)
+    observe(app)
+    page.serve(app)  # last: the page answers whatever no route does
     return app
 
 

@@ -146,12 +146,17 @@ OF_NO_DATASET: Final = {"/v1/datasets", "/v1/dead-letters", "/v1/dead-letters/{i
     "/v1/reconcile",
     "/media/{path}",
 }
-OPEN: Final = {("get", "/health"), ("get", "/")}
+OPEN: Final = {("get", "/health"), ("get", "/metrics"), ("get", "/")}
 
 
 def _routes(client: TestClient) -> list[tuple[str, str]]:
     paths = client.get("/openapi.json").json()["paths"]
     return [(method, path) for path, operations in paths.items() for method in operations]
+
+
+def _harmless(method: str, path: str) -> dict[str, bool]:
+    """What keeps a route from taking away what other tests look at."""
+    return {"dry_run": True} if method == "delete" and path.startswith("/v1/datasets") else {}
 
 
 def _at(path: str, dataset: str = MINE) -> str:
@@ -169,7 +174,7 @@ def test_every_route_wants_a_key_of_its_scope(service: Service) -> None:
         assert wanted != "read" or method == "get", f"say in WANTED which scope {method} {path} wants"
         assert service.ask(None, method, _at(path)).status_code == 401, f"{method} {path}"
         for scope, key in keys.items():
-            answer = service.ask(key, method, _at(path))
+            answer = service.ask(key, method, _at(path), params=_harmless(method, path))
             if scope == wanted:
                 assert answer.status_code not in {401, 403}, f"{method} {path} with {scope}"
             else:
@@ -184,7 +189,9 @@ def test_a_key_for_a_dataset_opens_no_route_of_another(service: Service, pattern
         if "{dataset}" not in path:
             assert path in OF_NO_DATASET or (method, path) in OPEN, f"test below what {path} gives away"
             continue
-        assert service.ask(key, method, _at(path)).status_code not in {401, 403}, f"{method} {path}"
+        assert service.ask(key, method, _at(path), params=_harmless(method, path)).status_code not in {401, 403}, (
+            f"{method} {path}"
+        )
         # Whether there is such a dataset cannot be told from the answer.
         for dataset in (OTHER, "nothing", "MINE [a*]", "a mine [a*]"):
             answer = service.ask(key, method, _at(path, dataset))

@@ -14,7 +14,6 @@ from typing import Any, Final
 import pytest
 from anyio.to_thread import current_default_thread_limiter
 from evalstream_http.load import RETRY_SECONDS, Load, Questions
-from evalstream_http.observe import observe
 from evalstream_local.app import make_app
 from evalstream_local.settings import LocalSettings
 from evalstream_query import routes
@@ -170,9 +169,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
         questions_under_way=5,
         uploads_under_way=1,
     )
-    app = make_app(settings)
-    observe(app)
-    with asking(app) as client:
+    with asking(make_app(settings)) as client:
         send(client, "d", "", replace("row"))
         send(client, "d", "run", replace("row", predicted=True))
         wait_until_matched(client, "d", "run")
