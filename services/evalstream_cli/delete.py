@@ -22,11 +22,11 @@ app = typer.Typer(
 #: A large dataset takes its time, and an answer that came too late would look like a failure.
 PATIENCE_SECONDS: Final = 3600
 _COUNTED: Final = {
-    "data_rows": "data rows",
-    "events": "events",
-    "results": "results",
-    "declarations": "declarations",
-    "dead_letters": "dead letters",
+    "data_rows": "data row",
+    "events": "event",
+    "results": "result",
+    "declarations": "declaration",
+    "dead_letters": "dead letter",
 }
 
 Dataset = Annotated[str, typer.Argument(help="Name of the dataset.")]
@@ -109,4 +109,5 @@ def _ask(http: httpx.Client, path: str, query: dict[str, Any]) -> Any:
 
 
 def _counts(found: dict[str, Any]) -> str:
-    return ", ".join(f"{found[name]:,} {words}" for name, words in _COUNTED.items() if found[name]) or "nothing"
+    counts = ((found[name], word) for name, word in _COUNTED.items())
+    return ", ".join(f"{count:,} {word}{'' if count == 1 else 's'}" for count, word in counts if count) or "nothing"

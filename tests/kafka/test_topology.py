@@ -292,6 +292,32 @@ def test_a_record_that_can_be_read_by_now_becomes_an_event(cluster: Cluster) -> 
     assert ids(cluster.ingest) == []
 
 
+def test_what_is_deleted_stays_so_whatever_comes_late(cluster: Cluster) -> None:
+    def upload(run: str, **more: Any) -> None:
+        line = json.dumps({"data_row": "r", "operation": "replace", **more})
+        cluster.ingest.post(f"/v1/datasets/gone/runs/{run}/predictions", content=line).raise_for_status()
+
+    def done(run: str) -> int | None:
+        answer = cluster.query.get(f"/v1/datasets/gone/runs/{run}/progress")
+        return answer.json()["done"] if answer.is_success else None
+
+    upload("v1", version=5)
+    upload("v2", version=5)
+    until(lambda: done("v1") == done("v2") == 1)
+    words = ["delete", "run", "gone", "v1", "--yes", "--json", "--url", str(cluster.ingest.base_url)]
+    deleted = json.loads(CliRunner().invoke(app, words).stdout)
+    assert (deleted["events"], deleted["data_rows"]) == (1, 1)
+    assert cluster.query.get("/v1/datasets/gone/runs/v1/summary").status_code == 404
+    assert done("v2") == 1
+    upload("v1", version=deleted["version"])  # late
+    box = {"type": "bbox", "feature": "car", "bbox": [0, 0, 1, 1]}
+    upload("v2", version=deleted["version"] + 1, predictions=[box])  # comes after it on the same partition
+    until(lambda: cluster.query.get("/v1/datasets/gone/runs/v2/summary").json()["predictions"] == 1)
+    assert done("v1") is None
+    upload("v1", version=deleted["version"] + 1)
+    until(lambda: done("v1") == 1)
+
+
 def test_what_was_killed_or_has_ended_is_started_again_and_nothing_else(cluster: Cluster) -> None:
     before = {member.name: member.pid for member in topology.status(cluster.home)}
     victim = services.running(cluster.home / "services" / "matcher-1")

@@ -1,0 +1,112 @@
+"""``evalstream delete`` against a real embedded service."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+
+import httpx
+import pytest
+import uvicorn
+from evalstream_cli.main import app
+from evalstream_devcluster.kafka_process import free_ports
+from evalstream_local.app import make_app
+from evalstream_local.settings import LocalSettings
+from pydantic import SecretStr
+from typer.testing import CliRunner, Result
+
+ROWS = ("..", ".", "a/../..", "ä ?#%2F", "plain")
+
+
+@pytest.fixture(scope="module")
+def http(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    (port,) = free_ports(1)
+    keys = SecretStr("writer=read+write,reader=read")
+    settings = LocalSettings(_env_file=None, port=port, data=tmp_path_factory.mktemp("data"), api_keys=keys)
+    server = uvicorn.Server(uvicorn.Config(make_app(settings), host=settings.host, port=port, log_level="warning"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive()
+        time.sleep(0.01)
+    url, headers = f"http://{settings.host}:{port}", {"Authorization": "Bearer writer"}
+    with httpx.Client(base_url=url, headers=headers, trust_env=False) as http:
+        yield http
+    server.should_exit = True
+    thread.join()
+
+
+@pytest.fixture
+def filled(http: httpx.Client) -> Iterator[httpx.Client]:
+    """The service with all of a dataset: an event a row, and one of each of two runs."""
+    lines = [json.dumps({"data_row": row, "operation": "replace"}) for row in ROWS]
+    for route in ("annotations", "runs/v1/predictions", "runs/v2/predictions"):
+        http.post(f"/v1/datasets/street/{route}", content="\n".join(lines)).raise_for_status()
+    yield http
+    http.delete("/v1/datasets/street").raise_for_status()
+
+
+def invoke(http: httpx.Client, *words: str, key: str = "writer", answer: str | None = None) -> Result:
+    return CliRunner().invoke(
+        app, ["delete", *words, "--url", str(http.base_url), "--api-key", key], input=answer, terminal_width=200
+    )
+
+
+def left(http: httpx.Client) -> tuple[int, list[str]]:
+    """How many data rows there are, and which runs."""
+    datasets = {item["dataset"]: item for item in http.get("/v1/datasets").json()["datasets"]}
+    return (datasets["street"]["data_rows"], datasets["street"]["runs"]) if "street" in datasets else (0, [])
+
+
+@pytest.mark.parametrize(
+    ("words", "asked", "after"),
+    [
+        (["dataset", "street"], "dataset street: 5 data rows, 15 events", (0, [])),
+        (["run", "street", "v1"], "run v1 of dataset street: 5 data rows, 5 events", (5, ["v2"])),
+        (["row", "street", "plain"], "data row plain of dataset street: 1 data row, 3 events", (4, ["v1", "v2"])),
+    ],
+)
+def test_it_says_how_much_it_is_and_asks(
+    filled: httpx.Client, words: list[str], asked: str, after: tuple[int, list[str]]
+) -> None:
+    refused = invoke(filled, *words, answer="n\n")
+    assert refused.exit_code == 1
+    assert f"Delete {asked}" in refused.output
+    assert left(filled) == (5, ["v1", "v2"])
+    done = invoke(filled, *words, answer="y\n")
+    assert done.exit_code == 0, done.output
+    assert f"deleted {asked}" in done.output
+    assert left(filled) == after
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_a_data_row_of_any_name_and_no_other(filled: httpx.Client, row: str) -> None:
+    done = invoke(filled, "row", "street", row, "--yes", "--json")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["data_row"] == row
+    assert left(filled) == (4, ["v1", "v2"])
+
+
+def test_up_to_a_version(http: httpx.Client) -> None:
+    for version in (1, 2):
+        line = json.dumps({"data_row": str(version), "operation": "replace", "version": version})
+        http.post("/v1/datasets/versions/runs/v1/predictions", content=line).raise_for_status()
+    done = invoke(http, "run", "versions", "v1", "--version", "1", "--yes", "--json")
+    said = json.loads(done.stdout)
+    assert (said["version"], said["events"], said["data_rows"]) == (1, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("words", "key", "said"),
+    [
+        (["dataset", "nowhere"], "writer", "dataset 'nowhere' is not there"),
+        (["run", "street", "v9", "--yes"], "writer", "run 'v9' of dataset 'street' is not there"),
+        (["dataset", "street", "--yes"], "reader", "does not have the scope `write`"),
+    ],
+)
+def test_what_cannot_be_deleted_is_said(filled: httpx.Client, words: list[str], key: str, said: str) -> None:
+    result = invoke(filled, *words, key=key)
+    assert (result.exit_code, said in result.output.replace("\n", " ")) == (2, True), result.output
+    assert left(filled) == (5, ["v1", "v2"])
