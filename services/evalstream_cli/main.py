@@ -6,6 +6,7 @@ import typer
 from evalstream_devcluster import topology_cli
 
 from evalstream_cli import dead_letters, delete, keys, service
+from evalstream_cli.backup import backup, restore
 from evalstream_cli.demo import demo
 from evalstream_cli.evaluate import evaluate
 from evalstream_cli.ontology import ontology
@@ -19,7 +20,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for command in (up, upload, ontology, report, evaluate, reconcile, replay, demo):
+for command in (up, upload, ontology, report, evaluate, reconcile, replay, backup, restore, demo):
     app.command()(command)
 app.add_typer(dead_letters.app)
 app.add_typer(delete.app)

@@ -28,7 +28,7 @@ from fastapi import Depends, FastAPI, Request, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.concurrency import run_in_threadpool
 
-from evalstream_local import reconcile
+from evalstream_local import backup, reconcile
 from evalstream_local.clock import Clock
 from evalstream_local.matcher import Matcher, running_matcher
 from evalstream_local.settings import LocalSettings
@@ -67,12 +67,14 @@ def make_app(settings: LocalSettings) -> FastAPI:
     bound_load(app, settings)
     app.state.max_upload_bytes = settings.max_upload_bytes
     app.state.policies = settings.policies
+    app.state.data = settings.data
     app.state.runs_seen = {}
     app.include_router(gateway.router)
     app.include_router(dead_letters.router)
     app.include_router(ontology.router)
     app.include_router(deletions.router)
     app.include_router(reconcile.router)
+    app.include_router(backup.router)
     app.include_router(routes.router)
     tell_errors(app)
     app.add_middleware(OnlyOwnPages, names=served_names(settings.host, settings.allowed_hosts, keys=keys.needed))

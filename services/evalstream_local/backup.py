@@ -1,0 +1,35 @@
+"""A backup over HTTP, for the embedded engine can be open in this process only."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from evalstream.storage.backup import write_backup
+from evalstream_http.security import require
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import FileResponse
+from starlette.background import BackgroundTask
+
+# It holds dead letters too, and whoever may not write may not read these.
+router = APIRouter(
+    prefix="/v1/backup", tags=["operation"], dependencies=[Depends(require("read")), Depends(require("write"))]
+)
+
+
+@router.get("", response_class=FileResponse)
+def get_backup(request: Request) -> FileResponse:
+    """Give all data of the service as one file, which `evalstream restore` reads. Everything goes on meanwhile."""
+    folder = Path(tempfile.mkdtemp(dir=request.app.state.data, prefix="backup-"))
+    try:
+        write_backup(request.app.state.clients(), folder / "backup.zip")
+    except BaseException:
+        shutil.rmtree(folder)
+        raise
+    return FileResponse(
+        folder / "backup.zip",
+        media_type="application/zip",
+        filename="evalstream-backup.zip",
+        background=BackgroundTask(shutil.rmtree, folder),
+    )
