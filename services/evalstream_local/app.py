@@ -48,6 +48,7 @@ def make_app(settings: LocalSettings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         with ExitStack() as stack:
             clients = stack.enter_context(migrated_clients(lambda: open_embedded(settings.data / "engine")))
+            backup.clear(settings.data)  # only now, when nobody else can have the folder open
             matcher = stack.enter_context(running_matcher(clients, settings.policies))
             clock = Clock(newest_version(clients()))
             app.state.clients = clients

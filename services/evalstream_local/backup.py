@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Final
 
 from evalstream.storage.backup import write_backup
 from evalstream_http.security import require
@@ -12,16 +13,24 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import FileResponse
 from starlette.background import BackgroundTask
 
+_PREFIX: Final = "backup-"
+
 # It holds dead letters too, and whoever may not write may not read these.
 router = APIRouter(
     prefix="/v1/backup", tags=["operation"], dependencies=[Depends(require("read")), Depends(require("write"))]
 )
 
 
+def clear(data: Path) -> None:
+    """Remove what a backup has left behind that ended with its process."""
+    for left in data.glob(f"{_PREFIX}*"):
+        shutil.rmtree(left)
+
+
 @router.get("", response_class=FileResponse)
 def get_backup(request: Request) -> FileResponse:
     """Give all data of the service as one file, which `evalstream restore` reads. Everything goes on meanwhile."""
-    folder = Path(tempfile.mkdtemp(dir=request.app.state.data, prefix="backup-"))
+    folder = Path(tempfile.mkdtemp(dir=request.app.state.data, prefix=_PREFIX))
     try:
         write_backup(request.app.state.clients(), folder / "backup.zip")
     except BaseException:

@@ -114,7 +114,9 @@ def test_every_answer_is_the_same_after_a_backup_and_a_restore(tmp_path: Path) -
     done = invoke("restore", str(file), "--data", str(restored))
     assert done.exit_code == 0, done.output
     assert "already" in invoke("restore", str(file), "--data", str(restored)).output
+    (restored / "backup-cut-off").mkdir()
     with serving(restored) as (_, http):
+        assert sorted(path.name for path in restored.iterdir()) == ["engine"]
         http.post("/v1/reconcile", json={}).raise_for_status()
         after = answers(http)
         gone = [after.pop("/v1/datasets"), before.pop("/v1/datasets")] if "/v1/datasets" in after else []
