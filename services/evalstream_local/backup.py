@@ -13,7 +13,8 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import FileResponse
 from starlette.background import BackgroundTask
 
-_PREFIX: Final = "backup-"
+#: Within the folder of data: what is being written, and nothing of anybody else's.
+_UNDER_WAY: Final = "backups-under-way"
 
 # It holds dead letters too, and whoever may not write may not read these.
 router = APIRouter(
@@ -23,14 +24,15 @@ router = APIRouter(
 
 def clear(data: Path) -> None:
     """Remove what a backup has left behind that ended with its process."""
-    for left in data.glob(f"{_PREFIX}*"):
-        shutil.rmtree(left)
+    shutil.rmtree(data / _UNDER_WAY, ignore_errors=True)
 
 
 @router.get("", response_class=FileResponse)
 def get_backup(request: Request) -> FileResponse:
     """Give all data of the service as one file, which `evalstream restore` reads. Everything goes on meanwhile."""
-    folder = Path(tempfile.mkdtemp(dir=request.app.state.data, prefix=_PREFIX))
+    under_way: Path = request.app.state.data / _UNDER_WAY
+    under_way.mkdir(exist_ok=True)
+    folder = Path(tempfile.mkdtemp(dir=under_way))
     try:
         write_backup(request.app.state.clients(), folder / "backup.zip")
     except BaseException:

@@ -107,16 +107,17 @@ def test_every_answer_is_the_same_after_a_backup_and_a_restore(tmp_path: Path) -
             busy.join()
         assert said.exit_code == 0, said.output
         assert "already" in invoke(*words, KEY).output
-        assert sorted(path.name for path in (tmp_path / "data").iterdir()) == ["engine"]
+        assert not list((tmp_path / "data" / "backups-under-way").iterdir())
         late = json.dumps({"data_row": "1", "operation": "replace", "version": 1, "event_id": "late"}).encode()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data", file.name]
 
     done = invoke("restore", str(file), "--data", str(restored))
     assert done.exit_code == 0, done.output
     assert "already" in invoke("restore", str(file), "--data", str(restored)).output
-    (restored / "backup-cut-off").mkdir()
+    (restored / "backups-under-way" / "cut off").mkdir(parents=True)
+    (restored / "backup-of-mine.zip").touch()
     with serving(restored) as (_, http):
-        assert sorted(path.name for path in restored.iterdir()) == ["engine"]
+        assert sorted(path.name for path in restored.iterdir()) == ["backup-of-mine.zip", "engine"]
         http.post("/v1/reconcile", json={}).raise_for_status()
         after = answers(http)
         gone = [after.pop("/v1/datasets"), before.pop("/v1/datasets")] if "/v1/datasets" in after else []
