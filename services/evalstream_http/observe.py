@@ -16,7 +16,7 @@ def observe(app: FastAPI) -> None:
     """Serve the metrics, and measure every request."""
     app.add_middleware(_Measured)
 
-    @app.get("/metrics", tags=["operation"], response_class=Response)
+    @app.get("/metrics", tags=["operation"], response_class=Response, summary="Metrics")
     async def _metrics() -> Response:
         """Give the metrics in Prometheus' text format."""
         return Response(await watch(generate_latest), media_type=CONTENT_TYPE_LATEST)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from evalstream.storage.backup import write_backup
-from evalstream_http.security import require
+from evalstream_http.security import audit, demand, require
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import FileResponse
 from starlette.background import BackgroundTask
@@ -16,10 +16,7 @@ from starlette.background import BackgroundTask
 #: Within the folder of data: what is being written, and nothing of anybody else's.
 _UNDER_WAY: Final = "backups-under-way"
 
-# It holds dead letters too, and whoever may not write may not read these.
-router = APIRouter(
-    prefix="/v1/backup", tags=["operation"], dependencies=[Depends(require("read")), Depends(require("write"))]
-)
+router = APIRouter(prefix="/v1/backup", tags=["operation"], dependencies=[Depends(require("admin"))])
 
 
 def clear(data: Path) -> None:
@@ -30,6 +27,8 @@ def clear(data: Path) -> None:
 @router.get("", response_class=FileResponse)
 def get_backup(request: Request) -> FileResponse:
     """Give all data of the service as one file, which `evalstream restore` reads. Everything goes on meanwhile."""
+    demand(request, None)  # a key for all datasets, for it holds all of them
+    audit(request, "backup")
     under_way: Path = request.app.state.data / _UNDER_WAY
     under_way.mkdir(exist_ok=True)
     folder = Path(tempfile.mkdtemp(dir=under_way))

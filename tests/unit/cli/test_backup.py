@@ -39,7 +39,7 @@ DATASETS = ("every type", "odd names", "metrics and metadata at their limits", "
 @contextmanager
 def serving(data: Path) -> Iterator[tuple[FastAPI, httpx.Client]]:
     (port,) = free_ports(1)
-    keys = SecretStr(f"{KEY}=read+write,reader=read,writer=write")
+    keys = SecretStr(f"{KEY}=read+write+admin,reader=read,writer=write")
     settings = LocalSettings(_env_file=None, port=port, data=data, api_keys=keys)
     embedded = make_app(settings)
     server = uvicorn.Server(uvicorn.Config(embedded, host=settings.host, port=port, log_level="warning"))

@@ -23,7 +23,7 @@ ROWS = ("..", ".", "a/../..", "ä ?#%2F", "plain")
 @pytest.fixture(scope="module")
 def http(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     (port,) = free_ports(1)
-    keys = SecretStr("writer=read+write,reader=read")
+    keys = SecretStr("admin=read+write+admin,reader=read")
     settings = LocalSettings(_env_file=None, port=port, data=tmp_path_factory.mktemp("data"), api_keys=keys)
     server = uvicorn.Server(uvicorn.Config(make_app(settings), host=settings.host, port=port, log_level="warning"))
     thread = threading.Thread(target=server.run, daemon=True)
@@ -31,7 +31,7 @@ def http(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     while not server.started:
         assert thread.is_alive()
         time.sleep(0.01)
-    url, headers = f"http://{settings.host}:{port}", {"Authorization": "Bearer writer"}
+    url, headers = f"http://{settings.host}:{port}", {"Authorization": "Bearer admin"}
     with httpx.Client(base_url=url, headers=headers, trust_env=False) as http:
         yield http
     server.should_exit = True
@@ -48,7 +48,7 @@ def filled(http: httpx.Client) -> Iterator[httpx.Client]:
     http.delete("/v1/datasets/street").raise_for_status()
 
 
-def invoke(http: httpx.Client, *words: str, key: str = "writer", answer: str | None = None) -> Result:
+def invoke(http: httpx.Client, *words: str, key: str = "admin", answer: str | None = None) -> Result:
     return CliRunner().invoke(
         app, ["delete", *words, "--url", str(http.base_url), "--api-key", key], input=answer, terminal_width=200
     )
@@ -101,9 +101,9 @@ def test_up_to_a_version(http: httpx.Client) -> None:
 @pytest.mark.parametrize(
     ("words", "key", "said"),
     [
-        (["dataset", "nowhere"], "writer", "dataset 'nowhere' is not there"),
-        (["run", "street", "v9", "--yes"], "writer", "run 'v9' of dataset 'street' is not there"),
-        (["dataset", "street", "--yes"], "reader", "does not have the scope `write`"),
+        (["dataset", "nowhere"], "admin", "dataset 'nowhere' is not there"),
+        (["run", "street", "v9", "--yes"], "admin", "run 'v9' of dataset 'street' is not there"),
+        (["dataset", "street", "--yes"], "reader", "does not have the scope `admin`"),
     ],
 )
 def test_what_cannot_be_deleted_is_said(filled: httpx.Client, words: list[str], key: str, said: str) -> None:

@@ -133,6 +133,7 @@ WANTED: Final = {
     ("delete", "/v1/dead-letters"): "admin",
     ("post", "/v1/dead-letters/replay"): "admin",
     ("post", "/v1/reconcile"): "admin",
+    ("get", "/v1/backup"): "admin",
     ("delete", "/v1/datasets/{dataset}"): "admin",
     ("delete", "/v1/datasets/{dataset}/runs/{run}"): "admin",
     ("delete", "/v1/datasets/{dataset}/rows/{data_row}"): "admin",
@@ -144,6 +145,7 @@ WANTED: Final = {
 #: Routes that speak of no dataset in their path; each has a test of its own below of what a key for some datasets sees.
 OF_NO_DATASET: Final = {"/v1/datasets", "/v1/dead-letters", "/v1/dead-letters/{id}", "/v1/dead-letters/replay"} | {
     "/v1/reconcile",
+    "/v1/backup",
     "/media/{path}",
 }
 OPEN: Final = {("get", "/health"), ("get", "/metrics"), ("get", "/")}
