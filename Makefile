@@ -89,8 +89,10 @@ lint-python: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# With the tests of its pure functions, which take a second and need no browser.
 lint-page: web/node_modules/.installed
 	$(NPM) run check
+	$(NPM) run test
 
 kernels: $(INSTALLED)
 	$(BIN)/python -W ignore -m tests.kernels

@@ -1,5 +1,6 @@
 import react from "@vitejs/plugin-react";
-import { defineConfig, loadEnv } from "vite";
+import { loadEnv } from "vite";
+import { defineConfig } from "vitest/config";
 
 // The page goes into the package that serves it; nothing of it is kept in the repository. While it is being worked on,
 // questions go to the service that EVALSTREAM_URL names.
@@ -9,6 +10,7 @@ export default defineConfig(({ mode }) => {
     plugins: [react()],
     base: "./",
     build: { outDir: "../services/evalstream_query/static", emptyOutDir: true, chunkSizeWarningLimit: 2000 },
+    test: { include: ["tests/**/*.test.ts"] },
     server: { proxy: { "/v1": service, "/media": service } },
   };
 });

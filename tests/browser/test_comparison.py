@@ -159,12 +159,6 @@ def test_the_objects_of_a_page_are_those_of_the_api(screen: Screen) -> None:
     expect(panel(page)).to_contain_text(f"1\N{EN DASH}{PAGE} of {answer['total']:,} objects")
 
 
-def test_a_page_beyond_the_end_is_the_last_one(screen: Screen) -> None:
-    total = flips(screen, "only_b")["total"]
-    page = screen.open(d="digits", a="svm", b="logreg", flip="only_b", flipfrom=8000)
-    expect(cards(page)).to_have_count((total - 1) % PAGE + 1)
-
-
 def test_an_object_opens_its_row_and_arrows_lead_to_the_next_one(screen: Screen) -> None:
     page = screen.open(d="digits", a="svm", b="logreg")
     listed = flips(screen)["flips"]

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
-from itertools import pairwise
 from typing import Any
 
-import httpx
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Screen
-from tests.browser.helpers import box, see, send, settle, shown, tile, total, upload
+from tests.browser.helpers import see, settle, shown, tile, total
 from tests.conftest import DEMO_SCENES
 
 #: How many stand side by side at most.
@@ -80,28 +77,6 @@ def test_values_of_metadata_stand_side_by_side(screen: Screen) -> None:
     values = [one["value"] for one in screen.ask("metadata", key="surface")["values"]]
     assert 1 < len(values) <= MOST
     assert_side_by_side(screen, "f1", {value: {"metadata": f"surface={value}"} for value in values})
-
-
-def test_many_numbers_stand_side_by_side_in_ranges(screen: Screen, http: httpx.Client) -> None:
-    rows = {f"r{i}": {"metadata": {"lux": i * i, "taken": 1_700_000_000 + 10 * i}} for i in range(20)}
-    lines = [
-        json.dumps({"data_row": name, "operation": "replace", "row": row, "annotations": [box("dog", 0)]})
-        for name, row in rows.items()
-    ]
-    upload(http, "/v1/datasets/x-lux/annotations", "\n".join(lines))
-    send(http, "x-lux", {}, {name: [box("dog", 0, 0.9)] for name in rows})
-    page = screen.open(d="x-lux", a="one", hist="confidence", by="metadata.lux")
-    expect(see(page, "Distribution").get_by_label("Side by side")).to_have_value("metadata.lux")
-    names = ["below 90.3", "90.3 to 181", "181 to 271", "from 271"]
-    expect(page.locator("[data-figure=histogram] th[scope=col]")).to_have_text(["from", *names])
-    column = [sum(int(of_bin[side]) for of_bin in bins(page)) for side in range(4)]
-    edges = (0, 90.3, 181, 271, 1000)
-    assert column == [sum(low <= i * i < high for i in range(20)) for low, high in pairwise(edges)]
-    # Of moments in time the first digits are all the same.
-    screen.open(d="x-lux", a="one", hist="confidence", by="metadata.taken")
-    see(page, "Distribution")
-    expect(page.locator("[data-figure=histogram] th[scope=col]").nth(1)).to_have_text("below 1700000050")
-    assert [sum(int(of_bin[side]) for of_bin in bins(page)) for side in range(4)] == [5, 5, 4, 6]
 
 
 def test_kept_slices_stand_side_by_side(screen: Screen) -> None:

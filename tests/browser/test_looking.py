@@ -187,11 +187,3 @@ def test_on_a_narrow_screen_f1_comes_first_and_fingers_have_room(screen: Screen)
     slider = page.get_by_role("slider", name="Confidence threshold")
     expect(slider).to_be_in_viewport()
     expect(page.get_by_role("button", name="Best F1")).not_to_be_in_viewport()
-
-
-def test_nothing_is_said_of_ignored_objects_where_there_are_none(screen: Screen, zoo_dataset: str) -> None:
-    page = screen.open(d="digits", a="svm")
-    legend = see(page, "Gallery").get_by_label("What the colours and signs mean")
-    expect(legend).to_contain_text("missed")
-    expect(legend).not_to_contain_text("ignored")
-    assert zoo_dataset == zoo.DATASET

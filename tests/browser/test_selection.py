@@ -45,23 +45,6 @@ def test_a_bar_says_what_was_chosen_and_leads_to_it(screen: Screen, width: int) 
     assert "actual" not in page.url
 
 
-@pytest.mark.parametrize(
-    ("view", "words"),
-    [
-        ({"cause": "missed"}, "cause: missed"),
-        ({"outcome": "false_alarm"}, "false alarm"),
-        ({"f": "eight"}, "class eight"),
-    ],
-)
-def test_causes_outcomes_and_classes_are_chosen_too(screen: Screen, view: dict[str, str], words: str) -> None:
-    page = screen.open(d="digits", a="svm", **view)
-    expect(bar(page).get_by_role("status")).to_have_text(re.compile(rf"^\d+ (object|data row)s?: {words}$"))
-    expect(bar(page).locator("svg").first).to_be_visible()
-    bar(page).get_by_role("button", name="Clear").click()
-    expect(bar(page)).to_have_text("")
-    assert not set(view) & {part.split("=")[0] for part in page.url.split("?")[1].split("&")}
-
-
 def test_what_only_the_other_run_has_is_shown_of_that_one(screen: Screen) -> None:
     own, their = (
         {(one["actual"] or "", one["predicted"] or ""): one["count"] for one in cells}

@@ -29,9 +29,9 @@ export function tooltip(color: Color): object {
   };
 }
 
+const ENTITIES: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
+
 /** A text as part of HTML, which is what a tooltip is made of. */
 export function escaped(text: string): string {
-  const span = document.createElement("span");
-  span.textContent = text;
-  return span.innerHTML;
+  return text.replace(/[&<>"]/g, (sign) => ENTITIES[sign] ?? sign);
 }

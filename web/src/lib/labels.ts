@@ -20,10 +20,11 @@ const SIGN = 13;
 const LINE = 16;
 const FONT = 12.5;
 
-const canvas = document.createElement("canvas").getContext("2d");
+let canvas: CanvasRenderingContext2D | null = null;
 
 /** How long a label is, in pixels of the screen. */
-function lengthOf(words: string): number {
+function measured(words: string): number {
+  canvas ??= document.createElement("canvas").getContext("2d");
   if (!canvas) return 19 + 7.4 * words.length;
   canvas.font = `600 ${FONT}px ${getComputedStyle(document.body).fontFamily}`;
   return 19 + canvas.measureText(words).width;
@@ -35,7 +36,7 @@ function lengthOf(words: string): number {
  *
  * `unit` is how much of the picture one pixel of the screen shows.
  */
-export function placeLabels(wanted: Wanted[], box: Box, unit: number): Map<string, Placed> {
+export function placeLabels(wanted: Wanted[], box: Box, unit: number, lengthOf = measured): Map<string, Placed> {
   const taken: Box[] = [];
   const found = new Map<string, Placed>();
   for (const { key, words, place } of wanted) {

@@ -1,4 +1,4 @@
-import type { Case, RowObject } from "../api/schema";
+import type { Case, Row, RowObject } from "../api/schema";
 
 export type Outcome = NonNullable<RowObject["outcome"]>;
 export type Cause = NonNullable<RowObject["cause"]>;
@@ -32,4 +32,12 @@ export const CAUSE_MEANINGS: Record<Cause, string> = {
 /** The colour of an outcome; of what is outside the filters, none to speak of. */
 export function colorOf(outcome: RowObject["outcome"]): string {
   return `var(--${outcome ? OUTCOMES[outcome].color : "ignored"})`;
+}
+
+/** The outcomes that a legend explains: that something is ignored only where something is. */
+export function explainedOutcomes(rows: Pick<Row, "annotations" | "predictions">[]): Outcome[] {
+  const ignored = rows.some((row) =>
+    [...row.annotations, ...row.predictions].some((object) => object.outcome === "ignored"),
+  );
+  return ignored ? ["tp", "fp", "fn", "ignored"] : ["tp", "fp", "fn"];
 }

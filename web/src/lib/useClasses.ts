@@ -3,6 +3,7 @@ import { type Subject, usePages, useQuestion } from "../api/ask";
 import type { ClassScores } from "../api/schema";
 import type { Column } from "../state/lower";
 import { filterOf, type View } from "../state/view";
+import { inOrder } from "./classes";
 import { ANSWER_TYPES, OBJECT_TYPES } from "./shape";
 
 /** How many classes are asked for at a time, where there are too many to have them all here. */
@@ -68,20 +69,4 @@ export function useClasses(subject: Subject | null, view: View): ClassesInOrder 
       if (next.hasNextPage && !next.isFetchingNextPage) void next.fetchNextPage();
     },
   };
-}
-
-/** Those that are searched for, as the service would sort them: of equals the first by name, and last what is n/a. */
-function inOrder(all: ClassScores[], { cq, csort, cdesc }: View): [ClassScores[], ClassScores[]] {
-  const column = csort as Exclude<Column, "curve"> | "label";
-  const sign = cdesc === "1" ? -1 : 1;
-  const found = all
-    .filter(({ label }) => label.toLowerCase().includes(cq.toLowerCase()))
-    .sort((one, other) => {
-      const [x, y] = [one[column], other[column]];
-      if (x === y) return 0;
-      if (x === null) return 1;
-      if (y === null) return -1;
-      return sign * (x < y ? -1 : 1);
-    });
-  return [found.filter((one) => !one.question), found.filter((one) => one.question)];
 }

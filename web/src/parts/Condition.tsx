@@ -2,6 +2,7 @@ import { useState } from "react";
 import { type Subject, useQuestion } from "../api/ask";
 import type { Metadata } from "../api/schema";
 import { count, short } from "../lib/format";
+import { problemOf } from "../lib/condition";
 import { useSettled } from "../lib/useSettled";
 import { CONDITION } from "../state/parsers";
 import { Complete, type Suggestion } from "./Complete";
@@ -26,7 +27,7 @@ export function Condition({ subject, keys, add }: Props) {
   const found = useQuestion("metadata", known === null ? null : subject, { key: known ?? "", search, limit: OFFERED });
   // While those of the next key are on their way, the last ones are still there.
   const values = found.data?.key === known ? found.data : undefined;
-  const problem = problemOf(parts, keys);
+  const problem = problemOf(text, keys);
   const suggestions: Suggestion[] =
     key !== null && values
       ? ofValues(key, parts?.[2] ?? null, parts?.[3] ?? "", values)
@@ -66,16 +67,6 @@ export function Condition({ subject, keys, add }: Props) {
       }
     />
   );
-}
-
-/** Why a text is no condition yet; null: it is one. */
-function problemOf(parts: RegExpExecArray | null, keys: string[]): string | null {
-  if (!parts) return "Write a key, one of = != >= <= > <, and a value.";
-  const [, key = "", operator = "", value = ""] = parts;
-  if (!keys.includes(key)) return `No row has ${key}. There are ${keys.join(", ")}.`;
-  if (value === "") return "And which value?";
-  if (/[<>]/.test(operator) && !Number.isFinite(Number(value))) return `${operator} compares numbers; write = or !=.`;
-  return null;
 }
 
 /** Numbers are compared; of words, those that contain what is typed are there to choose from. */

@@ -5,6 +5,7 @@ import type { Comparison, Flip } from "../api/schema";
 import { keyOf } from "../lib/cases";
 import { cellNames, keyOfFlip } from "../lib/compared";
 import { count } from "../lib/format";
+import { pageAt } from "../lib/paging";
 import { useWidth } from "../lib/useWidth";
 import { filterOf } from "../state/view";
 import type { ComparedProps } from "./Comparison";
@@ -27,8 +28,7 @@ const GAP = 12;
 /** The objects of the chosen cell, with what each run makes of them. */
 export function Flips({ subject, versus, view, setView, totals }: Props) {
   const total = totals[view.flip];
-  // With another threshold there may be fewer than were paged through.
-  const from = Math.min(view.flipfrom, Math.max(0, Math.ceil(total / PAGE) - 1) * PAGE);
+  const from = pageAt(view.flipfrom, total, PAGE);
   const flips = useQuestion("comparison/objects", total > 0 ? subject : null, {
     ...filterOf(view),
     versus: versus.run,

@@ -1,3 +1,4 @@
+import { multiples, roundStep, spelled } from "../lib/graticule";
 import type { Box } from "../lib/shape";
 import styles from "./Overlay.module.css";
 
@@ -35,22 +36,4 @@ export function Graticule({ box: [west, south, width, height], unit, labelled }:
       ))}
     </g>
   );
-}
-
-/** The largest of 1, 2 and 5 times a power of ten that is not above what was asked for. */
-function roundStep(about: number): number {
-  const power = 10 ** Math.floor(Math.log10(about));
-  return power * ([5, 2, 1].find((times) => times * power <= about) ?? 1);
-}
-
-function multiples(from: number, length: number, step: number): number[] {
-  const first = Math.ceil(from / step);
-  const count = Math.floor((from + length) / step) - first + 1;
-  return Array.from({ length: count }, (_, i) => (first + i) * step);
-}
-
-function spelled(degrees: number, step: number, [above, below]: [string, string]): string {
-  const digits = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
-  const text = Math.abs(degrees).toFixed(digits);
-  return `${text}°${Number(text) === 0 ? "" : degrees > 0 ? above : below}`;
 }

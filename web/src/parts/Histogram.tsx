@@ -7,9 +7,10 @@ import type { Color } from "../lib/chart";
 import { count, ratio, short } from "../lib/format";
 import { histogramOption, type Series } from "../lib/histogramOption";
 import { isOfObjects, type Metric, ROW_METRICS, titleOf } from "../lib/metrics";
+import { narrowed, rounded } from "../lib/narrowing";
 import { useMetricNames } from "../lib/useMetricNames";
 import { useSides } from "../lib/useSides";
-import { filterOf, type SetView, type View } from "../state/view";
+import { filterOf } from "../state/view";
 import { Chart } from "./Chart";
 import styles from "./Distribution.module.css";
 import { Empty, Failed, Loading } from "./Message";
@@ -127,33 +128,6 @@ export function Histogram({ subject, versus, view, setView }: PartProps) {
 function meanOf({ mean }: Distribution): string {
   return mean === null || Math.abs(mean) <= 1 ? ratio(mean) : short(mean);
 }
-
-/** So many digits of an edge are meant; those behind are what adding up leaves. */
-const DIGITS = 10;
-
-/** Edges that can be read; the outermost ones still leave nobody out. */
-function rounded(edges: number[]): number[] {
-  return edges.map((edge, i) => {
-    const round = Number(edge.toPrecision(DIGITS));
-    if ((i === 0 && round > edge) || (i === edges.length - 1 && round < edge)) return edge;
-    return round;
-  });
-}
-
-/** What has to change in the view so that only what has the metric in a range stays. */
-function narrowed(view: View, metric: string, low: number, high: number, upTo: "<" | "<="): Parameters<SetView>[0] {
-  const range = (name: string) => [`${name}>=${low}`, `${name}${upTo}${high}`];
-  if (metric.startsWith("metadata.")) {
-    const key = metric.slice("metadata.".length);
-    return { m: [...others(view.m, key), ...range(key)] };
-  }
-  const w = [...others(view.w, metric), ...range(metric)];
-  // A range of what objects have of their own is to be seen on objects.
-  return isOfObjects(metric) ? { w, show: null, row: null } : { w, row: null };
-}
-
-const others = (conditions: string[], name: string) =>
-  conditions.filter((text) => !(text.startsWith(name) && /^[<>]/.test(text.slice(name.length))));
 
 function MetricChoice({ subject, view, setView }: Omit<PartProps, "versus">) {
   const { ofRows, ofObjects } = useMetricNames(subject, view);

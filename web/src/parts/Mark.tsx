@@ -1,5 +1,5 @@
 import type { Row, RowObject } from "../api/schema";
-import { colorOf, type Outcome, OUTCOMES } from "../lib/outcome";
+import { colorOf, explainedOutcomes, type Outcome, OUTCOMES } from "../lib/outcome";
 import styles from "./Mark.module.css";
 
 /** The shape of each outcome on a field of 12 by 12: colours alone are not told apart by everybody. */
@@ -42,14 +42,11 @@ export function Pin({ outcome, x, y, size }: { outcome: Outcome; x: number; y: n
   );
 }
 
-/** What the signs and lines mean; that something is ignored only where something is. */
+/** What the signs and lines mean. */
 export function Legend({ rows }: { rows: Row[] }) {
-  const ignored = rows.some((row) =>
-    [...row.annotations, ...row.predictions].some((object) => object.outcome === "ignored"),
-  );
   return (
     <ul className={styles.legend} aria-label="What the colours and signs mean">
-      {(["tp", "fp", "fn", ...(ignored ? ["ignored" as const] : [])] as const).map((outcome) => (
+      {explainedOutcomes(rows).map((outcome) => (
         <li key={outcome}>
           <Mark outcome={outcome} /> {OUTCOMES[outcome].words}
         </li>

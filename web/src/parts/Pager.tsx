@@ -1,4 +1,5 @@
 import { count } from "../lib/format";
+import { pageAt } from "../lib/paging";
 import styles from "./Pager.module.css";
 
 interface Props {
@@ -12,7 +13,6 @@ interface Props {
 /** Which part of a list is shown, and the way to its neighbours; nothing where all of it is. */
 export function Pager({ what, from, size, total, page }: Props) {
   if (total <= size && from === 0) return null;
-  const last = Math.max(0, Math.ceil(total / size) - 1) * size;
   const to = Math.min(from + size, total);
   return (
     <div className={styles.pager}>
@@ -21,7 +21,7 @@ export function Pager({ what, from, size, total, page }: Props) {
         className="control"
         disabled={from === 0}
         aria-label={`Previous ${what}`}
-        onClick={() => page(Math.max(0, Math.min(from - size, last)))}
+        onClick={() => page(pageAt(Math.max(0, from - size), total, size))}
       >
         ←
       </button>

@@ -1,6 +1,6 @@
-import type { RowObject } from "../api/schema";
 import { keyOf } from "../lib/cases";
 import { colorOf, OUTCOMES } from "../lib/outcome";
+import { piecesOf } from "../lib/passage";
 import { Mark } from "./Mark";
 import type { Drawn } from "./Overlay";
 import styles from "./Passage.module.css";
@@ -15,24 +15,17 @@ interface Props {
   choose?: (key: string) => void;
 }
 
-const BEFORE = 40;
-const BEHIND = 120;
-
-/** A text with its spans marked; an offset counts code points, so the text is cut by those. */
+/** A text with its spans marked. */
 export function Passage({ text, objects, excerpt, pointed = [], point, choose }: Props) {
-  const characters = Array.from(text);
-  const marks = objects.filter(({ object }) => object.type === "span");
-  const [from, to] = excerpt ? placeOf(marks, excerpt, characters.length) : [0, characters.length];
-  const cuts = new Set([from, to]);
-  for (const { object } of marks) for (const at of object.geometry) if (at > from && at < to) cuts.add(at);
-  const ordered = [...cuts].sort((a, b) => a - b);
+  const { from, to, length, pieces } = piecesOf(
+    text,
+    objects.filter(({ object }) => object.type === "span"),
+    excerpt,
+  );
   return (
     <p className={styles.passage} data-live={choose !== undefined}>
       {from > 0 && "… "}
-      {ordered.slice(0, -1).map((start, i) => {
-        const end = ordered[i + 1] ?? start;
-        const here = marks.filter(({ object }) => covers(object, start, end));
-        const words = characters.slice(start, end).join("");
+      {pieces.map(({ start, end, words, here }) => {
         const top = here.find(({ side, object }) => pointed.includes(keyOf(side, object))) ?? here.at(-1);
         if (!top) return <span key={start}>{words}</span>;
         const key = keyOf(top.side, top.object);
@@ -62,7 +55,7 @@ export function Passage({ text, objects, excerpt, pointed = [], point, choose }:
           </mark>
         );
       })}
-      {to < characters.length && " …"}
+      {to < length && " …"}
     </p>
   );
 }
@@ -78,14 +71,4 @@ function isSaid({ side, object }: Drawn, here: Drawn[]): boolean {
 
 function said({ side, object }: Drawn): string {
   return `${side} ${object.label}: ${object.outcome ? OUTCOMES[object.outcome].words : "outside the filters"}`;
-}
-
-function placeOf(marks: Drawn[], keys: readonly string[], length: number): [number, number] {
-  const ends = marks.filter(({ side, object }) => keys.includes(keyOf(side, object))).flatMap((m) => m.object.geometry);
-  if (ends.length === 0) return [0, length];
-  return [Math.max(0, Math.min(...ends) - BEFORE), Math.min(length, Math.max(...ends) + BEHIND)];
-}
-
-function covers(object: RowObject, start: number, end: number): boolean {
-  return (object.geometry[0] ?? 0) <= start && end <= (object.geometry[1] ?? 0);
 }

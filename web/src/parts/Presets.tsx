@@ -1,25 +1,16 @@
 import { useState } from "react";
+import { isThreshold, MANY, spread } from "../lib/thresholds";
 import { useStored } from "../lib/useStored";
 import { Pop } from "./Hint";
 import styles from "./Presets.module.css";
 
-const MANY = 11;
 const PRESETS = spread(0, 1);
-
-/** Eleven values from one to the other, as far apart from each other. */
-function spread(from: number, to: number): number[] {
-  return Array.from({ length: MANY }, (_, i) => Number((from + ((to - from) * i) / (MANY - 1)).toFixed(4)));
-}
 
 /** The values to choose a threshold from: this browser's own, or 0, 0.1 … 1. */
 export function usePresets(label: string): [number[], (values: number[] | null) => void] {
   const [stored, store] = useStored<unknown>(`evalstream-presets-${label}`);
   const own = Array.isArray(stored) && stored.length === MANY && stored.every(isThreshold) ? stored : PRESETS;
   return [own, store];
-}
-
-function isThreshold(value: unknown): value is number {
-  return typeof value === "number" && value >= 0 && value <= 1;
 }
 
 interface Props {

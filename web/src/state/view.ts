@@ -25,7 +25,7 @@ export const POLICY_MEANING: Record<(typeof POLICIES)[number], string> = {
 };
 
 /** The whole state of the page. It lives in the URL, so that a link is a view, and back and forward work. */
-const VIEW = {
+export const VIEW = {
   d: parseAsString,
   a: parseAsString,
   b: parseAsString,
@@ -76,7 +76,7 @@ export function useView(): [View, SetView] {
 }
 
 /** What is to be changed in an address for it to say what the page shows: a confidence of 7, for instance, is 1. */
-function correction(said: URLSearchParams): Change {
+export function correction(said: URLSearchParams): Change {
   const meant = Object.entries(VIEW).flatMap(([name, parser]) => {
     const text = said.get(name);
     const value = text === null ? null : parser.parse(text);

@@ -1,0 +1,29 @@
+import { expect, test } from "vitest";
+import { cellOf, chosenOf, NONE_CHOSEN } from "../../src/lib/selection";
+import { viewOf } from "../made";
+
+test.each([
+  ["", []],
+  ["cause=missed", ["cause: missed"]],
+  ["outcome=false_alarm", ["false alarm"]],
+  ["f=eight|two", ["class eight", "class two"]],
+  ["w=f1>=0.2|f1<0.4", ["F1 ≥ 0.2, < 0.4"]],
+  ["actual=dog&predicted=", ["dog → missed"]],
+  ["actual=&predicted=cat&outcome=wrong", ["false alarm → cat", "wrong class"]],
+])("%s is said as %s", (query, words) => {
+  expect(chosenOf(viewOf(query))).toEqual(words);
+});
+
+test("to clear what was chosen leaves nothing to say", () => {
+  const view = viewOf("cause=missed&outcome=wrong&f=eight&w=f1<1&actual=a&predicted=b&show=rows&whose=b");
+  const cleared = { ...view, ...NONE_CHOSEN, f: [], w: [] };
+  expect(chosenOf(cleared)).toEqual([]);
+  expect(Object.keys(NONE_CHOSEN).sort()).toEqual(
+    ["actual", "cause", "f", "outcome", "predicted", "show", "w", "whose"].sort(),
+  );
+});
+
+test("half a cell is anything on its other side", () => {
+  expect(cellOf({ actual: "dog", predicted: null })).toBe("dog → anything");
+  expect(cellOf({ actual: null, predicted: null })).toBeNull();
+});
