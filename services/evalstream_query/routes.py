@@ -229,7 +229,8 @@ def _client_for(state: State, dataset: str, *runs: str) -> Client:
 
 
 def _selection(state: State, dataset: str, run: str, query: Filter, *others: str) -> tuple[Client, Selection]:
-    client = _client_for(state, dataset, run, *others)
+    shared = [] if query.shared_with is None else [query.shared_with]
+    client = _client_for(state, dataset, run, *others, *shared)
     return client, Selection(dataset=dataset, run=run, **query.model_dump(include=set(Filter.model_fields)))
 
 

@@ -118,6 +118,11 @@ class Filter(BaseModel):
         default=False,
         description="only data rows with at least one annotation and one prediction, as Labelbox counts them",
     )
+    shared_with: Name | None = Field(
+        default=None,
+        description="only data rows that this other run has results of too, under the same conditions: what a "
+        "difference between two runs is fair over",
+    )
 
     @model_validator(mode="after")
     def _area_fits(self) -> Self:

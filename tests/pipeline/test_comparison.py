@@ -24,6 +24,7 @@ from evalstream.queries.comparison import (
     flips,
 )
 from evalstream.queries.rows import Page, Row, RowObject, rows
+from evalstream.queries.summary import summary
 from evalstream.selection import Filter, Selection
 from evalstream.storage.ontologies import declare
 from scipy.stats import binomtest
@@ -271,6 +272,20 @@ def test_metadata_with_many_values_makes_no_slices(client: Client, data: dict[st
         ).slices
     ]
     assert parts == found.slices
+
+
+@pytest.mark.parametrize("policy", list(POLICIES))
+def test_rows_shared_with_another_run_are_those_that_a_comparison_is_over(
+    client: Client, data: dict[str, list[DataRow]], policy: str
+) -> None:
+    for selection in selections(data, policy, 8):
+        found = comparison(client, selection, B)
+        for run, other, figures in ((A, B, found.a), (B, A, found.b)):
+            shared = summary(client, selection.model_copy(update={"run": run, "shared_with": other}))
+            assert shared.rows == found.rows
+            assert figures.model_dump().items() <= shared.model_dump().items()
+    assert found.rows_only_a
+    assert found.rows_only_b
 
 
 # --- single objects -------------------------------------------------------------------------------------------------

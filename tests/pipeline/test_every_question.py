@@ -42,7 +42,7 @@ SELECTIONS: Final[list[Query]] = [
     {"policy": "best-candidate", "confidence": 1, "iou": 1},
     {"policy": "iou-greedy", "confidence": 0, "iou": 0, "at_threshold": "match"},
     {"policy": "coco", "confidence": 1, "iou": 1, "both_sides": True},
-    {"policy": "best-candidate", "confidence": 0.5, "iou": 0, "at_threshold": "no-match"},
+    {"policy": "best-candidate", "confidence": 0.5, "iou": 0, "at_threshold": "no-match", "shared_with": "second"},
     {"policy": "iou-greedy", "confidence": 1, "iou": 1},
 ]
 SHARES: Final = ("precision", "recall", "f1", "jaccard", "accuracy", "ap", "ap50", "auc_macro", "ece")

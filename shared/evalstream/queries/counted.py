@@ -37,9 +37,7 @@ def selected(selection: Selection, *, with_failed: bool = False) -> Fragment:
 
     Rows that could not be matched are left out, unless asked for; they have an ``error`` and no objects.
     """
-    where = ["dataset = {dataset:String}", "run = {run:String}", "policy = {policy:String}"]
-    if not with_failed:
-        where.append("error = ''")
+    where = ["dataset = {dataset:String}", "policy = {policy:String}"]
     if selection.both_sides:
         both = "notEmpty(annotation_id) AND arrayExists(c -> c >= 0, prediction_confidence)"
         where.append(f"(error != '' OR {both})")
@@ -61,8 +59,14 @@ def selected(selection: Selection, *, with_failed: bool = False) -> Fragment:
         else:
             where.append(f"metadata[{{{key}:String}}] {condition.operator} {{{value}:String}}")
             parameters[value] = condition.value
+    matched = "error = ''"
+    own = ["run = {run:String}", *where, *([] if with_failed else [matched])]
+    if selection.shared_with is not None:
+        theirs = " AND ".join(["run = {shared_with:String}", *where, matched])
+        own.append(f"data_row IN (SELECT data_row FROM row_results FINAL WHERE {theirs})")
+        parameters["shared_with"] = selection.shared_with
     columns = f"* {ROLLED_UP}" if selection.roll_up else "*"
-    return Fragment(f"SELECT {columns} FROM row_results FINAL WHERE {' AND '.join(where)}", parameters)
+    return Fragment(f"SELECT {columns} FROM row_results FINAL WHERE {' AND '.join(own)}", parameters)
 
 
 def is_object(selection: Selection) -> str:

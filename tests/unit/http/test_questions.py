@@ -67,6 +67,13 @@ def test_summary(asked: TestClient) -> None:
     assert found["mean_iou"] == 1
 
 
+def test_rows_shared_with_a_run_that_does_not_exist(asked: TestClient) -> None:
+    answer = asked.get(f"{base(DATASET, RUN)}/summary", params={"shared_with": "v0"})
+    assert answer.status_code == 404
+    assert answer.json() == {"detail": f"dataset {DATASET!r} has no run 'v0'"}
+    assert get(asked, "summary", shared_with=RUN) == get(asked, "summary")
+
+
 def test_summary_of_nothing_has_no_scores(asked: TestClient) -> None:
     found = get(asked, "summary", split="train")
     assert found["rows"] == 0
