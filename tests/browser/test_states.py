@@ -29,7 +29,10 @@ def test_an_unknown_dataset_or_run_shows_nothing_else_in_its_place(screen: Scree
     expect(page.get_by_text("There is no dataset nope.")).to_be_visible()
     expect(tile(page, "TP")).to_have_count(0)
     page.get_by_role("button", name="digits").click()
-    expect(page.get_by_role("combobox", name="Run", exact=True)).to_have_value("logreg")
+    newest = next(
+        one for one in httpx.get(f"{screen.url}/v1/datasets").json()["datasets"] if one["dataset"] == "digits"
+    )
+    expect(page.get_by_role("combobox", name="Run", exact=True)).to_have_value(newest["newest_run"])
 
     page.goto(f"{screen.url}/?d=digits&a=nope")
     expect(page.get_by_text("There is no run nope in digits.")).to_be_visible()
@@ -56,28 +59,28 @@ def test_an_unknown_slice_is_not_named_above_figures_of_everything(screen: Scree
     expect(page.get_by_text("A slice is kept in this browser only.")).to_be_visible()
 
 
-def test_what_an_address_cannot_mean_is_corrected_in_it(screen: Screen) -> None:
-    view = {
-        "c": 7,
-        "t": "abc",
-        "sort": "nope",
-        "split": "test,nope",
-        "m": "nope",
-        "w": "f1>=x",
-        "most": -3,
-        "roll": "x",
-    }
-    page = screen.open(d="digits", a="svm", **view)
+def test_an_address_says_what_the_page_shows(screen: Screen, http: httpx.Client) -> None:
+    """Also what was left open when the page was opened: with a run that comes later it would mean something else."""
+    for run in ("z", "a"):
+        send(http, "x-said", {"r": [box("dog", 0)]}, {"r": [box("dog", 0, 0.9)]}, run=run)
+    page = screen.open(d="x-said", c=7, t="abc", split="nope")
     page.wait_for_url(lambda url: "nope" not in url)
-    assert set(page.url.partition("?")[2].split("&")) == {
-        "d=digits",
-        "a=svm",
-        "c=1",
-        "split=test",
-        "most=1",
-    }
-    expect(page.get_by_role("alert")).to_have_count(0)
-    expect(tile(page, "FN")).to_have_text(shown(screen.ask("summary", confidence=1, split="test")["fn"]))
+    assert set(page.url.partition("?")[2].split("&")) == {"d=x-said", "a=a", "c=1"}
+    expect(page.get_by_role("combobox", name="Run", exact=True)).to_have_value("a")
+    expect(tile(page, "FN")).to_have_text("1")
+    send(http, "x-said", {}, {"r": [box("cat", 0, 0.9)]}, run="newer")
+    page.reload()
+    expect(page.get_by_role("combobox", name="Run", exact=True)).to_have_value("a")
+    expect(page.get_by_role("combobox", name="Run", exact=True).locator("option")).to_have_text(["a", "newer", "z"])
+    # It is no step of its own that one would have to go back over.
+    page.goto(screen.url)
+    page.wait_for_url("**/?d=*&a=*")
+    page.go_back()
+    assert "a=a" in page.url
+    page.evaluate("() => { navigator.clipboard.writeText = async (text) => { window.shared = text; }; }")
+    page.get_by_role("button", name="Share").click()
+    expect(page.get_by_role("button", name="Link copied")).to_be_visible()
+    assert {"d=x-said", "a=a"} <= set(page.evaluate("window.shared").partition("?")[2].split("&"))
 
 
 def test_the_last_figures_stay_while_the_service_is_away(page: Page, service: Service) -> None:

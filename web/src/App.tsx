@@ -21,7 +21,7 @@ import { narrowsRows, NoRows } from "./parts/NoRows";
 import type { PartProps } from "./parts/props";
 import { Thresholds } from "./parts/Thresholds";
 import { Tiles } from "./parts/Tiles";
-import { filterOf, useView } from "./state/view";
+import { filterOf, type SetView, useView, type View } from "./state/view";
 import styles from "./styles/app.module.css";
 
 export function App() {
@@ -29,7 +29,8 @@ export function App() {
   const datasets = useDatasets();
   const all = datasets.data ?? [];
   const dataset = view.d === null ? all[0] : all.find((one) => one.dataset === view.d);
-  const subject = useMemo(() => subjectOf(dataset, view.a ?? dataset?.runs[0]), [dataset, view.a]);
+  const subject = useMemo(() => subjectOf(dataset, view.a ?? dataset?.newest_run), [dataset, view.a]);
+  useSaid(view, setView, subject);
   const versus = useMemo(
     () => (view.b === subject?.run ? null : subjectOf(dataset, view.b)),
     [dataset, view.b, subject],
@@ -75,6 +76,18 @@ export function App() {
       </main>
     </>
   );
+}
+
+/**
+ * What a link leaves open is chosen once, and then said in the address: a run that comes later must not take the place of
+ * the one that a link was made of.
+ */
+function useSaid({ d, a }: View, setView: SetView, subject: Subject | null) {
+  const { dataset, run } = subject ?? {};
+  useEffect(() => {
+    if (dataset !== undefined && run !== undefined && (d === null || a === null))
+      setView({ d: dataset, a: run }, { history: "replace" });
+  }, [d, a, dataset, run, setView]);
 }
 
 /** A run, if there is such a one. */

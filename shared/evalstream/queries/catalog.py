@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from clickhouse_connect.driver.client import Client
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from evalstream.queries.counted import ask
 from evalstream.storage.deletions import LIVES, touched
@@ -15,6 +17,7 @@ class Dataset(BaseModel):
     dataset: str
     data_rows: int
     runs: list[str]
+    newest_run: str | None = Field(description="the one whose first event came last; null: there is no run")
     splits: list[str]
     metadata: list[str]
 
@@ -27,7 +30,8 @@ class Catalog(BaseModel):
 
 _DATASETS = """
 SELECT dataset, uniqExact(data_row), arraySort(groupUniqArrayIf(run, run != '')),
-       arraySort(groupUniqArrayIf(split, split != '')), arraySort(groupUniqArrayArray(mapKeys(metadata)))
+       arraySort(groupUniqArrayIf(split, split != '')), arraySort(groupUniqArrayArray(mapKeys(metadata))),
+       minMapIf([toString(run)], [toUnixTimestamp64Milli(received_at)], run != '') AS begun
 FROM events WHERE {which} GROUP BY dataset
 """
 # Nearly always all of them; the others are asked for one by one, for only some of their events live.
@@ -42,10 +46,22 @@ def catalog(client: Client) -> Catalog:
         found += ask(client, _TOUCHED, {"dataset": name})
     return Catalog(
         datasets=[
-            Dataset(dataset=name, data_rows=rows, runs=list(runs), splits=list(splits), metadata=list(keys))
-            for name, rows, runs, splits, keys in sorted(found, key=lambda dataset: str(dataset[0]).encode())
+            Dataset(
+                dataset=name,
+                data_rows=rows,
+                runs=list(runs),
+                newest_run=_last(*begun),
+                splits=list(splits),
+                metadata=list(keys),
+            )
+            for name, rows, runs, splits, keys, begun in sorted(found, key=lambda dataset: str(dataset[0]).encode())
         ]
     )
+
+
+def _last(runs: Sequence[str], begun: Sequence[int]) -> str | None:
+    """The run that began last; of several the last by name."""
+    return max(zip(begun, runs, strict=True), default=(0, None))[1]
 
 
 def run_exists(client: Client, dataset: str, run: str) -> bool:

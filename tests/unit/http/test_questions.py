@@ -48,6 +48,7 @@ def test_catalog(asked: TestClient) -> None:
         "dataset": DATASET,
         "data_rows": 2,
         "runs": [RUN],
+        "newest_run": RUN,
         "splits": ["test"],
         "metadata": ["noise", "weather"],
     }

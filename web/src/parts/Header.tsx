@@ -1,5 +1,7 @@
 import { memo, useState } from "react";
+import type { Subject } from "../api/ask";
 import type { Dataset } from "../api/schema";
+import { linkOf } from "../lib/link";
 import { useTheme } from "../lib/theme";
 import { useLive } from "../lib/useLive";
 import { NOTHING_CHOSEN } from "../state/lower";
@@ -77,7 +79,7 @@ export const Header = memo(function Header({ datasets, dataset, subject, versus,
           <Freshness subject={subject} />
           <div className={styles.tools}>
             {subject && <Export subject={subject} view={view} />}
-            <Share />
+            <Share subject={subject} />
             <KeyInUse />
             <Theme />
           </div>
@@ -115,11 +117,11 @@ function Choice({ label, value, options, choose, shown = (text) => text, hint }:
   );
 }
 
-function Share() {
+function Share({ subject }: { subject: Subject | null }) {
   const [said, setSaid] = useState<string | null>(null);
   const copy = async () => {
     try {
-      await navigator.clipboard.writeText(location.href);
+      await navigator.clipboard.writeText(linkOf(location.href, subject));
       setSaid("Link copied");
     } catch {
       // Not every page may write to the clipboard: one that is not served over HTTPS, for instance.
