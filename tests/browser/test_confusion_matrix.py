@@ -19,7 +19,8 @@ def matrix(page: Page) -> Locator:
 
 
 def row_labels(page: Page) -> list[str]:
-    return matrix(page).locator("tbody th[scope=row]").all_text_contents()[1:-1]  # less `false alarm` and `all`
+    names = matrix(page).locator("tbody th[scope=row]").all_text_contents()[1:-1]  # less `false alarm` and `all`
+    return [name for name in names if name != "other"]
 
 
 def test_a_cell_leads_to_its_objects_and_rows_and_its_chip_back(screen: Screen) -> None:
@@ -61,7 +62,7 @@ def test_classes_stand_in_the_order_asked_for(screen: Screen) -> None:
     sums = [answer["actual_sums"][name] for name in row_labels(page) if "=" not in name]
     assert sums == sorted((n for name, n in answer["actual_sums"].items() if "=" not in name), reverse=True)
     page.get_by_label("Find a class in the confusion matrix").fill("SE")
-    expect(matrix(page).locator("tbody th[scope=row]")).to_have_text(["false alarm", "seven", "all"])
+    expect(matrix(page).locator("tbody th[scope=row]")).to_have_text(["false alarm", "seven", "other", "all"])
     assert "find=SE" in page.url
     page.get_by_label("Find a class in the confusion matrix").fill("nothing like it")
     expect(matrix(page)).to_contain_text("No such class.")
@@ -150,15 +151,28 @@ def test_thousands_of_classes_are_never_fetched_whole(screen: Screen, many: str)
     # What is shown is exact all the same.
     name = row_labels(page)[0]
     expect(matrix(page).locator(f"[data-sum-of-actual='{name}']")).to_have_text(shown(whole["actual_sums"][name]))
+    places = ["", *row_labels(page), "(other)"]
+    for side, whole_side, nothing in (
+        ("actual", "actual_sums", "false_alarms"),
+        ("predicted", "predicted_sums", "missed"),
+    ):
+        sums = matrix(page).locator(f"[data-sum-of-{side}]").all_inner_texts()
+        known = [whole[nothing], *(whole[whole_side].get(name, 0) for name in places[1:-1])]
+        assert sums == [shown(number) for number in (*known, whole["objects"] - sum(known))]
+    expect(matrix(page).locator("[data-figure=matrix-all]")).to_have_text(shown(whole["objects"]))
+    # A row adds up to its sum, too.
+    cells = matrix(page).locator(f"tr:has([data-sum-of-actual='{name}']) td").all_inner_texts()
+    *parts, whole_row = [int(text.replace(",", "") or 0) for text in cells]
+    assert sum(parts) == whole_row
     assert name < "species 0040"  # those that others are taken for
     missed = next(one for one in whole["cells"] if one["actual"] != one["predicted"] and one["actual"])
     field = page.get_by_label("Find a class in the confusion matrix")
     field.fill(missed["actual"])
     expect(matrix(page).locator("tbody th[scope=row]").nth(1)).to_have_text(missed["actual"])
     field.fill("")
-    expect(matrix(page).locator("tbody th[scope=row]")).to_have_count(14)
+    expect(matrix(page).locator("tbody th[scope=row]")).to_have_count(15)
     matrix(page).get_by_role("button", name="Show more").click()
-    expect(matrix(page).locator("tbody th[scope=row]")).to_have_count(26)
+    expect(matrix(page).locator("tbody th[scope=row]")).to_have_count(27)
     page.get_by_label("Order of classes").select_option("count")
     largest = max(whole["actual_sums"].values())
     expect(matrix(page).locator("[data-sum-of-actual]").nth(1)).to_have_text(shown(largest))

@@ -110,6 +110,9 @@ class ConfusionMatrix(BaseModel):
     total: int = Field(description="cells that fit, given or not")
     actual_sums: dict[str, int] = Field(description="of each `actual` of the cells given: all cells that have it")
     predicted_sums: dict[str, int] = Field(description="of each `predicted` of the cells given: all cells that have it")
+    missed: int = Field(description="the sum of all cells without `predicted`, given or not")
+    false_alarms: int = Field(description="the sum of all cells without `actual`, given or not")
+    objects: int = Field(description="the sum of all cells, given or not; a matched pair is one")
 
 
 class Classes(BaseModel):
@@ -155,6 +158,9 @@ def matrix_of(tallied: Tally, page: CellsPage = CellsPage()) -> ConfusionMatrix:
         total=len(fitting),
         actual_sums=actual_sums,
         predicted_sums=predicted_sums,
+        missed=count[predicted == _NOTHING].sum(),
+        false_alarms=count[actual == _NOTHING].sum(),
+        objects=count.sum(),
     )
 
 

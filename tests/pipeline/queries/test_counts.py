@@ -115,6 +115,9 @@ def test_rows_and_columns_of_every_confusion_matrix_sum_to_the_objects(client: C
             assert cell.count > 0
             actual[cell.actual] += cell.count
             predicted[cell.predicted] += cell.count
+        for some in (found.confusion_matrix, confusion_matrix(client, selection, CellsPage(limit=1))):
+            assert (some.missed, some.false_alarms) == (predicted[None], actual[None])
+            assert some.objects == actual.total() == predicted.total()
         assert found.confusion_matrix.labels == list(of_labels)
         for label, counts in of_labels.items():
             assert (actual[label], predicted[label]) == (counts.annotations, counts.predictions), label

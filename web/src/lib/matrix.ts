@@ -7,39 +7,52 @@ interface Cell {
   count: number;
 }
 
-/** Counts by what was there and what was said; the empty label is nothing at all. */
+/** A row or column: a class, nothing at all (the empty text), or all classes that are not shown (null). */
+export type Label = string | null;
+
+/** Counts by what was there and what was said. */
 export interface Counts {
-  at: (actual: string, predicted: string) => number;
-  /** All of one row or one column, shown or not; undefined where only the service could say. */
-  ofActual: (label: string) => number | undefined;
-  ofPredicted: (label: string) => number | undefined;
+  at: (actual: Label, predicted: Label) => number;
+  /** All of one row or one column, shown or not. */
+  ofActual: (label: Label) => number;
+  ofPredicted: (label: Label) => number;
+  /** All of the matrix. */
+  all: number;
   cells: Cell[];
 }
 
 const key = (one: string, other: string) => JSON.stringify([one, other]);
 const add = (map: Map<string, number>, name: string, number: number) => map.set(name, (map.get(name) ?? 0) + number);
+const total = <T>(items: readonly T[], number: (item: T) => number) => items.reduce((sum, one) => sum + number(one), 0);
 
-/** Look cells up by their labels. `complete`: they are all there are, so that what is missing is 0. */
-export function countsOf(answer: ConfusionMatrix, complete: boolean): Counts {
+/** Look cells up by their labels; of the classes that are not among `shown`, all together. */
+export function countsOf(answer: ConfusionMatrix, shown: string[] = []): Counts {
   const cells = answer.cells.map(({ actual, predicted, count }) => ({
     actual: actual ?? "",
     predicted: predicted ?? "",
     count,
   }));
-  const at = new Map(cells.map(({ actual, predicted, count }) => [key(actual, predicted), count]));
-  const sumOf = (some: Cell[]) => some.reduce((sum, cell) => sum + cell.count, 0);
-  const nothing = {
-    actual: sumOf(cells.filter((cell) => !cell.actual)),
-    predicted: sumOf(cells.filter((cell) => !cell.predicted)),
+  const cell = new Map(cells.map(({ actual, predicted, count }) => [key(actual, predicted), count]));
+  const places = ["", ...shown];
+  const ofActual = (label: Label): number => {
+    if (label === null) return answer.objects - total(places, ofActual);
+    return label ? (answer.actual_sums[label] ?? 0) : answer.false_alarms;
   };
-  const sum = (sums: Record<string, number>, label: string, none: number) =>
-    label ? (sums[label] ?? 0) : complete ? none : undefined;
-  return {
-    at: (actual, predicted) => at.get(key(actual, predicted)) ?? 0,
-    ofActual: (label) => sum(answer.actual_sums, label, nothing.actual),
-    ofPredicted: (label) => sum(answer.predicted_sums, label, nothing.predicted),
-    cells,
+  const ofPredicted = (label: Label): number => {
+    if (label === null) return answer.objects - total(places, ofPredicted);
+    return label ? (answer.predicted_sums[label] ?? 0) : answer.missed;
   };
+  const at = (actual: Label, predicted: Label): number => {
+    if (predicted === null) return ofActual(actual) - total(places, (one) => at(actual, one));
+    if (actual === null) return ofPredicted(predicted) - total(places, (one) => at(one, predicted));
+    return cell.get(key(actual, predicted)) ?? 0;
+  };
+  return { at, ofActual, ofPredicted, all: answer.objects, cells };
+}
+
+/** Whether there is anything of classes that are not shown. */
+export function hasOthers(counts: Counts): boolean {
+  return counts.ofActual(null) > 0 || counts.ofPredicted(null) > 0;
 }
 
 /** One number less another; not defined unless both are. */
@@ -48,7 +61,7 @@ export function minus(one: number | undefined, other: number | undefined): numbe
 }
 
 /** A cell as a share of its row or column, in percent; undefined where there is nothing to take a share of. */
-export function share(counts: Counts, unit: View["unit"], actual: string, predicted: string): number | undefined {
+export function share(counts: Counts, unit: View["unit"], actual: Label, predicted: Label): number | undefined {
   const count = counts.at(actual, predicted);
   if (unit === "count") return count;
   const whole = unit === "row" ? counts.ofActual(actual) : counts.ofPredicted(predicted);
@@ -68,7 +81,7 @@ export function inOrder(counts: Counts[], order: View["order"], search: string):
     .sort((x, y) => x.localeCompare(y, "en", { numeric: true }));
   if (order === "name") return labels;
   if (order === "errors") return mostConfused(cells, labels);
-  const annotated = (label: string) => counts.reduce((sum, one) => sum + (one.ofActual(label) ?? 0), 0);
+  const annotated = (label: string) => total(counts, (one) => one.ofActual(label));
   return falling(labels, annotated);
 }
 

@@ -36,15 +36,11 @@ export function useMatrix(subject: Subject | null, versus: Subject | null, view:
   const complete = isWhole(whole) && (versus === null || isWhole(theirWhole));
   const large = whole !== undefined && (versus === null || theirWhole !== undefined) && !complete;
 
-  const own = useMemo(() => whole && complete && countsOf(whole, true), [whole, complete]);
-  const their = useMemo(
-    () => (versus && theirWhole && complete ? countsOf(theirWhole, true) : undefined),
-    [versus, theirWhole, complete],
-  );
-  const ordered = useMemo(
-    () => (own ? inOrder(their ? [own, their] : [own], view.order, search) : []),
-    [own, their, view.order, search],
-  );
+  const ordered = useMemo(() => {
+    const answers = complete ? [whole, versus ? theirWhole : undefined] : [];
+    const counts = answers.flatMap((one) => (one ? [countsOf(one)] : []));
+    return inOrder(counts, view.order, search);
+  }, [complete, whole, versus, theirWhole, view.order, search]);
 
   // Too many to have here: the service says which classes come first, and then only their cells are asked for.
   const byErrors = view.order === "errors";
@@ -64,7 +60,7 @@ export function useMatrix(subject: Subject | null, versus: Subject | null, view:
   const first = useMemo(() => {
     if (!large) return [];
     if (!byErrors) return (page.data?.classes ?? []).map((one) => one.label);
-    return worst.data ? inOrder([countsOf(worst.data, false)], "errors", search) : [];
+    return worst.data ? inOrder([countsOf(worst.data)], "errors", search) : [];
   }, [large, byErrors, page.data, worst.data, search]);
 
   const found = large ? first : ordered;
@@ -78,8 +74,12 @@ export function useMatrix(subject: Subject | null, versus: Subject | null, view:
   const some = large && labels.length > 0;
   const part = useQuestion("confusion-matrix", some ? subject : null, cells);
   const theirPart = useQuestion("confusion-matrix", some ? versus : null, cells);
-  const ownPart = useMemo(() => part.data && countsOf(part.data, false), [part.data]);
-  const theirCounts = useMemo(() => theirPart.data && countsOf(theirPart.data, false), [theirPart.data]);
+  const [answer, theirAnswer] = large ? [part.data, theirPart.data] : [whole, theirWhole];
+  const own = useMemo(() => answer && countsOf(answer, labels), [answer, labels]);
+  const their = useMemo(
+    () => (versus && theirAnswer ? countsOf(theirAnswer, labels) : undefined),
+    [versus, theirAnswer, labels],
+  );
 
   const asked = large
     ? [overview, ...(byErrors ? [worst] : []), page, ...(labels.length ? [part] : []), ...(versus ? [theirPart] : [])]
@@ -88,8 +88,8 @@ export function useMatrix(subject: Subject | null, versus: Subject | null, view:
   return {
     labels,
     total: large ? page.data?.total : ordered.length,
-    own: (large ? ownPart : own) || undefined,
-    their: large ? theirCounts : their,
+    own,
+    their,
     isPending: asked.some((one) => one.isPending && one.fetchStatus !== "idle"),
     error: failed?.error ?? null,
     again: () => asked.forEach((one) => void one.refetch()),

@@ -1,6 +1,6 @@
 import { useMemo, useRef, useState } from "react";
 import { count, signed } from "../lib/format";
-import { type Counts, isAnswerLabel, minus, share } from "../lib/matrix";
+import { type Counts, hasOthers, isAnswerLabel, type Label, minus, share } from "../lib/matrix";
 import type { View } from "../state/view";
 import styles from "./ConfusionMatrix.module.css";
 import { Middle } from "./Middle";
@@ -16,27 +16,29 @@ interface Props extends Pick<PartProps, "view" | "setView"> {
 /** The cells, a class a row and a class a column. A click chooses a cell; the arrow keys lead from one to the next. */
 export function MatrixGrid({ labels, own, their, view, setView }: Props) {
   // Nothing at all comes first: what it holds is asked for most.
-  const columns = ["", ...labels];
+  const others = hasOthers(own) || (their !== undefined && hasOthers(their));
+  const columns = useMemo(() => ["", ...labels, ...(others ? [null] : [])], [labels, others]);
   const rows = columns;
   const table = useRef<HTMLTableElement>(null);
   const [at, setAt] = useState("");
   const values = useMemo(
     () =>
-      ["", ...labels].map((actual) =>
-        ["", ...labels].map((predicted) => {
+      columns.map((actual) =>
+        columns.map((predicted) => {
           const value = share(own, view.unit, actual, predicted);
           return their ? minus(value, share(their, view.unit, actual, predicted)) : value;
         }),
       ),
-    [labels, own, their, view.unit],
+    [columns, own, their, view.unit],
   );
   const text = (row: number, column: number) => {
     const value = values[row]?.[column];
     return value === undefined ? "n/a" : shown(value, view.unit, their !== undefined);
   };
   const sums = {
-    actual: rows.map((label) => total(own.ofActual(label), their && { value: their.ofActual(label) })),
-    predicted: columns.map((label) => total(own.ofPredicted(label), their && { value: their.ofPredicted(label) })),
+    actual: rows.map((label) => total(own.ofActual(label), their?.ofActual(label))),
+    predicted: columns.map((label) => total(own.ofPredicted(label), their?.ofPredicted(label))),
+    all: total(own.all, their?.all),
   };
   const widest = (texts: string[]) => Math.max(...texts.map((one) => one.length));
   const room = {
@@ -45,16 +47,22 @@ export function MatrixGrid({ labels, own, their, view, setView }: Props) {
       ...rows.flatMap((_, row) => columns.map((_, column) => text(row, column))),
       ...sums.predicted,
     ]),
-    "--sum-letters": Math.max(3, widest(sums.actual)),
+    "--sum-letters": Math.max(3, widest([...sums.actual, sums.all])),
   } as React.CSSProperties;
-  const firstAnswer = columns.findIndex(isAnswerLabel);
+  const firstAnswer = columns.findIndex((label) => label !== null && isAnswerLabel(label));
   /** Marks where answers to questions begin, if there are objects before them. */
   const begins = (at: number) => (at === firstAnswer && at > 1 ? "" : undefined);
   // The strongest colour is that of the largest cell shown.
-  const largest = Math.max(1, ...values.flat().map((value) => Math.abs(value ?? 0)));
+  const named = labels.length + 1;
+  const largest = Math.max(
+    1,
+    ...values.slice(0, named).flatMap((row) => row.slice(0, named).map((value) => Math.abs(value ?? 0))),
+  );
+  const isFilled = (actual: Label, predicted: Label) =>
+    own.at(actual, predicted) > 0 || (their !== undefined && their.at(actual, predicted) > 0);
+  /** Whether there is a cell to choose: what is not shown is a number only. */
   const isThere = (row: number, column: number) =>
-    own.at(rows[row] ?? "", columns[column] ?? "") > 0 ||
-    (their !== undefined && their.at(rows[row] ?? "", columns[column] ?? "") > 0);
+    row < named && column < named && isFilled(rows[row] ?? "", columns[column] ?? "");
   const places = rows.flatMap((_, row) =>
     columns.flatMap((_, column) => (isThere(row, column) ? [`${row} ${column}`] : [])),
   );
@@ -94,13 +102,13 @@ export function MatrixGrid({ labels, own, their, view, setView }: Props) {
           <tr>
             {columns.map((label, column) => (
               <th
-                key={label}
+                key={keyOf(label)}
                 scope="col"
                 className={label ? "" : styles.nothing}
-                title={label || MISSED}
+                title={label === null ? OTHERS : label || MISSED}
                 data-answers={begins(column)}
               >
-                <Middle>{label || "missed"}</Middle>
+                <Middle>{label === null ? "other" : label || "missed"}</Middle>
               </th>
             ))}
             <th scope="col" className={styles.sum}>
@@ -110,11 +118,27 @@ export function MatrixGrid({ labels, own, their, view, setView }: Props) {
         </thead>
         <tbody>
           {rows.map((actual, row) => (
-            <tr key={actual} data-answers={begins(row)}>
-              <th scope="row" className={actual ? "" : styles.nothing} title={actual || FALSE_ALARM}>
-                <Middle>{actual || "false alarm"}</Middle>
+            <tr key={keyOf(actual)} data-answers={begins(row)}>
+              <th
+                scope="row"
+                className={actual ? "" : styles.nothing}
+                title={actual === null ? OTHERS : actual || FALSE_ALARM}
+              >
+                <Middle>{actual === null ? "other" : actual || "false alarm"}</Middle>
               </th>
               {columns.map((predicted, column) => {
+                if (actual === null || predicted === null) {
+                  return (
+                    <td
+                      key={keyOf(predicted)}
+                      className={`number ${styles.other}`}
+                      title={told(own, their, actual, predicted)}
+                      data-answers={begins(column)}
+                    >
+                      {isFilled(actual, predicted) && text(row, column)}
+                    </td>
+                  );
+                }
                 if (!isThere(row, column)) {
                   return (
                     <td
@@ -157,7 +181,7 @@ export function MatrixGrid({ labels, own, their, view, setView }: Props) {
                   </td>
                 );
               })}
-              <td className={`number ${styles.sum}`} data-sum-of-actual={actual}>
+              <td className={`number ${styles.sum}`} data-sum-of-actual={actual ?? "(other)"}>
                 {sums.actual[row]}
               </td>
             </tr>
@@ -168,15 +192,17 @@ export function MatrixGrid({ labels, own, their, view, setView }: Props) {
             </th>
             {columns.map((predicted, column) => (
               <td
-                key={predicted}
+                key={keyOf(predicted)}
                 className={`number ${styles.sum}`}
-                data-sum-of-predicted={predicted}
+                data-sum-of-predicted={predicted ?? "(other)"}
                 data-answers={begins(column)}
               >
                 {sums.predicted[column]}
               </td>
             ))}
-            <td />
+            <td className={`number ${styles.sum}`} title="Everything that is counted here" data-figure="matrix-all">
+              {sums.all}
+            </td>
           </tr>
         </tbody>
       </table>
@@ -185,6 +211,7 @@ export function MatrixGrid({ labels, own, their, view, setView }: Props) {
 }
 
 const MISSED = "missed: an annotation that no prediction is matched to";
+const OTHERS = "all classes that are not shown";
 const FALSE_ALARM = "false alarm: a prediction where nothing is annotated (background FP)";
 
 const STEPS: Record<string, [number, number]> = {
@@ -194,13 +221,20 @@ const STEPS: Record<string, [number, number]> = {
   ArrowRight: [0, 1],
 };
 
-function said(actual: string, predicted: string): string {
+/** A key for each row and column. */
+const keyOf = (label: Label) => (label === null ? "others" : `class ${label}`);
+
+function said(actual: Label, predicted: Label): string {
+  if (actual === null && predicted === null) return "classes that are not shown, among themselves";
+  if (actual === null) return predicted ? `another class, taken for ${predicted}` : "other classes, missed";
+  if (predicted === null)
+    return actual ? `${actual}, taken for another class` : "false alarm, predicted as another class";
   if (!actual) return `false alarm, predicted as ${predicted}`;
   if (!predicted) return `${actual}, missed`;
   return actual === predicted ? `${actual}, correct` : `${actual}, taken for ${predicted}`;
 }
 
-function told(own: Counts, their: Counts | undefined, actual: string, predicted: string): string {
+function told(own: Counts, their: Counts | undefined, actual: Label, predicted: Label): string {
   const number = own.at(actual, predicted);
   if (!their) return `${said(actual, predicted)}: ${count(number)}`;
   const other = their.at(actual, predicted);
@@ -232,9 +266,7 @@ function shown(value: number, unit: View["unit"], isDifference: boolean): string
   return isDifference && value !== 0 ? `${value > 0 ? "+" : "−"}${text}` : text;
 }
 
-/** A sum of a row or column; empty where only the service could say. */
-function total(own: number | undefined, their: { value: number | undefined } | undefined): string {
-  if (!their) return own === undefined ? "" : count(own);
-  const change = minus(own, their.value);
-  return change === undefined ? "" : signed(change);
+/** A sum, or how far it is from that of the other run. */
+function total(own: number, their: number | undefined): string {
+  return their === undefined ? count(own) : signed(own - their);
 }

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { ConfusionMatrix } from "../../src/api/schema";
-import { type Counts, countsOf, inOrder, minus, share } from "../../src/lib/matrix";
+import { type Counts, countsOf, hasOthers, inOrder, minus, share } from "../../src/lib/matrix";
 
 type Cell = [actual: string | null, predicted: string | null, count: number];
 
@@ -11,7 +11,11 @@ function matrix(...cells: Cell[]): ConfusionMatrix {
     for (const cell of cells) if (cell[side] !== null) found[cell[side]] = (found[cell[side]] ?? 0) + cell[2];
     return found;
   };
+  const sum = (some: Cell[]) => some.reduce((all, cell) => all + cell[2], 0);
   return {
+    missed: sum(cells.filter(([, predicted]) => predicted === null)),
+    false_alarms: sum(cells.filter(([actual]) => actual === null)),
+    objects: sum(cells),
     cells: cells.map(([actual, predicted, count]) => ({ actual, predicted, count })),
     labels: [...new Set(cells.flatMap(([actual, predicted]) => [actual, predicted]).filter((one) => one !== null))],
     total: cells.length,
@@ -20,7 +24,7 @@ function matrix(...cells: Cell[]): ConfusionMatrix {
   };
 }
 
-const counts = (...cells: Cell[]): Counts => countsOf(matrix(...cells), true);
+const counts = (...cells: Cell[]): Counts => countsOf(matrix(...cells));
 
 const ANIMALS = counts(
   ["dog", "dog", 8],
@@ -36,9 +40,34 @@ test("cells are looked up, and what is not there is 0", () => {
   expect([ANIMALS.at("dog", "cat"), ANIMALS.at("cat", "dog"), ANIMALS.at("", "dog")]).toEqual([2, 0, 4]);
 });
 
-test("sums are of rows and columns; of a part only the service could say", () => {
+test("sums are of rows and columns, what is missed and false alarms among them", () => {
   expect([ANIMALS.ofActual("dog"), ANIMALS.ofPredicted("dog"), ANIMALS.ofPredicted("")]).toEqual([10, 12, 8]);
+  expect([ANIMALS.ofActual(""), ANIMALS.all]).toEqual([4, 30]);
   expect(ANIMALS.ofActual("gnu")).toBe(0);
+});
+
+test("what is not shown is one row and one column, so that all sums add up", () => {
+  const answer = matrix(
+    ["dog", "dog", 8],
+    ["dog", "cat", 2],
+    ["cat", "cat", 5],
+    ["cat", "dog", 3],
+    ["ant", null, 7],
+    [null, "bee", 4],
+  );
+  const counts = countsOf(answer, ["dog"]);
+  const places = ["", "dog", null];
+  expect(places.map((actual) => places.map((predicted) => counts.at(actual, predicted)))).toEqual([
+    [0, 0, 4],
+    [0, 8, 2],
+    [7, 3, 5],
+  ]);
+  expect([places.map(counts.ofActual), places.map(counts.ofPredicted)]).toEqual([
+    [4, 10, 15],
+    [7, 11, 11],
+  ]);
+  expect(share(counts, "row", null, "")).toBeCloseTo(100 * (7 / 15));
+  expect([hasOthers(counts), hasOthers(countsOf(answer, ["dog", "cat", "ant", "bee"]))]).toEqual([true, false]);
 });
 
 test("shares are of the row or the column, and of nothing there is none", () => {
