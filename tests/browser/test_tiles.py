@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Screen
-from tests.browser.helpers import shown, signed, tile
+from tests.browser.helpers import box, see, send, shown, signed, tile
 from tests.conftest import DEMO_SCENES
 
 
@@ -20,7 +21,12 @@ def test_the_tiles_say_what_the_api_says(screen: Screen, dataset: str, run: str,
     summary = screen.ask("summary", dataset=dataset, run=run, **query)
     names = {"Precision": "precision", "Recall": "recall", "F1": "f1", "Mean IoU": "mean_iou", "TP": "tp", "FP": "fp"}
     assert {name: screen.figure(name) for name in names} == {name: shown(summary[key]) for name, key in names.items()}
-    assert screen.figure("mAP") == shown(screen.ask("average-precision", dataset=dataset, run=run, **query)["ap"])
+    # Of all detections, whatever the threshold.
+    average = screen.ask("average-precision", dataset=dataset, run=run, **query | {"confidence": 0})
+    assert screen.figure("mAP") == shown(average["ap"])
+    beside = screen.page.locator("[data-beside=mAP]")
+    expect(beside).to_have_text(f"AP50 {average['ap50']:.3f} · AP75 {average['ap75']:.3f}")
+    expect(screen.page.locator("[data-figure=mAP]")).to_contain_text(policy)
     assert summary["tp"] > 0
 
 
@@ -35,7 +41,10 @@ def test_a_second_run_shows_the_difference(screen: Screen) -> None:
 
 def test_tiles_have_intervals_and_say_what_is_significant(screen: Screen) -> None:
     page = screen.open(d="digits", a="svm", b="logreg")
-    found = screen.ask("intervals", group=["counts", "average_precision"], versus="logreg")["figures"]
+    found = [
+        *screen.ask("intervals", group="counts", versus="logreg")["figures"],
+        *screen.ask("intervals", group="average_precision", versus="logreg", confidence=0)["figures"],
+    ]
     by_name = {one["figure"]: one for one in found}
     names = {"Precision": "precision", "Recall": "recall", "F1": "f1", "mAP": "ap", "Mean IoU": "mean_iou"}
     for name, figure in names.items():
@@ -64,3 +73,60 @@ def test_what_is_not_defined_is_na_with_its_reason(screen: Screen) -> None:
         page.locator(f"[data-figure='{name}']").focus()
         expect(page.get_by_role("tooltip")).to_contain_text(f"n/a: {summary['undefined'][figure]}")
     expect(tile(page, "Recall")).to_have_text("0.0000")
+
+
+def send_two_runs(http: httpx.Client, rows: dict[str, range]) -> str:
+    """Runs that know different data rows. The first one is right on the even rows, the second on all."""
+    dataset = "x-rows-" + "-".join(f"{own.start}.{own.stop}" for own in rows.values())
+    truth = {f"r{i}": [box("dog", 0), box("cat", 1)] for i in range(8)}
+    for number, (run, own) in enumerate(rows.items()):
+        found = {f"r{i}": [box("dog", 0, 0.9)] + [box("cat", 1, 0.8)] * (number or i % 2 == 0) for i in own}
+        send(http, dataset, truth, found, run=run)
+    return dataset
+
+
+def test_differences_are_over_the_rows_of_both_runs(screen: Screen, http: httpx.Client) -> None:
+    dataset = send_two_runs(http, {"one": range(6), "two": range(4, 8)})
+    page = screen.open(d=dataset, a="one", b="two")
+    expect(page.locator("[data-figure=shared-rows]")).to_have_text(
+        "Differences to two are over the 2 data rows of both. 4 of one alone are left out of them."
+    )
+    # The figure is that of the run; its difference that of the two rows.
+    expect(tile(page, "TP")).to_have_text("9")
+    difference = screen.ask("comparison", dataset=dataset, run="one", versus="two")
+    assert (difference["a"]["tp"], difference["b"]["tp"]) == (3, 4)
+    expect(page.locator("[data-other=TP]")).to_have_text("two 4")
+    for name, key in (("TP", "tp"), ("FN", "fn"), ("Recall", "recall"), ("F1", "f1")):
+        change = difference["a"][key] - difference["b"][key]
+        expect(page.locator(f"[data-figure={name}] [data-change]")).to_have_text(signed(change))
+    expect(page.locator("[data-figure=mAP] [data-change]")).not_to_have_text("±0")
+    expect(page.locator("[data-figure=Rows] [data-change]")).to_have_count(0)
+    # So are those of the classes, and the matrix of one run less the other.
+    see(page, "Classes")
+    expect(page.locator("[data-class=cat] [data-column=tp] [data-change]")).to_have_text(signed(-1))
+    page.get_by_role("button", name="A \N{MINUS SIGN} B").click()
+    expect(page.get_by_role("button", name="cat, correct: 1 less 2 is \N{MINUS SIGN}1", exact=True)).to_be_visible()
+    expect(page.get_by_role("region", name="Confusion matrix")).to_contain_text("over the 2 data rows of both")
+
+
+def test_runs_without_a_common_row_have_no_difference(screen: Screen, http: httpx.Client) -> None:
+    dataset = send_two_runs(http, {"one": range(3), "two": range(4, 8)})
+    page = screen.open(d=dataset, a="one", b="two")
+    expect(page.locator("[data-figure=shared-rows]")).to_have_text(
+        "one and two have no data row in common here: there is no difference to tell."
+    )
+    expect(tile(page, "TP")).to_have_text("5")
+    expect(page.get_by_label("Headline figures").locator("[data-change], [data-other]")).to_have_count(0)
+
+
+def test_average_precision_does_not_fall_with_the_confidence_threshold(screen: Screen) -> None:
+    page = screen.open(d="digits", a="svm", c=0.3)
+    before = screen.figure("mAP")
+    field = page.get_by_label("Confidence threshold, exactly")
+    field.fill("0.9")
+    field.press("Enter")
+    expect(tile(page, "TP")).to_have_text(shown(screen.ask("summary", confidence=0.9)["tp"]))
+    assert screen.ask("average-precision", confidence=0.9)["ap"] < float(before)
+    expect(tile(page, "mAP")).to_have_text(before)
+    see(page, "Causes of errors")
+    expect(page.get_by_text("AP at IoU 0.5, confidence ≥ 0.9")).to_be_visible()

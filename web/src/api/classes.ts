@@ -5,13 +5,15 @@ import { filterOf } from "../state/view";
 import { asking, type Subject } from "./ask";
 import { askingDeclared } from "./datasets";
 import type { ClassScores, Curve } from "./schema";
+import { useShared } from "./shared";
 
 /** What belongs to a class beside its figures. */
 export interface Beside {
   curve: Curve | undefined;
   /** As it was declared. */
   color: string | undefined;
-  /** The same class of the other run. */
+  /** The class over the rows that both runs have: of this run and of the other. */
+  own: ClassScores | undefined;
   other: ClassScores | undefined;
 }
 
@@ -38,8 +40,14 @@ export function useBeside(
     ),
     combine: data,
   });
+  const shared = useShared(subject, versus, view);
+  const part = (label: string[]) => ({ label, limit: label.length });
+  const owns = useQueries({
+    queries: parts.map((label) => asking("classes", shared ? subject : null, { ...shared?.own, ...part(label) })),
+    combine: data,
+  });
   const theirs = useQueries({
-    queries: parts.map((label) => asking("classes", versus, { ...filter, label, limit: label.length })),
+    queries: parts.map((label) => asking("classes", shared ? versus : null, { ...shared?.theirs, ...part(label) })),
     combine: data,
   });
   const colors = useQueries({
@@ -49,16 +57,17 @@ export function useBeside(
   return useMemo(() => {
     const beside = new Map<string, Beside>();
     const of = (label: string) => {
-      const own = beside.get(label) ?? { curve: undefined, color: undefined, other: undefined };
+      const own = beside.get(label) ?? { curve: undefined, color: undefined, own: undefined, other: undefined };
       beside.set(label, own);
       return own;
     };
     for (const answer of found) for (const curve of answer?.curves ?? []) of(curve.label ?? "").curve = curve;
+    for (const answer of owns) for (const one of answer?.classes ?? []) of(one.label).own = one;
     for (const answer of theirs) for (const one of answer?.classes ?? []) of(one.label).other = one;
     for (const answer of colors)
       for (const { name, color, declared } of answer ?? []) if (declared) of(name).color = color;
     return beside;
-  }, [found, theirs, colors]);
+  }, [found, owns, theirs, colors]);
 }
 
 /** What is answered so far; as one and the same function, so that the list is new only where an answer is. */

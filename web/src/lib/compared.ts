@@ -1,5 +1,6 @@
 import type { ComparedClass, Flip, Said } from "../api/schema";
 import type { Kind } from "../state/comparison";
+import { count } from "./format";
 
 /** Two runs over the same objects, whatever these are. */
 export type Compared = Omit<ComparedClass, "label">;
@@ -11,6 +12,17 @@ const RARE = 0.05;
 export function chance(p: number): string {
   const value = p < 0.001 ? "p < 0.001" : `p = ${p.toFixed(3)}`;
   return p < RARE ? `Unlikely by chance (${value}).` : `This may well be chance (${value}).`;
+}
+
+export function rowsOfBoth(rows: number): string {
+  return rows === 1 ? "the one data row of both" : `the ${count(rows)} data rows of both`;
+}
+
+/** What differences between two runs are of, in words; or why there are none. */
+export function basisOf(a: string, b: string, { rows, leftOut }: { rows: number; leftOut: number }): string {
+  if (rows === 0) return `${a} and ${b} have no data row in common here: there is no difference to tell.`;
+  const left = leftOut > 0 ? ` ${count(leftOut)} of ${a} alone ${leftOut === 1 ? "is" : "are"} left out of them.` : "";
+  return `Differences to ${b} are over ${rowsOfBoth(rows)}.${left}`;
 }
 
 /** What each of the four cells holds, of two runs by their names. */

@@ -1,5 +1,6 @@
 import { useMemo } from "react";
 import { type Subject, useQuestion } from "../api/ask";
+import { type Shared, useShared } from "../api/shared";
 import type { ConfusionMatrix } from "../api/schema";
 import { filterOf, type View } from "../state/view";
 import { type Counts, countsOf, inOrder, isAnswerLabel } from "./matrix";
@@ -18,6 +19,8 @@ export interface Matrix {
   total: number | undefined;
   own: Counts | undefined;
   their: Counts | undefined;
+  /** The rows that both are counted on. */
+  shared: Shared | undefined;
   isPending: boolean;
   error: Error | null;
   again: () => void;
@@ -28,9 +31,12 @@ export interface Matrix {
  * to questions, and while something is dragged, in the order from before.
  */
 export function useMatrix(subject: Subject | null, versus: Subject | null, view: View, search: string): Matrix {
-  const filter = filterOf(view);
-  const overview = useQuestion("overview", subject, filter);
-  const theirOverview = useQuestion("overview", versus, filter);
+  const shared = useShared(subject, versus, view);
+  // One run less the other is over the rows that both have; until these are known nothing is asked.
+  const filter = shared?.own ?? filterOf(view);
+  const known = versus === null || shared ? subject : null;
+  const overview = useQuestion("overview", known, filter);
+  const theirOverview = useQuestion("overview", shared ? versus : null, shared?.theirs ?? filter);
   const whole = overview.data?.confusion_matrix;
   const theirWhole = theirOverview.data?.confusion_matrix;
   const complete = isWhole(whole) && (versus === null || isWhole(theirWhole));
@@ -73,7 +79,7 @@ export function useMatrix(subject: Subject | null, versus: Subject | null, view:
   const cells = { ...filter, label: labels, limit: PART };
   const some = large && labels.length > 0;
   const part = useQuestion("confusion-matrix", some ? subject : null, cells);
-  const theirPart = useQuestion("confusion-matrix", some ? versus : null, cells);
+  const theirPart = useQuestion("confusion-matrix", some ? versus : null, { ...cells, ...shared?.theirs });
   const [answer, theirAnswer] = large ? [part.data, theirPart.data] : [whole, theirWhole];
   const own = useMemo(() => answer && countsOf(answer, labels), [answer, labels]);
   const their = useMemo(
@@ -90,7 +96,8 @@ export function useMatrix(subject: Subject | null, versus: Subject | null, view:
     total: large ? page.data?.total : ordered.length,
     own,
     their,
-    isPending: asked.some((one) => one.isPending && one.fetchStatus !== "idle"),
+    shared,
+    isPending: known === null || asked.some((one) => one.isPending && one.fetchStatus !== "idle"),
     error: failed?.error ?? null,
     again: () => asked.forEach((one) => void one.refetch()),
   };

@@ -1,6 +1,6 @@
 import { memo, useRef } from "react";
 import { useQuestion } from "../api/ask";
-import { count, ratio } from "../lib/format";
+import { count, ratio, short } from "../lib/format";
 import { CAUSE_MEANINGS } from "../lib/outcome";
 import { useNear } from "../lib/useNear";
 import { CAUSES } from "../state/lower";
@@ -28,8 +28,12 @@ export const Causes = memo(function Causes({ subject, view, setView }: PartProps
     <section className="panel" aria-labelledby="causes" ref={panel}>
       <header>
         <h2 id="causes">Causes of errors</h2>
-        <span className="muted" title="AP at this IoU as TIDE defines it">
-          AP <b className="number">{found ? ratio(found.ap) : "…"}</b>
+        <span
+          className="muted"
+          title="AP at this IoU threshold as TIDE defines it, of the detections that the confidence threshold lets in: errors are told of these"
+        >
+          AP at IoU {short(view.t)}, confidence ≥ {short(view.c)}{" "}
+          <b className="number">{found ? ratio(found.ap) : "…"}</b>
         </span>
       </header>
       {errors.isPending ? (

@@ -250,7 +250,7 @@ function Figure({ one, column, beside, view, run }: FigureProps) {
   if (column === "curve") return <Sparkline curve={beside?.curve} confidence={view.c} />;
   const { kind, better } = LOOKS[column];
   const value = one[column];
-  const other = beside?.other?.[column];
+  const [own, other] = [beside?.own?.[column], beside?.other?.[column]];
   return (
     <>
       {kind === "count" ? (
@@ -262,8 +262,8 @@ function Figure({ one, column, beside, view, run }: FigureProps) {
       ) : (
         <Bar value={value} />
       )}
-      {run !== undefined && better && typeof value === "number" && typeof other === "number" && (
-        <Difference change={value - other} fewer={better === "fewer"} run={run} whole={kind === "count"} />
+      {run !== undefined && better && typeof own === "number" && typeof other === "number" && (
+        <Difference change={own - other} fewer={better === "fewer"} run={run} whole={kind === "count"} />
       )}
     </>
   );
@@ -272,7 +272,11 @@ function Figure({ one, column, beside, view, run }: FigureProps) {
 function Difference({ change, fewer, run, whole }: { change: number; fewer: boolean; run: string; whole: boolean }) {
   const better = change === 0 ? "same" : change > 0 !== fewer ? "better" : "worse";
   return (
-    <span className={styles.difference} data-change={better} title={`than ${run}: ${better}`}>
+    <span
+      className={styles.difference}
+      data-change={better}
+      title={`than ${run}, over the data rows of both: ${better}`}
+    >
       {whole ? signed(change) : signed(change).replace(/(\.\d{3})\d+/, "$1")}
     </span>
   );

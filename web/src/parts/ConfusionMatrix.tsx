@@ -1,4 +1,5 @@
 import { memo, useEffect, useEffectEvent, useState } from "react";
+import { rowsOfBoth } from "../lib/compared";
 import { count } from "../lib/format";
 import { isAnswerLabel } from "../lib/matrix";
 import { useMatrix } from "../lib/useMatrix";
@@ -107,6 +108,7 @@ export const ConfusionMatrix = memo(function ConfusionMatrix({ subject, versus, 
                 <>
                   <i className={styles.key} data-change="better" /> better in {subject?.run}
                   <i className={styles.key} data-change="worse" /> better in {versus.run}
+                  {matrix.shared && <> · over {rowsOfBoth(matrix.shared.rows)}</>}
                 </>
               )}
             </p>

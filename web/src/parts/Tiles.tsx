@@ -1,11 +1,13 @@
 import { memo } from "react";
 import { useQuery, type UseQueryResult } from "@tanstack/react-query";
 import { asking, useQuestion } from "../api/ask";
+import { type Shared, useBoth, useShared } from "../api/shared";
 import type { AveragePrecision, Interval, Intervals, Summary } from "../api/schema";
+import { basisOf, rowsOfBoth } from "../lib/compared";
 import { count, ratio, signed } from "../lib/format";
 import { useRested } from "../lib/useRested";
 import { useSettled } from "../lib/useSettled";
-import { filterOf } from "../state/view";
+import { ALL_DETECTIONS, filterOf, ofAllDetections, type View } from "../state/view";
 import { Hint } from "./Hint";
 import { Failed } from "./Message";
 import type { PartProps } from "./props";
@@ -21,63 +23,92 @@ interface Tile {
   name: string;
   meaning: string;
   value: number | null | undefined;
-  other: number | null | undefined;
+  /** The figures of both runs over the rows that they share. */
+  shared: [own: number | null | undefined, theirs: number | null | undefined];
   /** The figure's name in answers. */
   figure: string;
   /** Why it is n/a. */
   why?: string | undefined;
-  /** Of a count: what it is part of. */
+  /** What stands beside its name: of a count, what it is part of. */
   part?: string | undefined;
+  /** Figures of the same kind, in a line of their own. */
+  beside?: string | undefined;
   fewerIsBetter?: boolean;
-  neither?: boolean;
+  /** Nothing that two runs could be compared by. */
+  alone?: boolean;
+  isCount?: boolean;
+}
+
+/** The figures of one selection. */
+interface Answers {
+  summary: Summary | undefined;
+  average: AveragePrecision | undefined;
 }
 
 export const Tiles = memo(function Tiles({ subject, versus, view }: PartProps) {
   const filter = filterOf(view);
   const overview = useQuestion("overview", subject, filter);
-  const average = useQuestion("average-precision", subject, filter);
-  const otherOverview = useQuestion("overview", versus, filter);
-  const otherAverage = useQuestion("average-precision", versus, filter);
+  const average = useQuestion("average-precision", subject, ofAllDetections(filter));
+  const shared = useShared(subject, versus, view);
+  const [ownOverview, theirOverview, staleOverview] = useBoth("overview", subject, versus, shared);
+  const [ownAverage, theirAverage, staleAverage] = useBoth(
+    "average-precision",
+    subject,
+    versus,
+    shared,
+    ALL_DETECTIONS,
+  );
   const still = useSettled(useRested(view), PATIENCE);
   const answered = !overview.isFetching && !average.isFetching;
+  const enabled = subject !== null && still === view && answered;
+  const other = versus && { versus: versus.run };
   // Those of the last view would be wrong here: until the new ones are there, there are none.
-  const intervals = useQuery({
-    ...asking("intervals", subject, {
-      ...filterOf(still),
-      group: ["counts", "average_precision"],
-      ...(versus && { versus: versus.run }),
-    }),
-    enabled: subject !== null && still === view && answered,
+  const ofCounts = useQuery({
+    ...asking("intervals", subject, { ...filterOf(still), group: ["counts"], ...other }),
+    enabled,
+  });
+  const ofAverage = useQuery({
+    ...asking("intervals", subject, { ...ofAllDetections(filterOf(still)), group: ["average_precision"], ...other }),
+    enabled,
   });
   if (overview.isError) return <Failed error={overview.error} again={() => void overview.refetch()} />;
   const summary = overview.data?.summary;
-  const sure: Sure | undefined = still === view ? intervals : undefined;
-  const answersOf = (figure: string) => {
-    const [own, theirs] = figure === "ap" ? [average, otherAverage] : [overview, otherOverview];
-    return versus ? [own, theirs] : [own];
-  };
   const tiles = tilesOf(
-    summary,
-    average.data,
-    versus ? otherOverview.data?.summary : undefined,
-    versus ? otherAverage.data : undefined,
+    { summary, average: average.data },
+    { summary: ownOverview?.summary, average: ownAverage },
+    { summary: theirOverview?.summary, average: theirAverage },
+    view,
   );
-  const notes = [...new Set([...(summary?.notes ?? []), ...(sure?.data?.notes ?? [])])];
+  const sure = (figure: string): Sure | undefined =>
+    still === view ? (figure === "ap" ? ofAverage : ofCounts) : undefined;
+  const notes = [
+    ...new Set([...(summary?.notes ?? []), ...["tp", "ap"].flatMap((figure) => sure(figure)?.data?.notes ?? [])]),
+  ];
   return (
     <section aria-label="Headline figures" aria-busy={overview.isFetching}>
       <div className={styles.tiles}>
-        {tiles.map((tile) => (
-          <TileView
-            key={tile.name}
-            tile={tile}
-            waiting={!(summary && (tile.figure !== "ap" || average.data))}
-            failed={tile.figure === "ap" ? average.error?.message : undefined}
-            stale={answersOf(tile.figure).some((one) => one.isPlaceholderData)}
-            sure={sure}
-            versus={versus?.run ?? null}
-          />
-        ))}
+        {tiles.map((tile) => {
+          const isAverage = tile.figure === "ap";
+          const answer = isAverage ? average : overview;
+          return (
+            <TileView
+              key={tile.name}
+              tile={tile}
+              waiting={!(summary && (!isAverage || average.data))}
+              failed={isAverage ? average.error?.message : undefined}
+              stale={answer.isPlaceholderData || (isAverage ? staleAverage : staleOverview)}
+              sure={sure(tile.figure)}
+              versus={versus?.run ?? null}
+              shared={shared}
+            />
+          );
+        })}
       </div>
+      {subject && versus && shared && (
+        <p className={styles.notes} data-figure="shared-rows">
+          {basisOf(subject.run, versus.run, shared)}
+        </p>
+      )}
       {notes.length > 0 && (
         <p className={styles.notes} data-figure="notes">
           {notes.join(" ")}
@@ -87,55 +118,64 @@ export const Tiles = memo(function Tiles({ subject, versus, view }: PartProps) {
   );
 });
 
-function tilesOf(
-  own: Summary | undefined,
-  ap: AveragePrecision | undefined,
-  their: Summary | undefined,
-  theirAp: AveragePrecision | undefined,
-): Tile[] {
+function tilesOf(whole: Answers, own: Answers, their: Answers, view: View): Tile[] {
+  const { summary, average } = whole;
   const score = (name: string, meaning: string, figure: "precision" | "recall" | "f1" | "mean_iou"): Tile => ({
     name,
     meaning,
     figure,
-    value: own?.[figure],
-    other: their?.[figure],
-    why: own?.undefined[figure],
+    value: summary?.[figure],
+    shared: [own.summary?.[figure], their.summary?.[figure]],
+    why: summary?.undefined[figure],
   });
-  const whole = (
+  const counted = (
     name: string,
     meaning: string,
     figure: "tp" | "fp" | "fn" | "rows",
     part: string,
-    more: Pick<Tile, "fewerIsBetter" | "neither"> = {},
-  ): Tile => ({ name, meaning, figure, value: own?.[figure], other: their?.[figure], part: own && part, ...more });
-  const annotations = `of ${count(own?.annotations)}`;
+    more: Pick<Tile, "fewerIsBetter" | "alone"> = {},
+  ): Tile => ({
+    name,
+    meaning,
+    figure,
+    value: summary?.[figure],
+    shared: [own.summary?.[figure], their.summary?.[figure]],
+    part: summary && part,
+    isCount: true,
+    ...more,
+  });
+  const annotations = `of ${count(summary?.annotations)}`;
   return [
     score("Precision", "The share of the predictions that are correct.", "precision"),
     score("Recall", "The share of the annotations that are found.", "recall"),
     score("F1", "The harmonic mean of precision and recall.", "f1"),
     {
       name: "mAP",
-      meaning: "Average precision, the mean over classes and IoU thresholds .50, .55 … .95.",
+      meaning:
+        `Average precision under policy ${view.p}, the mean over classes and IoU thresholds .50, .55 … .95. ` +
+        "It is of all detections, whatever the confidence threshold.",
       figure: "ap",
-      value: ap?.ap,
-      other: theirAp?.ap,
-      why: ap?.undefined.ap,
+      value: average?.ap,
+      shared: [own.average?.ap, their.average?.ap],
+      why: average?.undefined.ap,
+      part: view.p,
+      beside: average && `AP50 ${short(average.ap50)} · AP75 ${short(average.ap75)}`,
     },
     score("Mean IoU", "The mean overlap of the true positives.", "mean_iou"),
-    whole(
+    counted(
       "TP",
       "True positives, of all annotations: those that a prediction of their own class is matched to.",
       "tp",
       annotations,
     ),
-    whole(
+    counted(
       "FP",
       "False positives, of all predictions: those that match nothing, or another class.",
       "fp",
-      `of ${count(own?.predictions)}`,
+      `of ${count(summary?.predictions)}`,
       { fewerIsBetter: true },
     ),
-    whole(
+    counted(
       "FN",
       "False negatives, of all annotations: those not found, or taken for another class.",
       "fn",
@@ -144,7 +184,7 @@ function tilesOf(
         fewerIsBetter: true,
       },
     ),
-    whole("Rows", "Data rows of the run that pass the filters.", "rows", "", { neither: true }),
+    counted("Rows", "Data rows of the run that pass the filters.", "rows", "", { alone: true }),
   ];
 }
 
@@ -156,11 +196,11 @@ interface TileProps {
   stale: boolean;
   sure: Sure | undefined;
   versus: string | null;
+  shared: Shared | undefined;
 }
 
-function TileView({ tile, waiting, failed, stale, sure, versus }: TileProps) {
-  const { name, value, part, figure } = tile;
-  const isCount = part !== undefined;
+function TileView({ tile, waiting, failed, stale, sure, versus, shared }: TileProps) {
+  const { name, value, part, figure, beside, isCount = false } = tile;
   const na = !waiting && (value === null || value === undefined);
   const interval = sure?.data?.figures.find((one) => one.figure === figure);
   const shown = isCount ? (bound: number) => count(Math.round(bound)) : ratio;
@@ -191,7 +231,14 @@ function TileView({ tile, waiting, failed, stale, sure, versus }: TileProps) {
         <span className={`number ${styles.interval}`} data-interval={name}>
           {unsure === undefined ? rangeOf(interval, isCount) : "interval n/a"}
         </span>
-        {versus !== null && <Versus tile={tile} run={versus} significant={interval?.difference?.significant ?? null} />}
+        {beside !== undefined && (
+          <span className={`number ${styles.beside}`} data-beside={name}>
+            {beside}
+          </span>
+        )}
+        {versus !== null && !tile.alone && shared && shared.rows > 0 && (
+          <Versus tile={tile} run={versus} shared={shared} significant={interval?.difference?.significant ?? null} />
+        )}
       </button>
     </Hint>
   );
@@ -215,8 +262,8 @@ function percent(level: number | undefined): string {
   return level === undefined ? "" : `${Number((100 * level).toFixed(4))} %`;
 }
 
-function short(value: number): string {
-  return value.toFixed(3);
+function short(value: number | null): string {
+  return value === null ? "n/a" : value.toFixed(3);
 }
 
 function reason(intervals: Intervals | undefined, name: string): string {
@@ -234,24 +281,26 @@ function differs(interval: Interval, intervals: Intervals | undefined, run: stri
     : "may be chance: the interval includes 0";
   const shared = intervals?.shared_rows ?? 0;
   return (
-    `Difference to ${run} over the ${count(shared)} data rows of both: ${signed(difference.value)}, ` +
+    `Difference to ${run} over ${rowsOfBoth(shared)}: ${signed(difference.value)}, ` +
     `${percent(intervals?.level)} interval ${signed(low)} to ${signed(high)}; ${verdict}.`
   );
 }
 
-/** The other run's figure, and how far this run's is from it. */
-function Versus({ tile, run, significant }: { tile: Tile; run: string; significant: boolean | null }) {
-  const { value, other, part, fewerIsBetter = false, neither = false } = tile;
-  const theirs = part === undefined ? ratio(other) : count(other);
-  const change = typeof value === "number" && typeof other === "number" ? value - other : null;
-  const better = !change || neither ? "same" : change > 0 !== fewerIsBetter ? "better" : "worse";
+/** The other run's figure, and how far this run's is from it: both over the rows that they share. */
+function Versus({ tile, run, shared, significant }: VersusProps) {
+  const { fewerIsBetter = false, isCount = false } = tile;
+  const [own, other] = tile.shared;
+  const theirs = isCount ? count(other) : ratio(other);
+  const change = typeof own === "number" && typeof other === "number" ? own - other : null;
+  const better = !change ? "same" : change > 0 !== fewerIsBetter ? "better" : "worse";
+  const rows = `over ${rowsOfBoth(shared.rows)}`;
   return (
     <span className={styles.delta}>
-      <span className={styles.other} title={`${run} ${theirs}`} data-other={tile.name}>
+      <span className={styles.other} title={`${run} ${theirs} ${rows}`} data-other={tile.name}>
         <span>{run}</span> <span className="number">{theirs}</span>
       </span>
       {change !== null && (
-        <span className="number" data-change={better} title={`than ${run}: ${better}`}>
+        <span className="number" data-change={better} title={`than ${run}, ${rows}: ${better}`}>
           {signed(change)}
         </span>
       )}
@@ -262,4 +311,11 @@ function Versus({ tile, run, significant }: { tile: Tile; run: string; significa
       )}
     </span>
   );
+}
+
+interface VersusProps {
+  tile: Tile;
+  run: string;
+  shared: Shared;
+  significant: boolean | null;
 }

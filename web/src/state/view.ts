@@ -99,6 +99,13 @@ export function filterOf(view: View) {
   };
 }
 
+/** Average precision is of all detections: of some it would fall with the threshold, and compare with nothing. */
+export const ALL_DETECTIONS = { confidence: 0 };
+
+export function ofAllDetections(filter: ReturnType<typeof filterOf>) {
+  return { ...filter, ...ALL_DETECTIONS };
+}
+
 /** What curves are asked with: from confidence 0 up, for the threshold is a dot on them and no reason to cut them short. */
 export function curveOf(view: View) {
   return { ...filterOf(view), confidence: 0, max_points: 500 };

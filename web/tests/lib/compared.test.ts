@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Said } from "../../src/api/schema";
-import { chance, totalOf, verdictOf } from "../../src/lib/compared";
+import { basisOf, chance, totalOf, verdictOf } from "../../src/lib/compared";
 import { made } from "../made";
 
 test("what is rarer than one in twenty is unlikely by chance", () => {
@@ -22,4 +22,14 @@ test("a verdict says the other label, of a question the other answer", () => {
   expect(verdictOf(said("wrong", "sky=blue", "sky=grey"))).toBe("said grey");
   expect(verdictOf(said("missed", "dog", null))).toBe("missed");
   expect(totalOf({ right: { both: 1, only_a: 2, only_b: 3, neither: 4 } })).toBe(10);
+});
+
+test("what differences are of is said, and why there are none", () => {
+  expect(basisOf("a", "b", { rows: 1200, leftOut: 0 })).toBe("Differences to b are over the 1,200 data rows of both.");
+  expect(basisOf("a", "b", { rows: 1, leftOut: 1 })).toBe(
+    "Differences to b are over the one data row of both. 1 of a alone is left out of them.",
+  );
+  expect(basisOf("a", "b", { rows: 0, leftOut: 9 })).toBe(
+    "a and b have no data row in common here: there is no difference to tell.",
+  );
 });
