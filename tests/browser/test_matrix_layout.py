@@ -81,6 +81,18 @@ def test_names_that_begin_alike_can_be_told_apart(screen: Screen) -> None:
         assert right(tail) <= left(matrix(page).locator("tbody td").first)
 
 
+def test_words_of_names_from_right_to_left_keep_their_order(screen: Screen) -> None:
+    name = (
+        "\N{HEBREW LETTER ALEF}\N{HEBREW LETTER BET}\N{HEBREW LETTER GIMEL} \N{HEBREW LETTER DALET}\N{HEBREW LETTER HE}"
+    )
+    name = f"{name} \N{HEBREW LETTER VAV}\N{HEBREW LETTER ZAYIN}\N{HEBREW LETTER HET}"
+    with httpx.Client(base_url=screen.url, timeout=60) as http:
+        send(http, "x-hebrew", {"r": [box(name, 0)]}, {"r": [box(name, 0, 0.9)]})
+    page = screen.open(d="x-hebrew", a="one")
+    start, end = matrix(page).locator("tbody th[scope=row]").get_by_title(name).locator("span").all()
+    assert right(end) <= left(start) + 1
+
+
 def thumb(page: Page) -> Locator:
     return page.get_by_role("slider", name="Confidence threshold")
 

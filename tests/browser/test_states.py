@@ -178,6 +178,16 @@ def test_filters_that_nothing_passes_are_named_with_a_way_out(screen: Screen) ->
     assert page.url.partition("?")[2] == "d=digits&a=svm"
 
 
+def test_a_key_that_no_row_has_is_said_not_to_be_there(screen: Screen) -> None:
+    screen.open(d="digits", a="svm")
+    page = screen.page
+    page.goto(f"{screen.url}/?d=digits&a=svm&m=foo%3E%3D3")
+    keys = next(one for one in httpx.get(f"{screen.url}/v1/datasets").json()["datasets"] if one["dataset"] == "digits")
+    expect(page.get_by_role("region", name="No data rows")).to_contain_text(
+        f"No row has foo>=3.No row has foo. There are {', '.join(keys['metadata'])}."
+    )
+
+
 def test_a_figure_without_interval_says_why(page: Page, service: Service, http: httpx.Client) -> None:
     send(http, "x-one-row", {"r": [box("dog", 0)]}, {"r": [box("dog", 0, 0.9)]})
     page.goto(f"{service.url}/?d=x-one-row&a=one")

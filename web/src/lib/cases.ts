@@ -1,4 +1,5 @@
 import type { Case, Row, RowObject } from "../api/schema";
+import { isolated } from "./bidi";
 import { answerOf, isAnswer } from "./shape";
 
 /** An object with the one of the other side that it is matched to. */
@@ -51,11 +52,11 @@ export function nameOf({ annotation, prediction }: Pair): string {
   const own = prediction ?? annotation;
   if (own && isAnswer(own)) {
     const answers = [annotation, prediction].filter((one) => one !== null).map(answerOf);
-    return `${own.feature}: ${[...new Set(answers)].join(" → ")}`;
+    return `${isolated(own.feature)}: ${[...new Set(answers)].map(isolated).join(" → ")}`;
   }
   if (annotation && prediction && annotation.label !== prediction.label)
-    return `${annotation.label} → ${prediction.label}`;
-  return (prediction ?? annotation)?.label ?? "";
+    return `${isolated(annotation.label)} → ${isolated(prediction.label)}`;
+  return isolated((prediction ?? annotation)?.label ?? "");
 }
 
 export function pairOf({ annotation, prediction }: Case): Pair {

@@ -1,11 +1,12 @@
 import type { View } from "../state/view";
+import { isolated } from "./bidi";
 import { rangesOf } from "./metrics";
 import { CASE_OUTCOMES } from "./outcome";
 
 /** A cell of the confusion matrix: what was there, and what it was taken for. */
 export function cellOf({ actual, predicted }: Pick<View, "actual" | "predicted">): string | null {
   if (actual === null && predicted === null) return null;
-  return `${actual === "" ? "false alarm" : (actual ?? "anything")} → ${predicted === "" ? "missed" : (predicted ?? "anything")}`;
+  return `${actual === "" ? "false alarm" : actual === null ? "anything" : isolated(actual)} → ${predicted === "" ? "missed" : predicted === null ? "anything" : isolated(predicted)}`;
 }
 
 /** What was chosen in a chart or table to be looked at in the gallery, in words. */
@@ -15,7 +16,7 @@ export function chosenOf(view: View): string[] {
     ...(cell === null ? [] : [cell]),
     ...(view.outcome ? [CASE_OUTCOMES[view.outcome].words] : []),
     ...(view.cause ? [`cause: ${view.cause}`] : []),
-    ...view.f.map((name) => `class ${name}`),
+    ...view.f.map((name) => `class ${isolated(name)}`),
     ...rangesOf(view.w).map(({ words }) => words),
   ];
 }

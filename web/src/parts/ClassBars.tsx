@@ -79,7 +79,7 @@ export function ClassBars({ subject, view, setView }: PartProps) {
                           title={`Show only ${feature}`}
                           onClick={() => setView({ f: [...view.f.filter((f) => f !== feature), feature] })}
                         >
-                          {one.label}
+                          <bdi>{one.label}</bdi>
                         </button>
                       </th>
                       <td className={`number ${styles.pair}`}>

@@ -207,7 +207,7 @@ function Table({ subject, versus, view, setView, classes, answersFrom, more }: T
                         }
                       >
                         {own?.color && <i style={{ background: own.color }} />}
-                        <span>{one.label}</span>
+                        <bdi>{one.label}</bdi>
                       </button>
                     </td>
                   ) : (

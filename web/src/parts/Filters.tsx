@@ -1,6 +1,7 @@
 import { memo } from "react";
 import { useLevels } from "../api/datasets";
 import type { Dataset } from "../api/schema";
+import { isolated } from "../lib/bidi";
 import { cellOf } from "../lib/selection";
 import { SPLITS } from "../state/view";
 import { ClassSearch } from "./ClassSearch";
@@ -19,10 +20,10 @@ export const Filters = memo(function Filters({ dataset, subject, view, setView }
   const splits = SPLITS.filter((split) => dataset.splits.includes(split));
   const chips: { text: string; remove: () => void }[] = [
     ...view.f.map((name) => ({
-      text: `class ${name}`,
+      text: `class ${isolated(name)}`,
       remove: () => setView({ f: view.f.filter((f) => f !== name) }),
     })),
-    ...view.m.map((text) => ({ text, remove: () => setView({ m: view.m.filter((m) => m !== text) }) })),
+    ...view.m.map((text) => ({ text: isolated(text), remove: () => setView({ m: view.m.filter((m) => m !== text) }) })),
   ];
   const cell = cellOf(view);
   if (cell !== null) {

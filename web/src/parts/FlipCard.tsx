@@ -39,7 +39,9 @@ export function FlipCard({ flip, a, b, skeletons, open }: Props) {
       aria-label={`${annotation.label} on ${flip.data_row}: ${a.run}: ${verdictOf(flip.a)}; ${b.run}: ${verdictOf(flip.b)}`}
     >
       <span className={styles.caption}>
-        <b>{annotation.label}</b>
+        <b>
+          <bdi>{annotation.label}</bdi>
+        </b>
         <span className="muted">{flip.data_row}</span>
       </span>
       {isAnswer(annotation) && a.row && (

@@ -1,4 +1,5 @@
 import { useMemo, useRef, useState } from "react";
+import { isolated } from "../lib/bidi";
 import { count, signed } from "../lib/format";
 import { type Counts, hasOthers, isAnswerLabel, type Label, minus, share } from "../lib/matrix";
 import type { View } from "../state/view";
@@ -224,7 +225,8 @@ const STEPS: Record<string, [number, number]> = {
 /** A key for each row and column. */
 const keyOf = (label: Label) => (label === null ? "others" : `class ${label}`);
 
-function said(actual: Label, predicted: Label): string {
+function said(ownActual: Label, ownPredicted: Label): string {
+  const [actual, predicted] = [ownActual && isolated(ownActual), ownPredicted && isolated(ownPredicted)];
   if (actual === null && predicted === null) return "classes that are not shown, among themselves";
   if (actual === null) return predicted ? `another class, taken for ${predicted}` : "other classes, missed";
   if (predicted === null)

@@ -7,7 +7,8 @@ const END = 6;
 export function Middle({ children: text }: { children: string }) {
   const letters = Array.from(text);
   return (
-    <span className={styles.middle} title={text}>
+    // The two parts stand in the order in which the name is read.
+    <span className={styles.middle} title={text} dir="auto">
       <span>{letters.slice(0, -END).join("")}</span>
       <span>{letters.slice(-END).join("")}</span>
     </span>

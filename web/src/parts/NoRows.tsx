@@ -1,12 +1,14 @@
 import { useQueries } from "@tanstack/react-query";
 import { asking, type Subject } from "../api/ask";
-import { short } from "../lib/format";
+import { useDatasets } from "../api/datasets";
+import { isolated } from "../lib/bidi";
+import { valuesOf } from "../lib/condition";
 import { CONDITION } from "../state/parsers";
 import type { SetView, View } from "../state/view";
 import { Choices, Empty } from "./Message";
 
-/** How many values are named, of metadata that are words. */
-const NAMED = 5;
+/** How many values are asked for, of metadata that are words: some are named. */
+const SOME = 5;
 
 interface Props {
   subject: Subject;
@@ -22,7 +24,8 @@ export function narrowsRows(view: View): boolean {
 /** Stands in place of everything where no data row passes the filters: which they are, and a way out of each. */
 export function NoRows({ subject, view, setView }: Props) {
   const keys = [...new Set(view.m.map((text) => CONDITION.exec(text)?.[1] ?? text))];
-  const found = useQueries({ queries: keys.map((key) => asking("metadata", subject, { key, limit: NAMED })) });
+  const found = useQueries({ queries: keys.map((key) => asking("metadata", subject, { key, limit: SOME })) });
+  const known = useDatasets().data?.find((one) => one.dataset === subject.dataset)?.metadata ?? [];
   const filters = [
     ...view.m.map((text) => ({ text, remove: () => setView({ m: view.m.filter((one) => one !== text) }) })),
     ...view.split.map((text) => ({ text, remove: () => setView({ split: view.split.filter((one) => one !== text) }) })),
@@ -30,26 +33,15 @@ export function NoRows({ subject, view, setView }: Props) {
   const [only, another] = filters;
   const title =
     only && !another
-      ? `No row has ${only.text}.`
-      : `No row has all of these: ${filters.map((one) => one.text).join(", ")}.`;
+      ? `No row has ${isolated(only.text)}.`
+      : `No row has all of these: ${filters.map((one) => isolated(one.text)).join(", ")}.`;
   return (
     <section className="panel" aria-label="No data rows">
       <Empty title={title}>
-        {found.map(({ data }) => {
-          if (!data) return null;
-          const { key, minimum, maximum, values, total } = data;
-          const words = values.slice(0, NAMED).map((one) => one.value);
-          return (
-            <p key={key}>
-              {minimum !== null && maximum !== null
-                ? `${key} goes from ${short(minimum)} to ${short(maximum)}.`
-                : `${key} is ${words.join(", ")}${total > NAMED ? " …" : ""}.`}
-            </p>
-          );
-        })}
+        {found.map(({ data }) => data && <p key={data.key}>{valuesOf(data, known)}</p>)}
         <Choices
           options={[
-            ...filters.map((one) => ({ text: `Remove ${one.text}`, choose: one.remove })),
+            ...filters.map((one) => ({ text: `Remove ${isolated(one.text)}`, choose: one.remove })),
             ...(another || view.f.length > 0
               ? [{ text: "Clear all", choose: () => setView({ split: [], f: [], m: [], roll: null, slice: null }) }]
               : []),
