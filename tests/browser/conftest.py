@@ -17,7 +17,7 @@ from evalstream_query.page import PAGE
 from playwright.sync_api import Browser, ConsoleMessage, Error, Page, expect, sync_playwright
 
 from tests.browser import zoo
-from tests.browser.helpers import PATIENCE, box, send, settle, tile, upload, wait_until_matched
+from tests.browser.helpers import OBJECTS, PATIENCE, box, send, settle, tile, upload, wait_until_matched
 from tests.faults.service import Service, running
 
 MANY_CLASSES = 3_000
@@ -116,6 +116,10 @@ class Screen:
         """What the API says."""
         route = f"{self.url}/v1/datasets/{dataset}/runs/{run}/{question}"
         return httpx.get(route, params={"confidence": 0.5, "iou": 0.5} | query, timeout=60).raise_for_status().json()
+
+    def headline(self, **query: Any) -> Any:
+        """What the tiles must say: of objects, where there are objects."""
+        return self.ask("summary", **{"type": OBJECTS} | query)
 
     def figure(self, name: str) -> str:
         """What a tile says."""

@@ -14,14 +14,20 @@ from playwright.sync_api import Locator, Page
 PATIENCE = 20_000
 
 
+#: What the headline is of where there are answers to questions besides.
+OBJECTS = ("bbox", "rotated_box", "polygon", "mask", "polyline", "point", "keypoints", "span")
+
+
 # How the page words figures
 
 
-def shown(value: float | None) -> str:
+def shown(value: float | None, digits: int = 4) -> str:
     """Counts with commas, ratios to four decimals; what lies in the middle is rounded up, as JavaScript does it."""
     if value is None:
         return "n/a"
-    return f"{value:,}" if isinstance(value, int) else str(Decimal(value).quantize(Decimal("0.0001"), ROUND_HALF_UP))
+    if isinstance(value, int):
+        return f"{value:,}"
+    return str(Decimal(value).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP))
 
 
 def signed(value: float | None) -> str:

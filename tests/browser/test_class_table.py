@@ -39,7 +39,7 @@ def test_classes_are_found_by_name_and_chosen_by_click(screen: Screen) -> None:
     expect(page.locator("[data-figure=classes-total]")).to_have_text("1 class")
     expect(table.locator("[data-class]")).to_have_count(found["total"])
     table.get_by_role("button", name="eight").click()
-    expected = screen.ask("summary", feature="eight")
+    expected = screen.headline(feature="eight")
     expect(tile(page, "TP")).to_have_text(shown(expected["tp"]))
     expect(page.get_by_role("button", name="Remove filter class eight")).to_be_visible()
 

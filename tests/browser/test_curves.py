@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import Screen
-from tests.browser.helpers import shown, suggestions, tile
+from tests.browser.helpers import OBJECTS, shown, suggestions, tile
 
 
 def curve_tab(page: Page, name: str) -> Locator:
@@ -22,7 +22,7 @@ def dot(page: Page) -> Locator:
 
 def test_the_dot_is_the_present_threshold_on_every_curve(screen: Screen) -> None:
     page = screen.open(d="digits", a="svm", c=0.6)
-    curve = screen.ask("pr-curve", confidence=0, max_points=500)["curves"][0]
+    curve = screen.ask("pr-curve", confidence=0, max_points=500, type=OBJECTS)["curves"][0]
     at = max(i for i, confidence in enumerate(curve["confidence"]) if confidence >= 0.6)
     expected = f"recall {curve['recall'][at]:.4f}, precision {curve['precision'][at]:.4f}"
     expect(dot(page)).to_have_attribute("aria-valuetext", f"confidence 0.6000, {expected}")
@@ -39,8 +39,8 @@ def test_the_dot_is_the_present_threshold_on_every_curve(screen: Screen) -> None
     expected = f"false positive rate {roc['fpr'][at]:.4f}, true positive rate {roc['tpr'][at]:.4f}"
     expect(dot(page)).to_have_attribute("aria-valuetext", f"confidence 0.6000, {expected}")
     curve_tab(page, "Calibration").click()
-    calibration = screen.ask("calibration", confidence=0, bins=10)
-    expect(page.get_by_text(f"calibration error {calibration['ece']:.4f}")).to_be_visible()
+    calibration = screen.ask("calibration", confidence=0, bins=10, type=OBJECTS)
+    expect(page.get_by_text(f"calibration error of objects {calibration['ece']:.4f}")).to_be_visible()
     page.go_back()
     expect(page.get_by_role("combobox", name="Question", exact=True)).to_be_visible()
 
@@ -65,8 +65,10 @@ def test_the_dot_is_dragged_along_the_curve(screen: Screen, kind: str) -> None:
     confidence = float(field.input_value())
     assert 0.1 < confidence < 0.85
     if kind == "pr":  # it stays on the curve
-        assert confidence in screen.ask("pr-curve", confidence=0, max_points=500)["curves"][0]["confidence"]
-    expect(tile(page, "TP")).to_have_text(shown(screen.ask("summary", confidence=confidence)["tp"]))
+        assert (
+            confidence in screen.ask("pr-curve", confidence=0, max_points=500, type=OBJECTS)["curves"][0]["confidence"]
+        )
+    expect(tile(page, "TP")).to_have_text(shown(screen.headline(confidence=confidence)["tp"]))
     page.go_back()
     expect(tile(page, "TP")).to_have_text(before)
 
@@ -77,7 +79,7 @@ def test_the_dot_moves_by_keys(screen: Screen) -> None:
     page.keyboard.press("ArrowRight")
     expect(page.get_by_label("Confidence threshold, exactly")).to_have_value("0.51")
     page.keyboard.press("PageDown")
-    expect(tile(page, "TP")).to_have_text(shown(screen.ask("summary", confidence=0.41)["tp"]))
+    expect(tile(page, "TP")).to_have_text(shown(screen.headline(confidence=0.41)["tp"]))
 
 
 def test_a_click_on_the_chart_brings_the_dot_there(screen: Screen) -> None:

@@ -129,7 +129,7 @@ def test_a_range_can_be_typed_and_metadata_has_one_too(screen: Screen) -> None:
     panel.get_by_label("From").fill("0.05")
     panel.get_by_role("button", name="Filter rows").click()
     high = screen.ask("distribution", metric="metadata.noise")["edges"][-1]
-    expected = screen.ask("summary", metadata=["noise>=0.05", f"noise<={high}"])
+    expected = screen.headline(metadata=["noise>=0.05", f"noise<={high}"])
     assert 0 < expected["rows"] < DEMO_SCENES
     expect(tile(page, "Rows")).to_have_text(shown(expected["rows"]))
     expect(total(page)).to_have_text(shown(expected["rows"]))

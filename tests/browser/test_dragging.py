@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 from playwright.sync_api import Locator, Page, Request, expect
 
 from tests.browser.conftest import Screen
-from tests.browser.helpers import shown, tile
+from tests.browser.helpers import OBJECTS, shown, tile
 
 #: What takes long to answer.
 EXPENSIVE = {"rows", "objects", "errors", "comparison", "intervals"}
@@ -31,12 +31,12 @@ def test_after_a_step_by_key_the_threshold_follows_everything_else(screen: Scree
     page = screen.open(d="digits", a="svm")
     page.get_by_role("slider", name="Confidence threshold").press("ArrowRight")
     expect(exact(page)).to_have_value("0.51")
-    best = str(screen.ask("pr-curve", confidence=0)["curves"][0]["best_f1_confidence"])
+    best = str(screen.ask("pr-curve", confidence=0, type=OBJECTS)["curves"][0]["best_f1_confidence"])
     page.get_by_role("button", name="Best F1").click()
     expect(exact(page)).to_have_value(best)
     exact(page).fill("0.8")
     exact(page).press("Enter")
-    expect(tile(page, "TP")).to_have_text(shown(screen.ask("summary", confidence=0.8)["tp"]))
+    expect(tile(page, "TP")).to_have_text(shown(screen.headline(confidence=0.8)["tp"]))
     expect(exact(page)).to_have_value("0.8")
     for value in (best, "0.51", "0.5"):
         page.go_back()
@@ -117,5 +117,5 @@ def test_a_drag_dims_what_it_has_left_behind_and_asks_the_expensive_questions_at
         page.clock.run_for(1_000)
     page.clock.resume()
     expect(figure).to_have_attribute("data-stale", "false")
-    expect(tile(page, "TP")).to_have_text(shown(screen.ask("summary", confidence=float(last))["tp"]))
+    expect(tile(page, "TP")).to_have_text(shown(screen.headline(confidence=float(last))["tp"]))
     assert {confidence for question, confidence in asked if question in EXPENSIVE} <= {"0.5", last}

@@ -45,6 +45,6 @@ def test_exports_hold_what_the_api_says(screen: Screen, tmp_path: Path) -> None:
 
     figures = json.loads(downloaded(page, "Figures, JSON", tmp_path))
     answers = {one["question"]: one for one in figures["answers"]}
-    assert answers["overview"]["answer"]["summary"] == screen.ask("summary", **query)
+    assert answers["overview"]["answer"]["summary"] == screen.headline(**query)
     assert answers["overview"]["query"]["confidence"] == figures["view"]["c"] == 0.4
     assert {"average-precision", "pr-curve"} <= answers.keys()

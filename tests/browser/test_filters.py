@@ -18,7 +18,7 @@ def test_splits_and_metadata_narrow_everything(screen: Screen) -> None:
     field = page.get_by_label("Filter rows by metadata")
     field.fill("noise>=0.09")
     field.press("Enter")
-    expected = screen.ask("summary", split="test", metadata="noise>=0.09")
+    expected = screen.headline(split="test", metadata="noise>=0.09")
     assert 0 < expected["rows"] < DEMO_SCENES
     expect(tile(page, "Rows")).to_have_text(shown(expected["rows"]))
     expect(tile(page, "TP")).to_have_text(shown(expected["tp"]))
@@ -74,10 +74,10 @@ def test_a_class_is_found_among_thousands(screen: Screen, http: httpx.Client, ma
     expect(suggestions(page)).to_have_count(1)
     field.press("Enter")
     expect(page.get_by_role("button", name=f"Remove filter class {name}")).to_be_visible()
-    expected = screen.ask("summary", dataset=many, run="one", feature=name)
+    expected = screen.headline(dataset=many, run="one", feature=name)
     expect(tile(page, "FP")).to_have_text(shown(expected["fp"]))
     page.get_by_role("button", name=f"Remove filter class {name}").click()
-    expect(tile(page, "FP")).to_have_text(shown(screen.ask("summary", dataset=many, run="one")["fp"]))
+    expect(tile(page, "FP")).to_have_text(shown(screen.headline(dataset=many, run="one")["fp"]))
 
 
 def test_a_slice_is_kept_and_a_link_holds_it(screen: Screen, browser: Browser) -> None:
@@ -88,7 +88,7 @@ def test_a_slice_is_kept_and_a_link_holds_it(screen: Screen, browser: Browser) -
     page.get_by_label("Name of the slice").fill("noisy nights")
     page.get_by_role("button", name="Keep this filter").click()
     page.keyboard.press("Escape")
-    expected = shown(screen.ask("summary", split="test")["tp"])
+    expected = shown(screen.headline(split="test")["tp"])
     expect(tile(page, "TP")).to_have_text(expected)
     link = page.url
     page.get_by_role("button", name="all splits").click()
@@ -121,7 +121,7 @@ def test_classes_roll_up(screen: Screen, http: httpx.Client) -> None:
     page = screen.open(d="x-families", a="one")
     expect(tile(page, "TP")).to_have_text("2")
     page.get_by_label("Level of classes").select_option("1")
-    expected = screen.ask("summary", dataset="x-families", run="one", roll_up=1)
+    expected = screen.headline(dataset="x-families", run="one", roll_up=1)
     assert expected["tp"] == 4
     expect(tile(page, "TP")).to_have_text("4")
     expect(page.get_by_role("button", name="animal, correct: 3", exact=True)).to_be_visible()

@@ -38,7 +38,7 @@ def test_an_unknown_dataset_or_run_shows_nothing_else_in_its_place(screen: Scree
     expect(page.get_by_text("There is no run nope in digits.")).to_be_visible()
     expect(tile(page, "TP")).to_have_count(0)
     page.get_by_role("button", name="svm").click()
-    expect(tile(page, "TP")).to_have_text(shown(screen.ask("summary")["tp"]))
+    expect(tile(page, "TP")).to_have_text(shown(screen.headline()["tp"]))
 
     page.goto(f"{screen.url}/?d=digits&a=svm&b=nope")
     expect(page.get_by_text("There is no run nope in digits to compare with.")).to_be_visible()
@@ -125,7 +125,7 @@ def test_a_class_that_is_not_there_is_said_not_to_be(screen: Screen) -> None:
     expect(notice).to_be_visible()
     page.get_by_role("button", name="Remove from the filters").click()
     expect(notice).to_have_count(0)
-    expect(tile(page, "TP")).to_have_text(shown(screen.ask("summary", feature="eight")["tp"]))
+    expect(tile(page, "TP")).to_have_text(shown(screen.headline(feature="eight")["tp"]))
 
 
 def test_nothing_was_sent_yet(screen: Screen) -> None:
@@ -171,7 +171,7 @@ def test_filters_that_nothing_passes_are_named_with_a_way_out(screen: Screen) ->
     page.get_by_role("button", name="test", exact=True).click()
     expect(page.get_by_text("No row has all of these: noise>=99, test.")).to_be_visible()
     page.get_by_role("button", name="Remove noise>=99").click()
-    expect(tile(page, "Rows")).to_have_text(shown(screen.ask("summary", split="test")["rows"]))
+    expect(tile(page, "Rows")).to_have_text(shown(screen.headline(split="test")["rows"]))
     page.go_back()
     page.get_by_role("button", name="Clear all").click()
     expect(tile(page, "Rows")).to_have_text(str(DEMO_SCENES))

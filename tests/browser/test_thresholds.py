@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Screen
-from tests.browser.helpers import shown, tile
+from tests.browser.helpers import OBJECTS, shown, tile
 
 
 def test_a_threshold_typed_in_is_taken_exactly(screen: Screen) -> None:
@@ -17,7 +17,7 @@ def test_a_threshold_typed_in_is_taken_exactly(screen: Screen) -> None:
     field = page.get_by_label("Confidence threshold, exactly")
     field.fill("0.8765")
     field.press("Enter")
-    expected = screen.ask("summary", confidence=0.8765)
+    expected = screen.headline(confidence=0.8765)
     expect(tile(page, "TP")).to_have_text(shown(expected["tp"]))
     assert before != shown(expected["tp"])
     assert "c=0.8765" in page.url
@@ -30,7 +30,7 @@ def test_a_slider_moves_by_keys_and_every_figure_follows(screen: Screen) -> None
     slider = page.get_by_role("slider", name="IoU threshold")
     for _ in range(5):
         slider.press("ArrowRight")
-    expected = screen.ask("summary", iou=0.95)
+    expected = screen.headline(iou=0.95)
     expect(tile(page, "TP")).to_have_text(shown(expected["tp"]))
 
 
@@ -51,7 +51,7 @@ def test_a_drag_is_followed_and_is_one_step_back(screen: Screen) -> None:
     page.mouse.up()
     confidence = float(thumb.get_attribute("aria-valuenow") or "nan")
     assert confidence > 0.5
-    expect(tile(page, "TP")).to_have_text(shown(screen.ask("summary", confidence=confidence)["tp"]))
+    expect(tile(page, "TP")).to_have_text(shown(screen.headline(confidence=confidence)["tp"]))
     page.go_back()
     expect(tile(page, "TP")).to_have_text(before)
     expect(page.get_by_label("Confidence threshold, exactly")).to_have_value("0.3")
@@ -60,7 +60,7 @@ def test_a_drag_is_followed_and_is_one_step_back(screen: Screen) -> None:
 def test_best_f1_is_one_click_away(screen: Screen) -> None:
     page = screen.open(d="digits", a="svm", c=0.9)
     page.get_by_role("button", name="Best F1").click()
-    curve = screen.ask("pr-curve", confidence=0)["curves"][0]
+    curve = screen.ask("pr-curve", confidence=0, type=OBJECTS)["curves"][0]
     field = page.get_by_label("Confidence threshold, exactly")
     expect(field).to_have_value(str(curve["best_f1_confidence"]))
     expect(tile(page, "F1")).to_have_text(shown(curve["best_f1"]))
@@ -72,7 +72,7 @@ def test_presets_set_a_threshold_and_can_be_changed(screen: Screen) -> None:
     dialog = page.get_by_role("dialog")
     assert dialog.get_by_role("button", pressed=True).all_inner_texts() == ["0.5"]
     dialog.get_by_role("button", name="0.8", exact=True).click()
-    expect(tile(page, "TP")).to_have_text(shown(screen.ask("summary", confidence=0.8)["tp"]))
+    expect(tile(page, "TP")).to_have_text(shown(screen.headline(confidence=0.8)["tp"]))
     dialog.get_by_role("button", name="Edit").click()
     dialog.get_by_label("Value 1", exact=True).fill("0.4")
     dialog.get_by_label("Value 11").fill("0.6")
@@ -83,7 +83,7 @@ def test_presets_set_a_threshold_and_can_be_changed(screen: Screen) -> None:
     dialog.get_by_label("Value 3").fill("0.4375")
     dialog.get_by_role("button", name="Save").click()
     dialog.get_by_role("button", name="0.4375").click()
-    expect(tile(page, "TP")).to_have_text(shown(screen.ask("summary", confidence=0.4375)["tp"]))
+    expect(tile(page, "TP")).to_have_text(shown(screen.headline(confidence=0.4375)["tp"]))
     page.reload()
     page.get_by_role("button", name="Confidence values to choose from").click()
     expect(page.get_by_role("dialog").get_by_role("button", name="0.4375")).to_be_visible()
@@ -99,7 +99,7 @@ def test_a_threshold_for_at_least_so_much(screen: Screen, kept: str, best: str) 
     field.fill("1.2")
     expect(page.get_by_role("dialog")).to_contain_text("A number from 0 to 1.")
     field.fill(str(wanted))
-    choice = screen.ask("thresholds", confidence=0, per_class=False, **at_least)["overall"][best]
+    choice = screen.ask("thresholds", type=OBJECTS, confidence=0, per_class=False, **at_least)["overall"][best]
     expect(page.get_by_role("dialog")).to_contain_text(f"Confidence {choice['confidence']:.4f}")
     field.press("Enter")
     expect(page.get_by_label("Confidence threshold, exactly")).to_have_value(str(choice["confidence"]))

@@ -6,8 +6,9 @@ import httpx
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser import zoo
 from tests.browser.conftest import Screen
-from tests.browser.helpers import box, see, send, shown, signed, tile
+from tests.browser.helpers import OBJECTS, box, see, send, shown, signed, tile
 from tests.conftest import DEMO_SCENES
 
 
@@ -18,31 +19,31 @@ from tests.conftest import DEMO_SCENES
 def test_the_tiles_say_what_the_api_says(screen: Screen, dataset: str, run: str, policy: str) -> None:
     screen.open(d=dataset, a=run, p=policy, c=0.3, t=0.6)
     query = {"policy": policy, "confidence": 0.3, "iou": 0.6}
-    summary = screen.ask("summary", dataset=dataset, run=run, **query)
+    summary = screen.headline(dataset=dataset, run=run, **query)
     names = {"Precision": "precision", "Recall": "recall", "F1": "f1", "Mean IoU": "mean_iou", "TP": "tp", "FP": "fp"}
     assert {name: screen.figure(name) for name in names} == {name: shown(summary[key]) for name, key in names.items()}
     # Of all detections, whatever the threshold.
     average = screen.ask("average-precision", dataset=dataset, run=run, **query | {"confidence": 0})
     assert screen.figure("mAP") == shown(average["ap"])
     beside = screen.page.locator("[data-beside=mAP]")
-    expect(beside).to_have_text(f"AP50 {average['ap50']:.3f} · AP75 {average['ap75']:.3f}")
+    expect(beside).to_have_text(f"AP50 {shown(average['ap50'], 3)} · AP75 {shown(average['ap75'], 3)}")
     expect(screen.page.locator("[data-figure=mAP]")).to_contain_text(policy)
     assert summary["tp"] > 0
 
 
 def test_a_second_run_shows_the_difference(screen: Screen) -> None:
     page = screen.open(d="digits", a="svm", b="logreg")
-    difference = screen.ask("summary")["recall"] - screen.ask("summary", run="logreg")["recall"]
+    difference = screen.headline()["recall"] - screen.headline(run="logreg")["recall"]
     expect(page.locator("[data-figure=Recall] [data-change]")).to_have_text(signed(difference))
     for name, key in (("Recall", "recall"), ("FP", "fp")):
-        theirs = shown(screen.ask("summary", run="logreg")[key])
+        theirs = shown(screen.headline(run="logreg")[key])
         expect(page.locator(f"[data-other='{name}']")).to_have_text(f"logreg {theirs}")
 
 
 def test_tiles_have_intervals_and_say_what_is_significant(screen: Screen) -> None:
     page = screen.open(d="digits", a="svm", b="logreg")
     found = [
-        *screen.ask("intervals", group="counts", versus="logreg")["figures"],
+        *screen.ask("intervals", group="counts", versus="logreg", type=OBJECTS)["figures"],
         *screen.ask("intervals", group="average_precision", versus="logreg", confidence=0)["figures"],
     ]
     by_name = {one["figure"]: one for one in found}
@@ -50,7 +51,7 @@ def test_tiles_have_intervals_and_say_what_is_significant(screen: Screen) -> Non
     for name, figure in names.items():
         one = by_name[figure]
         interval = page.locator(f"[data-interval='{name}']")
-        expect(interval).to_have_text(f"{one['low']:.3f} \N{EN DASH} {one['high']:.3f}")
+        expect(interval).to_have_text(f"{shown(one['low'], 3)} \N{EN DASH} {shown(one['high'], 3)}")
         verdict = page.locator(f"[data-figure='{name}'] [data-significant]")
         assert verdict.get_attribute("data-significant") == str(one["difference"]["significant"]).lower()
     for name in ("TP", "FP", "FN"):
@@ -66,7 +67,7 @@ def test_tiles_have_intervals_and_say_what_is_significant(screen: Screen) -> Non
 
 def test_what_is_not_defined_is_na_with_its_reason(screen: Screen) -> None:
     page = screen.open(d="digits", a="svm", c=1)
-    summary = screen.ask("summary", confidence=1)
+    summary = screen.headline(confidence=1)
     assert summary["precision"] is None
     for name, figure in (("Precision", "precision"), ("Mean IoU", "mean_iou")):
         expect(tile(page, name)).to_have_text("n/a")
@@ -125,8 +126,36 @@ def test_average_precision_does_not_fall_with_the_confidence_threshold(screen: S
     field = page.get_by_label("Confidence threshold, exactly")
     field.fill("0.9")
     field.press("Enter")
-    expect(tile(page, "TP")).to_have_text(shown(screen.ask("summary", confidence=0.9)["tp"]))
+    expect(tile(page, "TP")).to_have_text(shown(screen.headline(confidence=0.9)["tp"]))
     assert screen.ask("average-precision", confidence=0.9)["ap"] < float(before)
     expect(tile(page, "mAP")).to_have_text(before)
     see(page, "Causes of errors")
     expect(page.get_by_text("AP at IoU 0.5, confidence ≥ 0.9")).to_be_visible()
+
+
+def test_objects_and_answers_have_headlines_of_their_own(screen: Screen) -> None:
+    page = screen.open(d="digits", a="svm")
+    objects, answers = screen.headline(), screen.ask("summary", type=["radio", "checklist"])
+    assert objects["tp"] + answers["tp"] == screen.ask("summary")["tp"]
+    expect(tile(page, "TP")).to_have_text(shown(objects["tp"]))
+    expect(page.locator("[data-figure=headline-of]")).to_have_text("boxes")
+    kinds = page.get_by_role("group", name="Headline figures of")
+    kinds.get_by_role("button", name="answers").click()
+    expect(tile(page, "TP")).to_have_text(shown(answers["tp"]))
+    expect(tile(page, "F1")).to_have_text(shown(answers["f1"]))
+    # Average precision is of objects, and says so.
+    expect(tile(page, "mAP")).to_have_text("n/a")
+    page.get_by_role("button", name="Best F1").click()
+    curve = screen.ask("pr-curve", confidence=0, type=["radio", "checklist"])["curves"][0]
+    expect(tile(page, "F1")).to_have_text(shown(curve["best_f1"]))
+    assert "kind=answers" in page.url
+
+
+def test_what_is_counted_together_is_named(screen: Screen, zoo_dataset: str) -> None:
+    page = screen.open(d=zoo_dataset, a=zoo.RUN)
+    words = page.locator("[data-figure=headline-of]")
+    expect(words).to_contain_text("boxes")
+    expect(words).to_contain_text("masks")
+    expect(words).to_contain_text("counted together")
+    page = screen.open(d="strokes", a="svm")
+    expect(page.get_by_role("group", name="Headline figures of")).to_have_count(0)

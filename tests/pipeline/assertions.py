@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -29,6 +30,9 @@ def assert_summary(found: Summary, scored: Sequence[Scored]) -> None:
     assert found.rows == count
     assert {name: getattr(found, name) for name in Counts._fields} == expected._asdict()
     assert found.mean_iou == approx(mean_iou)
+    types = Counter(row.row.annotations[j].type for row in scored for j in row.actual)
+    types.update(row.row.predictions[i].type for row in scored for i in row.predicted)
+    assert found.types == types
 
 
 def assert_cells(found: ConfusionMatrix, scored: Sequence[Scored]) -> None:

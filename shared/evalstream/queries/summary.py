@@ -30,6 +30,10 @@ class Summary(LabelScores):
     rows: int = Field(description="data rows that the run has spoken of, and that are selected")
     annotations: int = Field(description="annotations that count")
     predictions: int = Field(description="predictions that count")
+    types: dict[str, int] = Field(
+        description="annotations and predictions that count, by annotation type: the figures here are of all of these "
+        "together; `type` asks for some"
+    )
     tp: int
     fp: int = Field(description="predictions less true positives: a wrong class is one")
     fn: int = Field(description="annotations less true positives: a wrong class is one")
@@ -61,6 +65,7 @@ def summary_of(tallied: Tally, said: list[str], scoring: Scoring = SCORING) -> S
         rows=found.rows,
         annotations=found.annotations.sum(),
         predictions=found.predictions.sum(),
+        types=tallied.types,
         tp=counts.tp.sum(),
         fp=counts.fp.sum(),
         fn=counts.fn.sum(),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -53,10 +55,16 @@ def tally(client: Client, selection: Selection) -> Tally:
     names = pa.array(sorted(set().union(*(column.to_pylist() for column in named))), pa.string())
     label: list[str] = names.to_pylist()
     question, is_iou = [""] * len(label), np.ones(len(label), np.bool_)
+    types = Counter[str]()
     for part in (predicted, annotated):
-        for code, feature, of_type in zip(
-            _codes(part["label"], names).tolist(), part["other"].to_pylist(), part["type"].to_pylist(), strict=True
+        for code, feature, of_type, entries in zip(
+            _codes(part["label"], names).tolist(),
+            part["other"].to_pylist(),
+            part["type"].to_pylist(),
+            part["entries"].to_pylist(),
+            strict=True,
         ):
+            types[of_type] += entries
             if of_type == "radio":
                 question[code] = feature
             elif of_type == "keypoints":
@@ -67,6 +75,7 @@ def tally(client: Client, selection: Selection) -> Tally:
 
     return Tally(
         int(_ints(rows["entries"]).sum()),
+        dict(sorted(types.items())),
         label,
         total(annotated),
         total(predicted),

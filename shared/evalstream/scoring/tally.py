@@ -24,6 +24,7 @@ class Tally(NamedTuple):
     """Parallel columns: those of labels, an entry a label, by name; and those of pairs, an entry a pair of labels."""
 
     rows: int
+    types: dict[str, int]  # how many objects of either side are of which annotation type
     label: list[str]
     annotations: Int
     predictions: Int
@@ -56,7 +57,9 @@ def tally(of: Columns, selection: Selection) -> Tally:
     place = np.cumsum(kept) - 1
     question, is_iou = [""] * size, np.ones(size, np.bool_)
     sides = ((of.prediction, counting.prediction_counts), (of.annotation, counting.annotation_counts))
+    types = np.zeros(len(CODES), np.int64)
     for side, counts in sides:
+        types += np.bincount(side.type[counts], minlength=len(CODES))
         for label, feature in _distinct(side.label, side.feature, counts & (side.type == CODES["radio"])):
             question[label] = of.features[feature]
         is_iou[side.label[counts & (side.type == CODES["keypoints"])]] = False
@@ -65,6 +68,7 @@ def tally(of: Columns, selection: Selection) -> Tally:
     iou = np.where(located, pair["iou"], 0.0)
     return Tally(
         int(np.count_nonzero(counting.rows)),
+        {name: int(types[code]) for name, code in sorted(CODES.items()) if types[code]},
         [label for label, keep in zip(of.labels, kept, strict=True) if keep],
         np.bincount(annotated, minlength=size)[kept],
         np.bincount(predicted, minlength=size)[kept],

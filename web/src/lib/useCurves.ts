@@ -1,9 +1,11 @@
 import { useMemo } from "react";
 import { type Subject, useQuestion } from "../api/ask";
+import { useHeadline } from "../api/headline";
 import type { QuestionRoc } from "../api/schema";
 import { curveOf, filterOf, type View } from "../state/view";
 import { PARTS } from "./chart";
 import { count, ratio } from "./format";
+import type { Headline } from "./kinds";
 import { type Line, lineOf, lineOfCalibration, lineOfRoc } from "./lines";
 
 /** More classes than there are colours could not be told apart. */
@@ -30,8 +32,10 @@ export interface Drawn {
 export function useScores({ subject, versus, view }: Asked, enabled: boolean): Drawn {
   const kind = view.curve === "f1" ? "f1" : "pr";
   const query = curveOf(view);
-  const own = useQuestion("pr-curve", enabled ? subject : null, query);
-  const other = useQuestion("pr-curve", enabled ? versus : null, query);
+  const headline = useHeadline(subject, view);
+  const known = enabled && headline !== undefined;
+  const own = useQuestion("pr-curve", known ? subject : null, { ...query, ...headline?.ask });
+  const other = useQuestion("pr-curve", known ? versus : null, { ...query, ...headline?.ask });
   const chosen = view.lines.slice(0, MOST_LINES);
   const labelled = useQuestion("pr-curve", enabled && chosen.length > 0 ? subject : null, {
     ...query,
@@ -59,7 +63,7 @@ export function useScores({ subject, versus, view }: Asked, enabled: boolean): D
         : { title: "No predictions here.", why: "A curve needs predictions and annotations that pass the filters." },
     said:
       best && best.best_f1 !== null
-        ? `F1 is best, ${ratio(best.best_f1)}, at confidence ${ratio(best.best_f1_confidence)}.`
+        ? `F1${ofKind(headline)} is best, ${ratio(best.best_f1)}, at confidence ${ratio(best.best_f1_confidence)}.`
         : undefined,
   };
 }
@@ -112,6 +116,11 @@ export function useRoc({ subject, versus, view }: Asked, enabled: boolean) {
   };
 }
 
+/** Where there are objects and answers, a figure is of the one or the other. */
+function ofKind(headline: Headline | undefined): string {
+  return headline?.kind && headline.kinds.length > 1 ? ` of ${headline.kind}` : "";
+}
+
 /** The areas under a question's curves, each by what it is the mean of. */
 function areasOf({ auc_micro, auc_macro, auc_ovo_macro, auc_samples }: QuestionRoc): string {
   return [
@@ -124,9 +133,11 @@ function areasOf({ auc_micro, auc_macro, auc_ovo_macro, auc_samples }: QuestionR
 
 /** How often predictions are correct against how sure they are, of each run. */
 export function useReliability({ subject, versus, view }: Asked, enabled: boolean): Drawn {
-  const query = { ...filterOf(view), confidence: 0, bins: BINS };
-  const own = useQuestion("calibration", enabled ? subject : null, query);
-  const other = useQuestion("calibration", enabled ? versus : null, query);
+  const headline = useHeadline(subject, view);
+  const known = enabled && headline !== undefined;
+  const query = { ...filterOf(view), ...headline?.ask, confidence: 0, bins: BINS };
+  const own = useQuestion("calibration", known ? subject : null, query);
+  const other = useQuestion("calibration", known ? versus : null, query);
   const lines = useMemo(
     () =>
       [
@@ -141,6 +152,6 @@ export function useReliability({ subject, versus, view }: Asked, enabled: boolea
     none: { title: "No predictions here.", why: "Calibration needs predictions that pass the filters." },
     said:
       own.data &&
-      `Expected calibration error ${ratio(own.data.ece)}, the largest ${ratio(own.data.mce)}; ${count(own.data.predictions)} predictions.`,
+      `Expected calibration error${ofKind(headline)} ${ratio(own.data.ece)}, the largest ${ratio(own.data.mce)}; ${count(own.data.predictions)} predictions.`,
   };
 }

@@ -1,5 +1,6 @@
 import { useState } from "react";
 import { useQuestion } from "../api/ask";
+import { useHeadline } from "../api/headline";
 import type { Choice } from "../api/schema";
 import { ratio } from "../lib/format";
 import { useSettled } from "../lib/useSettled";
@@ -14,8 +15,10 @@ export function AtLeast({ subject, view, setView }: Pick<PartProps, "subject" | 
   const [texts, setTexts] = useState({ recall: "0.9", precision: "0.9" });
   const least = useSettled(texts, 150);
   const fits = [least.recall, least.precision].every(isShare);
-  const found = useQuestion("thresholds", open && fits ? subject : null, {
+  const headline = useHeadline(subject, view);
+  const found = useQuestion("thresholds", open && fits && headline ? subject : null, {
     ...filterOf(view),
+    ...headline?.ask,
     confidence: 0,
     per_class: false,
     recall: Number(least.recall),

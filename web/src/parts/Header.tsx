@@ -28,6 +28,7 @@ export const OF_A_DATASET = {
   split: [],
   roll: null,
   slice: null,
+  kind: null,
   find: null,
   lines: [],
   question: null,

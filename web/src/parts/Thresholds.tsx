@@ -1,6 +1,7 @@
 import { Slider } from "radix-ui";
 import { memo, useState } from "react";
 import { useQuestion } from "../api/ask";
+import { useHeadline } from "../api/headline";
 import { useDragged } from "../lib/useDragged";
 import { curveOf } from "../state/view";
 import { AtLeast } from "./AtLeast";
@@ -10,7 +11,9 @@ import styles from "./Thresholds.module.css";
 
 export const Thresholds = memo(function Thresholds(parts: PartProps) {
   const { subject, view, setView } = parts;
-  const curve = useQuestion("pr-curve", subject, curveOf(view)).data?.curves[0];
+  const headline = useHeadline(subject, view);
+  const asked = headline ? subject : null;
+  const curve = useQuestion("pr-curve", asked, { ...curveOf(view), ...headline?.ask }).data?.curves[0];
   const best = curve?.best_f1_confidence;
   return (
     <section className={`panel ${styles.thresholds}`} aria-label="Thresholds">

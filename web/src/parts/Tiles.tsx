@@ -1,13 +1,15 @@
 import { memo } from "react";
 import { useQuery, type UseQueryResult } from "@tanstack/react-query";
 import { asking, useQuestion } from "../api/ask";
+import { useHeadline } from "../api/headline";
 import { type Shared, useBoth, useShared } from "../api/shared";
 import type { AveragePrecision, Interval, Intervals, Summary } from "../api/schema";
 import { basisOf, rowsOfBoth } from "../lib/compared";
 import { count, ratio, signed } from "../lib/format";
+import type { Headline } from "../lib/kinds";
 import { useRested } from "../lib/useRested";
 import { useSettled } from "../lib/useSettled";
-import { ALL_DETECTIONS, filterOf, ofAllDetections, type View } from "../state/view";
+import { ALL_DETECTIONS, filterOf, ofAllDetections, type SetView, type View } from "../state/view";
 import { Hint } from "./Hint";
 import { Failed } from "./Message";
 import type { PartProps } from "./props";
@@ -45,12 +47,14 @@ interface Answers {
   average: AveragePrecision | undefined;
 }
 
-export const Tiles = memo(function Tiles({ subject, versus, view }: PartProps) {
+export const Tiles = memo(function Tiles({ subject, versus, view, setView }: PartProps) {
   const filter = filterOf(view);
-  const overview = useQuestion("overview", subject, filter);
+  const whole = useQuestion("overview", subject, filter);
+  const headline = useHeadline(subject, view);
+  const overview = useQuestion("overview", headline ? subject : null, { ...filter, ...headline?.ask });
   const average = useQuestion("average-precision", subject, ofAllDetections(filter));
   const shared = useShared(subject, versus, view);
-  const [ownOverview, theirOverview, staleOverview] = useBoth("overview", subject, versus, shared);
+  const [ownOverview, theirOverview, staleOverview] = useBoth("overview", subject, versus, shared, headline?.ask);
   const [ownAverage, theirAverage, staleAverage] = useBoth(
     "average-precision",
     subject,
@@ -64,28 +68,33 @@ export const Tiles = memo(function Tiles({ subject, versus, view }: PartProps) {
   const other = versus && { versus: versus.run };
   // Those of the last view would be wrong here: until the new ones are there, there are none.
   const ofCounts = useQuery({
-    ...asking("intervals", subject, { ...filterOf(still), group: ["counts"], ...other }),
+    ...asking("intervals", subject, { ...filterOf(still), ...headline?.ask, group: ["counts"], ...other }),
     enabled,
   });
   const ofAverage = useQuery({
     ...asking("intervals", subject, { ...ofAllDetections(filterOf(still)), group: ["average_precision"], ...other }),
     enabled,
   });
-  if (overview.isError) return <Failed error={overview.error} again={() => void overview.refetch()} />;
+  const failed = [whole, overview].find((one) => one.isError);
+  if (failed?.error) return <Failed error={failed.error} again={() => void failed.refetch()} />;
   const summary = overview.data?.summary;
+  const isOfAnswers = headline?.kind === "answers" && headline.kinds.length > 1;
   const tiles = tilesOf(
-    { summary, average: average.data },
-    { summary: ownOverview?.summary, average: ownAverage },
-    { summary: theirOverview?.summary, average: theirAverage },
+    { summary, average: isOfAnswers ? undefined : average.data },
+    { summary: ownOverview?.summary, average: isOfAnswers ? undefined : ownAverage },
+    { summary: theirOverview?.summary, average: isOfAnswers ? undefined : theirAverage },
     view,
   );
-  const sure = (figure: string): Sure | undefined =>
-    still === view ? (figure === "ap" ? ofAverage : ofCounts) : undefined;
+  const sure = (figure: string): Sure | undefined => {
+    if (still !== view || (figure === "ap" && isOfAnswers)) return undefined;
+    return figure === "ap" ? ofAverage : ofCounts;
+  };
   const notes = [
     ...new Set([...(summary?.notes ?? []), ...["tp", "ap"].flatMap((figure) => sure(figure)?.data?.notes ?? [])]),
   ];
   return (
     <section aria-label="Headline figures" aria-busy={overview.isFetching}>
+      {headline && headline.kinds.length > 0 && <Of headline={headline} setView={setView} />}
       <div className={styles.tiles}>
         {tiles.map((tile) => {
           const isAverage = tile.figure === "ap";
@@ -94,9 +103,9 @@ export const Tiles = memo(function Tiles({ subject, versus, view }: PartProps) {
             <TileView
               key={tile.name}
               tile={tile}
-              waiting={!(summary && (!isAverage || average.data))}
-              failed={isAverage ? average.error?.message : undefined}
-              stale={answer.isPlaceholderData || (isAverage ? staleAverage : staleOverview)}
+              waiting={!(summary && (!isAverage || isOfAnswers || average.data))}
+              failed={!isAverage ? undefined : isOfAnswers ? "it is of objects" : average.error?.message}
+              stale={answer.isPlaceholderData || whole.isPlaceholderData || (isAverage ? staleAverage : staleOverview)}
               sure={sure(tile.figure)}
               versus={versus?.run ?? null}
               shared={shared}
@@ -117,6 +126,34 @@ export const Tiles = memo(function Tiles({ subject, versus, view }: PartProps) {
     </section>
   );
 });
+
+/** What the headline is of: never of objects and answers together, and of several types only as it is said here. */
+function Of({ headline, setView }: { headline: Headline; setView: SetView }) {
+  const { kinds, kind, words } = headline;
+  if (kinds.length < 2 && !words.includes(",")) return null;
+  return (
+    <div className={styles.of}>
+      {kinds.length > 1 && (
+        <div className="group" role="group" aria-label="Headline figures of">
+          {kinds.map((one) => (
+            <button
+              key={one}
+              type="button"
+              className="control"
+              aria-pressed={one === kind}
+              onClick={() => setView({ kind: one === kinds[0] ? null : one })}
+            >
+              {one}
+            </button>
+          ))}
+        </div>
+      )}
+      <span className="muted" data-figure="headline-of">
+        {words.includes(",") ? `${words}, counted together` : words}
+      </span>
+    </div>
+  );
+}
 
 function tilesOf(whole: Answers, own: Answers, their: Answers, view: View): Tile[] {
   const { summary, average } = whole;
@@ -231,13 +268,13 @@ function TileView({ tile, waiting, failed, stale, sure, versus, shared }: TilePr
         <span className={`number ${styles.interval}`} data-interval={name}>
           {unsure === undefined ? rangeOf(interval, isCount) : "interval n/a"}
         </span>
+        {versus !== null && !tile.alone && shared && shared.rows > 0 && (
+          <Versus tile={tile} run={versus} shared={shared} significant={interval?.difference?.significant ?? null} />
+        )}
         {beside !== undefined && (
           <span className={`number ${styles.beside}`} data-beside={name}>
             {beside}
           </span>
-        )}
-        {versus !== null && !tile.alone && shared && shared.rows > 0 && (
-          <Versus tile={tile} run={versus} shared={shared} significant={interval?.difference?.significant ?? null} />
         )}
       </button>
     </Hint>

@@ -1,5 +1,6 @@
 import { type inferParserType, parseAsArrayOf, parseAsString, parseAsStringLiteral, useQueryStates } from "nuqs";
 import { useCallback, useEffect } from "react";
+import { KINDS } from "../lib/kinds";
 import { isRowMetric } from "../lib/metrics";
 import { COMPARED } from "./comparison";
 import { LOWER } from "./lower";
@@ -40,6 +41,8 @@ export const VIEW = {
   ).withDefault([]),
   roll: parseAsWhole(1, DEPTH_LIMIT),
   slice: parseAsString,
+  /** What the headline is of, where it is not what comes first. */
+  kind: parseAsStringLiteral(KINDS),
   unit: parseAsStringLiteral(UNITS).withDefault("count"),
   order: parseAsStringLiteral(ORDERS).withDefault("errors"),
   find: parseAsString.withDefault(""),

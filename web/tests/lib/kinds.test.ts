@@ -1,0 +1,20 @@
+import { expect, test } from "vitest";
+import { headlineOf } from "../../src/lib/kinds";
+
+test("objects and answers are never counted together", () => {
+  const mixed = { bbox: 30, mask: 4, radio: 9 };
+  expect(headlineOf(mixed, null)).toMatchObject({
+    kinds: ["objects", "answers"],
+    kind: "objects",
+    words: "boxes, masks",
+  });
+  expect(headlineOf(mixed, null).ask.type).toContain("bbox");
+  expect(headlineOf(mixed, null).ask.type).not.toContain("radio");
+  expect(headlineOf(mixed, "answers")).toMatchObject({ kind: "answers", words: "single choices" });
+  expect(headlineOf(mixed, "answers").ask.type).not.toContain("bbox");
+});
+
+test("where there is one kind, it needs no choice and nothing is left out", () => {
+  expect(headlineOf({ radio: 9 }, "objects")).toMatchObject({ kinds: ["answers"], kind: "answers", ask: {} });
+  expect(headlineOf({}, null)).toEqual({ kinds: [], kind: null, ask: {}, words: "" });
+});
