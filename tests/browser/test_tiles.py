@@ -26,7 +26,7 @@ def test_the_tiles_say_what_the_api_says(screen: Screen, dataset: str, run: str,
     average = screen.ask("average-precision", dataset=dataset, run=run, **query | {"confidence": 0})
     assert screen.figure("mAP") == shown(average["ap"])
     beside = screen.page.locator("[data-beside=mAP]")
-    expect(beside).to_have_text(f"AP50 {shown(average['ap50'], 3)} · AP75 {shown(average['ap75'], 3)}")
+    expect(beside).to_have_text(f"AP50 {shown(average['ap50'], 3)}AP75 {shown(average['ap75'], 3)}")
     expect(screen.page.locator("[data-figure=mAP]")).to_contain_text(policy)
     assert summary["tp"] > 0
 

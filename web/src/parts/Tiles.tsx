@@ -34,7 +34,7 @@ interface Tile {
   /** What stands beside its name: of a count, what it is part of. */
   part?: string | undefined;
   /** Figures of the same kind, in a line of their own. */
-  beside?: string | undefined;
+  beside?: string[] | undefined;
   fewerIsBetter?: boolean;
   /** Nothing that two runs could be compared by. */
   alone?: boolean;
@@ -196,7 +196,7 @@ function tilesOf(whole: Answers, own: Answers, their: Answers, view: View): Tile
       shared: [own.average?.ap, their.average?.ap],
       why: average?.undefined.ap,
       part: view.p,
-      beside: average && `AP50 ${short(average.ap50)} · AP75 ${short(average.ap75)}`,
+      beside: average && [`AP50 ${short(average.ap50)}`, `AP75 ${short(average.ap75)}`],
     },
     score("Mean IoU", "The mean overlap of the true positives.", "mean_iou"),
     counted(
@@ -273,7 +273,9 @@ function TileView({ tile, waiting, failed, stale, sure, versus, shared }: TilePr
         )}
         {beside !== undefined && (
           <span className={`number ${styles.beside}`} data-beside={name}>
-            {beside}
+            {beside.map((one) => (
+              <span key={one}>{one}</span>
+            ))}
           </span>
         )}
       </button>
