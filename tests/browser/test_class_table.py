@@ -8,7 +8,8 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import Screen
-from tests.browser.helpers import see, shown, signed, tile
+from tests.browser.helpers import see, shown, signed, tile, total
+from tests.conftest import DEMO_SCENES
 
 
 def class_table(page: Page) -> Locator:
@@ -42,6 +43,10 @@ def test_classes_are_found_by_name_and_chosen_by_click(screen: Screen) -> None:
     expected = screen.headline(feature="eight")
     expect(tile(page, "TP")).to_have_text(shown(expected["tp"]))
     expect(page.get_by_role("button", name="Remove filter class eight")).to_be_visible()
+    # The gallery has the rows that have the class, and no others.
+    having = screen.ask("rows", feature="eight", of_feature=True, limit=1)["total"]
+    assert 0 < having < DEMO_SCENES
+    expect(total(page)).to_have_text(shown(having))
 
 
 def test_columns_are_chosen(screen: Screen) -> None:

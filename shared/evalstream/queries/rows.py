@@ -48,6 +48,11 @@ class Page(ErrorOptions):
     cause: Cause | None = Field(
         default=None, description="rows with an error of this cause: one of those that `errors` counts"
     )
+    of_feature: bool = Field(
+        default=False,
+        description="only rows that have an object of the features asked for: an annotation, or a prediction from the "
+        "confidence threshold up",
+    )
     offset: int = Field(default=0, ge=0, lt=2**53)
     limit: int = Field(default=50, ge=1, le=500)
 
@@ -142,6 +147,9 @@ def _find(client: Client, selection: Selection, page: Page) -> tuple[list[str], 
         found = selected(selection)
     (sql, parameters), column = _with_metrics(client, selection, found, named)
     conditions, bound = _conditions(page, column)
+    if page.of_feature and selection.feature:
+        conditions += f" AND {_OF_FEATURE}"
+        bound |= {"feature": list(selection.feature), "confidence": selection.confidence}
     direction = "DESC" if page.descending else "ASC"
     order = f"length(data_row) {direction}, data_row {direction}"
     if page.sort != "data_row":
@@ -207,6 +215,12 @@ def _of_metrics(where: Sequence[str], column: Mapping[str, str]) -> tuple[list[s
     conditions = [parse_condition(text) for text in where]
     tests = [f"{column[own.name]} {own.operator} {{where{i}:Float64}}" for i, own in enumerate(conditions)]
     return tests, {f"where{i}": own.number() for i, own in enumerate(conditions)}
+
+
+_OF_FEATURE: Final = (
+    f"(arrayExists(f -> f IN {FEATURES}, annotation_feature) OR arrayExists((f, c) -> c >= {{confidence:Float64}} AND"
+    f" f IN {FEATURES}, prediction_feature, prediction_confidence))"
+)
 
 
 def _conditions(page: Page, column: Mapping[str, str]) -> tuple[str, dict[str, Any]]:

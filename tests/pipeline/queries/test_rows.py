@@ -72,6 +72,23 @@ def test_rows_by_conditions_on_their_metrics(client: Client, data: Data) -> None
             assert found <= expected if metric == "mean_iou" else found == expected, where
 
 
+def test_rows_that_have_a_class(client: Client, data: Data) -> None:
+    for selection in some_selections(data, 2, filtered=True):
+        features = selection.feature or ["car"]
+        asked = selection.model_copy(update={"feature": features, "type": []})
+        expected = {
+            row.row.data_row
+            for row in oracle.score(data.runs[selection.dataset, selection.run], asked)
+            if any(thing.feature in features for thing in row.row.annotations)
+            or any(thing.feature in features and thing.confidence >= asked.confidence for thing in row.row.predictions)
+        }
+        found = rows(client, asked, Page(of_feature=True, limit=500))
+        assert {row.data_row for row in found.rows} == expected
+        assert found.total == len(expected)
+        unasked = asked.model_copy(update={"feature": []})
+        assert rows(client, unasked, Page(of_feature=True)).total == rows(client, unasked, Page()).total
+
+
 def test_rows_behind_a_cell_are_exactly_those_with_it(client: Client, data: Data) -> None:
     for selection in some_selections(data, 1, filtered=True)[::2]:
         scored = oracle.score(data.runs[selection.dataset, selection.run], selection)

@@ -17,6 +17,7 @@ export function useRowPages(subject: Subject | null, view: View) {
     sort: view.sort,
     descending: view.desc === "1",
     where: view.w.filter((text) => !isOfObjects(text)),
+    of_feature: view.f.length > 0,
     cause: view.cause,
     actual: view.actual,
     predicted: view.predicted,
