@@ -113,7 +113,7 @@ def test_rows_behind_a_cell_are_exactly_those_with_it(client: Client, data: Data
 
 def test_the_objects_of_a_cause_are_those_counted(client: Client, data: Data) -> None:
     """Of crowds, difficult objects and over a hundred predictions too."""
-    for selection in some_selections(data, 2, filtered=True)[1::4]:
+    for number, selection in enumerate(some_selections(data, 2, filtered=True)[1::4]):
         localised = selection.model_copy(update={"type": selection.type or ["bbox"]})
         expected = Counter[str | None]()
         for row in oracle.score(data.runs[selection.dataset, selection.run], localised):
@@ -121,6 +121,7 @@ def test_the_objects_of_a_cause_are_those_counted(client: Client, data: Data) ->
             expected.update(of_predictions)
             expected["missed"] += of_annotations.count("missed")
         counted = errors(client, selection).causes
-        for cause in CAUSES:
+        assert {cause: counted[cause].count for cause in CAUSES} == {cause: expected[cause] for cause in CAUSES}
+        for cause in CAUSES[number % 3 :: 3]:  # the others under other selections
             found = objects(client, selection, ObjectsPage(cause=cause, limit=1))
-            assert found.total == counted[cause].count == expected[cause], (selection, cause)
+            assert found.total == expected[cause], (selection, cause)
