@@ -208,16 +208,16 @@ def wait_until_matched(cluster: Cluster, dataset: str, rows: int) -> None:
     """Wait until every row of every run is there, and none is pending."""
     deadline = time.monotonic() + PATIENCE
     last: object = None
-    while time.monotonic() < deadline:
-        try:
-            with httpx.Client(base_url=cluster.url("query"), timeout=20) as http:
+    with httpx.Client(base_url=cluster.url("query"), timeout=20) as http:  # the service keeps its port
+        while time.monotonic() < deadline:
+            try:
                 answers = [http.get(f"/v1/datasets/{dataset}/runs/{run}/progress") for run in RUNS]
-            last = [answer.json() for answer in answers]
-            if all(a.status_code == 200 and a.json()["rows"] == rows and not a.json()["pending"] for a in answers):
-                return
-        except httpx.HTTPError as error:
-            last = error
-        time.sleep(0.2)
+                last = [answer.json() for answer in answers]
+                if all(a.status_code == 200 and a.json()["rows"] == rows and not a.json()["pending"] for a in answers):
+                    return
+            except httpx.HTTPError as error:
+                last = error
+            time.sleep(0.2)
     raise AssertionError(f"not all is matched: {last}")
 
 

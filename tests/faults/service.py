@@ -55,14 +55,15 @@ class Service:
                 command, cwd=self.folder, env=environment(**self._settings), stdout=log, stderr=log
             )
         deadline = time.monotonic() + PATIENCE
-        while time.monotonic() < deadline:
-            assert self._process.poll() is None, f"the service ended by itself:\n{self.log}"
-            try:
-                httpx.get(f"{self.url}/health").raise_for_status()
-            except httpx.HTTPError:
-                time.sleep(0.05)
-            else:
-                return
+        with httpx.Client(base_url=self.url) as http:  # one for all attempts: to make it takes 20 ms of CPU
+            while time.monotonic() < deadline:
+                assert self._process.poll() is None, f"the service ended by itself:\n{self.log}"
+                try:
+                    http.get("/health").raise_for_status()
+                except httpx.HTTPError:
+                    time.sleep(0.05)
+                else:
+                    return
         raise AssertionError(f"the service does not answer:\n{self.log}")
 
     def end(self, by: signal.Signals) -> int:

@@ -87,8 +87,9 @@ def test_kill_at_any_moment_changes_nothing(tmp_path: Path) -> None:
         done.result()
         service.end(signal.SIGKILL)  # and once with everything acknowledged and not everything matched
         service.start()
-        for run in RUNS:
-            _wait_until_matched(service, run)
+        with httpx.Client(base_url=service.url) as http:
+            for run in RUNS:
+                _wait_until_matched(service, http, run)
         assert service.end(signal.SIGTERM) == 0
     assert stream.repeated > 0, "no upload was hit by a kill: the test tests nothing"
 
@@ -132,10 +133,10 @@ def _declare(service: Service) -> None:
     assert answer.json()["in_force"], answer.text
 
 
-def _wait_until_matched(service: Service, run: str) -> None:
+def _wait_until_matched(service: Service, http: httpx.Client, run: str) -> None:
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
-        progress = httpx.get(f"{service.url}/v1/datasets/{DATASET}/runs/{run}/progress").json()
+        progress = http.get(f"/v1/datasets/{DATASET}/runs/{run}/progress").json()
         if not progress["pending"]:
             assert progress == {"rows": DATA_ROWS, "done": DATA_ROWS, "pending": 0, "failed": 0, "state": "complete"}
             return

@@ -87,11 +87,11 @@ def running(command: Sequence[str], log: Path) -> Iterator[subprocess.Popen[byte
 
 
 class Monitored(NamedTuple):
-    prometheus: str
+    prometheus: httpx.Client
     service: str
 
     def api(self, path: str, **parameters: str) -> Any:
-        answer = httpx.get(f"{self.prometheus}/api/v1/{path}", params=parameters, timeout=10).raise_for_status().json()
+        answer = self.prometheus.get(f"/api/v1/{path}", params=parameters).raise_for_status().json()
         assert answer["status"] == "success"
         return answer["data"]
 
@@ -107,11 +107,11 @@ class Monitored(NamedTuple):
         return found
 
 
-def wait_until_it_answers(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+def wait_until_it_answers(http: httpx.Client, url: str, process: subprocess.Popen[bytes], log: Path) -> None:
     deadline = time.monotonic() + PATIENCE
     while True:
         try:
-            if httpx.get(url, timeout=5).status_code == 200:
+            if http.get(url).status_code == 200:
                 return
         except httpx.TransportError:
             pass
@@ -133,7 +133,7 @@ def monitored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Monitored]:
     local = yaml.safe_load((config / "local.yml").read_text(encoding="utf-8"))
     local["global"] = {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
     (config / "local.yml").write_text(yaml.safe_dump(local), encoding="utf-8")
-    ours = Monitored(f"http://127.0.0.1:{port}", f"http://127.0.0.1:{service_port}")
+    service_url = f"http://127.0.0.1:{service_port}"
     service_log, log = folder / "service.log", folder / "prometheus.log"
     command = [
         "prometheus",
@@ -141,11 +141,14 @@ def monitored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Monitored]:
         f"--storage.tsdb.path={folder / 'data'}",
         f"--web.listen-address=127.0.0.1:{port}",
     ]
-    with running([sys.executable, "-c", SERVICE, str(service_port)], service_log) as service:
-        wait_until_it_answers(f"{ours.service}/metrics", service, service_log)
+    with (
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10) as http,
+        running([sys.executable, "-c", SERVICE, str(service_port)], service_log) as service,
+    ):
+        wait_until_it_answers(http, f"{service_url}/metrics", service, service_log)
         with running(command, log) as prometheus:
-            wait_until_it_answers(f"{ours.prometheus}/-/ready", prometheus, log)
-            yield ours
+            wait_until_it_answers(http, "/-/ready", prometheus, log)
+            yield Monitored(http, service_url)
 
 
 def test_a_service_is_scraped(monitored: Monitored) -> None:

@@ -115,11 +115,12 @@ def test_every_way_in_carries_events_to_numbers(team: Mapping[str, ServiceProces
     accepted = httpx.post(uploads, content=b"\n".join(rows), headers=key).raise_for_status().json()["accepted"]
     assert accepted == len(rows)
     deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        answer = httpx.get(f"{team['query'].url}/v1/datasets/d/runs/r/progress")
-        if answer.is_success and answer.json()["state"] == "complete" and answer.json()["rows"] == len(rows):
-            break
-        time.sleep(0.1)
+    with httpx.Client(base_url=team["query"].url) as query:
+        while time.monotonic() < deadline:
+            answer = query.get("/v1/datasets/d/runs/r/progress")
+            if answer.is_success and answer.json()["state"] == "complete" and answer.json()["rows"] == len(rows):
+                break
+            time.sleep(0.1)
     assert answer.json()["done"] == len(rows)
     for name in ("plain", "scram-256", "tls"):
         assert 'evalstream_batch_seconds_count{stage="matcher"}' in httpx.get(f"{team[name].url}/metrics").text
