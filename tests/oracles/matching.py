@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 
@@ -29,6 +31,16 @@ def iou(prediction: Box, annotation: Box) -> float:
     return shared / union
 
 
+@lru_cache(maxsize=256)
+def _table(predictions: tuple[Box, ...], annotations: tuple[Box, ...]) -> list[list[float]]:
+    return [[iou(p, a) for a in annotations] for p in predictions]
+
+
+def overlaps(predictions: Sequence[Box], annotations: Sequence[Box]) -> list[list[float]]:
+    """The IoU of each prediction with each annotation; kept, for scenes are matched at hundreds of thresholds."""
+    return _table(tuple(predictions), tuple(annotations))
+
+
 def enough(value: float, t: float, *, strict: bool) -> bool:
     """Whether an overlap is enough at IoU threshold t."""
     return value > t if strict else value >= t
@@ -38,10 +50,11 @@ def iou_greedy(
     predictions: list[Box], annotations: list[Box], c: float, t: float, *, strict: bool = True
 ) -> set[tuple[int, int]]:
     pairs = [
-        (-iou(p, a), -p.confidence, i, j)
-        for i, p in enumerate(predictions)
-        for j, a in enumerate(annotations)
-        if p.confidence >= max(c, 0) and not a.crowd and iou(p, a) > 0 and enough(iou(p, a), t, strict=strict)
+        (-value, -predictions[i].confidence, i, j)
+        for i, of_prediction in enumerate(overlaps(predictions, annotations))
+        for j, value in enumerate(of_prediction)
+        if predictions[i].confidence >= max(c, 0) and not annotations[j].crowd
+        if value > 0 and enough(value, t, strict=strict)
     ]
     matched: dict[int, int] = {}
     for _, _, i, j in sorted(pairs):
@@ -56,23 +69,25 @@ def best_candidate(
     """The pairs that count, and the pairs with annotations that are difficult or regions."""
     chosen: dict[int, int] = {}
     ignored: dict[int, int] = {}
+    table = overlaps(predictions, annotations)
     for i in sorted(range(len(predictions)), key=lambda i: -predictions[i].confidence):
         p = predictions[i]
         if p.confidence < max(c, 0):
             continue
-        touched = [j for j, a in enumerate(annotations) if a.feature == p.feature and iou(p, a) > 0]
+        overlap = table[i]
+        touched = [j for j, a in enumerate(annotations) if a.feature == p.feature and overlap[j] > 0]
         objects = [j for j in touched if not annotations[j].crowd]
         regions = [j for j in touched if annotations[j].crowd]
         if objects:
-            j = max(objects, key=lambda j: (iou(p, annotations[j]), -j))
-            if enough(iou(p, annotations[j]), t, strict=strict):
+            j = max(objects, key=lambda j, overlap=overlap: (overlap[j], -j))
+            if enough(overlap[j], t, strict=strict):
                 if annotations[j].difficult:
                     ignored[i] = j
                 elif j not in chosen.values():
                     chosen[i] = j
         if i not in chosen and i not in ignored and regions:
-            j = max(regions, key=lambda j: (iou(p, annotations[j]), -j))
-            if enough(iou(p, annotations[j]), t, strict=strict):
+            j = max(regions, key=lambda j, overlap=overlap: (overlap[j], -j))
+            if enough(overlap[j], t, strict=strict):
                 ignored[i] = j
     return set(chosen.items()), set(ignored.items())
 
@@ -90,6 +105,7 @@ def coco(
     """The pairs that count, and the pairs with ignored annotations."""
     counted: set[tuple[int, int]] = set()
     ignored: set[tuple[int, int]] = set()
+    table = overlaps(predictions, annotations)
     for feature in {p.feature for p in predictions}:
         ranked = sorted(
             (i for i, p in enumerate(predictions) if p.feature == feature), key=lambda i: -predictions[i].confidence
@@ -107,7 +123,7 @@ def coco(
                     continue
                 if match >= 0 and not ignore[match] and ignore[j]:
                     break
-                value = iou(predictions[i], annotations[j])
+                value = table[i][j]
                 if value == 0 or value < best or not enough(value, t, strict=strict):
                     continue
                 best, match = value, j

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from itertools import chain, product
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -119,20 +120,27 @@ def around(values: set[float]) -> list[float]:
 
 
 def thresholds(found: list[Box], true: list[Box]) -> tuple[list[float], list[float]]:
-    return around({p.confidence for p in found}), around({oracle.iou(p, a) for p in found for a in true})
+    return around({p.confidence for p in found}), around(set(chain.from_iterable(oracle.overlaps(found, true))))
 
 
-@pytest.mark.parametrize("policy", ["iou-greedy", "best-candidate"])
+# One test for several policies: to think of scenes takes longer than to match them.
+
+
 @given(batch=scenes_of_boxes)
-def test_rectangles_equal_the_rule_at_every_threshold(policy: str, batch: list[tuple[list[Box], list[Box]]]) -> None:
-    rectangles = rectangles_of(policy, batch)
-    rule = {"iou-greedy": lambda *a: (oracle.iou_greedy(*a), set()), "best-candidate": oracle.best_candidate}[policy]
-    for scene, (found, true) in enumerate(batch):
-        for c in thresholds(found, true)[0]:
-            for t in thresholds(found, true)[1]:
-                counted, ignored = rule(found, true, c, t)
-                assert matched_at(rectangles[scene], c, t) == counted, (c, t)
-                assert matched_at(rectangles[scene], c, t, ignored=True) == ignored, (c, t)
+def test_rectangles_equal_the_rule_at_every_threshold(batch: list[tuple[list[Box], list[Box]]]) -> None:
+    rules: dict[str, Any] = {
+        "iou-greedy": lambda *a: (oracle.iou_greedy(*a), set()),
+        "best-candidate": oracle.best_candidate,
+    }
+    for policy, rule in rules.items():
+        rectangles = rectangles_of(policy, batch)
+        for scene, (found, true) in enumerate(batch):
+            confidences, ious = thresholds(found, true)
+            for c in confidences:
+                for t in ious:
+                    counted, ignored = rule(found, true, c, t)
+                    assert matched_at(rectangles[scene], c, t) == counted, (policy, c, t)
+                    assert matched_at(rectangles[scene], c, t, ignored=True) == ignored, (policy, c, t)
 
 
 @given(batch=scenes_of_boxes)
@@ -194,14 +202,11 @@ def test_nothing_to_match(policy: str) -> None:
         assert rectangles_of(policy, batch) == [[]]
 
 
-@pytest.mark.parametrize("policy", list(POLICIES))
 @given(batch=scenes_of_boxes)
-def test_an_overlap_exactly_at_the_threshold_matches_or_not_as_asked(
-    policy: str, batch: list[tuple[list[Box], list[Box]]]
-) -> None:
+def test_an_overlap_exactly_at_the_threshold_matches_or_not_as_asked(batch: list[tuple[list[Box], list[Box]]]) -> None:
     """At the neighbouring float the rectangles say what the rule says with the other comparison."""
-    rectangles = rectangles_of(policy, batch)
-    for strict, choice in ((False, "match"), (True, "no-match")):
+    for policy, (strict, choice) in product(POLICIES, ((False, "match"), (True, "no-match"))):
+        rectangles = rectangles_of(policy, batch)
         rule = {
             "iou-greedy": lambda *a, strict=strict: oracle.iou_greedy(*a, strict=strict),
             "best-candidate": lambda *a, strict=strict: oracle.best_candidate(*a, strict=strict)[0],
@@ -215,4 +220,4 @@ def test_an_overlap_exactly_at_the_threshold_matches_or_not_as_asked(
                     continue  # pycocotools' guard for t = 1
                 for c in confidences[::3]:
                     at = selection.threshold(t)
-                    assert matched_at(rectangles[scene], c, at) == rule(found, true, c, t), (c, t)
+                    assert matched_at(rectangles[scene], c, at) == rule(found, true, c, t), (policy, c, t)
