@@ -52,7 +52,8 @@ screenshot: $(INSTALLED) $(PAGE)
 # One worker more than there are cores, for those with a broker or a browser mostly wait. What shares an engine, a service
 # or a cluster stays together: tests/conftest.py says what does.
 WORKERS := $(shell $(PYTHON) -c 'import os; print(min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(), 4) + 1)')
-TESTS := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadscope --no-loadscope-reorder
+# One thread of linear algebra a process: several would only wait for each other, and busily.
+TESTS := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadscope --no-loadscope-reorder
 # Tests are shuffled, by one seed: what fails in another order shall meet who looks for it (SEED=7, or test-thorough, which
 # takes a new one each time), and not who has changed something else.
 SEED ?= 1028211818

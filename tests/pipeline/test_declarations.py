@@ -151,7 +151,7 @@ def test_any_interleaving_of_events_declarations_and_workers_ends_as_a_clean_run
     for version, ontology in DECLARATIONS:
         declare(client, clean, ontology, version)
     send(client, clean, events)
-    reconcile(client, NAMES)
+    reconcile(client, NAMES, dataset=clean)
 
     steps: list[Payload | tuple[int, Ontology] | str] = [*events, *rng.choices(events, k=10)]
     steps += DECLARATIONS + rng.choices(DECLARATIONS, k=2) + ["begin", "load", "write"] * 8 + ["reconcile"] * 2
@@ -170,8 +170,8 @@ def test_any_interleaving_of_events_declarations_and_workers_ends_as_a_clean_run
         elif step == "write" and loaded:
             write_results(client, loaded.pop(rng.randrange(len(loaded))))
         elif step == "reconcile":
-            reconcile(client, NAMES)
-    reconcile(client, NAMES)
+            reconcile(client, NAMES, dataset=messy)
+    reconcile(client, NAMES, dataset=messy)
     for late in loaded:
         write_results(client, late)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -87,6 +88,7 @@ def ring(box: tuple[float, float, float, float]) -> list[float]:
 # --- boxes ----------------------------------------------------------------------------------------------------------
 
 
+@cache  # of each box and its overlaps again and again
 def true_area(west: float, south: float, east: float, north: float) -> float:
     """The area of a box of degrees, as a polygon with many points along its parallels, on the ellipsoid."""
     share = np.linspace(0, 1, 4001)
