@@ -443,12 +443,13 @@ def test_segmentations_that_cannot_be_read(files: Files, segmentation: Any, mess
 
 
 def test_what_segmentations_and_keypoints_need(files: Files) -> None:
-    files.write([annotation(segmentation=OUTLINES)], [detection(keypoints=[1, 2])])
+    files.write([annotation(segmentation=OUTLINES)])
     with pytest.raises(ImporterError, match="id 0: segmentation: outlines can only be filled on an image whose"):
         files.annotations("segm")
-    with pytest.raises(ImporterError, match="detection 0: segmentation: missing"):
-        files.predictions("segm")
     with pytest.raises(ImporterError, match="annotation id 0: keypoints: missing"):
         files.annotations("keypoints")
+    files.write([], [detection(keypoints=[1, 2])])
+    with pytest.raises(ImporterError, match="detection 0: segmentation: missing"):
+        files.predictions("segm")
     with pytest.raises(ImporterError, match="detection 0: keypoints: must be a list"):
         files.predictions("keypoints")
