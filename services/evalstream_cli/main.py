@@ -2,31 +2,132 @@
 
 from __future__ import annotations
 
-import typer
-from evalstream_devcluster import topology_cli
+from importlib import import_module
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from evalstream_cli import dead_letters, delete, keys, service
-from evalstream_cli.backup import backup, restore
-from evalstream_cli.demo import demo
-from evalstream_cli.evaluate import evaluate
-from evalstream_cli.ontology import ontology
-from evalstream_cli.reconcile import reconcile, replay
-from evalstream_cli.report import report
-from evalstream_cli.up import up
-from evalstream_cli.upload import upload
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
+
+if TYPE_CHECKING:
+    from typer._click.core import Command, Context
+    from typer._click.formatting import HelpFormatter
+
+
+class _Place(NamedTuple):
+    module: str
+    name: str  # a function, or a group of commands
+    line: str  # the first sentence of its help, for a list of commands that needs no module
+
+
+COMMANDS: Final = {
+    "up": _Place(
+        "evalstream_cli.up",
+        "up",
+        "Run evalstream on this machine: upload, matching and questions in one process, with nothing else to install.",
+    ),
+    "upload": _Place("evalstream_cli.upload", "upload", "Upload annotations, predictions or both."),
+    "ontology": _Place(
+        "evalstream_cli.ontology",
+        "ontology",
+        "Declare classes, their hierarchy and how shapes are compared; or show what is declared, and used.",
+    ),
+    "report": _Place(
+        "evalstream_cli.report",
+        "report",
+        "Print the figures of model runs, side by side, as the service knows them now.",
+    ),
+    "evaluate": _Place("evalstream_cli.evaluate", "evaluate", "Evaluate COCO files, with no service."),
+    "backup": _Place(
+        "evalstream_cli.backup",
+        "backup",
+        "Write all data of a running `evalstream up` to one file, while it goes on working.",
+    ),
+    "restore": _Place(
+        "evalstream_cli.backup",
+        "restore",
+        "Fill a new folder of data with what a backup holds; then start `evalstream up` on it.",
+    ),
+    "reconcile": _Place(
+        "evalstream_cli.reconcile", "reconcile", "Find results that are missing or out of date, and repair them."
+    ),
+    "replay": _Place(
+        "evalstream_cli.reconcile",
+        "replay",
+        "Rebuild every result of a dataset from its events, after an upgrade that changes a policy for instance.",
+    ),
+    "demo": _Place("evalstream_cli.demo", "demo", "Show evalstream on real models with real mistakes."),
+    "dead-letters": _Place(
+        "evalstream_cli.dead_letters",
+        "app",
+        "Records that could not be read: look at them, put them back once the cause is mended, or drop them.",
+    ),
+    "delete": _Place(
+        "evalstream_cli.delete",
+        "app",
+        "Delete a dataset, a run or a data row, with everything that was made of it.",
+    ),
+    "keys": _Place(
+        "evalstream_cli.keys",
+        "app",
+        "API keys: make, list and revoke them.",
+    ),
+    "service": _Place(
+        "evalstream_cli.service",
+        "app",
+        "Run one service of a cluster; settings come from EVALSTREAM_… variables (see deploy/).",
+    ),
+    "dev": _Place(
+        "evalstream_devcluster.topology_cli",
+        "app",
+        "A whole cluster on this machine, for development: Kafka, a stand-in for ClickHouse, and every service as a"
+        " process of its own, on loopback.",
+    ),
+}
+
+
+class _Commands(TyperGroup):
+    """Imports a command's module when it is run: importing all of them takes longer than most commands."""
+
+    _listing = False
+
+    def list_commands(self, ctx: Context) -> list[str]:  # noqa: ARG002 -- as it is called
+        """Name the commands, in the order of the list."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Context, cmd_name: str) -> Command | None:  # noqa: ARG002
+        """Give a command, or while they are listed only its line."""
+        if cmd_name not in COMMANDS:
+            return None
+        return TyperCommand(cmd_name, help=COMMANDS[cmd_name].line) if self._listing else command(cmd_name)
+
+    def format_help(self, ctx: Context, formatter: HelpFormatter) -> None:
+        """Print the list of commands."""
+        self._listing = True
+        try:
+            super().format_help(ctx, formatter)
+        finally:
+            self._listing = False
+
+
+def command(name: str) -> Command:
+    """Import a command, or a group of them."""
+    place = COMMANDS[name]
+    found = getattr(import_module(place.module), place.name)
+    if not isinstance(found, typer.Typer):
+        function, found = found, typer.Typer(add_completion=False)
+        found.command(name)(function)
+    made = get_command(found)
+    made.name = name
+    return made
+
 
 app = typer.Typer(
+    cls=_Commands,
     help="Continuous evaluation of machine-learning models: exact metrics while predictions are still arriving.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for command in (up, upload, ontology, report, evaluate, reconcile, replay, backup, restore, demo):
-    app.command()(command)
-app.add_typer(dead_letters.app)
-app.add_typer(delete.app)
-app.add_typer(keys.app)
-app.add_typer(service.app)
-app.add_typer(topology_cli.app)
 
 
 @app.callback()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
-
-from clickhouse_connect.driver.client import Client
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from evalstream.matching import POLICIES
 from evalstream.storage.deletions import (
@@ -18,6 +16,9 @@ from evalstream.storage.deletions import (
     survivors,
     touched,
 )
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
 
 _EVERY_POLICY: Final = tuple(POLICIES)
 

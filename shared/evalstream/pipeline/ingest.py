@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from uuid import uuid4
-
-from clickhouse_connect.driver.client import Client
 
 from evalstream.events import Reader, Record, Rejection, decode, events_table
 from evalstream.storage.dead_letters import DeadLetter, keep_dead_letters
 from evalstream.storage.events import append_events
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
 
 
 class Ingested(NamedTuple):

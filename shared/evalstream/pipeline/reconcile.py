@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import pyarrow as pa
-from clickhouse_connect.driver.client import Client
 
 from evalstream.pipeline.delete import erase_left_over
 from evalstream.pipeline.match import match
@@ -15,6 +14,9 @@ from evalstream.storage.engine import Clients
 from evalstream.storage.events import datasets, load_events, predicted_rows
 from evalstream.storage.ontologies import in_force
 from evalstream.storage.results import stale_rows, write_results
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
 
 #: Data rows matched at a time: enough to keep the kernels busy, few enough to hold in memory.
 BATCH_ROWS = 2_000

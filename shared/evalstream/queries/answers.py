@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from clickhouse_connect.driver.client import Client
+from typing import TYPE_CHECKING
 
 from evalstream.queries.counted import Fragment, ask, is_object, scored
 from evalstream.queries.roll_up import FEATURES
 from evalstream.selection import QuestionError, Selection
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
 
 
 def answered(selection: Selection, kind: str) -> Fragment:

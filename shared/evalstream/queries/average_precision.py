@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
-from clickhouse_connect.driver.client import Client
 from pydantic import BaseModel, Field
 
 from evalstream.matching import AREA_RANGES, MAX_DETECTIONS, MAX_SKELETONS
@@ -23,6 +22,9 @@ from evalstream.queries.notes import notes
 from evalstream.scenes import Float
 from evalstream.selection import QuestionError, Selection
 from evalstream.types import LOCALISED
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
 
 #: Where recall is taken for the area under recall over IoU.
 _AREA_THRESHOLDS: Final = np.arange(5, 11) / 10

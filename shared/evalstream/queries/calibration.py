@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
-from clickhouse_connect.driver.client import Client
 from pydantic import BaseModel, Field
 
 from evalstream.metrics.calibration import Strategy, reliability
@@ -14,6 +13,9 @@ from evalstream.metrics.scores import ratio
 from evalstream.queries.counted import ask_arrow, scored
 from evalstream.queries.rankings import rankings
 from evalstream.selection import Selection
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
 
 # Predictions, and those that are matched to an annotation of their own label, by confidence.
 _BY_CONFIDENCE = """

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from clickhouse_connect.driver.client import Client
 from pydantic import BaseModel, Field
 
 from evalstream.queries.counted import ask
 from evalstream.storage.deletions import LIVES, touched
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
 
 
 class Dataset(BaseModel):

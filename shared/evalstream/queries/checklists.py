@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
-from clickhouse_connect.driver.client import Client
 from pydantic import BaseModel, Field
 
 from evalstream.metrics.scores import Counts, ZeroDivision, by_class, defined, ratio
@@ -24,6 +23,9 @@ from evalstream.queries.label_counts import (
 )
 from evalstream.queries.roll_up import FEATURES
 from evalstream.selection import QuestionError, Selection
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
 
 # Every case: a list of either side, with the list matched to it. Few lists differ, so they are counted by what is
 # chosen. And the options that are scored, as a case that is none.

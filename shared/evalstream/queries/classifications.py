@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 import numpy as np
-from clickhouse_connect.driver.client import Client
 from pydantic import BaseModel, Field
 
 from evalstream.metrics.agreement import agreement
@@ -28,6 +27,9 @@ from evalstream.queries.label_counts import (
 from evalstream.queries.rankings import Ranked, rankings
 from evalstream.queries.tally import tally
 from evalstream.selection import Selection
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
 
 #: What becomes of a case where only one side answers. ``wrong``: it is a case, and "nothing" is the answer of the other
 #: side. ``ignore``: it is none.

@@ -8,10 +8,9 @@ those that two runs make of one class on one data row, as many as the smaller nu
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 import numpy as np
-from clickhouse_connect.driver.client import Client
 from pydantic import BaseModel, Field
 
 from evalstream.events.base import Name
@@ -23,6 +22,9 @@ from evalstream.queries.labels import Labels
 from evalstream.queries.rows import Row, RowObject, rows_named
 from evalstream.scenes import Float, Int
 from evalstream.selection import Filter, Selection
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
 
 Change = Literal["f1", "precision", "recall", "flips"]
 Kind = Literal["both", "only_a", "only_b", "neither"]

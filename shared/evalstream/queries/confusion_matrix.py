@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
-from clickhouse_connect.driver.client import Client
 from pydantic import BaseModel, Field
 
 from evalstream.queries.label_counts import (
@@ -25,6 +24,9 @@ from evalstream.queries.tally import tally
 from evalstream.scenes import Flag, Int
 from evalstream.scoring.tally import Tally
 from evalstream.selection import Selection
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
 
 _NOTHING: Final = 0
 _Test = Callable[[Int, Int], Flag]

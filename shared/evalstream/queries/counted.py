@@ -14,7 +14,7 @@ import pyarrow as pa
 from evalstream.matching import AREA_RANGES, MAX_DETECTIONS, MAX_SKELETONS
 from evalstream.queries.roll_up import FEATURES, NO_ROLL_UP, ROLLED_UP
 from evalstream.selection import ORDERED, Selection, object_codes, parse_condition
-from evalstream.storage.engine import QUERY
+from evalstream.storage.settings import QUERY
 from evalstream.types import UNCOUNTED
 
 if TYPE_CHECKING:

@@ -11,10 +11,9 @@ Names come from producers: in SQL they are bound parameters or columns, and neve
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import numpy as np
-from clickhouse_connect.driver.client import Client
 from pydantic import AfterValidator, BaseModel, Field
 
 from evalstream.events.objects.metrics import AGGREGATIONS, CUSTOM, Aggregation
@@ -22,6 +21,9 @@ from evalstream.metrics.aggregate import CONFUSION_FIGURES, confusion_scores
 from evalstream.queries.counted import Fragment, ask, selected
 from evalstream.queries.roll_up import FEATURES, rolled_up
 from evalstream.selection import Filter, QuestionError, Selection
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
 
 Level = Literal["row", "feature", "subclass", "object"]
 _LEVELS: Final[tuple[Level, ...]] = ("row", "feature", "subclass", "object")

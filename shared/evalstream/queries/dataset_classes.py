@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from clickhouse_connect.driver.client import Client
 from pydantic import BaseModel, Field
 
 from evalstream.events.base import Name
@@ -14,6 +13,9 @@ from evalstream.ontology import Ontology, OntologyClass, lineages
 from evalstream.queries.colors import default_color
 from evalstream.queries.counted import ask
 from evalstream.storage.ontologies import in_force
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
 
 # Every policy holds the same objects, so one will do; and every run the same annotations, so of each data row one.
 # An answer stands under its label and under its question.

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from clickhouse_connect.driver.client import Client
 from numpy.typing import NDArray
 
 from evalstream.events.base import Crowd
@@ -17,6 +16,9 @@ from evalstream.queries.roll_up import FEATURES
 from evalstream.scenes import RECTANGLE, Int
 from evalstream.selection import Selection
 from evalstream.types import LOCALISED
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
 
 
 class Stored(NamedTuple):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from clickhouse_connect.driver.client import Client
 from pydantic import BaseModel, Field
 
 from evalstream.queries.counted import ROW_METRICS, Fragment, ask, scored
@@ -13,6 +12,9 @@ from evalstream.queries.custom_metrics import OBJECT_PREFIX, PREFIXES, custom_of
 from evalstream.queries.measures import MEASURE_PREFIX, single_values
 from evalstream.queries.metadata import METADATA_NUMBER
 from evalstream.selection import QuestionError, Selection
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
 
 #: Quantities of single objects, beside the metrics of rows: the values of one data row, as an array.
 OBJECT_METRICS = {

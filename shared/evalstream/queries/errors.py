@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from clickhouse_connect.driver.client import Client
 from pydantic import BaseModel, Field
 
 from evalstream.metrics.average_precision import Rule, average_detections
@@ -18,6 +17,9 @@ from evalstream.queries.notes import notes
 from evalstream.scenes import Flag, Float, Int
 from evalstream.selection import Selection
 from evalstream.types import LOCALISED
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
 
 
 class CauseFigures(BaseModel):

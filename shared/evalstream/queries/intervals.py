@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from clickhouse_connect.driver.client import Client
 from pydantic import BaseModel, Field
 
 from evalstream.events.base import Name
@@ -40,6 +39,9 @@ from evalstream.queries.detections import Stored, read_detections
 from evalstream.queries.label_counts import REASONS
 from evalstream.scenes import Flag, Float, Int
 from evalstream.selection import Filter, QuestionError, Selection
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
 
 Group = Literal["counts", "average_precision", "regression", "custom"]
 _GROUPS: Final[tuple[Group, ...]] = ("counts", "average_precision", "regression", "custom")

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 import numpy as np
 import pyarrow.compute as pc
-from clickhouse_connect.driver.client import Client
 from pydantic import BaseModel, Field
 
 from evalstream.queries.counted import ask_arrow, scored
 from evalstream.scenes import Float, Int
 from evalstream.selection import Selection
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
 
 Scale = Literal["diagonal", "max_side", "sqrt_area", "unit"]
 DEFAULT_ALPHAS: Final = (0.05, 0.1, 0.2)

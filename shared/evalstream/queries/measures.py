@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
-from clickhouse_connect.driver.client import Client
 from pydantic import AfterValidator, BaseModel, Field
 
 from evalstream.queries.counted import Fragment, ask, scored
 from evalstream.queries.roll_up import FEATURES
 from evalstream.selection import QuestionError, Selection
 from evalstream.types import UNCOUNTED
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
 
 #: Begins the name of a measure where other metrics may stand too.
 MEASURE_PREFIX: Final = "measure."

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from clickhouse_connect.driver.client import Client
 from pydantic import BaseModel, Field
 
 from evalstream.queries.counted import ask, selected
 from evalstream.selection import Filter, Selection
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
 
 _KEY: Final = "metadata[{metadata_key:String}]"
 _HAS: Final = "mapContains(metadata, {metadata_key:String})"

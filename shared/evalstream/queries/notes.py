@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from clickhouse_connect.driver.client import Client
+from typing import TYPE_CHECKING
 
 from evalstream.events.base import Crowd
 from evalstream.matching import MAX_DETECTIONS, MAX_SKELETONS
 from evalstream.queries.counted import MOST_COUNTED, ask, is_object, scored, selected
 from evalstream.scoring.notes import Unusual, sentences
 from evalstream.selection import Selection
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
 
 # One sum each, over rows of ``scored``. What is nested shares its parent's fate, and is not counted beside it.
 _BEYOND = (

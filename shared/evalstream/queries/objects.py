@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
-from clickhouse_connect.driver.client import Client
 from pydantic import AfterValidator, BaseModel, Field
 
 from evalstream.queries.causes import Cause, ErrorOptions, caused
@@ -13,6 +12,9 @@ from evalstream.queries.counted import ask, scored
 from evalstream.queries.custom_metrics import OBJECT_PREFIX, custom_of_objects
 from evalstream.queries.rows import Page, Row, RowObject, is_row_condition, rows_named, rows_where
 from evalstream.selection import Selection, parse_condition
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
 
 Outcome = Literal["right", "wrong", "missed", "false_alarm"]
 Order = Literal["data_row", "confidence", "iou"]

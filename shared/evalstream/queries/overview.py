@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from clickhouse_connect.driver.client import Client
+from typing import TYPE_CHECKING
+
 from pydantic import BaseModel, Field
 
 from evalstream.queries.confusion_matrix import (
@@ -18,6 +19,9 @@ from evalstream.queries.notes import notes
 from evalstream.queries.summary import Summary, summary_of
 from evalstream.queries.tally import tally
 from evalstream.selection import Selection
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
 
 
 class OverviewOptions(BaseModel):

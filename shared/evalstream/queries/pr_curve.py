@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 import pyarrow.compute as pc
-from clickhouse_connect.driver.client import Client
 from pydantic import BaseModel, Field
 
 from evalstream.queries.counted import ask, ask_arrow, scored
 from evalstream.queries.labels import Labels
 from evalstream.scenes import Float, Int
 from evalstream.selection import Selection
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
 
 # What changes, at which confidence: a prediction comes in; a correct match is made; it is unmade again (only where a
 # policy lets a less confident prediction push a partner away).

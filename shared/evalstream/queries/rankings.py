@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from clickhouse_connect.driver.client import Client
 
 from evalstream.metrics.ranking import Ranking, by_score
 from evalstream.queries.counted import Fragment, ask_arrow, scored
 from evalstream.queries.roll_up import FEATURES
 from evalstream.scenes import Int
 from evalstream.selection import QuestionError, Selection
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
 
 #: Stands between the names of options: a control character, which no name has.
 _BETWEEN: Final = "\x1f"

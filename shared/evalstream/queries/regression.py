@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from clickhouse_connect.driver.client import Client
 from pydantic import BaseModel, Field
 
 from evalstream.metrics.regression import regression_scores, why_undefined
@@ -11,6 +12,9 @@ from evalstream.queries.answers import answered, tally_answers
 from evalstream.queries.counted import ask_arrow
 from evalstream.scenes import Float
 from evalstream.selection import Selection
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
 
 
 class QuestionRegression(BaseModel):

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 import numpy as np
-from clickhouse_connect.driver.client import Client
 from pydantic import BaseModel, Field
 
 from evalstream.metrics.ranking import Areas, Points, Ranking, areas, grouped, one_vs_one, points
@@ -15,6 +14,9 @@ from evalstream.queries.label_counts import undefined
 from evalstream.queries.rankings import Ranked, rankings
 from evalstream.scenes import Int
 from evalstream.selection import Selection
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
 
 
 class RocPoints(BaseModel):

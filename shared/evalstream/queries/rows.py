@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Annotated, Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple
 
-from clickhouse_connect.driver.client import Client
 from pydantic import AfterValidator, BaseModel, Field
 
 from evalstream.queries.causes import Cause, ErrorOptions, caused
@@ -15,6 +14,9 @@ from evalstream.queries.measures import MeasureName, is_measure, with_measures
 from evalstream.queries.outcomes import READ, outcomes, row_metrics
 from evalstream.queries.roll_up import FEATURES
 from evalstream.selection import QuestionError, Selection, parse_condition
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
 
 
 def is_row_condition(text: str) -> str:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from clickhouse_connect.driver.client import Client
 from pydantic import BaseModel, Field
 
 from evalstream.geometry.semantic import PIXELS
@@ -13,6 +12,9 @@ from evalstream.metrics.scores import ratio
 from evalstream.queries.counted import Fragment, ask, selected
 from evalstream.queries.roll_up import FEATURES, rolled_up
 from evalstream.selection import QuestionError, Selection
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
 
 #: Which classes a mean is over: those with a pixel on either side, or only those with an annotated pixel.
 ClassesMeant = Literal["present", "annotated"]

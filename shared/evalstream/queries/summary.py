@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from clickhouse_connect.driver.client import Client
 from pydantic import Field
 
 from evalstream.metrics.agreement import agreement
@@ -22,6 +23,9 @@ from evalstream.queries.notes import notes
 from evalstream.queries.tally import tally
 from evalstream.scoring.tally import Tally
 from evalstream.selection import Selection
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
 
 
 class Summary(LabelScores):

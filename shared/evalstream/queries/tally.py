@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from clickhouse_connect.driver.client import Client
 from numpy.typing import NDArray
 
 from evalstream.queries.counted import ask_arrow, counted
 from evalstream.scenes import Int
 from evalstream.scoring.tally import Tally
 from evalstream.selection import Selection
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
 
 _ROW, _ACTUAL, _PREDICTED, _PAIR = range(4)
 # An entry for each row, for each object that counts, with its feature and type, and for each pair, with the other label

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from clickhouse_connect.driver.client import Client
 from pydantic import BaseModel, Field
 
 from evalstream.geometry.text import TEXT_COLUMNS
@@ -14,6 +13,9 @@ from evalstream.metrics.scores import ratio
 from evalstream.queries.answers import answered, tally_answers
 from evalstream.queries.counted import ask
 from evalstream.selection import Selection
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
 
 _NO_PAIRS = "no prediction goes together with an annotation"
 _NO_TOKENS = "no answer on either side holds a token (sacrebleu says 0)"

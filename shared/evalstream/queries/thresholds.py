@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from clickhouse_connect.driver.client import Client
 from pydantic import BaseModel, Field
 
 from evalstream.metrics.scores import ratios
@@ -13,6 +12,9 @@ from evalstream.queries.label_counts import undefined
 from evalstream.queries.pr_curve import Steps, steps
 from evalstream.scenes import Float
 from evalstream.selection import Selection
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
 
 
 class Choice(BaseModel):

@@ -10,14 +10,16 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from zipfile import BadZipFile, ZipFile
 
 import orjson
-from clickhouse_connect.driver.client import Client
 from pydantic import BaseModel, ValidationError
 
 import evalstream
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
 
 #: In the order in which they are read. Each is read at a moment of its own, while events arrive and things are deleted.
 #: Results come first: an event that came in between is then one that its row's result has not seen yet. And deletions

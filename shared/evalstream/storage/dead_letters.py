@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pyarrow as pa
-from clickhouse_connect.driver.client import Client
 
-from evalstream.storage.engine import INSERT
+from evalstream.storage.settings import INSERT
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
 
 _SCHEMA: Final = pa.schema(
     [

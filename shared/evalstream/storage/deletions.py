@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import quote
 
-from clickhouse_connect.driver.client import Client
-
 from evalstream.deletions import COUNT_BITS, Deletions, Tombstones
-from evalstream.storage.engine import INSERT
+from evalstream.storage.settings import INSERT
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
 
 
 def _of_each(key: str, value: str) -> str:

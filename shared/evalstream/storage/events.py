@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
-from clickhouse_connect.driver.client import Client
 
 from evalstream.events import EVENTS
 from evalstream.storage.deletions import LIVES
-from evalstream.storage.engine import INSERT
+from evalstream.storage.settings import INSERT
 from evalstream.telemetry import INSERT_SECONDS
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
 
 #: Rows an insert; ClickHouse splits one of more than 1,048,576, and then it is no longer atomic.
 INSERT_ROWS = 100_000

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.resources import files
-
-from clickhouse_connect.driver.client import Client
+from typing import TYPE_CHECKING
 
 from evalstream.storage.engine import Clients, client_per_thread
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
 
 _LEDGER = """
 CREATE TABLE IF NOT EXISTS migrations

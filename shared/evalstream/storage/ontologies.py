@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from hashlib import blake2b
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import pyarrow as pa
-from clickhouse_connect.driver.client import Client
 
 from evalstream.ontology import NOTHING_DECLARED, Ontology, lineages
 from evalstream.storage.deletions import DECLARATION_LIVES
-from evalstream.storage.engine import INSERT
+from evalstream.storage.settings import INSERT
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
 
 _SCHEMA: Final = pa.schema(
     [

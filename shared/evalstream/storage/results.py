@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pyarrow as pa
-from clickhouse_connect.driver.client import Client
 
 from evalstream.storage.deletions import conditions
-from evalstream.storage.engine import INSERT
 from evalstream.storage.events import INSERT_ROWS
 from evalstream.storage.ontologies import REVISIONS
+from evalstream.storage.settings import INSERT
 from evalstream.telemetry import INSERT_SECONDS
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
 
 
 def _objects(side: str, *more: tuple[str, pa.DataType]) -> list[tuple[str, pa.DataType]]:

@@ -1,0 +1,20 @@
+"""Settings that go with statements to the engine."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+#: Settings of every insert. Batches are made before they come here, so the server need not make its own; and a batch
+#: must be in the table when the call returns, which asynchronous inserts do not promise by default. Every insert may be
+#: repeated anyway; a replicated table must not leave out a block for being equal to one of last week, because a result
+#: that goes back to what it was has to replace the one in between.
+INSERT: Final[dict[str, Any]] = {"async_insert": 0, "insert_deduplicate": 0}
+
+#: Settings of every question from outside: bounded in time, memory and what it returns, with an error rather than
+#: half an answer when a bound is met.
+QUERY: Final[dict[str, Any]] = {
+    "max_execution_time": 60,
+    "max_memory_usage": 4 * 1024**3,
+    "max_result_rows": 5_000_000,
+    "result_overflow_mode": "throw",
+}
