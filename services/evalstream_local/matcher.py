@@ -8,8 +8,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
-from evalstream.pipeline.match import warm_up
 from evalstream.pipeline.reconcile import reconcile, rematch
+from evalstream.pipeline.warm_up import warm_up
 from evalstream.storage.engine import Clients
 from evalstream.storage.results import stale_rows
 from tenacity import RetryCallState, RetryError, Retrying, stop_when_event_set, wait_exponential_jitter

@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import evalstream
-from evalstream.pipeline.match import warm_up
 from evalstream.pipeline.reconcile import rematch
+from evalstream.pipeline.warm_up import warm_up
 from evalstream.storage.dead_letters import DeadLetter, keep_dead_letters
 from evalstream.storage.engine import Clients
 from evalstream.storage.migrate import migrated_clients

@@ -19,7 +19,6 @@ from typing import Final, NamedTuple
 import numpy as np
 import pyarrow as pa
 import shapely
-from pyproj import Geod, Proj
 
 from evalstream.geometry.errors import GeometryError
 from evalstream.geometry.mask import joined
@@ -40,7 +39,9 @@ _SLACK: Final = 1e-9
 _BBOX, _ROTATED_BOX, _POLYGON, _POLYLINE, _POINT, _KEYPOINTS, _MASK = (
     CODES[name] for name in ("bbox", "rotated_box", "polygon", "polyline", "point", "keypoints", "mask")
 )
-_EARTH: Final = Geod(ellps="WGS84")
+#: The ellipsoid WGS 84: its larger half axis in metres, and its eccentricity squared.
+_RADIUS: Final = 6378137.0
+_E2: Final = 0.00669437999014133
 
 
 class _Side(NamedTuple):
@@ -329,9 +330,9 @@ def cylindrical_boxes(boxes: Float) -> Float:
     lowest = south.min()
     edges = np.stack(
         (
-            _EARTH.a * np.deg2rad(west),
+            _RADIUS * np.deg2rad(west),
             _northward(south, lowest),
-            _EARTH.a * np.deg2rad(west + boxes[:, 2]),
+            _RADIUS * np.deg2rad(west + boxes[:, 2]),
             _northward(np.deg2rad(boxes[:, 1] + boxes[:, 3]), lowest),
         ),
         axis=1,
@@ -363,12 +364,12 @@ def _northward(latitude: Float, origin: float) -> Float:
     latitude (Snyder 1987, Map Projections, equations 3-12 and 10-15), as a difference from the start: between large
     numbers the small ones of a box near the pole would be lost.
     """
-    e2 = _EARTH.es
+    e2 = _E2
     e = np.sqrt(e2)
     s, s0 = np.sin(latitude), np.sin(origin)
     rise = 2 * np.cos((latitude + origin) / 2) * np.sin((latitude - origin) / 2)
     straight = rise * (1 + e2 * s * s0) / ((1 - e2 * s**2) * (1 - e2 * s0**2))
-    return np.asarray(_EARTH.a * (1 - e2) / 2 * (straight + np.arctanh(e * rise / (1 - e2 * s * s0)) / e))
+    return np.asarray(_RADIUS * (1 - e2) / 2 * (straight + np.arctanh(e * rise / (1 - e2 * s * s0)) / e))
 
 
 # --- the azimuthal map ----------------------------------------------------------------------------------------------
@@ -423,6 +424,8 @@ def azimuthal_points(lon: Float, lat: Float) -> Float:
             "the shapes of this data row lie more than 90 degrees from their middle: too far apart for one map"
         )
     lon_0, lat_0 = np.rad2deg((np.arctan2(middle[1], middle[0]), np.arctan2(middle[2], np.hypot(*middle[:2]))))
+    from pyproj import Proj  # takes a while, and few datasets are on the ground
+
     project = Proj(proj="laea", lon_0=float(lon_0), lat_0=float(lat_0), ellps="WGS84")
     return np.stack(project(lon, lat), axis=1)
 

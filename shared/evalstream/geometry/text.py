@@ -9,9 +9,6 @@ from typing import Final
 
 import numpy as np
 import pyarrow as pa
-from sacrebleu.metrics.bleu import BLEU
-from sacrebleu.tokenizers.tokenizer_13a import Tokenizer13a
-from sacrebleu.tokenizers.tokenizer_re import TokenizerRegexp
 
 from evalstream.scenes import Batch, Code, Measure
 
@@ -20,8 +17,6 @@ from evalstream.scenes import Batch, Code, Measure
 #: but the last are whole numbers, whose sums make BLEU of the corpus.
 TEXT_COLUMNS: Final = 13
 
-# Tokenizer 13a, as the command line and `sacrebleu.corpus_bleu`. The effective order concerns single sentences only.
-_BLEU: Final = BLEU(tokenize="13a", effective_order=True)
 _ARTICLES: Final = re.compile(r"\b(a|an|the)\b")
 
 
@@ -31,11 +26,18 @@ def text_measures(batch: Batch, prediction: Code, annotation: Code) -> list[Meas
     Measure ``text`` has ``TEXT_COLUMNS`` columns. ``exact_match``, ``normalised_match`` (0 or 1) and ``sentence_bleu``
     (0 to 100, sacrebleu's with effective order) have one, to sort by and to draw.
     """
+    # Takes a while, and few datasets hold texts.
+    from sacrebleu.metrics.bleu import BLEU
+    from sacrebleu.tokenizers.tokenizer_13a import Tokenizer13a
+    from sacrebleu.tokenizers.tokenizer_re import TokenizerRegexp
+
+    # Tokenizer 13a, as the command line and `sacrebleu.corpus_bleu`. The effective order concerns sentences only.
+    scorer = BLEU(tokenize="13a", effective_order=True)
     predicted = batch.predictions.detail.take(pa.array(prediction)).to_pylist()
     actual = batch.annotations.detail.take(pa.array(annotation)).to_pylist()
     text = np.empty((len(predicted), TEXT_COLUMNS))
     for i, (said, true) in enumerate(zip(predicted, actual, strict=True)):
-        bleu = _BLEU.sentence_score(said, [true])
+        bleu = scorer.sentence_score(said, [true])
         equal = said == true, normalised(said) == normalised(true)
         text[i] = (*equal, *bleu.counts, *bleu.totals, bleu.sys_len, bleu.ref_len, bleu.score)
     for tokenizer in (Tokenizer13a, TokenizerRegexp):  # each would keep 65,536 texts of any length

@@ -25,9 +25,8 @@ from msgspec import UNSET, Struct, UnsetType
 from pydantic_core import from_json
 
 from evalstream.events.base import COORDINATE_LIMIT, OBJECTS_LIMIT, Crowd
-from evalstream.events.columns import EVENTS
+from evalstream.events.schema import EVENTS
 from evalstream.importers.problems import ImporterError, Problem, refuse
-from evalstream.importers.segmentations import Segmentation, segmentation
 from evalstream.scenes import Code, Flag, Float, Int, row_order
 
 #: What of a record is read, in COCO's words: `segm` is the segmentation, which becomes a mask.
@@ -586,6 +585,8 @@ def _boxes(records: Sequence[Any], checks: _Checks) -> _Shapes:
 
 
 def _masks(records: Sequence[Any], row: Int, images: Images, checks: _Checks) -> _Shapes:
+    from evalstream.importers.segmentations import Segmentation, segmentation  # of masks only, and takes a while
+
     found: list[Segmentation] = []
     reasons: dict[int, str] = {}
     for i, record in enumerate(records):

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sacrebleu.metrics.bleu import BLEU
-
 
 class CorpusBleu(NamedTuple):
     """BLEU from 0 to 100, and the brevity penalty in it; None where there is not a single token on either side."""
@@ -25,6 +23,8 @@ def corpus_bleu(matches: Sequence[int], totals: Sequence[int], predicted: int, a
     predicted, actual : int
         Tokens of the predictions and of the truth.
     """
+    from sacrebleu.metrics.bleu import BLEU  # takes a while, and few datasets hold texts
+
     if not predicted and not actual:
         return CorpusBleu(None, None)
     found = BLEU.compute_bleu(list(matches), list(totals), predicted, actual, smooth_method="exp")

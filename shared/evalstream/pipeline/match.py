@@ -11,7 +11,6 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from evalstream.deletions import COUNT_BITS, NOTHING_DELETED, Deletions
-from evalstream.events import AnnotationEvent, PredictionEvent, Reader, Record, decode, events_table
 from evalstream.events.base import Crowd
 from evalstream.geometry.areas import fill_areas
 from evalstream.geometry.errors import GeometryError
@@ -294,13 +293,3 @@ def _failed(dataset: str, scene: FoldedScene, policies: Sequence[str], reason: s
         columns = [known[field.name] if field.name in known else pa.array([[]], field.type) for field in RESULTS]
         tables.append(pa.table(columns, schema=RESULTS))
     return pa.concat_tables(tables)
-
-
-def warm_up() -> None:
-    """Compile the kernels, or load them compiled, so that the first real batch does not wait for it."""
-    bbox = '{"dataset":"d","data_row":"r","operation":"replace","%s":[{"type":"bbox","feature":"f","bbox":[0,0,1,1]},'
-    rest = '{"type":"radio","feature":"q","answer":"a"}]%s}'
-    truth = Record((bbox % "annotations" + rest % "").encode(), 0, 1)
-    found = Record((bbox % "predictions" + rest % ',"run":"m"').encode(), 0, 1)
-    received = [*decode([truth], Reader(AnnotationEvent)).received, *decode([found], Reader(PredictionEvent)).received]
-    match("d", events_table(received), list(POLICIES))
