@@ -25,7 +25,8 @@ export function AtLeast({ subject, view, setView }: Pick<PartProps, "subject" | 
     precision: Number(least.precision),
   });
   const best = found.data?.overall;
-  const waiting = found.isFetching || least !== texts;
+  // The last answer is of other texts: it is neither shown nor taken.
+  const waiting = found.isPlaceholderData || found.data === undefined || least !== texts;
   const line = (of: "recall" | "precision", choice: Choice | null | undefined, close: () => void) => (
     <form
       className={styles.line}
@@ -54,9 +55,9 @@ export function AtLeast({ subject, view, setView }: Pick<PartProps, "subject" | 
           ? "A number from 0 to 1."
           : found.isError
             ? found.error.message
-            : choice
+            : choice && !waiting
               ? `Confidence ${ratio(choice.confidence)}: precision ${ratio(choice.precision)}, recall ${ratio(choice.recall)}`
-              : found.data
+              : !waiting
                 ? `n/a: no threshold has a ${of} so high.`
                 : "…"}
       </p>
