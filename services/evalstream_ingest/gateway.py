@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from evalstream.events import AnnotationEvent, PredictionEvent, Reader, Record, Rejection
 from evalstream.events.base import Name
-from evalstream.events.decode import PAYLOAD_LIMIT
+from evalstream.events.decoding import PAYLOAD_LIMIT
 from evalstream_http.load import change
 from evalstream_http.security import require
 from fastapi import APIRouter, Depends, HTTPException, Path, Request

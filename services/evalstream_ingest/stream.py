@@ -10,8 +10,8 @@ from typing import Final, NamedTuple
 import orjson
 from aiokafka import AIOKafkaProducer
 from evalstream.events import AnnotationEvent, PredictionEvent, Reader, Received, Rejection, decode, events_table
-from evalstream.events.decode import Decoded
-from evalstream.events.decode import Record as Payload
+from evalstream.events.decoding import Decoded
+from evalstream.events.decoding import Record as Payload
 from evalstream.storage.dead_letters import DeadLetter, keep_dead_letters
 from evalstream.storage.engine import Clients
 from evalstream.storage.events import append_events

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from evalstream.events.columns import event_lines, events_table
-    from evalstream.events.decode import Decoded, Reader, Received, Record, Rejection, decode
+    from evalstream.events.decoding import Decoded, Reader, Received, Record, Rejection, decode
     from evalstream.events.models import AnnotationEvent, DataRow, Event, PredictionEvent
     from evalstream.events.schema import EVENTS
 
 _HOME = {
     "columns": ("event_lines", "events_table"),
-    "decode": ("Decoded", "Reader", "Received", "Record", "Rejection", "decode"),
+    "decoding": ("Decoded", "Reader", "Received", "Record", "Rejection", "decode"),
     "models": ("AnnotationEvent", "DataRow", "Event", "PredictionEvent"),
     "schema": ("EVENTS",),
 }

@@ -10,7 +10,7 @@ import pyarrow as pa
 from pydantic_core import to_json
 
 from evalstream.events.base import Crowd, Object, Part
-from evalstream.events.decode import Received
+from evalstream.events.decoding import Received
 from evalstream.events.models import AnnotationEvent, DataRow, Event, MetadataValue, PredictionEvent, object_ids
 from evalstream.events.objects.metrics import RowMetric
 from evalstream.events.schema import EVENTS

@@ -15,7 +15,7 @@ from typing import Final, Literal, NamedTuple
 
 from pydantic_core import to_json
 
-from evalstream.events.decode import Reader, Record, decode
+from evalstream.events.decoding import Reader, Record, decode
 from evalstream.events.models import AnnotationEvent, PredictionEvent
 
 Scheme = Literal["IOB1", "IOB2", "IOE1", "IOE2", "IOBES", "BILOU"]

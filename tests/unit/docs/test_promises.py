@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from evalstream.events.decode import PAYLOAD_LIMIT
+from evalstream.events.decoding import PAYLOAD_LIMIT
 from evalstream.events.objects.mask import PNG_PIXELS_LIMIT
 from evalstream.geometry.limits import MOST_COMPARED, MOST_PAIRS
 from evalstream.geometry.polygon import MOST_CROSSINGS, MOST_CROSSINGS_TOGETHER

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from evalstream.events import AnnotationEvent, PredictionEvent, Reader, Record, decode, events_table
-from evalstream.events.decode import Decoded
+from evalstream.events.decoding import Decoded
 from hypothesis import given
 from hypothesis import strategies as st
 

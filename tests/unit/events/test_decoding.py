@@ -16,7 +16,7 @@ from evalstream.events import (
     decode,
     events_table,
 )
-from evalstream.events.decode import PAYLOAD_LIMIT
+from evalstream.events.decoding import PAYLOAD_LIMIT
 from hypothesis import given
 from hypothesis import strategies as st
 
