@@ -269,9 +269,9 @@ HOSTILE = [
 def test_hostile_names_are_exact_and_harmless(client: TestClient, name: str) -> None:
     other = name + "'"
     key, value = name.replace("=", ""), name
-    for own, metadata in ((name, {key: value}), (other, {key: other})):
-        send(client, name, "", replace(own, box(own), row={"metadata": metadata}))
-        send(client, name, name, replace(own, box(own), predicted=True))
+    metadata = {name: {key: value}, other: {key: other}}
+    send(client, name, "", *(replace(own, box(own), row={"metadata": metadata[own]}) for own in metadata))
+    send(client, name, name, *(replace(own, box(own), predicted=True) for own in metadata))
     assert wait_until_matched(client, name, name)["rows"] == 2
 
     def ask(question: str, **query: Any) -> dict[str, Any]:
