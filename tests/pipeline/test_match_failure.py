@@ -48,11 +48,11 @@ def test_a_row_that_cannot_be_matched_fails_alone(client: Client, corruption: st
         failed = int(run in failing)
         assert progress(client, dataset, run, NAMES) == Progress(9, 0, failed)
         for policy in NAMES:
-            selection = Selection(dataset=dataset, run=run, policy=policy)
-            found = summary(client, selection)
-            assert (found.rows, found.tp, found.fp, found.fn) == (9 - failed, 2 * (9 - failed), 0, 0)
-            listed = [row.data_row for row in rows(client, selection, Page()).rows]
-            assert listed == [row for row in ROWS if not failed or row != BAD]
+            listed = rows(client, Selection(dataset=dataset, run=run, policy=policy), Page()).rows
+            assert [row.data_row for row in listed] == [row for row in ROWS if not failed or row != BAD]
+            assert {(row.metrics["tp"], row.metrics["fp"], row.metrics["fn"]) for row in listed} == {(2, 0, 0)}
+        found = summary(client, Selection(dataset=dataset, run=run))
+        assert (found.rows, found.tp, found.fp, found.fn) == (9 - failed, 2 * (9 - failed), 0, 0)
     reasons = errors(client, dataset)
     assert set(reasons) == {(run, policy, BAD) for run in failing for policy in NAMES}
     assert all(": " in reason for reason in reasons.values())
