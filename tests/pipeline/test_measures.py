@@ -79,13 +79,16 @@ SELECTIONS: list[dict[str, Any]] = [
     {"metadata": ["weather=rain"], "confidence": 0.3},
 ]
 
+DISTANCES = ("distance", "chamfer", "hausdorff", "frechet")
+
 
 @pytest.mark.parametrize(("policy", "more"), [*itertools.product(POLICIES, SELECTIONS)])
 def test_figures_are_those_of_the_matched_pairs(asked: Client, policy: str, more: dict[str, Any]) -> None:
     selection = Selection(dataset=DATASET, run=RUN, policy=policy, **more)
     found = by_name(measures(asked, selection))
     expected = from_rows(asked, selection)
-    for name in ("distance", "chamfer", "hausdorff", "frechet"):
+    in_turn = DISTANCES[(SELECTIONS.index(more) + list(POLICIES).index(policy)) % len(DISTANCES)]
+    for name in DISTANCES:
         if name not in found:
             assert not expected[name]
             continue
@@ -100,6 +103,8 @@ def test_figures_are_those_of_the_matched_pairs(asked: Client, policy: str, more
         assert got == pytest.approx(want, abs=1e-9), name
         assert list(own.quantiles) == [str(share) for share in QUANTILES]
 
+        if name != in_turn:
+            continue
         # Edges that no value lies on: ours and NumPy's roots may differ in the last digit.
         drawn = distribution(asked, selection, f"measure.{name}", bins=7, low=-0.37, high=20.11)
         assert drawn.counts == np.histogram(values, 7, (-0.37, 20.11))[0].tolist()
