@@ -134,7 +134,8 @@ def _buffered_iou(predicted: Geometries, annotated: Geometries, i: Int, j: Int, 
     wide_prediction = _widened(predicted[line], width)[which.ravel()]
     intersection = shapely.area(shapely.intersection(wide_prediction, wide_annotation))
     union = shapely.area(wide_prediction) + shapely.area(wide_annotation) - intersection
-    iou = np.minimum(intersection / union, 1.0)
+    # So far out, a tolerance so small has no width left: two such lines overlap where they are the same, and not else.
+    iou = np.minimum(np.divide(intersection, union, out=np.zeros_like(union), where=union > 0), 1.0)
     return np.asarray(np.where(shapely.equals_identical(wide_prediction, wide_annotation), 1.0, iou), np.float64)
 
 

@@ -182,3 +182,10 @@ def test_a_long_line_has_a_limited_number_of_points() -> None:
     assert found.start.tolist() == [0, SAMPLES_LIMIT]
     assert found.xy[0].tolist() == [0, 0]
     assert found.xy[-1].tolist() == [1e7, 0]
+
+
+def test_lines_so_far_out_that_their_width_vanishes() -> None:
+    """At 10^15 a tolerance of 10^-9 is rounded away, and there is no area to divide by."""
+    far, apart = (Shape([1e15, y, 1e15 + 8, y], "a") for y in (1e15, 1e15 + 8))
+    batch = batch_of("polyline", [([far, apart], [far])], Ontology(tolerance=1e-9))
+    assert polyline_pairs(batch, CODE).iou.tolist() == [1.0]
