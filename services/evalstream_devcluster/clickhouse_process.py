@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import functools
+import json
 import os
 import signal
 import subprocess

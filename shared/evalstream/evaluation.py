@@ -83,7 +83,7 @@ class Evaluation:
     policy : str
         Who matches whom, unless a figure is asked for under another policy.
     categories : sequence of str
-        The classes to list even where nothing of them is there.
+        The classes, those too of which nothing is there, in the order in which means are summed.
     notes : sequence of str
         What is to be known of any figure: how records were read.
     problems : sequence of Problem
@@ -108,7 +108,7 @@ class Evaluation:
         on_progress: Callable[[int, int], None] = lambda _done, _total: None,
     ) -> None:
         self.policy: PolicyName = policy
-        self.categories = sorted(categories or [])
+        self.categories = list(categories or [])
         self.problems = list(problems or [])
         self._said = list(notes or [])
         if self.problems:
@@ -146,7 +146,7 @@ class Evaluation:
         localised = selection.model_copy(update={"type": selection.type or list(LOCALISED)})
         found = detections(of, selection)
         page = PerClassPage(limit=max(1, len(of.labels)))
-        return average_precision_of(found, self._notes(of, localised), selection, options, page)
+        return average_precision_of(found, self._notes(of, localised), selection, options, page, self.categories)
 
     def summary(self, *, scoring: Scoring | None = None, **filters: Unpack[Filters]) -> Summary:
         """Count and score everything that is selected.

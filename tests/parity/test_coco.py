@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from clickhouse_connect.driver.client import Client
 from evalstream.pipeline.reconcile import reconcile
-from evalstream.queries.average_precision import ApFigures, AveragePrecision, average_precisions
+from evalstream.queries.average_precision import ApFigures, AveragePrecision, ClassFigures, average_precisions
 from evalstream.selection import Selection
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
@@ -60,8 +60,8 @@ def test_real_data_gives_the_published_figures(name: str, real_data: Path) -> No
     with evaluated(truth, results, "coco") as (client, categories):
         found = average_precisions(client, Selection(dataset=DATASET, run=RUN, policy="coco"))
     in_memory = evalstream.evaluate(truth, results)
-    assert in_memory.average_precision() == found
-    assert sorted(category_names.values()) == categories == in_memory.categories
+    assert same_but_for_the_last_bit(in_memory.average_precision(), found)
+    assert sorted(category_names.values()) == categories == sorted(in_memory.categories)
     of_classes = {
         category_names[key]: tuple(defined(figures[name]) for name in ("AP", "AP50", "AR"))
         for key, figures in expected["per_class"].items()
@@ -80,8 +80,11 @@ def test_random_files_give_the_figures_of_pycocotools(client: Client, tmp_path: 
     for name, files in cases.items():
         found = figures_of(client, name, thresholds[name])
         try:
-            assert in_memory(files, thresholds[name]) == found.model_copy(update={"notes": []})
-            assert_same(found, by_pycocotools(files, thresholds[name]), 1e-12)
+            expected = by_pycocotools(files, thresholds[name])
+            assert_same(found, expected, 1e-12)
+            exact = in_memory(files, thresholds[name])
+            assert_same(exact, expected, 0)  # to the last bit
+            assert same_but_for_the_last_bit(exact, found.model_copy(update={"notes": []}))
         except AssertionError as error:
             raise AssertionError(f"{name}: {error}") from error
 
@@ -105,7 +108,7 @@ def test_a_hundred_and_some_detections_of_a_class(client: Client, tmp_path: Path
     upload(client, tmp_path, cases)
     for name, files in cases.items():
         assert_same(figures_of(client, name), by_pycocotools(files), 1e-12)
-        assert_same(in_memory(files), by_pycocotools(files), 1e-12)
+        assert_same(in_memory(files), by_pycocotools(files), 0)
 
 
 def test_ids_from_zero_count_like_any_others(client: Client, tmp_path: Path) -> None:
@@ -170,6 +173,13 @@ def upload(client: Client, folder: Path, cases: dict[str, CocoFiles]) -> None:
 
 def figures_of(client: Client, dataset: str, iou: float = 0.5) -> AveragePrecision:
     return average_precisions(client, Selection(dataset=dataset, run=RUN, policy="coco", iou=iou))
+
+
+def same_but_for_the_last_bit(one: AveragePrecision, other: AveragePrecision) -> bool:
+    """Whether two answers agree; a stored run does not know the order of category ids, in which means are summed."""
+    ours, theirs = one.model_dump(), other.model_dump()
+    of_all = [(ours.pop(name), theirs.pop(name)) for name in (*ClassFigures.model_fields, "ar50", "ar75")]
+    return ours == theirs and all(close(*pair, 1e-15) for pair in of_all)
 
 
 def in_memory(files: CocoFiles, iou: float = 0.5) -> AveragePrecision:

@@ -361,7 +361,9 @@ def _images(source: str, images: Sequence[_Image], notes: list[str]) -> Images:
 
 def _categories(source: str, categories: Sequence[_Category]) -> Categories:
     """Name each category; of several that share a name, each by name and id, for they are different classes."""
-    by_id = {category.id: str(category.name) for category in categories}
+    # In the order of their ids, in which pycocotools sums.
+    ordered = sorted(categories, key=lambda category: (isinstance(category.id, str), category.id))
+    by_id = {category.id: str(category.name) for category in ordered}
     count = Counter(by_id.values())
     names = [name if count[name] == 1 else f"{name} ({key})" for key, name in by_id.items()]
     for key, name in zip(by_id, names, strict=True):

@@ -13,7 +13,7 @@ from evalstream.matching import AREA_RANGES, MAX_DETECTIONS
 from evalstream.metrics.average_precision import Averages, Bits, Rule, average_changes, average_detections
 from evalstream.scenes import Flag, Float, Int, Rectangles
 
-#: Classes whose curves are in memory at one time.
+#: Classes whose curves are in memory at one time. Of more, only the mean of each curve is kept.
 _SLICE: Final = 1_000
 #: By area range and the most detections that count of one row and class.
 Limited = dict[tuple[str, int], Averages]
@@ -86,7 +86,13 @@ def averages_by_detection(
 
 
 def _in_slices(start: Int, annotations: Int, average: Callable[[Int, Int], Averages]) -> Averages:
-    """Average so many classes at a time, and keep only the mean of each curve: curves of all would be too much."""
+    """Average so many classes at a time.
+
+    Curves are kept whole as far as they may be: their mean depends, in its last bit, on the order of summation, and
+    pycocotools' is over thresholds, recalls and classes at once.
+    """
+    if len(annotations) <= _SLICE:
+        return average(start, annotations)
     parts = []
     for first in range(0, max(len(annotations), 1), _SLICE):
         own = average(start[first : first + _SLICE + 1], annotations[first : first + _SLICE])

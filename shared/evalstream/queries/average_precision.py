@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
@@ -19,7 +20,7 @@ from evalstream.metrics.detections import Detections, Limited, averages_by_confi
 from evalstream.queries.detections import read_detections
 from evalstream.queries.labels import ALL_CLASSES, PerClassPage
 from evalstream.queries.notes import notes
-from evalstream.scenes import Float
+from evalstream.scenes import Float, Int
 from evalstream.selection import QuestionError, Selection
 from evalstream.types import LOCALISED
 
@@ -132,8 +133,20 @@ def average_precision_of(
     selection: Selection,
     options: ApOptions = _AS_COCO,
     page: PerClassPage = ALL_CLASSES,
+    order: Sequence[str] = (),
 ) -> AveragePrecision:
-    """Compute AP and AR from detections; ``said`` is what has to be known of them."""
+    """Compute AP and AR from detections.
+
+    Parameters
+    ----------
+    found : Detections
+        What they are computed from.
+    said : list of str
+        What has to be known of it.
+    order : sequence of str
+        Labels in the order in which means are summed, the others after them by name. It shows in the last bit alone;
+        pycocotools sums by category id.
+    """
     _require_groups(selection, options)
     rule = RULES[options.interpolation]
     ious = IOU_THRESHOLDS
@@ -160,12 +173,14 @@ def average_precision_of(
             for limits, own in averages.items()
         }
         areas = np.where(absent, 0.0, areas)
-    figures = _figures(averages, areas, slice(None))
+    place = {label: i for i, label in enumerate(order)}
+    summed = sorted(range(len(found.labels)), key=lambda k: place.get(found.labels[k], len(place)))
+    figures = _figures(averages, areas, np.array(summed, np.int64))
     empty = [label for label, missing in zip(found.labels, absent, strict=True) if missing]
     return AveragePrecision(
         **figures.model_dump(),
-        ar50=_mean(averages["all", MAX_DETECTIONS].recall[0]),
-        ar75=_mean(averages["all", MAX_DETECTIONS].recall[5]),
+        ar50=_mean(averages["all", MAX_DETECTIONS].recall[0, summed]),
+        ar75=_mean(averages["all", MAX_DETECTIONS].recall[5, summed]),
         max_detections=_max_detections(selection) if selection.policy == "coco" else None,
         per_class=per_class,
         total=len(fitting),
@@ -204,7 +219,7 @@ def _max_detections(selection: Selection) -> dict[str, int]:
     return {name: MAX_SKELETONS if name == "keypoints" else MAX_DETECTIONS for name in selection.type or LOCALISED}
 
 
-def _figures(averages: Limited, areas: Float, classes: slice) -> ClassFigures:
+def _figures(averages: Limited, areas: Float, classes: slice | Int) -> ClassFigures:
     """Average over thresholds and the given classes."""
 
     def ap(area: str, thresholds: slice = slice(10)) -> float | None:
