@@ -111,7 +111,7 @@ agreement: $(INSTALLED)
 	$(BIN)/pytest tests/parity --write-agreement
 
 bench: $(INSTALLED)
-	$(BIN)/python -m benchmarks.coco
+	$(BIN)/python -m benchmarks.coco --write
 
 bench-pipeline: $(INSTALLED)
 	$(BIN)/python -m benchmarks.pipeline
