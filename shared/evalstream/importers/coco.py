@@ -587,17 +587,12 @@ def _boxes(records: Sequence[Any], checks: _Checks) -> _Shapes:
 
 
 def _masks(records: Sequence[Any], row: Int, images: Images, checks: _Checks) -> _Shapes:
-    from evalstream.importers.segmentations import Segmentation, segmentation  # of masks only, and takes a while
+    from evalstream.importers.segmentations import Segmentation, segmentations  # of masks only, and takes a while
 
-    found: list[Segmentation] = []
-    reasons: dict[int, str] = {}
-    for i, record in enumerate(records):
-        height, width = (images.height[row[i]], images.width[row[i]]) if row[i] >= 0 else (0, 0)
-        try:
-            found.append(segmentation(record.segmentation, height, width))
-        except ValueError as error:
-            reasons[i] = str(error)
-            found.append(Segmentation("", 0.0, False))
+    sizes = [(images.height[i], images.width[i]) if i >= 0 else (0, 0) for i in row.tolist()]
+    read = segmentations([record.segmentation for record in records], sizes)
+    reasons = {i: one for i, one in enumerate(read) if isinstance(one, str)}
+    found = [Segmentation("", 0.0, False) if isinstance(one, str) else one for one in read]
     wrong = np.zeros(len(records), np.bool_)
     wrong[list(reasons)] = True
     checks.leave_out(wrong, "segmentation", reasons.__getitem__)

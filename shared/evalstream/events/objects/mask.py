@@ -25,10 +25,13 @@ PIXELS_LIMIT: Final = 2**28
 #: Pixels of the largest PNG, which has to be unpacked to be read: 8192 x 8192.
 PNG_PIXELS_LIMIT: Final = 2**26
 #: A run is less than 2^28 long, and the difference of two takes at most 30 bits with its sign: 6 characters.
-_CHARACTERS_OF_A_RUN: Final = 6
+CHARACTERS_OF_A_RUN: Final = 6
 _PNG_BEGINS: Final = b"\x89PNG\r\n\x1a\n\x00\x00\x00\x0dIHDR"
 
-Side = Annotated[int, Field(gt=0, le=100_000)]
+#: Pixels of the longest side.
+SIDE_LIMIT: Final = 100_000
+
+Side = Annotated[int, Field(gt=0, le=SIDE_LIMIT)]
 Channel = Annotated[int, Field(ge=0, le=255)]
 Size = Annotated[tuple[Side, Side], Field(description="[height, width] of the image")]
 
@@ -105,7 +108,7 @@ def _runs(text: str) -> NDArray[np.int64]:
     if len(code) and (not len(last) or last[-1] != len(code) - 1):
         raise ValueError("`counts` is not COCO's compressed run lengths: it ends within a number")
     length = np.diff(last, prepend=-1)
-    if np.any(length > _CHARACTERS_OF_A_RUN):
+    if np.any(length > CHARACTERS_OF_A_RUN):
         raise ValueError("`counts` is not COCO's compressed run lengths: a number is too large")
     first = last - length + 1
     shift = 5 * (np.arange(len(code)) - np.repeat(first, length))
