@@ -99,6 +99,9 @@ def wait_until_matched(http: httpx.Client, bar: Progress, dataset: str, run: str
         progress = get(http, f"{route(dataset, run)}/progress")
         bar.update(task, total=progress["rows"], completed=progress["rows"] - progress["pending"])
         if not progress["pending"]:
+            if missing := progress["without_predictions"]:
+                rows = "1 annotated data row has" if missing == 1 else f"{missing:,} annotated data rows have"
+                err.print(f"{rows} no prediction of {run}, and {'is' if missing == 1 else 'are'} in no figure.")
             return
         time.sleep(0.2)
 

@@ -63,6 +63,7 @@ from evalstream.queries.texts import Texts, texts
 from evalstream.queries.thresholds import Thresholds, thresholds
 from evalstream.selection import Filter, Selection
 from evalstream.storage.deletions import count_deletions
+from evalstream.storage.events import rows_without_predictions
 from evalstream.storage.results import progress
 from evalstream_http.load import Load, Questions
 from evalstream_http.security import require, sees
@@ -206,6 +207,9 @@ class RunProgress(BaseModel):
     done: int
     pending: int = Field(description="rows whose result has not seen all events yet")
     failed: int = Field(description="rows that could not be matched")
+    without_predictions: int = Field(
+        description="data rows that are annotated, and of which the run has said nothing; not among the rows"
+    )
     state: Literal["complete", "running", "failed"]
 
 
@@ -496,4 +500,6 @@ def get_progress(state: State, dataset: Dataset, run: Run) -> RunProgress:
     how: Literal["complete", "running", "failed"] = (
         "running" if found.pending else "failed" if found.failed else "complete"
     )
-    return RunProgress(rows=found.rows, done=done, pending=found.pending, failed=found.failed, state=how)
+    missing = rows_without_predictions(client, dataset, run)
+    counts = {"rows": found.rows, "done": done, "pending": found.pending, "failed": found.failed}
+    return RunProgress(**counts, without_predictions=missing, state=how)

@@ -160,7 +160,7 @@ class Evaluation:
         """
         selection = self._selection(filters)
         of = self._columns(selection.policy)
-        return summary_of(tally(of, selection), self._notes(of, selection), scoring or Scoring())
+        return summary_of(tally(of, selection), self._notes(of, selection), scoring=scoring or Scoring())
 
     def confusion_matrix(self, *, page: CellsPage | None = None, **filters: Unpack[Filters]) -> ConfusionMatrix:
         """Count what was taken for what, missed objects and false alarms included.

@@ -92,7 +92,7 @@ def test_9_a_crowd_mask_takes_any_number_of_detections(client: Client) -> None:
     feed(client, "crowd-mask", {"1": true}, {"m": {"1": found}})
     assert average_precisions(client, of("crowd-mask")).ap == pytest.approx(1, abs=1e-12)
     assert [item.outcome for item in the_row(client, "crowd-mask").predictions] == ["ignored", "ignored", "tp"]
-    (note,) = notes(client, of("crowd-mask"))
+    (note,) = notes(client, of("crowd-mask")).notes
     assert "regions of many objects" in note
 
 
@@ -124,7 +124,7 @@ def test_14_a_polygon_that_crosses_itself_is_repaired_and_named(client: Client) 
     row = the_row(client, "bowtie")
     assert [item.repaired for item in (*row.annotations, *row.predictions)] == [True, True, False]
     assert row.predictions[0].iou == pytest.approx(0.5, abs=1e-12)
-    assert "2 polygons crossed themselves and are counted as repaired." in notes(client, of("bowtie"))
+    assert "2 polygons crossed themselves and are counted as repaired." in notes(client, of("bowtie")).notes
 
 
 def test_14_real_outlines_that_touch_themselves_are_repaired(client: Client, real_data: Path) -> None:
@@ -153,7 +153,7 @@ def test_15_masks_of_different_sizes_fail_their_row_alone(client: Client) -> Non
     ).result_rows
     assert "annotation 'gt' is 4 x 5, prediction 'dt' is 5 x 4" in reason
     assert summary(client, of("sizes")).tp == 1
-    assert notes(client, of("sizes")) == ["1 data row could not be matched and is left out."]
+    assert notes(client, of("sizes")).notes == ["1 data row could not be matched and is left out."]
 
 
 def test_16_coco_outlines_are_cut_off_at_the_image_and_other_shapes_are_not(client: Client, tmp_path: Path) -> None:

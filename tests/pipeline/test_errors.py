@@ -165,7 +165,7 @@ def test_notes_say_what_is_left_out(client: Client) -> None:
     feed(client, "notes", {"1": true}, {"m": {"1": [*found, *many]}})
 
     def said(policy: str, **more: Any) -> str:
-        return " ".join(notes(client, Selection(dataset="notes", run="m", policy=policy, **more)))
+        return " ".join(notes(client, Selection(dataset="notes", run="m", policy=policy, **more)).notes)
 
     assert said("coco").startswith("6 predictions beyond the 100 most confident")
     assert "1 prediction with a confidence below 0 is ignored." in said("coco")

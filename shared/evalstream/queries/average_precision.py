@@ -123,7 +123,7 @@ def average_precisions(
     """
     _require_groups(selection, options)
     detections = read_detections(client, selection, groups=options.group_of == "count").detections
-    said = notes(client, selection.model_copy(update={"type": selection.type or list(LOCALISED)}))
+    said = notes(client, selection.model_copy(update={"type": selection.type or list(LOCALISED)})).notes
     return average_precision_of(detections, said, selection, options, page)
 
 

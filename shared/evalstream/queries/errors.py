@@ -92,7 +92,7 @@ def errors(
     columns = _load(client, selection, options)
     size = len(columns.labels)
     annotations = np.bincount(columns.annotation_label, minlength=size)
-    said = notes(client, selection)
+    said = notes(client, selection).notes
     per_class_ap, ap = _ap(columns, columns.label, columns.right, columns.counts, annotations)
     fixed = {
         cause: _ap(columns, *_put_right(columns, number), annotations, first=columns.right)[1]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from evalstream.events.base import Crowd
 from evalstream.matching import MAX_DETECTIONS, MAX_SKELETONS
 from evalstream.queries.counted import MOST_COUNTED, ask, is_object, scored, selected
 from evalstream.scoring.notes import Unusual, sentences
 from evalstream.selection import Selection
+from evalstream.storage.events import rows_without_predictions
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
@@ -35,11 +36,20 @@ FROM ({{rows}})
 """
 
 
-def notes(client: Client, selection: Selection) -> list[str]:
+class Known(NamedTuple):
+    """What has to be known of an answer, in sentences; and how many annotated rows have no prediction of the run."""
+
+    notes: list[str]
+    rows_without_predictions: int
+
+
+def notes(client: Client, selection: Selection) -> Known:
     """Say what has to be known of any answer about the selection at its thresholds."""
     rows, parameters = selected(selection, with_failed=True)
     ((any_other, rows_failed),) = ask(client, _ANY.format(rows=rows), parameters)
-    return sentences(rows_failed, _unusual(client, selection) if any_other else Unusual(), selection)
+    missing = rows_without_predictions(client, selection.dataset, selection.run)
+    unusual = _unusual(client, selection) if any_other else Unusual()
+    return Known(sentences(rows_failed, missing, unusual, selection), missing)
 
 
 def _unusual(client: Client, selection: Selection) -> Unusual:

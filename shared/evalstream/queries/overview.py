@@ -48,7 +48,7 @@ def overview(
     """Answer ``summary``, ``confusion_matrix`` and ``classes`` at once, of one and the same state of the run."""
     tallied = tally(client, selection)
     return Overview(
-        summary=summary_of(tallied, notes(client, selection), scoring),
+        summary=summary_of(tallied, *notes(client, selection), scoring),
         confusion_matrix=matrix_of(tallied, CellsPage(limit=options.cells)),
         classes=classes_of(tallied, ClassesPage(limit=options.labels), scoring),
     )

@@ -32,6 +32,10 @@ class Summary(LabelScores):
     """The counts and scores of a selection, over all its objects (micro-averaged), and averaged over labels."""
 
     rows: int = Field(description="data rows that the run has spoken of, and that are selected")
+    rows_without_predictions: int = Field(
+        description="data rows of the whole dataset that are annotated, and of which the run has said nothing: "
+        "they are in no figure"
+    )
     annotations: int = Field(description="annotations that count")
     predictions: int = Field(description="predictions that count")
     types: dict[str, int] = Field(
@@ -55,10 +59,12 @@ class Summary(LabelScores):
 
 def summary(client: Client, selection: Selection, scoring: Scoring = SCORING) -> Summary:
     """Count and score everything that is selected."""
-    return summary_of(tally(client, selection), notes(client, selection), scoring)
+    return summary_of(tally(client, selection), *notes(client, selection), scoring)
 
 
-def summary_of(tallied: Tally, said: list[str], scoring: Scoring = SCORING) -> Summary:
+def summary_of(
+    tallied: Tally, said: list[str], rows_without_predictions: int = 0, scoring: Scoring = SCORING
+) -> Summary:
     """Score a tally; ``said`` is what has to be known of it."""
     found = label_counts(tallied)
     counts = found.counts()
@@ -67,6 +73,7 @@ def summary_of(tallied: Tally, said: list[str], scoring: Scoring = SCORING) -> S
     is_iou = found.dice == found.dice  # not NaN
     answer = Summary(
         rows=found.rows,
+        rows_without_predictions=rows_without_predictions,
         annotations=found.annotations.sum(),
         predictions=found.predictions.sum(),
         types=tallied.types,

@@ -28,7 +28,7 @@ def notes(of: Columns, selection: Selection) -> list[str]:
     passes = row_filter(selection)
     failed = sum(passes(one.scene.data_row, one.scene.facts) for one in of.failed)
     repaired = int(np.count_nonzero(counting.rows[of.repaired]))
-    return sentences(failed, _unusual(of, counting, selection, repaired), selection)
+    return sentences(failed, 0, _unusual(of, counting, selection, repaired), selection)
 
 
 def _unusual(of: Columns, counting: Counting, selection: Selection, repaired: int) -> Unusual:
@@ -43,12 +43,17 @@ def _unusual(of: Columns, counting: Counting, selection: Selection, repaired: in
     return Unusual(*counts)._replace(repaired=repaired)
 
 
-def sentences(rows_failed: int, unusual: Unusual, selection: Selection) -> list[str]:
+def sentences(rows_failed: int, rows_missing: int, unusual: Unusual, selection: Selection) -> list[str]:
     """Say what there is, and only that."""
     beyond, negative, ignored, regions, repaired = unusual
     found = []
     if rows_failed:
         found.append(f"{_number(rows_failed, 'data row')} could not be matched and {_is(rows_failed)} left out.")
+    if rows_missing:
+        found.append(
+            f"Of the whole dataset, {_number(rows_missing, 'annotated data row')} {_has(rows_missing)} no prediction of"
+            f" this run and {_is(rows_missing)} not counted. Where nothing was found, send an empty `replace`."
+        )
     if beyond and selection.policy == "coco":
         found.append(
             f"{_number(beyond, 'prediction')} beyond the {MAX_DETECTIONS} most confident of a class and data row "
@@ -74,6 +79,10 @@ def sentences(rows_failed: int, unusual: Unusual, selection: Selection) -> list[
 
 def _number(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def _has(count: int) -> str:
+    return "has" if count == 1 else "have"
 
 
 def _is(count: int) -> str:
