@@ -27,6 +27,7 @@ def asked(client: TestClient) -> TestClient:
         "done": 2,
         "pending": 0,
         "failed": 0,
+        "without_predictions": 0,
         "state": "complete",
     }
     return client
