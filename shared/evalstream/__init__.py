@@ -15,14 +15,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from evalstream.evaluation import Evaluation
+    from evalstream.evaluator import Evaluator
     from evalstream.importers.problems import ImporterError, Problem
     from evalstream.library import evaluate
 
 __version__ = "0.1.0"
-__all__ = ["Evaluation", "ImporterError", "Problem", "evaluate"]
+__all__ = ["Evaluation", "Evaluator", "ImporterError", "Problem", "evaluate"]
 
 _HOME = {
     "Evaluation": "evalstream.evaluation",
+    "Evaluator": "evalstream.evaluator",
     "ImporterError": "evalstream.importers.problems",
     "Problem": "evalstream.importers.problems",
     "evaluate": "evalstream.library",

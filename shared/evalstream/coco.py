@@ -1,9 +1,12 @@
 """pycocotools' calls, with evaluation in compiled kernels: the same figures to the last bit.
 
->>> from evalstream.coco import COCO, COCOeval  # doctest: +SKIP
->>> truth = COCO("gt.json")  # doctest: +SKIP
->>> run = COCOeval(truth, truth.loadRes("dt.json"), "bbox")  # doctest: +SKIP
->>> run.evaluate(), run.accumulate(), run.summarize()  # doctest: +SKIP
+    from evalstream.coco import COCO, COCOeval
+
+    truth = COCO("gt.json")
+    run = COCOeval(truth, truth.loadRes("dt.json"), "bbox")
+    run.evaluate()
+    run.accumulate()
+    run.summarize()
 
 The classes are pycocotools' own, but for how ``COCOeval`` evaluates and accumulates: all parameters have their meaning,
 and ``precision``, ``recall``, ``scores`` and ``stats`` are equal to those of pycocotools, with its peculiarities (a

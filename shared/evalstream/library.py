@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from evalstream.evaluation import Evaluation
+from evalstream.evaluator import Evaluator
+from evalstream.importers.arrays import BoxFormat, Fields
 from evalstream.importers.coco import (
     CocoType,
     Source,
@@ -13,19 +16,21 @@ from evalstream.importers.coco import (
     read_results,
     read_truth,
 )
-from evalstream.importers.problems import refuse
+from evalstream.importers.problems import ImporterError, refuse
 from evalstream.selection import PolicyName
 
 _NAME = "evaluated"
 
 
 def evaluate(
-    annotations: Source,
-    predictions: Source,
+    annotations: Source | Mapping[Any, Fields],
+    predictions: Source | Mapping[Any, Fields],
     *,
     type: CocoType = "bbox",  # noqa: A002 -- the word of events, questions and the command line
     policy: PolicyName = "coco",
     strict: bool = False,
+    classes: Sequence[str] | None = None,
+    box_format: BoxFormat = "xyxy",
     on_progress: Callable[[str, int, int], None] = lambda _what, _done, _total: None,
 ) -> Evaluation:
     """Evaluate predictions against annotations, in memory.
@@ -33,9 +38,10 @@ def evaluate(
     Parameters
     ----------
     annotations : path or mapping
-        COCO ground truth, as a file or as a JSON reader gives it.
-    predictions : path or sequence of mappings
-        COCO results: a list of detections.
+        COCO ground truth, as a file or as a JSON reader gives it. Or, by image, mappings of fields to arrays:
+        :mod:`evalstream.importers.arrays`.
+    predictions : path, sequence of mappings, or mapping
+        COCO results: a list of detections. Or arrays by image; an image that is not among them has no predictions.
     type : {"bbox", "segm", "keypoints"}
         What to compare (pycocotools' ``iouType``).
     policy : {"coco", "iou-greedy", "best-candidate"}
@@ -43,6 +49,8 @@ def evaluate(
     strict : bool
         Refuse files with any record that cannot be read. Otherwise such records are left out, each told in
         ``Evaluation.problems`` and their number in the notes of every answer.
+    classes, box_format
+        Of arrays: what their labels and boxes mean, as in :class:`evalstream.evaluator.Evaluator`.
     on_progress : callable
         Called with what is being done, how much of it is done, and of how much.
 
@@ -53,8 +61,14 @@ def evaluate(
     Raises
     ------
     ImporterError
-        If a file cannot be read; with ``strict``, if any record cannot.
+        If a file cannot be read; with ``strict``, if any record cannot; if any array cannot.
     """
+    if isinstance(predictions, Mapping):
+        if type == "keypoints":
+            raise ImporterError("predictions: arrays are of boxes and masks; skeletons are read as COCO has them")
+        return _evaluate_arrays(
+            annotations, predictions, Evaluator(classes, type, box_format=box_format, policy=policy)
+        )
     on_progress("reading annotations", 0, 2)
     truth = read_truth(annotations, type)
     on_progress("reading predictions", 1, 2)
@@ -71,3 +85,15 @@ def evaluate(
         problems=problems,
         on_progress=lambda done, total: on_progress("matching", done, total),
     )
+
+
+def _evaluate_arrays(annotations: Any, predictions: Mapping[Any, Fields], evaluator: Evaluator) -> Evaluation:
+    if not isinstance(annotations, Mapping):
+        raise ImporterError("annotations: must be arrays by image, as the predictions are")
+    unknown = predictions.keys() - annotations.keys()
+    if unknown:
+        raise ImporterError(f"predictions: image {min(map(str, unknown))}: the annotations have no such image")
+    nothing: Fields = {"boxes": [], "masks": [], "labels": [], "scores": []}
+    for image, own in annotations.items():
+        evaluator.update(image, predictions.get(image, nothing), own)
+    return evaluator.compute()

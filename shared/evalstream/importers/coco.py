@@ -470,6 +470,17 @@ def _predicted(
     note = partial(_note, notes)
     note(renamed & kept, "detection", "`confidence` in the place of `score`")
     note(missing & kept, "detection", "no score; its confidence is 1")
+    bound(confidence, kept, notes)
+    note(shape.negative & kept, "detection", "a negative width or height, so that it overlaps nothing")
+    note(shape.thin & kept, "detection", "an outline of less than three points, drawn as pycocotools draws it")
+    code = np.zeros(len(own), np.int32)
+    ids = pa.array(np.array(positions, np.int64)).cast(pa.string())
+    columns = row, ids, np.array(category, np.int32), names, confidence, shape.area, code, shape, ~shape.negative
+    return _in_order(source, truth.images, kept, *columns)
+
+
+def bound(confidence: Float, kept: Flag, notes: list[str]) -> None:
+    """Bring confidences into the range that goes up to 1, in place."""
     most = float(confidence[kept].max()) if np.any(kept) else 0.0
     if most > 1:
         confidence /= most
@@ -477,12 +488,6 @@ def _predicted(
             f"Scores reach {most:g}: all are divided by it, for confidences go up to 1. Average precision depends on"
             " their order alone."
         )
-    note(shape.negative & kept, "detection", "a negative width or height, so that it overlaps nothing")
-    note(shape.thin & kept, "detection", "an outline of less than three points, drawn as pycocotools draws it")
-    code = np.zeros(len(own), np.int32)
-    ids = pa.array(np.array(positions, np.int64)).cast(pa.string())
-    columns = row, ids, np.array(category, np.int32), names, confidence, shape.area, code, shape, ~shape.negative
-    return _in_order(source, truth.images, kept, *columns)
 
 
 def _scores(records: list[Any]) -> tuple[Float, Flag, Flag]:
