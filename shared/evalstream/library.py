@@ -47,12 +47,12 @@ def evaluate(
     policy : {"coco", "iou-greedy", "best-candidate"}
         Who matches whom, unless a figure is asked for under another policy.
     strict : bool
-        Refuse files with any record that cannot be read. Otherwise such records are left out, each told in
-        ``Evaluation.problems`` and their number in the notes of every answer.
+        Refuse files with any record that cannot be read, as arrays always are. Otherwise such records are left out,
+        each told in ``Evaluation.problems`` and their number in the notes of every answer.
     classes, box_format
         Of arrays: what their labels and boxes mean, as in :class:`evalstream.evaluator.Evaluator`.
     on_progress : callable
-        Called with what is being done, how much of it is done, and of how much.
+        Called, of files, with what is being done, how much of it is done, and of how much.
 
     Returns
     -------
