@@ -1,0 +1,148 @@
+"""Files as people have them, compressed or in another encoding, to plain UTF-8."""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import json
+import re
+import sys
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, Final, cast
+
+from evalstream.importers.problems import ImporterError
+
+#: The path that names standard input.
+STDIN: Final = Path("-")
+_GZIP: Final = b"\x1f\x8b"
+_SPACE: Final = re.compile(r"\s*")
+
+
+def plain_bytes(path: Path) -> bytes:
+    """Read a file whole: uncompressed, in UTF-8, without a byte order mark.
+
+    Raises
+    ------
+    ImporterError
+        If it cannot be read, uncompressed or decoded.
+    """
+    with _told(path):
+        content = sys.stdin.buffer.read() if path == STDIN else path.read_bytes()
+        if content.startswith(_GZIP):
+            content = gzip.decompress(content)
+        encoding = json.detect_encoding(content)
+        return content if encoding == "utf-8" else content.decode(encoding).removeprefix("\ufeff").encode()
+
+
+def head(path: Path, size: int = 65_536) -> str:
+    """Read the beginning of a file as text, whatever its encoding; bytes that are no text are replaced.
+
+    Raises
+    ------
+    ImporterError
+        If it cannot be read or uncompressed.
+    """
+    with _told(path), _opened(path) as file:
+        content = file.read(size)
+    # The last character may be cut in two.
+    decoder = codecs.getincrementaldecoder(json.detect_encoding(content))("replace")
+    return decoder.decode(content).removeprefix("\ufeff")
+
+
+def json_lines(path: Path) -> Iterator[bytes]:
+    """Give the JSON documents of a file one by one.
+
+    They may stand on a line each, in one array, or one after another over several lines. A line that is no JSON is
+    given as it is, for its reader to say what is wrong with it.
+
+    Raises
+    ------
+    ImporterError
+        If the file cannot be read, uncompressed or decoded.
+    """
+    if path == STDIN:
+        yield from _documents(plain_bytes(path))
+        return
+    with _told(path), _opened(path) as file:
+        start = file.read(4)
+        file.seek(0)
+        in_utf8 = json.detect_encoding(start) in ("utf-8", "utf-8-sig")
+        if in_utf8 and _is_lines(head(path)):
+            for number, line in enumerate(file):
+                yield line.removeprefix(codecs.BOM_UTF8) if number == 0 else line
+            return
+    yield from _documents(plain_bytes(path))
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file for reading, uncompressed."""
+    with path.open("rb") as file:
+        compressed = file.read(len(_GZIP)) == _GZIP
+        file.seek(0)
+        if not compressed:
+            yield file
+            return
+        with gzip.open(file) as uncompressed:
+            yield cast(IO[bytes], uncompressed)
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Say which file it was that could not be read."""
+    try:
+        yield
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+        raise ImporterError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
+
+
+def _is_lines(text: str) -> bool:
+    """Whether a text holds a document a line: its first line is no array, and no part of a longer document."""
+    first, end, _ = text.lstrip().partition("\n")
+    if first.startswith("["):
+        return False
+    return not first.startswith("{") or not end or _is_json(first)
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _documents(content: bytes) -> Iterator[bytes]:
+    """Cut a text into its documents; into lines, if it is not JSON throughout."""
+    lines = content.splitlines(keepends=True)
+    if not lines or _is_lines(b"".join(lines[:2]).decode(errors="replace")):
+        yield from lines
+        return
+    try:
+        found = list(_decoded(content.decode()))
+    except (ValueError, RecursionError):
+        yield from lines
+        return
+    for document in found:
+        yield json.dumps(document).encode()
+
+
+def _decoded(text: str) -> Iterator[Any]:
+    decoder = json.JSONDecoder()
+    at = _after_space(text, 0)
+    while at < len(text):
+        document, at = decoder.raw_decode(text, at)
+        if isinstance(document, list):
+            yield from document
+        else:
+            yield document
+        at = _after_space(text, at)
+
+
+def _after_space(text: str, at: int) -> int:
+    found = _SPACE.match(text, at)
+    assert found is not None
+    return found.end()
