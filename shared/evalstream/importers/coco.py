@@ -26,7 +26,9 @@ from pydantic_core import from_json
 
 from evalstream.events.base import COORDINATE_LIMIT, OBJECTS_LIMIT, Crowd
 from evalstream.events.schema import EVENTS
+from evalstream.importers.names import ImageNames, refuse_ambiguous, told
 from evalstream.importers.problems import ImporterError, Problem, refuse
+from evalstream.importers.text import plain_bytes
 from evalstream.scenes import Code, Flag, Float, Int, row_order
 
 #: What of a record is read, in COCO's words: `segm` is the segmentation, which becomes a mask.
@@ -216,14 +218,29 @@ def read_truth(source: Source, iou_type: CocoType = "bbox") -> Truth:
     return Truth(name, known, listed, objects, notes, problems)
 
 
-def read_results(source: Source, truth: Truth, iou_type: CocoType = "bbox") -> Found:
+def read_results(
+    source: Source,
+    truth: Truth,
+    iou_type: CocoType = "bbox",
+    *,
+    skip_unknown_images: bool = False,
+    category_offset: int = 0,
+) -> Found:
     """Read detections on the images of a ground truth.
+
+    Parameters
+    ----------
+    skip_unknown_images : bool
+        Leave out detections on images that the ground truth does not have, and note how many.
+    category_offset : int
+        Added to each category id, where files count categories from different numbers.
 
     Raises
     ------
     ImporterError
         If it is no list of detections, if none of them can be read, or if one is on an image that the ground truth does
-        not have: then the two files hardly belong together. Others that cannot be read are in ``problems``.
+        not have (then the two files hardly belong together) or of which it has several by that name. Others that cannot
+        be read are in ``problems``.
     """
     name, document = _document(source)
     problems: list[Problem] = []
@@ -239,7 +256,11 @@ def read_results(source: Source, truth: Truth, iou_type: CocoType = "bbox") -> F
         if not isinstance(document, Sequence) or isinstance(document, str):
             raise ImporterError(f"{name}: a COCO results file is a list of detections")
         detections = _converted(name, document, kind, _detection_name, problems)
-    objects = _predicted(name, detections, truth, iou_type, notes, problems)
+    if category_offset:
+        for record in detections.own:
+            if isinstance(record.category_id, int):
+                record.category_id += category_offset
+    objects = _predicted(name, detections, truth, iou_type, notes, problems, skip_unknown_images=skip_unknown_images)
     _refuse_all(objects, problems)
     return Found(name, objects, notes, problems)
 
@@ -253,10 +274,7 @@ def _refuse_all(objects: Objects, problems: list[Problem]) -> None:
 def _document(source: Source) -> tuple[str, Any]:
     """Name a source; give the bytes of a file, or the document that it is."""
     if isinstance(source, str | Path):
-        try:
-            return str(source), Path(source).read_bytes()
-        except OSError as error:
-            raise ImporterError(f"{source}: {error.strerror}") from None
+        return str(source), plain_bytes(Path(source))
     return "annotations" if isinstance(source, Mapping) else "predictions", source
 
 
@@ -444,11 +462,18 @@ def _predicted(
     iou_type: CocoType,
     notes: list[str],
     problems: list[Problem],
+    *,
+    skip_unknown_images: bool,
 ) -> Objects:
     own, positions = records
     checks = _Checks(source, lambda i: _detection_name(positions[i], own[i]), len(own), problems)
     row = _rows(source, own, truth.images, checks)
-    _refuse_unknown(source, truth, records, row)
+    _find_by_name(source, truth.images, records, row, notes)
+    if skip_unknown_images:
+        _skip_unknown(own, row, checks, notes)
+    else:
+        _refuse_unknown(source, truth, records, row)
+    notes += _off_by_one({record.category_id for record in own}, truth.categories)
     names = list(truth.categories.names)
     place: dict[Any, int] = dict(truth.categories.place)
     category = []
@@ -515,6 +540,44 @@ def _rows(source: str, records: Sequence[Any], images: Images, checks: _Checks) 
     if not isinstance(records[0] if records else None, _Detection):
         checks.leave_out(row < 0, "image_id", lambda i: f"{source} has no image {records[i].image_id}")
     return row
+
+
+def _find_by_name(source: str, images: Images, records: _Records, row: Int, notes: list[str]) -> None:
+    """Find the images of detections that do not name them by id."""
+    missing = np.flatnonzero(row < 0).tolist()
+    if not missing:
+        return
+    names = ImageNames(images.data_row, images.file_name)
+    forms: Counter[str] = Counter()
+    found = {image_id: names.find(image_id) for image_id in {records.own[i].image_id for i in missing}}
+    for i in missing:
+        match = found[records.own[i].image_id]
+        refuse_ambiguous(source, f"{_detection_name(records.positions[i], None)}: image_id", match)
+        row[i] = match.place
+        forms[match.form] += 1
+    notes += told(forms, "detection")
+
+
+def _skip_unknown(own: Sequence[Any], row: Int, checks: _Checks, notes: list[str]) -> None:
+    unknown = np.flatnonzero(row < 0).tolist()
+    checks.kept &= row >= 0
+    if unknown:
+        images = {own[i].image_id for i in unknown}
+        notes.append(
+            f"{len(unknown):,} detections on {len(images):,} images that the ground truth does not have are skipped."
+        )
+
+
+def _off_by_one(given: set[Id], categories: Categories) -> list[str]:
+    """Say so if all category ids would be listed, were they one higher or lower."""
+    unlisted = [key for key in given if key not in categories.place]
+    for offset in (-1, 1):
+        if unlisted and all(isinstance(key, int) and key + offset in categories.place for key in given):
+            return [
+                f"The ground truth does not list {len(unlisted):,} of {len(given):,} category ids, and would list all"
+                f" if they were one {'lower' if offset < 0 else 'higher'}; --category-offset={offset} reads them so."
+            ]
+    return []
 
 
 def _refuse_unknown(source: str, truth: Truth, records: _Records, row: Int) -> None:

@@ -1,0 +1,108 @@
+"""Which image of a ground truth is meant: by its id, its number, or the name of its file, whole or in part."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import PurePosixPath
+from typing import Any, Final, NamedTuple
+
+from evalstream.importers.problems import ImporterError
+
+FORMS: Final = ("number", "file name", "file name without its folder", "file name without folder and ending")
+
+
+class Match(NamedTuple):
+    """The image that is meant, −1 if none is; and what it was known by, "" for its id. Several candidates are none."""
+
+    place: int
+    form: str
+    candidates: int = 1
+
+
+class ImageNames:
+    """The names under which images are known."""
+
+    def __init__(self, ids: Sequence[str], file_names: Sequence[str]) -> None:
+        self._ids = {name: i for i, name in enumerate(ids)}
+        self._by_form: list[dict[str, list[int]]] = [{} for _ in FORMS]
+        for i, (name, file_name) in enumerate(zip(ids, file_names, strict=True)):
+            for own, key in zip(self._by_form, _keys(name, file_name), strict=True):
+                if key:
+                    own.setdefault(key, []).append(i)
+
+    def find(self, given: Any) -> Match:
+        """Find the image that a record names."""
+        text = str(int(given)) if isinstance(given, float) and given.is_integer() else str(given)
+        if text in self._ids:
+            return Match(self._ids[text], "")
+        for form, own, key in zip(FORMS, self._by_form, _keys(text, text), strict=True):
+            found = own.get(key, []) if key else []
+            if len(found) == 1:
+                return Match(found[0], form)
+            if found:
+                return Match(-1, form, len(found))
+        return Match(-1, "", 0)
+
+
+def _keys(name: str, file_name: str) -> tuple[str, str, str, str]:
+    path = PurePosixPath(file_name.replace("\\", "/"))
+    number = str(int(name)) if name.isascii() and name.isdigit() else ""
+    return number, str(path) if file_name else "", path.name, stem(file_name)
+
+
+def stem(file_name: str) -> str:
+    """Name a file without its folder and ending; a number without its leading zeros, as Ultralytics writes it.
+
+    >>> stem("val/000000000139.jpg"), stem("street.v1.jpg"), stem("street.v1")
+    ('139', 'street.v1', 'street.v1')
+    """
+    name = PurePosixPath(file_name.replace("\\", "/")).name
+    before, dot, ending = name.rpartition(".")
+    plain = before if dot and before and ending.lower() in IMAGE_ENDINGS else name
+    return str(int(plain)) if plain.isascii() and plain.isdigit() else plain
+
+
+#: Endings of images, and of label files that are named after them.
+IMAGE_ENDINGS: Final = frozenset(
+    {
+        "avif",
+        "bmp",
+        "gif",
+        "heic",
+        "jp2",
+        "jpeg",
+        "jpg",
+        "mpo",
+        "pgm",
+        "png",
+        "ppm",
+        "tif",
+        "tiff",
+        "webp",
+        "txt",
+        "xml",
+    }
+)
+
+
+def told(forms: Counter[str], noun: str) -> Iterator[str]:
+    """Say how many images were known by something else than their id."""
+    for form in FORMS:
+        if forms[form]:
+            count = forms[form]
+            yield f"{count:,} {noun}{'' if count == 1 else 's'}: the image is known by its {form}."
+
+
+def refuse_ambiguous(source: str, record: str, match: Match) -> None:
+    """Raise an error if a name is that of several images.
+
+    Raises
+    ------
+    ImporterError
+        If it is.
+    """
+    if match.candidates > 1:
+        raise ImporterError(
+            f"{source}: {record}: {match.candidates:,} images of the ground truth share this {match.form}"
+        )
