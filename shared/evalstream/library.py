@@ -8,13 +8,13 @@ from typing import Any
 from evalstream.evaluation import Evaluation
 from evalstream.evaluator import Evaluator
 from evalstream.importers.arrays import BoxFormat, Fields
-from evalstream.importers.coco import (
-    CocoType,
-    Source,
-    annotation_events,
-    prediction_events,
-    read_results,
-    read_truth,
+from evalstream.importers.coco import CocoType, Source
+from evalstream.importers.files import (
+    Options,
+    annotations_table,
+    predictions_table,
+    read_annotations,
+    read_predictions,
 )
 from evalstream.importers.problems import ImporterError, refuse
 from evalstream.selection import PolicyName
@@ -31,6 +31,7 @@ def evaluate(
     strict: bool = False,
     classes: Sequence[str] | None = None,
     box_format: BoxFormat = "xyxy",
+    options: Options | None = None,
     on_progress: Callable[[str, int, int], None] = lambda _what, _done, _total: None,
 ) -> Evaluation:
     """Evaluate predictions against annotations, in memory.
@@ -38,10 +39,11 @@ def evaluate(
     Parameters
     ----------
     annotations : path or mapping
-        COCO ground truth, as a file or as a JSON reader gives it. Or, by image, mappings of fields to arrays:
-        :mod:`evalstream.importers.arrays`.
+        Ground truth: COCO, as a file or as a JSON reader gives it; or YOLO labels, Pascal VOC, a table, a Labelbox
+        export. Or, by image, mappings of fields to arrays: :mod:`evalstream.importers.arrays`.
     predictions : path, sequence of mappings, or mapping
-        COCO results: a list of detections. Or arrays by image; an image that is not among them has no predictions.
+        COCO results: a list of detections; or the same formats. Or arrays by image; an image that is not among them has
+        no predictions.
     type : {"bbox", "segm", "keypoints"}
         What to compare (pycocotools' ``iouType``).
     policy : {"coco", "iou-greedy", "best-candidate"}
@@ -51,6 +53,8 @@ def evaluate(
         each told in ``Evaluation.problems`` and their number in the notes of every answer.
     classes, box_format
         Of arrays: what their labels and boxes mean, as in :class:`evalstream.evaluator.Evaluator`.
+    options : Options, optional
+        What files do not say themselves: :class:`evalstream.importers.files.Options`.
     on_progress : callable
         Called, of files, with what is being done, how much of it is done, and of how much.
 
@@ -70,17 +74,18 @@ def evaluate(
             annotations, predictions, Evaluator(classes, type, box_format=box_format, policy=policy)
         )
     on_progress("reading annotations", 0, 2)
-    truth = read_truth(annotations, type)
+    given = (options or Options())._replace(type=type)
+    truth = read_annotations(annotations, given)
     on_progress("reading predictions", 1, 2)
-    found = read_results(predictions, truth, type)
+    found = read_predictions(predictions, truth, given)
     problems = [*truth.problems, *found.problems]
     if strict:
         refuse(problems)
     return Evaluation(
-        annotation_events(truth, _NAME, 1, type),
-        prediction_events(found, truth, _NAME, _NAME, 1, type),
+        annotations_table(truth, _NAME, given),
+        predictions_table(found, _NAME, given),
         policy=policy,
-        categories=truth.categories.names,
+        categories=truth.categories,
         notes=[*truth.notes, *found.notes],
         problems=problems,
         on_progress=lambda done, total: on_progress("matching", done, total),

@@ -1,0 +1,289 @@
+"""Files of every format to both sides of an evaluation: ground truth, and predictions on its data rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+
+from evalstream.importers import coco, labelbox, rows, table, voc, yolo
+from evalstream.importers.detect import Format, detect
+from evalstream.importers.images import Size
+from evalstream.importers.labelbox import LabelboxOptions
+from evalstream.importers.names import stem
+from evalstream.importers.problems import ImporterError, Problem, refuse
+from evalstream.importers.rows import Imported, Side
+from evalstream.importers.table import TableOptions
+from evalstream.importers.text import plain_bytes
+from evalstream.importers.voc import VocOptions
+from evalstream.importers.yolo import YoloOptions
+
+#: Formats whose importers give data rows with objects; the others give columns, or lines.
+ROW_FORMATS: Final = frozenset({"yolo", "voc", "table", "labelbox"})
+
+
+class Options(NamedTuple):
+    """What files do not say themselves."""
+
+    format: Format | None = None  # None: by what a file holds
+    type: coco.CocoType = "bbox"
+    skip_unknown_images: bool = False
+    category_offset: int | None = None  # None: as it stands, or evident from the names of a ground truth in YOLO
+    yolo: YoloOptions = YoloOptions()
+    voc: VocOptions = VocOptions()
+    table: TableOptions = TableOptions()
+    labelbox: LabelboxOptions = LabelboxOptions()
+
+
+class GroundTruth(NamedTuple):
+    """Ground truth in COCO's columns or as data rows, and what predictions need to know of it."""
+
+    source: str
+    format: Format
+    coco: coco.Truth | None
+    imported: Imported | None
+    data_rows: list[str]
+    file_names: list[str]
+    categories: list[str]
+    notes: list[str]
+    problems: list[Problem]
+
+
+class Predictions(NamedTuple):
+    """Predictions in COCO's columns or as data rows; with a ground truth, on each of its data rows."""
+
+    source: str
+    format: Format
+    coco: coco.Found | None
+    imported: Imported | None
+    notes: list[str]
+    problems: list[Problem]
+    on: coco.Truth | None  # the images of COCO's columns
+
+
+def format_of(source: coco.Source, options: Options) -> Format:
+    """Tell the format of a file, which options may state; what is in memory already is COCO's."""
+    return options.format or detect(Path(source)) if isinstance(source, str | Path) else "coco"
+
+
+def read_rows(path: Path, form: Format, side: Side, options: Options, truth: GroundTruth | None = None) -> Imported:
+    """Read one side from a file of a format whose importer gives data rows.
+
+    Raises
+    ------
+    ImporterError
+        If it cannot be read, or nothing of it can.
+    """
+    if form == "yolo":
+        found = yolo.read(path, side, options.yolo, yolo.Known(_sizes(truth), _class_names(truth)) if truth else None)
+        if truth is not None and truth.format != "yolo":
+            _refuse_numbers(found, truth)
+    elif form == "voc":
+        found = voc.read(path, side, options.voc)
+    elif form == "table":
+        found = table.read(path, side, options.table)
+    elif form == "labelbox":
+        found = labelbox.read(path, side, options.labelbox)
+    else:
+        raise ImporterError(f"{path}: {form} is only read by `evalstream upload`")
+    found = rows.checked(found)
+    if not any(row.objects for row in found.rows):
+        refuse(found.problems)
+    return found._replace(rows=rows.in_order(found.rows))
+
+
+def read_annotations(source: coco.Source, options: Options) -> GroundTruth:
+    """Read ground truth.
+
+    Raises
+    ------
+    ImporterError
+        If it cannot be read, or nothing of it can.
+    """
+    form = format_of(source, options)
+    if form == "coco" or not isinstance(source, str | Path):
+        truth = coco.read_truth(source, options.type)
+        images = truth.images
+        own = truth.categories.names
+        return GroundTruth(
+            truth.source, form, truth, None, images.data_row, images.file_name, own, truth.notes, truth.problems
+        )
+    found = read_rows(Path(source), form, "annotations", options)
+    file_names = [str(row.facts.get("metadata", {}).get("file_name", "")) for row in found.rows]
+    names = [row.data_row for row in found.rows]
+    return GroundTruth(
+        found.source, form, None, found, names, file_names, found.categories, found.notes, found.problems
+    )
+
+
+def read_predictions(source: coco.Source, truth: GroundTruth | None, options: Options) -> Predictions:
+    """Read predictions, on the data rows of a ground truth where one is given.
+
+    Raises
+    ------
+    ImporterError
+        If they cannot be read, nothing of them can, or they do not belong to the ground truth.
+    """
+    form = format_of(source, options)
+    if form in ROW_FORMATS and _is_coco(source):
+        form = "coco"  # Ultralytics writes predictions.json on a ground truth of label files
+    if form == "coco" or not isinstance(source, str | Path):
+        if truth is None:
+            raise ImporterError(
+                f"{source}: COCO results name images and categories of a ground truth, which is needed too"
+            )
+        on, offset, notes = _columns(truth, source, options)
+        found = coco.read_results(
+            source, on, options.type, skip_unknown_images=options.skip_unknown_images, category_offset=offset
+        )
+        return Predictions(found.source, form, found, None, [*notes, *found.notes], found.problems, on)
+    given = read_rows(Path(source), form, "predictions", options, truth)
+    if truth is not None:
+        given = rows.joined(given, truth.data_rows, truth.file_names, skip_unknown=options.skip_unknown_images)
+    return Predictions(given.source, form, None, given, given.notes, given.problems, None)
+
+
+def _is_coco(source: coco.Source) -> bool:
+    return isinstance(source, str | Path) and Path(source).suffix == ".json" and detect(Path(source)) == "coco"
+
+
+def annotations_table(truth: GroundTruth, dataset: str, options: Options) -> pa.Table:
+    """Turn ground truth into columns (schema ``EVENTS``)."""
+    if truth.coco is not None:
+        return coco.annotation_events(truth.coco, dataset, 1, options.type)
+    assert truth.imported is not None
+    return rows.table(truth.imported.rows, "annotations")
+
+
+def predictions_table(found: Predictions, dataset: str, options: Options) -> pa.Table:
+    """Turn predictions into columns (schema ``EVENTS``)."""
+    if found.coco is not None:
+        assert found.on is not None
+        return coco.prediction_events(found.coco, found.on, dataset, dataset, 1, options.type)
+    assert found.imported is not None
+    return rows.table(found.imported.rows, "predictions")
+
+
+def _sizes(truth: GroundTruth) -> dict[str, Size]:
+    """Name the sizes of a ground truth's images by id, and by file name without folder and ending."""
+    if truth.coco is not None:
+        images = truth.coco.images
+        known: Iterable[tuple[int, int]] = zip(images.width, images.height, strict=True)
+    else:
+        assert truth.imported is not None
+        known = [(row.facts.get("width", 0), row.facts.get("height", 0)) for row in truth.imported.rows]
+    found: dict[str, Size] = {}
+    for name, file_name, (width, height) in zip(truth.data_rows, truth.file_names, known, strict=True):
+        if width and height:
+            for key in (Path(file_name).stem, stem(file_name), name):
+                found[key] = Size(width, height)
+    return found
+
+
+def _class_names(truth: GroundTruth) -> list[str] | None:
+    """Give the names of a ground truth's classes in order, if it has names and an order."""
+    numbers = [str(i) for i in range(len(truth.categories))]
+    return truth.categories if truth.format == "yolo" and truth.categories != numbers else None
+
+
+def _refuse_numbers(found: Imported, truth: GroundTruth) -> None:
+    """Refuse classes called by number where the ground truth has names: nothing would match."""
+    names = {item["feature"] for row in found.rows for item in row.objects}
+    if names and not names & set(truth.categories):
+        raise ImporterError(
+            f"{found.source}: classes are {', '.join(sorted(names)[:5])}, and the ground truth knows none of them;"
+            " --names gives the names of YOLO's classes in order"
+        )
+
+
+# --- COCO results on a ground truth of another format -----------------------------------------------------------------
+
+
+class _Category(msgspec.Struct, gc=False):
+    category_id: Any = None
+
+
+def _columns(truth: GroundTruth, results: coco.Source, options: Options) -> tuple[coco.Truth, int, list[str]]:
+    """Give a ground truth as COCO's columns, what to add to category ids, and what to say of that."""
+    if truth.coco is not None:
+        return truth.coco, options.category_offset or 0, []
+    assert truth.imported is not None
+    given = yolo.read_names(options.yolo.names) if options.yolo.names is not None else truth.categories
+    numbered = truth.format == "yolo" or options.yolo.names is not None
+    known = [row.facts for row in truth.imported.rows]
+    place: dict[Any, int] = {name: i for i, name in enumerate(given)}
+    offset, notes = options.category_offset or 0, list[str]()
+    if numbered:
+        place |= {i: i for i in range(len(given))}
+        if options.category_offset is None:
+            offset = _offset(results, len(given))
+        if offset == -1:
+            notes.append("Category ids are counted from 1, as Ultralytics writes them; the first is the class 0.")
+    elif any(isinstance(key, int) for key in _category_ids(results)):
+        raise ImporterError(
+            f"{_name(results)}: category_id: {truth.format} numbers no classes; --names gives them in order"
+        )
+    images = coco.Images(
+        truth.data_rows,
+        [facts.get("width", 0) for facts in known],
+        [facts.get("height", 0) for facts in known],
+        truth.file_names,
+        [""] * len(known),
+        {name: i for i, name in enumerate(truth.data_rows)},
+    )
+    return coco.Truth(truth.source, images, coco.Categories(given, place), _no_objects(given), [], []), offset, notes
+
+
+def _offset(results: coco.Source, classes: int) -> int:
+    """Tell whether category ids are counted from 0 or from 1.
+
+    Raises
+    ------
+    ImporterError
+        If both may be, or neither is.
+    """
+    ids = [key for key in _category_ids(results) if isinstance(key, int)]
+    if not ids or (min(ids) == 0 and max(ids) < classes):
+        return 0
+    if min(ids) >= 1 and max(ids) == classes:
+        return -1
+    what = f"{_name(results)}: category_id: from {min(ids)} to {max(ids)}, of {classes} classes"
+    if min(ids) < 0 or max(ids) > classes or min(ids) == 0:
+        raise ImporterError(f"{what}: they belong to other names; --category-offset reads them nonetheless")
+    raise ImporterError(f"{what}: counted from 0 (--category-offset=0) or from 1 (--category-offset=-1)?")
+
+
+def _category_ids(results: coco.Source) -> Sequence[Any]:
+    try:
+        if isinstance(results, str | Path):
+            found = msgspec.json.decode(plain_bytes(Path(results)), type=list[_Category])
+        else:
+            found = msgspec.convert(results, list[_Category])
+    except msgspec.MsgspecError:
+        return []  # the reader says what is wrong
+    return list({one.category_id for one in found if isinstance(one.category_id, int | str)})
+
+
+def _name(source: coco.Source) -> str:
+    return str(source) if isinstance(source, str | Path) else "predictions"
+
+
+def _no_objects(features: list[str]) -> coco.Objects:
+    none, ints = np.empty(0), np.empty(0, np.int32)
+    return coco.Objects(
+        np.empty(0, np.int64),
+        pa.array([], pa.string()),
+        ints,
+        features,
+        none,
+        none,
+        ints,
+        np.zeros(1, np.int64),
+        none,
+        None,
+        np.empty(0, np.bool_),
+    )

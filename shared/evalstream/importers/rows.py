@@ -1,0 +1,161 @@
+"""What importers read: data rows with objects as events say them, checked as every event is."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Literal, NamedTuple
+
+import pyarrow as pa
+from pydantic_core import to_json
+
+from evalstream.events import AnnotationEvent, PredictionEvent, Reader, Record, decode, events_table
+from evalstream.importers.names import ImageNames, refuse_ambiguous, told
+from evalstream.importers.problems import ImporterError, Problem
+from evalstream.scenes import row_order
+
+Side = Literal["annotations", "predictions"]
+_CHECKED = "checked"
+
+
+class Row(NamedTuple):
+    """A data row: its facts and objects in the fields of an event, and where each object stands in its file."""
+
+    data_row: str
+    facts: dict[str, Any]
+    objects: list[dict[str, Any]]
+    places: list[str]
+
+
+class Imported(NamedTuple):
+    """What was read of one side, and what was not."""
+
+    source: str
+    side: Side
+    rows: list[Row]
+    categories: list[str]
+    notes: list[str]
+    problems: list[Problem]
+
+
+def checked(given: Imported) -> Imported:
+    """Leave out the objects that no event may hold, and the rows that no event may be about; each is a problem."""
+    rows: list[Row] = []
+    problems = list(given.problems)
+    for row in given.rows:
+        reason = _reason(given.side, row)
+        if reason is None:
+            rows.append(row)
+            continue
+        kept: list[int] = []
+        for i, place in enumerate(row.places):
+            wrong = _reason(given.side, Row(row.data_row, {}, [row.objects[i]], [place]))
+            if wrong is None:
+                kept.append(i)
+            else:
+                field, _, why = wrong.removeprefix(f"{given.side}.0.").partition(": ")
+                problems.append(Problem(given.source, place, field, why or wrong))
+        rest = row._replace(objects=[row.objects[i] for i in kept], places=[row.places[i] for i in kept])
+        reason = _reason(given.side, rest)
+        if reason is None:
+            rows.append(rest)
+        else:
+            field, _, why = reason.partition(": ")
+            problems.append(Problem(given.source, f"data row {row.data_row!r}", field, why or reason))
+    return given._replace(rows=rows, problems=problems)
+
+
+def lines(rows: Iterable[Row], side: Side, **known: Any) -> Iterator[bytes]:
+    """Turn rows into the JSON that a producer sends, a ``replace`` each.
+
+    ``known`` is what each event says besides: dataset, run, version.
+    """
+    for row in rows:
+        yield to_json(_event(row, side) | known)
+
+
+def table(rows: Sequence[Row], side: Side) -> pa.Table:
+    """Turn checked rows into columns (schema ``EVENTS``)."""
+    known = _known(side)
+    found = decode((Record(line, i, 1) for i, line in enumerate(lines(rows, side, **known))), _READERS[side])
+    assert not found.rejected, found.rejected[0].reason
+    return events_table(found.received)
+
+
+def in_order(rows: Iterable[Row]) -> list[Row]:
+    """Put rows in the order in which figures take them."""
+    return sorted(rows, key=lambda row: row_order(row.data_row))
+
+
+def joined(found: Imported, data_rows: Sequence[str], file_names: Sequence[str], *, skip_unknown: bool) -> Imported:
+    """Give predictions on the data rows of a ground truth, in its order; one without a prediction has an empty set.
+
+    Raises
+    ------
+    ImporterError
+        If a data row is not the ground truth's, unless such are to be skipped; if it may be several of its images, or
+        if two sets of predictions are of the same image.
+    """
+    names = ImageNames(data_rows, file_names)
+    by_place: dict[int, Row] = {}
+    forms: Counter[str] = Counter()
+    unknown: list[Row] = []
+    for row in found.rows:
+        match = names.find(row.data_row)
+        refuse_ambiguous(found.source, f"data row {row.data_row!r}", match)
+        if match.place < 0:
+            unknown.append(row)
+            continue
+        if match.place in by_place:
+            raise ImporterError(
+                f"{found.source}: data row {row.data_row!r}: is image {data_rows[match.place]!r}, and so is data row"
+                f" {by_place[match.place].data_row!r}"
+            )
+        forms[match.form] += 1
+        by_place[match.place] = row
+    notes = [*found.notes, *told(forms, "data row")]
+    if unknown:
+        objects = sum(len(row.objects) for row in unknown)
+        what = f"{len(unknown):,} data rows with {objects:,} objects are not in the ground truth"
+        if not skip_unknown:
+            raise ImporterError(
+                f"{found.source}: {what}, the first {unknown[0].data_row!r}; --skip-unknown-images leaves them out"
+            )
+        notes.append(f"{what}, and are skipped.")
+    missing = len(data_rows) - len(by_place)
+    if missing:
+        notes.append(f"{missing:,} of {len(data_rows):,} data rows have no prediction: nothing was found there.")
+    rows = [
+        by_place[i]._replace(data_row=name) if i in by_place else Row(name, {}, [], [])
+        for i, name in enumerate(data_rows)
+    ]
+    return found._replace(rows=rows, notes=notes)
+
+
+def counted(rows: Iterable[Row]) -> Counter[tuple[str, str]]:
+    """Count objects by type and class; answers by question and answer."""
+    return Counter((item["type"], _label(item)) for row in rows for item in row.objects)
+
+
+def _label(item: dict[str, Any]) -> str:
+    return f"{item['feature']}={item['answer']}" if item["type"] == "radio" else str(item["feature"])
+
+
+_READERS = {"annotations": Reader(AnnotationEvent), "predictions": Reader(PredictionEvent)}
+
+
+def _known(side: Side) -> dict[str, Any]:
+    return {"dataset": _CHECKED, "version": 1} | ({"run": _CHECKED} if side == "predictions" else {})
+
+
+def _event(row: Row, side: Side) -> dict[str, Any]:
+    event: dict[str, Any] = {"data_row": row.data_row, "operation": "replace"}
+    if side == "annotations" and row.facts:
+        event["row"] = row.facts
+    return event | {side: row.objects}
+
+
+def _reason(side: Side, row: Row) -> str | None:
+    record = Record(to_json(_event(row, side) | _known(side)), 0, 1)
+    rejected = decode([record], _READERS[side]).rejected
+    return rejected[0].reason if rejected else None

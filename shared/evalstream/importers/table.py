@@ -1,0 +1,221 @@
+"""Tables of answers (CSV, Parquet) to data rows: one line is one data row, and answers one question."""
+
+from __future__ import annotations
+
+import csv
+import fnmatch
+import io
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, Literal, NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from evalstream.importers.problems import ImporterError, Problem
+from evalstream.importers.rows import Imported, Row, Side
+from evalstream.importers.text import STDIN, plain_bytes
+
+Task = Literal["classification", "regression"]
+PARQUET: Final = b"PAR1"
+#: What columns are called where no option names them, the most telling first.
+_IDS: Final = ("data_row", "id", "image_id", "image_name", "image", "file_name", "filename", "file", "path", "uuid")
+_TRUTHS: Final = ("y_true", "truth", "ground_truth", "gt", "target", "actual", "label", "class", "class_id", "y")
+_ANSWERS: Final = ("y_pred", "prediction", "predicted", "pred", "answer", "label", "class", "class_id")
+_WHOLE: Final = re.compile(r"([+-]?\d+)\.0*")
+_DELIMITERS: Final = ",;\t|"
+
+
+class TableOptions(NamedTuple):
+    """Which columns hold what."""
+
+    id: str | None = None
+    truth: str | None = None
+    answer: str | None = None
+    scores: tuple[str, ...] = ()  # a column a class; with one `*`, which stands for the name of the class
+    question: str = "class"
+    task: Task = "classification"
+
+
+class _Table(NamedTuple):
+    columns: list[str]
+    lines: Sequence[tuple[str, Mapping[str, str]]]  # with the name of each
+    problems: list[Problem]
+
+
+def read(path: Path, side: Side, options: TableOptions) -> Imported:
+    """Read a table.
+
+    Raises
+    ------
+    ImporterError
+        If it is none, or a column that is needed is not there.
+    """
+    table = _parquet(path) if path != STDIN and _is_parquet(path) else _csv(path)
+    own_id = _column(path, table.columns, options.id, _IDS, "id")
+    scores = _score_columns(path, table.columns, options.scores) if side == "predictions" else {}
+    guesses, given = (_TRUTHS, options.truth) if side == "annotations" else (_ANSWERS, options.answer)
+    answer = _column(path, [name for name in table.columns if name != own_id], given, guesses, "answer")
+    if answer is None and not scores:
+        option = "--truth-column" if side == "annotations" else "--answer-column or --class-columns"
+        raise ImporterError(
+            f"{path}: none of the columns is known to hold answers; {option} names one of {table.columns}"
+        )
+    notes = [] if own_id else ["No column holds ids (--id-column): data rows are called by their number, from 1."]
+    rows: list[Row] = []
+    problems = list(table.problems)
+    tally: Counter[str] = Counter()
+    seen: dict[str, tuple[dict[str, Any], str]] = {}
+    for number, (place, line) in enumerate(table.lines, 1):
+        try:
+            name = line[own_id].strip() if own_id else str(number)
+            said = {"feature": options.question} | _said(line, answer, scores, options, tally)
+            if side == "annotations":
+                said.pop("confidence", None)
+        except ValueError as error:
+            field, _, reason = str(error).partition(": ")
+            problems.append(Problem(str(path), place, field, reason))
+            continue
+        if name not in seen:
+            seen[name] = said, place
+            rows.append(Row(name, {}, [said], [place]))
+        elif seen[name][0] == said:
+            tally["repeated"] += 1
+        else:
+            problems.append(
+                Problem(str(path), place, own_id or "id", f"{name!r} has another answer in {seen[name][1]}")
+            )
+    read_column = f"column {answer!r}" if answer else f"the highest of {len(scores):,} columns"
+    notes.insert(0, f"The question {options.question!r} is answered by {read_column}.")
+    notes += _told(tally)
+    if not rows and problems:
+        raise ImporterError(str(problems[0]))
+    names = {item["answer"] for row in rows for item in row.objects} | set(scores.values())
+    categories = sorted(f"{options.question}={name}" for name in names) if options.task == "classification" else []
+    return Imported(str(path), side, rows, categories, notes, problems)
+
+
+def _told(tally: Counter[str]) -> Iterator[str]:
+    said = {
+        "repeated": "repeat the id and the answer of a line before, and are left out",
+        "whole": "hold a whole number with a decimal point, which is read as one without (1.0 as 1)",
+        "tied": "have several highest columns, of which the first is taken",
+    }
+    for key, what in said.items():
+        if tally[key]:
+            yield f"{tally[key]:,} lines {what}."
+
+
+def _said(
+    line: Mapping[str, str], answer: str | None, scores: Mapping[str, str], options: TableOptions, tally: Counter[str]
+) -> dict[str, Any]:
+    if options.task == "regression":
+        if answer is None:
+            raise ValueError("answer: regression needs a column of answers")
+        return {"type": "number", "answer": _number(answer, line[answer])}
+    by_class = {name: _number(column, line[column]) for column, name in scores.items()}
+    if answer is not None:
+        chosen = _class(answer, line[answer], tally)
+        if by_class and chosen not in by_class:
+            raise ValueError(f"{answer}: none of the class columns is that of {chosen!r}")
+    else:
+        highest = max(by_class.values())
+        best = [name for name, score in by_class.items() if score == highest]
+        chosen = best[0]
+        tally["tied"] += len(best) > 1
+    said: dict[str, Any] = {"type": "radio", "answer": chosen}
+    return said | ({"scores": by_class, "confidence": by_class[chosen]} if by_class else {})
+
+
+def _class(column: str, given: str, tally: Counter[str]) -> str:
+    text = given.strip()
+    if not text:
+        raise ValueError(f"{column}: empty")
+    whole = _WHOLE.fullmatch(text)
+    if whole:
+        tally["whole"] += 1
+        return whole[1]
+    try:
+        fraction = "." in text and math.isfinite(float(text))
+    except ValueError:
+        fraction = False
+    if fraction:
+        raise ValueError(f"{column}: {text} is no class but a fraction; --task regression reads numbers")
+    return text
+
+
+def _number(column: str, given: str) -> float:
+    try:
+        value = float(given)
+    except ValueError:
+        raise ValueError(f"{column}: " + (f"must be a number (got {given!r})" if given.strip() else "empty")) from None
+    if not math.isfinite(value):
+        raise ValueError(f"{column}: must be a finite number (got {given!r})")
+    return value
+
+
+def _column(path: Path, columns: Sequence[str], given: str | None, guesses: Sequence[str], what: str) -> str | None:
+    if given is not None:
+        if given not in columns:
+            raise ImporterError(f"{path}: no column is called {given!r} ({what}); the columns are {list(columns)}")
+        return given
+    by_lower = {name.lower(): name for name in columns}
+    return next((by_lower[guess] for guess in guesses if guess in by_lower), None)
+
+
+def _score_columns(path: Path, columns: Sequence[str], given: Sequence[str]) -> dict[str, str]:
+    """Name the class of each column of scores."""
+    found: dict[str, str] = {}
+    for pattern in given:
+        before, star, after = pattern.partition("*")
+        own = [name for name in columns if (fnmatch.fnmatchcase(name, pattern) if star else name == pattern)]
+        if not own:
+            raise ImporterError(f"{path}: no column is called {pattern!r} (class); the columns are {list(columns)}")
+        found |= {name: name.removeprefix(before).removesuffix(after) if star else name for name in own}
+    return found
+
+
+def _is_parquet(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(PARQUET)) == PARQUET
+
+
+def _parquet(path: Path) -> _Table:
+    try:
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise ImporterError(f"{path}: no Parquet: {error}") from None
+    columns = table.column_names
+    lines = [
+        (f"row {i}", {name: "" if value is None else str(value) for name, value in row.items()})
+        for i, row in enumerate(table.to_pylist())
+    ]
+    return _Table(columns, lines, [])
+
+
+def _csv(path: Path) -> _Table:
+    try:
+        text = plain_bytes(path).decode()
+    except UnicodeDecodeError as error:
+        raise ImporterError(f"{path}: not UTF-8: {error}") from None
+    header = text.partition("\n")[0]
+    delimiter = max(_DELIMITERS, key=header.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    try:
+        columns = [name.strip() for name in next(reader, [])]
+        if len(set(columns)) < len(columns):
+            raise ImporterError(f"{path}: two columns have the same name: {columns}")
+        lines, problems = [], []
+        for values in reader:
+            place = f"line {reader.line_num}"
+            if len(values) == len(columns):
+                lines.append((place, dict(zip(columns, values, strict=True))))
+            elif values:
+                reason = f"{len(values)}, where the header has {len(columns)}"
+                problems.append(Problem(str(path), place, "columns", reason))
+    except csv.Error as error:
+        raise ImporterError(f"{path}: line {reader.line_num}: {error}") from None
+    return _Table(columns, lines, problems)
