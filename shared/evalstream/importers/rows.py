@@ -43,26 +43,32 @@ def checked(given: Imported) -> Imported:
     rows: list[Row] = []
     problems = list(given.problems)
     for row in given.rows:
-        reason = _reason(given.side, row)
-        if reason is None:
+        if _reason(given.side, row) is None:
             rows.append(row)
+            continue
+        bare = _reason(given.side, row._replace(objects=[], places=[]))
+        if bare is not None:
+            problems.append(_problem(given.source, f"data row {row.data_row!r}", bare))
             continue
         kept: list[int] = []
         for i, place in enumerate(row.places):
-            wrong = _reason(given.side, Row(row.data_row, {}, [row.objects[i]], [place]))
+            wrong = _reason(given.side, Row(row.data_row, row.facts, [row.objects[i]], [place]))
             if wrong is None:
                 kept.append(i)
             else:
-                field, _, why = wrong.removeprefix(f"{given.side}.0.").partition(": ")
-                problems.append(Problem(given.source, place, field, why or wrong))
+                problems.append(_problem(given.source, place, wrong.removeprefix(f"{given.side}.0.")))
         rest = row._replace(objects=[row.objects[i] for i in kept], places=[row.places[i] for i in kept])
-        reason = _reason(given.side, rest)
-        if reason is None:
+        together = _reason(given.side, rest)
+        if together is None:
             rows.append(rest)
         else:
-            field, _, why = reason.partition(": ")
-            problems.append(Problem(given.source, f"data row {row.data_row!r}", field, why or reason))
+            problems.append(_problem(given.source, f"data row {row.data_row!r}", together))
     return given._replace(rows=rows, problems=problems)
+
+
+def _problem(source: str, record: str, reason: str) -> Problem:
+    field, colon, why = reason.partition(": ")
+    return Problem(source, record, field, why) if colon else Problem(source, record, "the record", reason)
 
 
 def lines(rows: Iterable[Row], side: Side, **known: Any) -> Iterator[bytes]:

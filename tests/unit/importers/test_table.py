@@ -1,0 +1,140 @@
+"""Tables of answers to data rows."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import evalstream
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from evalstream.importers import rows
+from evalstream.importers.files import Options
+from evalstream.importers.problems import ImporterError
+from evalstream.importers.rows import Imported, Side
+from evalstream.importers.table import TableOptions, read
+
+
+def read_csv(folder: Path, text: str, side: Side = "predictions", **options: Any) -> Imported:
+    (folder / "t.csv").write_text(text, encoding="utf-8")
+    return rows.checked(read(folder / "t.csv", side, TableOptions(**options)))
+
+
+def answers(found: Imported) -> dict[str, Any]:
+    assert found.problems == []
+    return {row.data_row: row.objects[0]["answer"] for row in found.rows}
+
+
+def test_answers_by_id(tmp_path: Path) -> None:
+    found = read_csv(tmp_path, "image_name,label\na.jpg,cat\nb.jpg,dog\n", "annotations")
+    assert found.rows[0].objects == [{"feature": "class", "type": "radio", "answer": "cat"}]
+    assert answers(found) == {"a.jpg": "cat", "b.jpg": "dog"}
+    assert found.categories == ["class=cat", "class=dog"]
+
+
+@pytest.mark.parametrize(
+    "text", ["who;said\na;x\n", "who\tsaid\na\tx\n", '"who","said"\r\n"a","x"\r\n', "\ufeffwho,said\na,x\n"]
+)
+def test_columns_are_named_by_option(tmp_path: Path, text: str) -> None:
+    found = read_csv(tmp_path, text, id="who", answer="said", question="weather")
+    assert answers(found) == {"a": "x"}
+    assert found.rows[0].objects[0]["feature"] == "weather"
+
+
+def test_probabilities(tmp_path: Path) -> None:
+    text = "id,p_cat,p_dog\na,0.25,0.75\nb,0.5,0.5\n"
+    found = read_csv(tmp_path, text, scores=("p_*",))
+    assert found.rows[0].objects == [
+        {"feature": "class", "type": "radio", "answer": "dog", "scores": {"cat": 0.25, "dog": 0.75}, "confidence": 0.75}
+    ]
+    assert answers(found) == {"a": "dog", "b": "cat"}
+    assert "1 lines have several highest columns, of which the first is taken." in found.notes
+    named = read_csv(tmp_path, "id,pred,p_cat,p_dog\na,cat,0.25,0.75\n", scores=("p_*",))
+    assert named.rows[0].objects[0]["confidence"] == 0.25
+
+
+def test_numbers(tmp_path: Path) -> None:
+    found = read_csv(tmp_path, "id,y_pred\na,1.5\nb,-2e3\n", task="regression", question="price")
+    assert found.rows[1].objects == [{"feature": "price", "type": "number", "answer": -2000.0}]
+
+
+def test_whole_numbers_are_the_same_class_however_they_are_written(tmp_path: Path) -> None:
+    found = read_csv(tmp_path, "id,label\na,1.0\nb,1\nc,01\n")
+    assert answers(found) == {"a": "1", "b": "1", "c": "01"}
+    assert any(note.startswith("1 lines hold a whole number with a decimal point") for note in found.notes)
+
+
+@pytest.mark.parametrize(
+    ("line", "field", "reason"),
+    [
+        ("b,", "label", "empty"),
+        ("b,1.5", "label", "no class but a fraction; --task regression"),
+        ("b", "columns", "1, where the header has 2"),
+        ("b,x,y", "columns", "3, where the header has 2"),
+        ("a,dog", "id", "'a' has another answer in line 2"),
+        (",dog", "data_row", "at least 1 character"),
+    ],
+)
+def test_a_line_that_cannot_be_read_is_told(tmp_path: Path, line: str, field: str, reason: str) -> None:
+    found = read_csv(tmp_path, f"id,label\na,cat\n{line}\nc,dog\n")
+    (problem,) = found.problems
+    assert problem.field == field
+    assert reason in problem.reason
+    assert [row.data_row for row in found.rows] == ["a", "c"]
+
+
+def test_a_line_that_stands_twice_is_left_out_and_counted(tmp_path: Path) -> None:
+    found = read_csv(tmp_path, "id,label\na,cat\na,cat\n")
+    assert answers(found) == {"a": "cat"}
+    assert "1 lines repeat the id and the answer of a line before, and are left out." in found.notes
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({}, "--answer-column or --class-columns names one of"),
+        ({"answer": "z"}, "no column is called 'z' \\(answer\\); the columns are \\['x', 'w'\\]"),
+        ({"scores": ("p*",)}, "no column is called 'p\\*'"),
+        ({"id": "z", "answer": "x"}, "no column is called 'z' \\(id\\)"),
+    ],
+)
+def test_columns_that_are_not_there(tmp_path: Path, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ImporterError, match=message):
+        read_csv(tmp_path, "x,w\n1,2\n", **options)
+
+
+def test_parquet(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"id": [3, 4], "label": ["cat", None]}), tmp_path / "t")
+    found = read(tmp_path / "t", "annotations", TableOptions())
+    assert [(row.data_row, row.objects[0]["answer"]) for row in found.rows] == [("3", "cat")]
+    assert [str(problem).partition("t: ")[2] for problem in found.problems] == ["row 1: label: empty"]
+
+
+@pytest.mark.parametrize("name", ["8n", "11m", "11x"])
+def test_real_classifiers(real_data: Path, name: str) -> None:
+    """One of them repeats every line and misses 1,730 images: those it has have the figures of scikit-learn."""
+    folder = real_data / "phone_use_classifiers"
+    found = evalstream.evaluate(folder / "label.csv", folder / f"{name}.csv")
+    expected = json.loads((folder / "expected.json").read_bytes())[name]
+    cells = {(cell.actual, cell.predicted): cell.count for cell in found.confusion_matrix().cells}
+    names = ("class=0", "class=1")
+    assert [[cells[actual, predicted] for predicted in names] for actual in names] == expected["confusion"]
+    missed = sum(count for (_, predicted), count in cells.items() if predicted is None)
+    assert missed == expected["missing"]
+    repeated = [note for note in found.summary().notes if "repeat the id" in note]
+    assert [int(note.split()[0].replace(",", "")) for note in repeated] == (
+        [expected["dup"]] if expected["dup"] else []
+    )
+
+
+@pytest.mark.parametrize("name", ["iris_logreg", "digits_gnb", "wine_knn5"])
+def test_real_probabilities(real_data: Path, name: str) -> None:
+    path = real_data / "classifier_probabilities" / f"{name}.csv"
+    found = evalstream.evaluate(path, path, options=Options(table=TableOptions(scores=("p*",))))
+    expected = json.loads((path.parent / "expected.json").read_bytes())[name]
+    assert found.summary().tp == round(expected["accuracy"] * expected["n"])
+    cells = {(cell.actual, cell.predicted): cell.count for cell in found.confusion_matrix().cells}
+    for i, line in enumerate(expected["confusion"]):
+        assert [cells.get((f"class={i}", f"class={j}"), 0) for j in range(len(line))] == line
