@@ -1,4 +1,4 @@
-"""``evalstream evaluate``: COCO files in, figures out, no service needed."""
+"""``evalstream evaluate``: files in, figures out, no service needed."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import evalstream
 import orjson
 import typer
 from evalstream.importers.coco import CocoType
+from evalstream.importers.files import Options
 from evalstream.importers.problems import SHOWN
 from evalstream.queries.average_precision import ApFigures, ClassFigures
 from evalstream.selection import PolicyName
@@ -16,11 +17,17 @@ from rich.table import Table
 from rich.text import Text
 
 from evalstream_cli.console import err, fail, out, progress_bar
+from evalstream_cli.import_options import with_import_options
 
 
+@with_import_options
 def evaluate(
-    annotations: Annotated[Path, typer.Option(help="COCO ground truth, such as instances_val2017.json.")],
-    predictions: Annotated[Path, typer.Option(help="COCO results: a list of detections.")],
+    annotations: Annotated[
+        Path,
+        typer.Option(help="COCO ground truth; a folder of YOLO labels or Pascal VOC XML; a table; a Labelbox export."),
+    ],
+    predictions: Annotated[Path, typer.Option(help="COCO results, or the same formats.")],
+    options: Options,
     policy: Annotated[PolicyName, typer.Option(help="Who matches whom.")] = "coco",
     confidence: Annotated[float, typer.Option(min=0, max=1, help="Leave out predictions below it.")] = 0.0,
     iou: Annotated[float, typer.Option(min=0, max=1, help="Overlap that a matched pair needs.")] = 0.5,
@@ -30,7 +37,7 @@ def evaluate(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
-    """Evaluate COCO files, with no service.
+    """Evaluate files, with no service.
 
     Records that cannot be read are left out, each with its reason; what pycocotools counts is counted as it does.
 
@@ -42,6 +49,8 @@ def evaluate(
     evalstream evaluate --annotations gt.json --predictions dt.json --policy iou-greedy --confidence 0.4 --iou 0.5
 
     evalstream evaluate --annotations gt.json --predictions masks.json --type segm
+
+    evalstream evaluate --annotations data/labels/val --predictions runs/predict/labels
     """
     try:
         with progress_bar() as bar:
@@ -52,6 +61,7 @@ def evaluate(
                 type=type_,
                 policy=policy,
                 strict=strict,
+                options=options,
                 on_progress=lambda what, done, total: bar.update(task, description=what, completed=done, total=total),
             )
     except evalstream.ImporterError as error:

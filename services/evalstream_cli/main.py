@@ -37,7 +37,12 @@ COMMANDS: Final = {
         "report",
         "Print the figures of model runs, side by side, as the service knows them now.",
     ),
-    "evaluate": _Place("evalstream_cli.evaluate", "evaluate", "Evaluate COCO files, with no service."),
+    "import": _Place(
+        "evalstream_cli.import_files",
+        "import_files",
+        "Turn files of other formats into events, as JSON lines on standard output; or only tell what is in them.",
+    ),
+    "evaluate": _Place("evalstream_cli.evaluate", "evaluate", "Evaluate files, with no service."),
     "backup": _Place(
         "evalstream_cli.backup",
         "backup",

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
 import httpx
 import typer
 from evalstream.events import event_lines
-from evalstream.importers import coco, conll
+from evalstream.importers import coco, conll, rows
+from evalstream.importers.files import GroundTruth, Options, Predictions, format_of, read_annotations, read_predictions
 from evalstream.importers.problems import ImporterError, Problem, refuse
+from evalstream.importers.text import STDIN, json_lines
 from rich.progress import Progress
 
 from evalstream_cli.client import DEFAULT_URL, ApiKey, Uploaded, Url, get, route, service, stamped
 from evalstream_cli.client import upload as send
 from evalstream_cli.console import err, fail, out, progress_bar
+from evalstream_cli.import_options import with_import_options
 
 REASONS_SHOWN = 20
 
@@ -25,15 +28,20 @@ class _Lines(NamedTuple):
     """Events to send: how many, and how many records of their file are left out."""
 
     lines: Iterable[bytes]
-    total: int
+    total: int | None
     left_out: int = 0
 
 
+@with_import_options
 def upload(
     dataset: Annotated[str, typer.Option(help="Name of the dataset.")],
+    options: Options,
     annotations: Annotated[
         Path | None,
-        typer.Option(help="Annotations: events (.ndjson, .jsonl), COCO ground truth (.json) or columns (.conll)."),
+        typer.Option(
+            help="Annotations: events (NDJSON; - is standard input), COCO ground truth, YOLO labels, Pascal VOC XML, a "
+            "table, a Labelbox export or CoNLL columns."
+        ),
     ] = None,
     predictions: Annotated[
         Path | None,
@@ -48,7 +56,7 @@ def upload(
         coco.CocoType, typer.Option("--type", help="What to read from COCO files; events say it themselves.")
     ] = "bbox",
     strict: Annotated[
-        bool, typer.Option(help="Send nothing of a COCO file with any record that cannot be read.")
+        bool, typer.Option(help="Send nothing of a file of another format with any record that cannot be read.")
     ] = False,
     wait: Annotated[bool, typer.Option(help="Wait until every number reflects the upload.")] = True,
     url: Url = DEFAULT_URL,
@@ -64,27 +72,32 @@ def upload(
 
     CoNLL tags stand in the last column; where both files are the same one, those of the annotations stand before it.
 
+    evalstream upload --dataset street --annotations data/labels/val --run v8 --predictions runs/predict/labels
+
     Safe to repeat: what had arrived already changes nothing. Lines that cannot be read are reported here, kept by the
     service as dead letters, and make the command end with status 1; the others are not held up by them. So do records
-    of COCO files that cannot be read; --strict sends nothing of such a file.
+    of other formats that cannot be read; --strict sends nothing of such a file. `evalstream import --dry-run` tells
+    beforehand what is understood of files.
     """
     if annotations is None and predictions is None:
         fail("nothing to upload: name a file with --annotations, --predictions or both")
     if (predictions is None) != (run is None):
         fail("--predictions and --run belong together: whose predictions are they?")
     for path in filter(None, (annotations, predictions)):
-        if not path.is_file():
+        if path != STDIN and not path.exists():
             fail(f"{path}: there is no such file")
+    given = options._replace(type=type_)
     with service(url, api_key) as http, progress_bar() as bar:
         results = []
         left_out = 0
+        truth: GroundTruth | None = None
         if annotations is not None:
             column = -2 if annotations == predictions else -1  # of CoNLL files
-            truth = _annotations(annotations, dataset, column, scheme, type_, strict)
-            results.append(_send(http, bar, f"{route(dataset)}/annotations", "annotations", truth))
-            left_out += truth.left_out
+            said, truth = _annotations(annotations, dataset, column, scheme, given, strict)
+            results.append(_send(http, bar, f"{route(dataset)}/annotations", "annotations", said))
+            left_out += said.left_out
         if predictions is not None and run is not None:
-            events = _predictions(predictions, annotations, dataset, run, scheme, type_, strict)
+            events = _predictions(predictions, annotations, truth, dataset, run, scheme, given, strict)
             results.append(_send(http, bar, f"{route(dataset, run)}/predictions", run, events))
             left_out += events.left_out
             if wait:
@@ -112,54 +125,71 @@ def _send(http: httpx.Client, bar: Progress, path: str, name: str, events: _Line
 
 
 def _annotations(
-    path: Path, dataset: str, column: int, scheme: conll.Scheme | None, type_: coco.CocoType, strict: bool
-) -> _Lines:
-    if _is_events(path):
-        return _events(path)
+    path: Path, dataset: str, column: int, scheme: conll.Scheme | None, options: Options, strict: bool
+) -> tuple[_Lines, GroundTruth | None]:
     try:
-        if _is_conll(path):
+        form = format_of(path, options)
+        if form == "events":
+            return _events(path), None
+        if form == "conll":
             sentences = conll.read_sentences(path)
             lines = list(conll.annotation_events(sentences, dataset, time.time_ns(), column=column, scheme=scheme))
-            return _Lines(lines, len(lines))
-        truth = coco.read_truth(path, type_)
-        objects, left_out = coco.storable(truth.objects)
-        left_out += _told(truth.notes, truth.problems, left_out, strict)
+            return _Lines(lines, len(lines)), None
+        truth = read_annotations(path, options)
+        return _lines_of(truth, dataset, None, options, strict), truth
     except (ImporterError, conll.ConllError) as error:
         fail(f"nothing was sent, because {error}")
-    events = coco.annotation_events(truth._replace(objects=objects), dataset, time.time_ns(), type_)
-    return _Lines(event_lines(events), events.num_rows, left_out)
 
 
 def _predictions(
     path: Path,
     annotations: Path | None,
+    truth: GroundTruth | None,
     dataset: str,
     run: str,
     scheme: conll.Scheme | None,
-    type_: coco.CocoType,
+    options: Options,
     strict: bool,
 ) -> _Lines:
-    if _is_events(path):
-        return _events(path)
-    if _is_conll(path):
-        try:
+    try:
+        form = format_of(path, options)
+        if form == "events":
+            return _events(path)
+        if form == "conll":
             sentences = conll.read_sentences(path)
-            if annotations is not None and _is_conll(annotations):
+            if annotations is not None and format_of(annotations, options) == "conll":
                 conll.check_same_tokens(conll.read_sentences(annotations), sentences)
             lines = list(conll.prediction_events(sentences, dataset, run, time.time_ns(), scheme=scheme))
-        except conll.ConllError as error:
-            fail(f"the predictions were not sent, because {error}")
-        return _Lines(lines, len(lines))
-    if annotations is None or _is_events(annotations):
-        fail("COCO results name images and categories by number: --annotations must name the COCO ground truth too")
-    try:
-        truth = coco.read_truth(annotations, type_)
-        found = coco.read_results(path, truth, type_)
-        objects, left_out = coco.storable(found.objects)
-        left_out += _told(found.notes, found.problems, left_out, strict)
-    except ImporterError as error:
+            return _Lines(lines, len(lines))
+        if form == "coco" and truth is None:
+            fail("COCO results name images and categories by number: --annotations must name the COCO ground truth too")
+        return _lines_of(read_predictions(path, truth, options), dataset, run, options, strict)
+    except (ImporterError, conll.ConllError) as error:
         fail(f"the predictions were not sent, because {error}")
-    events = coco.prediction_events(found._replace(objects=objects), truth, dataset, run, time.time_ns(), type_)
+
+
+def _lines_of(read: GroundTruth | Predictions, dataset: str, run: str | None, options: Options, strict: bool) -> _Lines:
+    """Turn what was read of one side into events, and say what of it is left out."""
+    version = time.time_ns()
+    if read.imported is not None:
+        left_out = _told(read.notes, read.problems, 0, strict)
+        own = read.imported.rows
+        if run is None:
+            return _Lines(rows.lines(own, "annotations", dataset=dataset, version=version), len(own), left_out)
+        lines = rows.lines(own, "predictions", dataset=dataset, run=run, version=version)
+        return _Lines(lines, len(own), left_out)
+    assert read.coco is not None
+    objects, left_out = coco.storable(read.coco.objects)
+    left_out += _told(read.notes, read.problems, left_out, strict)
+    if isinstance(read, GroundTruth):
+        assert isinstance(read.coco, coco.Truth)
+        events = coco.annotation_events(read.coco._replace(objects=objects), dataset, version, options.type)
+    else:
+        assert isinstance(read.coco, coco.Found)
+        assert read.on is not None
+        assert run is not None
+        found = read.coco._replace(objects=objects)
+        events = coco.prediction_events(found, read.on, dataset, run, version, options.type)
     return _Lines(event_lines(events), events.num_rows, left_out)
 
 
@@ -181,23 +211,10 @@ def _records(count: int) -> str:
     return f"{count:,} record{'' if count == 1 else 's'}"
 
 
-def _is_events(path: Path) -> bool:
-    return path.suffix in {".ndjson", ".jsonl"}
-
-
-def _is_conll(path: Path) -> bool:
-    return path.suffix in conll.SUFFIXES
-
-
 def _events(path: Path) -> _Lines:
-    with path.open("rb") as file:
-        count = sum(1 for _ in file)
-    return _Lines(_stamped_lines(path), count)
-
-
-def _stamped_lines(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        yield from stamped(file)
+    # Counting finds what cannot be read before anything is sent; standard input can only be read once.
+    total = None if path == STDIN else sum(1 for _ in json_lines(path))
+    return _Lines(stamped(json_lines(path)), total)
 
 
 def _report(results: list[Uploaded], left_out: int) -> None:

@@ -1,0 +1,224 @@
+"""``evalstream import``: what files hold, or the events that they become."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import orjson
+import typer
+from evalstream.events import AnnotationEvent, PredictionEvent, Reader, Record, decode, event_lines
+from evalstream.importers import coco, conll, rows, yolo
+from evalstream.importers.detect import Format
+from evalstream.importers.files import (
+    GroundTruth,
+    Options,
+    Predictions,
+    format_of,
+    read_annotations,
+    read_predictions,
+)
+from evalstream.importers.problems import ImporterError, Problem
+from evalstream.importers.rows import Side
+from evalstream.importers.text import head, json_lines
+from rich.table import Table
+
+from evalstream_cli.console import err, fail, out
+from evalstream_cli.import_options import with_import_options
+
+
+class _Understood(NamedTuple):
+    """What one path holds."""
+
+    path: Path
+    format: Format
+    side: Side
+    rows: int
+    counts: Counter[tuple[str, str]]  # objects by type and class
+    notes: list[str]
+    problems: list[str]
+    lines: Iterable[bytes]
+
+
+@with_import_options
+def import_files(
+    paths: Annotated[list[Path], typer.Argument(help="Files or folders: the annotations first, then predictions.")],
+    options: Options,
+    type_: Annotated[
+        coco.CocoType, typer.Option("--type", help="What to read from COCO files; others say it themselves.")
+    ] = "bbox",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what was understood, and no events.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="With --dry-run: print JSON instead of tables.")] = False,
+) -> None:
+    """Turn files of other formats into events, as JSON lines on standard output; or only tell what is in them.
+
+    evalstream import --dry-run labels/ predictions/
+
+    evalstream import labels/ > annotations.ndjson
+
+    What holds predictions is read on the data rows of the annotations named before it. With a record that cannot be
+    read the command ends with status 1; the others are not held up by it.
+    """
+    given = options._replace(type=type_)
+    truth: GroundTruth | None = None
+    understood: list[_Understood] = []
+    try:
+        for path in paths:
+            found, read = _understand(path, given, truth)
+            truth = read if isinstance(read, GroundTruth) else truth
+            understood.append(found)
+    except (ImporterError, conll.ConllError) as error:
+        fail(str(error))
+    if dry_run and as_json:
+        out.file.write(orjson.dumps([_as_json(one) for one in understood], option=orjson.OPT_INDENT_2).decode() + "\n")
+    elif dry_run:
+        for one in understood:
+            _show(one)
+    else:
+        for one in understood:
+            for line in one.lines:
+                out.file.write(line.decode().rstrip("\n") + "\n")
+            _tell(one)
+    if any(one.problems for one in understood):
+        raise typer.Exit(1)
+
+
+def _understand(
+    path: Path, options: Options, truth: GroundTruth | None
+) -> tuple[_Understood, GroundTruth | Predictions | None]:
+    form = format_of(path, options)
+    if form == "events":
+        return _of_events(path), None
+    if form == "conll":
+        return _of_conll(path), None
+    side = _side(path, form, truth)
+    read = read_annotations(path, options) if side == "annotations" else read_predictions(path, truth, options)
+    count, counts, lines, not_storable = _content(read, options)
+    problems = [str(problem) for problem in read.problems]
+    if not_storable:
+        problems.append(f"{path}: {not_storable:,} records with a negative width, height or area cannot be stored")
+    return _Understood(path, form, side, count, counts, read.notes, problems, lines), read
+
+
+def _side(path: Path, form: Format, truth: GroundTruth | None) -> Side:
+    """Tell what a file holds; where it may be either, the first is annotations and the others are predictions."""
+    if form == "coco":
+        return "predictions" if head(path).lstrip().startswith("[") else "annotations"
+    if form == "yolo" and path.is_dir() and yolo.has_confidences(path):
+        return "predictions"
+    return "annotations" if truth is None else "predictions"
+
+
+def _content(
+    read: GroundTruth | Predictions, options: Options
+) -> tuple[int, Counter[tuple[str, str]], Iterator[bytes], int]:
+    side: Side = "annotations" if isinstance(read, GroundTruth) else "predictions"
+    if read.imported is not None:
+        own = read.imported.rows
+        return len(own), rows.counted(own), rows.lines(own, side), 0
+    assert read.coco is not None
+    objects, left_out = coco.storable(read.coco.objects)
+    if isinstance(read, GroundTruth):
+        assert isinstance(read.coco, coco.Truth)
+        events = coco.annotation_events(read.coco._replace(objects=objects), "", 0, options.type)
+    else:
+        assert isinstance(read.coco, coco.Found)
+        assert read.on is not None
+        events = coco.prediction_events(read.coco._replace(objects=objects), read.on, "", "run", 0, options.type)
+    kind = {"bbox": "bbox", "segm": "mask", "keypoints": "keypoints"}[options.type]
+    counts = Counter((kind, objects.features[place]) for place in objects.feature.tolist())
+    return events.num_rows, counts, map(_without_names, event_lines(events)), left_out
+
+
+def _without_names(line: bytes) -> bytes:
+    """Leave dataset, run and version to the upload."""
+    event = orjson.loads(line)
+    return orjson.dumps({key: value for key, value in event.items() if key not in ("dataset", "run", "version")})
+
+
+def _of_events(path: Path) -> _Understood:
+    lines = [line for line in json_lines(path) if line.strip()]
+    side: Side = "predictions" if any(b'"predictions"' in line for line in lines[:100]) else "annotations"
+    known = {"dataset": "d"} if side == "annotations" else {"dataset": "d", "run": "r"}
+    model = AnnotationEvent if side == "annotations" else PredictionEvent
+    counts: Counter[tuple[str, str]] = Counter()
+    problems = []
+    for number, line in enumerate(lines, 1):
+        # Which dataset and run an event is of, the upload says.
+        payload = orjson.dumps(event | known) if isinstance(event := _loaded(line), dict) else line
+        received, rejected = decode([Record(payload, number, 1)], Reader(model))
+        problems += [str(Problem(str(path), f"event {one.position}", *_parted(one.reason))) for one in rejected]
+        for one in received:
+            own = one.event.annotations if isinstance(one.event, AnnotationEvent) else one.event.predictions
+            counts.update((item.parts()[0].type, item.parts()[0].label or item.feature) for item in own)
+    return _Understood(path, "events", side, len(lines) - len(problems), counts, [], problems, lines)
+
+
+def _loaded(line: bytes) -> Any:
+    try:
+        return orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return None
+
+
+def _parted(reason: str) -> tuple[str, str]:
+    field, colon, why = reason.partition(": ")
+    return (field, why) if colon else ("the event", reason)
+
+
+def _of_conll(path: Path) -> _Understood:
+    sentences = conll.read_sentences(path)
+    lines = list(conll.annotation_events(sentences, "d", 1))
+    counts = Counter(("span", item["feature"]) for line in lines for item in orjson.loads(line)["annotations"])
+    return _Understood(
+        path,
+        "conll",
+        "annotations",
+        len(lines),
+        counts,
+        ["The tags of the last column."],
+        [],
+        map(_without_names, lines),
+    )
+
+
+def _as_json(found: _Understood) -> dict[str, Any]:
+    return {
+        "path": str(found.path),
+        "format": found.format,
+        "side": found.side,
+        "data_rows": found.rows,
+        "objects": [
+            {"type": kind, "class": name, "count": count} for (kind, name), count in sorted(found.counts.items())
+        ],
+        "notes": found.notes,
+        "left_out": found.problems,
+    }
+
+
+def _show(found: _Understood) -> None:
+    objects = sum(found.counts.values())
+    out.print(f"{found.path}: {found.format}, {found.side}: {found.rows:,} data rows, {objects:,} objects")
+    if found.counts:
+        table = Table()
+        for name in ("type", "class", "count"):
+            table.add_column(name, justify="right" if name == "count" else "left")
+        for (kind, name), count in found.counts.most_common():
+            table.add_row(kind, name, f"{count:,}")
+        out.print(table)
+    _print(found.notes, found.problems, out.print)
+
+
+def _tell(found: _Understood) -> None:
+    _print(found.notes, found.problems, err.print)
+
+
+def _print(notes: Sequence[str], problems: Sequence[str], say: Any) -> None:
+    for note in notes:
+        say(f"  {note}", highlight=False, soft_wrap=True)
+    for problem in problems:
+        say(f"  {problem}", highlight=False, soft_wrap=True)
+    if problems:
+        say(f"{len(problems):,} record{'' if len(problems) == 1 else 's'} left out", highlight=False)

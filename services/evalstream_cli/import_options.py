@@ -1,0 +1,113 @@
+"""The options of every command that reads files: which format, and what files do not say themselves."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any, Final, get_type_hints
+
+import typer
+from evalstream.importers import table, voc, yolo
+from evalstream.importers.detect import Format
+from evalstream.importers.files import Options
+from evalstream.importers.images import Size
+from evalstream.importers.labelbox import LabelboxOptions
+from evalstream.importers.table import TableOptions
+from evalstream.importers.voc import VocOptions
+from evalstream.importers.yolo import YoloOptions
+
+_PANEL: Final = "What files do not say themselves"
+
+
+def _option(name: str, text: str, **more: Any) -> Any:
+    return typer.Option(name, help=text, rich_help_panel=_PANEL, **more)
+
+
+def _pair(text: str, what: str) -> tuple[int, int]:
+    found = re.fullmatch(r"(\d+)x(\d+)", text)
+    if found is None or not int(found[1]) or not int(found[2]):
+        raise typer.BadParameter(f"must be {what} (got {text!r})")
+    return int(found[1]), int(found[2])
+
+
+def _options(
+    format_: Annotated[Format | None, _option("--format", "Format of the files; without, by what they hold.")] = None,
+    names: Annotated[
+        Path | None,
+        _option("--names", "YOLO: names of classes, a line each or in a data.yaml; found beside otherwise."),
+    ] = None,
+    images: Annotated[Path | None, _option("--images", "YOLO: folder of images; found beside otherwise.")] = None,
+    image_size: Annotated[
+        str | None, _option("--image-size", "YOLO: size of every image, where there are none.", metavar="WxH")
+    ] = None,
+    yolo_task: Annotated[yolo.Task | None, _option("--yolo-task", "YOLO: what lines hold.")] = None,
+    kpt_shape: Annotated[
+        str | None, _option("--kpt-shape", "YOLO: keypoints of a skeleton, and numbers of each.", metavar="17x3")
+    ] = None,
+    split: Annotated[yolo.Split, _option("--split", "YOLO: which split of a data.yaml.")] = "val",
+    voc_pixels: Annotated[voc.Pixels, _option("--voc-pixels", "Pascal VOC: whether xmax is in the box.")] = "exclusive",
+    id_column: Annotated[str | None, _option("--id-column", "Tables: names the data row.")] = None,
+    truth_column: Annotated[str | None, _option("--truth-column", "Tables: the true answer.")] = None,
+    answer_column: Annotated[str | None, _option("--answer-column", "Tables: the predicted answer.")] = None,
+    class_columns: Annotated[
+        str | None,
+        _option("--class-columns", "Tables: probabilities, a column a class: 'cat,dog', or 'p_*' for p_cat, p_dog."),
+    ] = None,
+    question: Annotated[str, _option("--question", "Tables: what is answered.")] = "class",
+    task: Annotated[
+        table.Task, _option("--task", "Tables: whether answers are classes or numbers.")
+    ] = "classification",
+    project: Annotated[str | None, _option("--project", "Labelbox: whose labels, by id or name.")] = None,
+    skip_unknown_images: Annotated[
+        bool, _option("--skip-unknown-images", "Leave out predictions on images that the annotations do not have.")
+    ] = False,
+    category_offset: Annotated[
+        int | None, _option("--category-offset", "COCO results: added to category ids that are counted otherwise.")
+    ] = None,
+) -> Options:
+    return Options(
+        format=format_,
+        skip_unknown_images=skip_unknown_images,
+        category_offset=category_offset,
+        yolo=YoloOptions(
+            names,
+            images,
+            Size(*_pair(image_size, "WIDTHxHEIGHT")) if image_size else None,
+            yolo_task,
+            _pair(kpt_shape, "COUNTxDIMENSIONS") if kpt_shape else None,
+            split,
+        ),
+        voc=VocOptions(voc_pixels),
+        table=TableOptions(
+            id_column,
+            truth_column,
+            answer_column,
+            tuple(class_columns.split(",")) if class_columns else (),
+            question,
+            task,
+        ),
+        labelbox=LabelboxOptions(project),
+    )
+
+
+def with_import_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of this module, which it takes together, as parameter ``options``."""
+    own = inspect.signature(command)
+    ours = inspect.signature(_options)
+    hints = get_type_hints(command, include_extras=True) | get_type_hints(_options, include_extras=True)
+    parameters = [
+        parameter.replace(annotation=hints[name], kind=inspect.Parameter.KEYWORD_ONLY)
+        for name, parameter in {**own.parameters, **ours.parameters}.items()
+        if name != "options"
+    ]
+
+    @wraps(command)
+    def whole(**given: Any) -> None:
+        command(options=_options(**{name: given.pop(name) for name in ours.parameters}), **given)
+
+    whole.__signature__ = own.replace(parameters=parameters, return_annotation=None)  # type: ignore[attr-defined]
+    whole.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return whole

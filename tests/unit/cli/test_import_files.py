@@ -1,0 +1,184 @@
+"""``evalstream import``, and other formats in ``evalstream evaluate`` and ``evalstream upload``."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from evalstream.events import AnnotationEvent, PredictionEvent, Reader, Record, decode
+from evalstream_cli.main import app
+from typer.testing import CliRunner, Result
+
+from tests.faults.service import Service, running
+
+SIZE = ["--image-size", "100x100"]
+EVENTS: list[dict[str, Any]] = [
+    {
+        "data_row": name,
+        "operation": "replace",
+        "annotations": [{"type": "bbox", "feature": "Zoë", "bbox": [0, 0, 1, 1]}],
+    }
+    for name in ("a", "b")
+]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Labels of two images, of which predictions find one object, and a false one."""
+    labels, predictions = tmp_path / "labels", tmp_path / "predictions"
+    labels.mkdir()
+    predictions.mkdir()
+    (labels / "classes.txt").write_text("cat\ndog\n")
+    (labels / "a.txt").write_text("0 0.5 0.5 0.2 0.2\n1 0.2 0.2 0.1 0.1\n")
+    (labels / "b.txt").write_text("1 0.5 0.5 0.2 0.2\n7 0.5 0.5 0.1 0.1\n")
+    (predictions / "a.txt").write_text("0 0.5 0.5 0.2 0.2 0.9\n0 0.9 0.9 0.1 0.1 0.3\n")
+    return tmp_path
+
+
+def run(command: str, *options: str | Path, standard_input: bytes | None = None) -> Result:
+    return CliRunner().invoke(app, [command, *map(str, options)], input=standard_input)
+
+
+def test_dry_run_tells_what_was_understood(folder: Path) -> None:
+    result = run("import", "--dry-run", "--json", folder / "labels", folder / "predictions", *SIZE)
+    assert result.exit_code == 1, "a record is left out"
+    labels, predictions = json.loads(result.stdout)
+    assert labels == {
+        "path": str(folder / "labels"),
+        "format": "yolo",
+        "side": "annotations",
+        "data_rows": 2,
+        "objects": [{"type": "bbox", "class": "cat", "count": 1}, {"type": "bbox", "class": "dog", "count": 2}],
+        "notes": [],
+        "left_out": [f"{folder / 'labels'}: b.txt line 2: class: there is no class 7, but 2 names"],
+    }
+    assert (predictions["side"], predictions["data_rows"]) == ("predictions", 2)
+    assert predictions["objects"] == [{"type": "bbox", "class": "cat", "count": 2}]
+    assert predictions["notes"] == ["1 of 2 data rows have no prediction: nothing was found there."]
+    for_people = run("import", "--dry-run", folder / "labels", *SIZE)
+    assert "1 record left out" in for_people.stdout
+    assert "no class 7" in for_people.stdout
+
+
+def test_events_are_written(folder: Path) -> None:
+    result = run("import", folder / "labels", *SIZE)
+    assert "no class 7" in result.stderr
+    records = [Record(line.encode(), i, 1) for i, line in enumerate(result.stdout.splitlines())]
+    assert decode(records, Reader(AnnotationEvent, {"dataset": "d"})).rejected == []
+    assert len(records) == 2
+
+
+def test_coco_becomes_events_too(tmp_path: Path) -> None:
+    truth = {
+        "images": [{"id": 1}],
+        "categories": [{"id": 1, "name": "car"}],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [0, 0, 1, 1]}],
+    }
+    results = [{"image_id": 1, "category_id": 1, "bbox": [0, 0, 1, 1], "score": 0.5}]
+    (tmp_path / "gt.json").write_text(json.dumps(truth))
+    (tmp_path / "dt.json").write_text(json.dumps(results))
+    result = run("import", tmp_path / "gt.json", tmp_path / "dt.json")
+    assert result.exit_code == 0, result.output
+    truth_line, found_line = (Record(line.encode(), 0, 1) for line in result.stdout.splitlines())
+    assert decode([truth_line], Reader(AnnotationEvent, {"dataset": "d"})).rejected == []
+    assert decode([found_line], Reader(PredictionEvent, {"dataset": "d", "run": "r"})).rejected == []
+    told = json.loads(run("import", "--dry-run", "--json", tmp_path / "gt.json", tmp_path / "dt.json").stdout)
+    assert [one["side"] for one in told] == ["annotations", "predictions"]
+    alone = run("import", "--dry-run", tmp_path / "dt.json")
+    assert (alone.exit_code, "of a ground truth, which is needed too" in alone.stderr) == (2, True)
+
+
+def test_events_and_conll_are_told(tmp_path: Path) -> None:
+    (tmp_path / "e.ndjson").write_text(json.dumps(EVENTS[0]) + '\n{"data_row": 1}\n')
+    (tmp_path / "c.conll").write_text("Zoë B-PER\nmet O\n")
+    result = run("import", "--dry-run", "--json", tmp_path / "e.ndjson", tmp_path / "c.conll")
+    events, conll = json.loads(result.stdout)
+    assert (events["data_rows"], events["objects"]) == (1, [{"type": "bbox", "class": "Zoë", "count": 1}])
+    assert len(events["left_out"]) == 1
+    assert "event 2: data_row" in events["left_out"][0]
+    assert (conll["format"], conll["objects"]) == ("conll", [{"type": "span", "class": "PER", "count": 1}])
+
+
+def test_a_format_may_be_stated(tmp_path: Path) -> None:
+    (tmp_path / "t.txt").write_text("id,label\na,cat\n")
+    assert json.loads(run("import", "--dry-run", "--json", "--format", "table", tmp_path / "t.txt").stdout)[0][
+        "objects"
+    ] == [{"type": "radio", "class": "class=cat", "count": 1}]
+
+
+def test_evaluate(folder: Path) -> None:
+    files = ["--annotations", folder / "labels", "--predictions", folder / "predictions"]
+    result = run("evaluate", *files, *SIZE, "--json")
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    assert (found["tp"], found["fp"], found["fn"]) == (1, 1, 2)
+    assert found["per_class"]["cat"]["ap50"] == pytest.approx(1)
+    assert len(found["left_out"]) == 1
+    assert run("evaluate", *files, *SIZE, "--strict").exit_code == 2
+    without = run("evaluate", *files)
+    assert (without.exit_code, "--image-size WIDTHxHEIGHT" in without.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"), [(["--image-size", "100"], "WIDTHxHEIGHT"), (["--kpt-shape", "0x3"], "COUNTxDIMENSIONS")]
+)
+def test_wrong_options(folder: Path, options: list[str], message: str) -> None:
+    result = run("import", folder / "labels", *options)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+# --- to a service -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    with running(tmp_path_factory.mktemp("service")) as service:
+        yield service
+
+
+def upload(service: Service, *options: str | Path, standard_input: bytes | None = None) -> Result:
+    return run("upload", *options, "--url", service.url, standard_input=standard_input)
+
+
+def test_upload(service: Service, folder: Path) -> None:
+    files = ["--annotations", folder / "labels", "--predictions", folder / "predictions", "--run", "v8", *SIZE]
+    refused = upload(service, "--dataset", "strict", *files, "--strict")
+    assert (refused.exit_code, "nothing was sent" in refused.stderr) == (2, True)
+    result = upload(service, "--dataset", "yolo", *files)
+    assert (result.exit_code, result.stdout) == (1, "4 events accepted, 0 rejected\n"), result.output
+    assert "no class 7" in result.stderr
+    assert "1 record was not sent" in result.stderr
+    found = httpx.get(f"{service.url}/v1/datasets/yolo/runs/v8/summary", params={"policy": "coco"}).json()
+    assert (found["tp"], found["fp"], found["fn"]) == (1, 1, 2)
+
+
+@pytest.mark.parametrize("form", ["mark", "utf-16", "gzip", "array", "pretty"])
+def test_upload_of_events_in_any_form(service: Service, tmp_path: Path, form: str) -> None:
+    lines = "".join(json.dumps(event, ensure_ascii=False) + "\n" for event in EVENTS)
+    content = {
+        "mark": lines.encode("utf-8-sig"),
+        "utf-16": lines.encode("utf-16"),
+        "gzip": gzip.compress(lines.encode()),
+        "array": json.dumps(EVENTS).encode(),
+        "pretty": "\n".join(json.dumps(event, indent=2) for event in EVENTS).encode(),
+    }[form]
+    path = tmp_path / "events.jsonl"
+    path.write_bytes(content)
+    result = upload(service, "--dataset", form, "--annotations", path)
+    assert (result.exit_code, result.stdout) == (0, "2 events accepted, 0 rejected\n"), result.output
+    again = upload(service, "--dataset", f"{form}-in", "--annotations", "-", standard_input=content)
+    assert (again.exit_code, again.stdout) == (0, "2 events accepted, 0 rejected\n"), again.output
+
+
+def test_what_cannot_be_uncompressed_is_told(service: Service, tmp_path: Path) -> None:
+    (tmp_path / "e.ndjson.gz").write_bytes(gzip.compress(json.dumps(EVENTS[0]).encode() * 10_000)[:-200])
+    result = upload(service, "--dataset", "cut", "--annotations", tmp_path / "e.ndjson.gz")
+    assert (result.exit_code, "nothing was sent" in result.stderr) == (2, True)
+    assert "Traceback" not in result.output
