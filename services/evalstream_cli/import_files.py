@@ -93,7 +93,7 @@ def _understand(
         return _of_events(path), None
     if form == "conll":
         return _of_conll(path), None
-    side = _side(path, form, truth)
+    side = _side(path, form, truth, options)
     read = read_annotations(path, options) if side == "annotations" else read_predictions(path, truth, options)
     count, counts, lines, not_storable = _content(read, options)
     problems = [str(problem) for problem in read.problems]
@@ -102,11 +102,11 @@ def _understand(
     return _Understood(path, form, side, count, counts, read.notes, problems, lines), read
 
 
-def _side(path: Path, form: Format, truth: GroundTruth | None) -> Side:
+def _side(path: Path, form: Format, truth: GroundTruth | None, options: Options) -> Side:
     """Tell what a file holds; where it may be either, the first is annotations and the others are predictions."""
     if form == "coco":
         return "predictions" if head(path).lstrip().startswith("[") else "annotations"
-    if form == "yolo" and path.is_dir() and yolo.has_confidences(path):
+    if form == "yolo" and path.is_dir() and yolo.has_confidences(path, options.yolo):
         return "predictions"
     return "annotations" if truth is None else "predictions"
 

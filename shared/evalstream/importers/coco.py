@@ -27,7 +27,7 @@ from pydantic_core import from_json
 from evalstream.events.base import COORDINATE_LIMIT, OBJECTS_LIMIT, Crowd
 from evalstream.events.schema import EVENTS
 from evalstream.importers.names import ImageNames, refuse_ambiguous, told
-from evalstream.importers.problems import ImporterError, Problem, refuse
+from evalstream.importers.problems import ImporterError, Problem, count_of, refuse
 from evalstream.importers.text import plain_bytes
 from evalstream.scenes import Code, Flag, Float, Int, row_order
 
@@ -564,7 +564,8 @@ def _skip_unknown(own: Sequence[Any], row: Int, checks: _Checks, notes: list[str
     if unknown:
         images = {own[i].image_id for i in unknown}
         notes.append(
-            f"{len(unknown):,} detections on {len(images):,} images that the ground truth does not have are skipped."
+            f"{count_of(len(unknown), 'detection')} on {count_of(len(images), 'image')} that the ground truth does not"
+            " have: skipped."
         )
 
 

@@ -26,6 +26,9 @@ from evalstream.importers.yolo import YoloOptions
 ROW_FORMATS: Final = frozenset({"yolo", "voc", "table", "labelbox"})
 
 
+_COCO_TYPES: Final[dict[coco.CocoType, str]] = {"bbox": "bbox", "segm": "mask", "keypoints": "keypoints"}
+
+
 class Options(NamedTuple):
     """What files do not say themselves."""
 
@@ -140,11 +143,26 @@ def read_predictions(source: coco.Source, truth: GroundTruth | None, options: Op
         found = coco.read_results(
             source, on, options.type, skip_unknown_images=options.skip_unknown_images, category_offset=offset
         )
+        _refuse_other_types(truth, found.source, {_COCO_TYPES[options.type]}, options)
         return Predictions(found.source, form, found, None, [*notes, *found.notes], found.problems, on)
     given = read_rows(Path(source), form, "predictions", options, truth)
     if truth is not None:
+        types = {item["type"] for row in given.rows for item in row.objects}
+        _refuse_other_types(truth, given.source, types, options)
         given = rows.joined(given, truth.data_rows, truth.file_names, skip_unknown=options.skip_unknown_images)
     return Predictions(given.source, form, None, given, given.notes, given.problems, None)
+
+
+def _refuse_other_types(truth: GroundTruth, source: str, types: set[str], options: Options) -> None:
+    """Refuse predictions of other types than all annotations have: nothing would match."""
+    own = {_COCO_TYPES[options.type]} if truth.coco is not None else set[str]()
+    if truth.imported is not None:
+        own = {item["type"] for row in truth.imported.rows for item in row.objects}
+    if own and types and not own & types:
+        raise ImporterError(
+            f"{source}: holds {', '.join(sorted(types))}, and {truth.source} {', '.join(sorted(own))}: nothing would"
+            " match; --type, --yolo-task and --task say what is read"
+        )
 
 
 def _is_coco(source: coco.Source) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -23,14 +22,9 @@ class Size(NamedTuple):
     height: int
 
 
-def images_in(folders: Iterable[Path]) -> dict[str, Path]:
-    """Find the images in folders and below, by their names without ending; of one name, the first counts."""
-    found: dict[str, Path] = {}
-    for folder in folders:
-        for path in sorted(folder.rglob("*")):
-            if path.suffix[1:].lower() in _ENDINGS and path.is_file():
-                found.setdefault(path.stem, path)
-    return found
+def images_in(folder: Path) -> list[Path]:
+    """Find the images in a folder and below."""
+    return [path for path in sorted(folder.rglob("*")) if path.suffix[1:].lower() in _ENDINGS and path.is_file()]
 
 
 def size_of(path: Path) -> Size:

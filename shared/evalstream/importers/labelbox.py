@@ -12,15 +12,15 @@ from typing import Any, Final, NamedTuple
 
 from pydantic_core import from_json
 
-from evalstream.importers.problems import ImporterError, Problem
+from evalstream.importers.problems import ImporterError, Problem, count_of
 from evalstream.importers.rows import Imported, Row, Side
 from evalstream.importers.text import json_lines
 
 #: Members of labels that are no objects of an image, each with what it is called in notes.
 _BESIDES: Final = {
-    "relationships": "relationships",
-    "frames": "annotations of video frames",
-    "segments": "segments of video",
+    "relationships": "relationship",
+    "frames": "annotated video frame",
+    "segments": "video segment",
 }
 _SHAPES: Final = ("bounding_box", "polygon", "line", "point")
 
@@ -50,7 +50,7 @@ def read(path: Path, side: Side, options: LabelboxOptions) -> Imported:
             document = from_json(line)
             row = _row(document, place, str(path), options, left_out, problems)
             if row is None:
-                left_out["data rows without a label"] += 1
+                left_out["unlabelled data row"] += 1
                 continue
         except ValueError as error:
             field, _, reason = str(error).partition(": ")
@@ -62,7 +62,7 @@ def read(path: Path, side: Side, options: LabelboxOptions) -> Imported:
         rows[row.data_row] = row
     if not rows and problems:
         raise ImporterError(str(problems[0]))
-    notes = [f"{count:,} {what} are left out." for what, count in sorted(left_out.items()) if count]
+    notes = [f"Left out: {count_of(count, what)}." for what, count in sorted(left_out.items()) if count]
     names = sorted({item["feature"] for row in rows.values() for item in row.objects})
     return Imported(str(path), side, list(rows.values()), names, notes, problems)
 
@@ -86,7 +86,7 @@ def _row(
     key = asset.get("global_key") or asset.get("id")
     if not isinstance(key, str):
         raise ValueError("data_row.id: missing")
-    left_out["experiments (model runs)"] += len(document.get("experiments") or {})
+    left_out["model run"] += len(document.get("experiments") or {})
     facts = _facts(asset, document.get("media_attributes") or {})
     label = _label(document, f"{place} (data row {key!r})", source, options, left_out, problems)
     if label is None:
@@ -137,7 +137,7 @@ def _label(
     for key, project in _mapping(document.get("projects") or {}, "projects").items():
         labels = _mapping(project, "projects").get("labels") or []
         if options.project not in (None, key, project.get("name")):
-            left_out["labels of other projects"] += len(labels)
+            left_out["foreign project label"] += len(labels)
             continue
         found += [(f"label {label.get('id')} of project {project.get('name') or key!r}", label) for label in labels]
     for name, _ in found[1:]:
@@ -156,7 +156,7 @@ def _object(given: Any, left_out: Counter[str]) -> dict[str, Any] | None:
     given = _mapping(given, "object")
     kind = next((kind for kind in _SHAPES if given.get(kind) is not None), None)
     if kind is None:
-        left_out[f"objects of kind {given.get('annotation_kind') or 'unknown'}"] += 1
+        left_out[f"{given.get('annotation_kind') or 'unknown'} object"] += 1
         return None
     said: dict[str, Any] = {"feature": _name(given)} | _shape(kind, given[kind])
     if isinstance(given.get("feature_id"), str):
@@ -203,11 +203,9 @@ def _answer(given: Any, left_out: Counter[str]) -> dict[str, Any] | None:
         return said | answer | _nested(chosen, left_out)
     if isinstance(given.get("checklist_answers"), list):
         options = [_mapping(option, "checklist_answers") for option in given["checklist_answers"]]
-        left_out["answers nested in options of checklists"] += sum(
-            len(option.get("classifications") or ()) for option in options
-        )
+        left_out["nested checklist answer"] += sum(len(option.get("classifications") or ()) for option in options)
         return said | {"type": "checklist", "answers": [_name(option, "checklist_answers.name") for option in options]}
     if given.get("text_answer") is not None:
         return said | {"type": "text", "answer": _mapping(given["text_answer"], "text_answer").get("content") or ""}
-    left_out["classifications of an unknown kind"] += 1
+    left_out["unknown classification"] += 1
     return None

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 from typing import Any, Final, NamedTuple
 
-from evalstream.importers.problems import ImporterError
+from evalstream.importers.problems import ImporterError, count_of
 
 FORMS: Final = ("number", "file name", "file name without its folder", "file name without folder and ending")
 
@@ -27,7 +27,7 @@ class ImageNames:
         self._ids = {name: i for i, name in enumerate(ids)}
         self._by_form: list[dict[str, list[int]]] = [{} for _ in FORMS]
         for i, (name, file_name) in enumerate(zip(ids, file_names, strict=True)):
-            for own, key in zip(self._by_form, _keys(name, file_name), strict=True):
+            for own, key in zip(self._by_form, _keys(name, file_name or name), strict=True):
                 if key:
                     own.setdefault(key, []).append(i)
 
@@ -48,7 +48,7 @@ class ImageNames:
 def _keys(name: str, file_name: str) -> tuple[str, str, str, str]:
     path = PurePosixPath(file_name.replace("\\", "/"))
     number = str(int(name)) if name.isascii() and name.isdigit() else ""
-    return number, str(path) if file_name else "", path.name, stem(file_name)
+    return number, str(path), path.name, stem(file_name)
 
 
 def stem(file_name: str) -> str:
@@ -90,8 +90,7 @@ def told(forms: Counter[str], noun: str) -> Iterator[str]:
     """Say how many images were known by something else than their id."""
     for form in FORMS:
         if forms[form]:
-            count = forms[form]
-            yield f"{count:,} {noun}{'' if count == 1 else 's'}: the image is known by its {form}."
+            yield f"{count_of(forms[form], noun)}: the image is known by its {form}."
 
 
 def refuse_ambiguous(source: str, record: str, match: Match) -> None:

@@ -11,7 +11,7 @@ from pydantic_core import to_json
 
 from evalstream.events import AnnotationEvent, PredictionEvent, Reader, Record, decode, events_table
 from evalstream.importers.names import ImageNames, refuse_ambiguous, told
-from evalstream.importers.problems import ImporterError, Problem
+from evalstream.importers.problems import ImporterError, Problem, count_of
 from evalstream.scenes import row_order
 
 Side = Literal["annotations", "predictions"]
@@ -122,15 +122,15 @@ def joined(found: Imported, data_rows: Sequence[str], file_names: Sequence[str],
     notes = [*found.notes, *told(forms, "data row")]
     if unknown:
         objects = sum(len(row.objects) for row in unknown)
-        what = f"{len(unknown):,} data rows with {objects:,} objects are not in the ground truth"
+        what = f"{count_of(len(unknown), 'data row')} with {count_of(objects, 'object')}: not in the ground truth"
         if not skip_unknown:
             raise ImporterError(
                 f"{found.source}: {what}, the first {unknown[0].data_row!r}; --skip-unknown-images leaves them out"
             )
-        notes.append(f"{what}, and are skipped.")
+        notes.append(f"{what}, and skipped.")
     missing = len(data_rows) - len(by_place)
     if missing:
-        notes.append(f"{missing:,} of {len(data_rows):,} data rows have no prediction: nothing was found there.")
+        notes.append(f"{count_of(missing, 'data row')} of {len(data_rows):,} without a prediction, taken for empty.")
     rows = [
         by_place[i]._replace(data_row=name) if i in by_place else Row(name, {}, [], [])
         for i, name in enumerate(data_rows)

@@ -15,7 +15,7 @@ from typing import Any, Final, Literal, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from evalstream.importers.problems import ImporterError, Problem
+from evalstream.importers.problems import ImporterError, Problem, count_of
 from evalstream.importers.rows import Imported, Row, Side
 from evalstream.importers.text import STDIN, plain_bytes
 
@@ -100,13 +100,13 @@ def read(path: Path, side: Side, options: TableOptions) -> Imported:
 
 def _told(tally: Counter[str]) -> Iterator[str]:
     said = {
-        "repeated": "repeat the id and the answer of a line before, and are left out",
-        "whole": "hold a whole number with a decimal point, which is read as one without (1.0 as 1)",
-        "tied": "have several highest columns, of which the first is taken",
+        "repeated": "the id and the answer of a line before, left out",
+        "whole": "a whole number with a decimal point, read as one without (1.0 as 1)",
+        "tied": "several highest columns, of which the first is taken",
     }
     for key, what in said.items():
         if tally[key]:
-            yield f"{tally[key]:,} lines {what}."
+            yield f"{count_of(tally[key], 'line')}: {what}."
 
 
 def _said(

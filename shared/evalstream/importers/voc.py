@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 from xml.etree import ElementTree
 
-from evalstream.importers.problems import ImporterError, Problem
+from evalstream.importers.problems import ImporterError, Problem, count_of
 from evalstream.importers.rows import Imported, Row, Side
 from evalstream.importers.text import plain_bytes
 
@@ -20,6 +20,7 @@ from evalstream.importers.text import plain_bytes
 Pixels = Literal["exclusive", "inclusive"]
 #: Flags that say nothing of what is evaluated.
 _IGNORED: Final = ("truncated", "occluded", "pose")
+_UNSAID: Final = ("", "0", "Unspecified")
 
 
 class VocOptions(NamedTuple):
@@ -90,9 +91,8 @@ def _objects(
         if side == "annotations" and (element.findtext("difficult") or "").strip() == "1":
             said["difficult"] = True
             tally["difficult"] += 1
-        tally["parts"] += len(element.findall("part"))
-        for flag in _IGNORED:
-            tally["flags"] += (element.findtext(flag) or "").strip() not in ("", "0", "Unspecified")
+        tally["parts"] += element.find("part") is not None
+        tally["flags"] += any((element.findtext(flag) or "0").strip() not in _UNSAID for flag in _IGNORED)
         yield said, f"{file.name} {place}"
 
 
@@ -141,8 +141,8 @@ def _notes(tally: Counter[str], options: VocOptions) -> list[str]:
             "A box is xmax - xmin + 1 wide and begins at xmin - 1: pixels are counted from 1, xmax is one of them."
         ]
     said = {
-        "difficult": "difficult objects: policy `best-candidate` ignores them, as Pascal VOC does; others count them",
-        "parts": "parts of objects are left out",
-        "flags": "flags truncated, occluded or pose are left out; they change no figure",
+        "difficult": "difficult: policy `best-candidate` ignores such, as Pascal VOC does; others count them",
+        "parts": "parts of an object, left out",
+        "flags": "truncated, occluded or a pose, which changes no figure and is left out",
     }
-    return notes + [f"{tally[key]:,} {what}." for key, what in said.items() if tally[key]]
+    return notes + [f"{count_of(tally[key], 'object')}: {what}." for key, what in said.items() if tally[key]]

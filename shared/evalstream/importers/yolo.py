@@ -17,7 +17,7 @@ import shapely
 import yaml
 
 from evalstream.importers.images import Size, images_in, size_of
-from evalstream.importers.problems import ImporterError, Problem
+from evalstream.importers.problems import ImporterError, Problem, count_of
 from evalstream.importers.rows import Imported, Row, Side
 from evalstream.importers.text import plain_bytes
 
@@ -47,8 +47,8 @@ class YoloOptions(NamedTuple):
 class _Labels(NamedTuple):
     """Where label files and images are, and what is known of them."""
 
-    files: list[tuple[Path, str]]  # with the name of each
-    images: dict[str, Path]
+    files: list[tuple[Path, str, Path | None]]  # with the name and the image of each
+    background: list[tuple[Path, str]]  # images without a label file, with the name of each
     names: list[str] | None
     keypoints: tuple[int, int] | None
     split: str
@@ -68,12 +68,14 @@ def is_label_line(line: str) -> bool:
     return len(values) >= _BOX and values[0].is_integer()
 
 
-def has_confidences(path: Path) -> bool:
-    """Whether a folder holds predictions with confidences: then the first label has an even number of columns."""
+def has_confidences(path: Path, options: YoloOptions) -> bool:
+    """Whether a folder holds predictions: then its first label has one column more than labels have."""
+    keypoints = options.keypoints or _labels(path, options).keypoints
     for file in _label_files(path):
         for line in plain_bytes(file).decode(errors="replace").splitlines():
             if is_label_line(line):
-                return len(line.split()) % 2 == 0
+                columns = len(line.split())
+                return columns == _BOX + math.prod(keypoints) + 1 if keypoints else columns % 2 == 0
     return False
 
 
@@ -95,15 +97,14 @@ def read(path: Path, side: Side, options: YoloOptions, known: Known | None = Non
     found = _labels(path, options)
     names = found.names if options.names or not (known and known.names) else known.names
     sizes = known.sizes if known else {}
-    if not found.files and not found.images:
+    if not found.files and not found.background:
         raise ImporterError(f"{path}: no label files (.txt) there")
     notes, problems = list(found.notes), list[Problem]()
     tally: Counter[str] = Counter()
     rows: list[Row] = []
     without_size: list[tuple[Path, str]] = []
     reader = _Reader(side, names, options.task, options.keypoints or found.keypoints, tally)
-    for file, name in found.files:
-        image = found.images.get(file.stem)
+    for file, name, image in found.files:
         size = _size(image, options, sizes.get(name) or sizes.get(file.stem), problems)
         if size is None:
             without_size.append((file, name))
@@ -116,13 +117,12 @@ def read(path: Path, side: Side, options: YoloOptions, known: Known | None = Non
         )
     for file, _ in without_size:
         problems.append(Problem(str(path), file.name, "image", "there is none, so that its size is not known"))
-    labelled = {file.stem for file, _ in found.files}
-    background = [name for name in found.images if name not in labelled] if side == "annotations" else []
-    for name in background:
-        size = _size(found.images[name], options, None, problems)
-        rows.append(Row(name, _facts(found.images[name], size, found.split) if size else {}, [], []))
+    background = found.background if side == "annotations" else []
+    for picture, name in background:
+        size = _size(picture, options, None, problems)
+        rows.append(Row(name, _facts(picture, size, found.split) if size else {}, [], []))
     if background:
-        notes.append(f"{len(background):,} images without a label file: nothing is on them.")
+        notes.append(f"{count_of(len(background), 'image')} without a label file, taken for empty.")
     notes += _told(tally)
     if names is None:
         numbers = [int(item["feature"]) for row in rows for item in row.objects]
@@ -152,20 +152,46 @@ def _labels(path: Path, options: YoloOptions) -> _Labels:
     else:
         label_folders = []
         image_folders = [options.images or _images_of(path.parent)]
-    root = label_folders[0] if len(label_folders) == 1 else path
-    files = [file for folder in label_folders for file in _label_files(folder)] or ([path] if path.is_file() else [])
-    files = [file for file in files if file.suffix == ".txt"]
-    stems = Counter(file.stem for file in files)
-    named = [
-        (file, file.stem if stems[file.stem] == 1 else file.relative_to(root).with_suffix("").as_posix())
-        for file in files
-    ]
+    files = [(folder, file) for folder in label_folders for file in _label_files(folder)]
+    if path.is_file() and path.suffix == ".txt":
+        files = [(path.parent, path)]
+    pictures = [(folder, image) for folder in image_folders if folder.is_dir() for image in images_in(folder)]
+    paired, background = _paired(files, [] if path.suffix == ".txt" else pictures, pictures)
     names_path = options.names or _names_beside(path)
     names = read_names(names_path) if names_path else _names_in(config, config_path)
     shape = config.get("kpt_shape")
     keypoints = (int(shape[0]), int(shape[1])) if isinstance(shape, list) and len(shape) == 2 else None
-    images = {} if options.image_size else images_in(folder for folder in image_folders if folder.is_dir())
-    return _Labels(named, images, names, keypoints, split, notes)
+    return _Labels(paired, background, names, keypoints, split, notes)
+
+
+def _paired(
+    files: Sequence[tuple[Path, Path]], background: Sequence[tuple[Path, Path]], pictures: Sequence[tuple[Path, Path]]
+) -> tuple[list[tuple[Path, str, Path | None]], list[tuple[Path, str]]]:
+    """Name label files, and find the image of each; and name the images of which none is there.
+
+    An image stands in the same place below its folder as its label file; or it is the only one of that name.
+    """
+    by_place = {_place(folder, image): image for folder, image in pictures}
+    by_stem: dict[str, list[Path]] = {}
+    for _, image in pictures:
+        by_stem.setdefault(image.stem, []).append(image)
+    found: list[tuple[Path, str, Path | None]] = []
+    named = Counter(file.stem for _, file in files)
+    for folder, file in files:
+        place = _place(folder, file)
+        alike = by_stem.get(file.stem, [])
+        image = by_place.get(place) or (alike[0] if len(alike) == 1 else None)
+        found.append((file, file.stem if named[file.stem] == 1 else place, image))
+    taken = {image for _, _, image in found}
+    rest = [(folder, image) for folder, image in background if image not in taken]
+    named = Counter([*named.elements(), *(image.stem for _, image in rest)])
+    return found, [(image, image.stem if named[image.stem] == 1 else _place(folder, image)) for folder, image in rest]
+
+
+def _place(folder: Path, file: Path) -> str:
+    """Name a file by its path below its folder, without ending and without folders `labels` and `images`."""
+    parts = file.relative_to(folder).with_suffix("").parts
+    return "/".join(part for part in parts if part not in ("labels", "images"))
 
 
 def _label_files(folder: Path) -> list[Path]:
@@ -475,5 +501,5 @@ def _told(tally: Counter[str]) -> list[str]:
     notes = []
     for key, what in said.items():
         if count := tally[key]:
-            notes.append(f"{count:,} label{'' if count == 1 else 's'}: {what}.")
+            notes.append(f"{count_of(count, 'label')}: {what}.")
     return notes

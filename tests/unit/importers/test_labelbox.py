@@ -84,7 +84,7 @@ def test_answers_and_those_nested_in_them(tmp_path: Path) -> None:
         {"feature": "weather", "type": "radio", "answer": "rain", "classifications": [red]},
         {"feature": "plate", "type": "text", "answer": "AB 12"},
     ]
-    assert found.notes == ["1 answers nested in options of checklists are left out."]
+    assert found.notes == ["Left out: 1 nested checklist answer."]
 
 
 def test_what_is_left_out_is_named(tmp_path: Path) -> None:
@@ -95,11 +95,11 @@ def test_what_is_left_out_is_named(tmp_path: Path) -> None:
     unlabelled = exported(global_key="street-2")
     found = read_lines(tmp_path, line, unlabelled)
     assert found.notes == [
-        "2 annotations of video frames are left out.",
-        "1 data rows without a label are left out.",
-        "1 experiments (model runs) are left out.",
-        "1 objects of kind ImageSegmentationMask are left out.",
-        "1 relationships are left out.",
+        "Left out: 1 ImageSegmentationMask object.",
+        "Left out: 2 annotated video frames.",
+        "Left out: 1 model run.",
+        "Left out: 1 relationship.",
+        "Left out: 1 unlabelled data row.",
     ]
     assert len(found.rows) == 1
 
@@ -115,7 +115,7 @@ def test_a_data_row_of_several_labels_has_the_first(tmp_path: Path) -> None:
     assert [item["point"] for item in found.rows[0].objects] == [[1, 2]]
     chosen = read_lines(tmp_path, two, project="other")
     assert (chosen.problems, chosen.rows[0].objects) == ([], [])
-    assert chosen.notes == ["2 labels of other projects are left out."]
+    assert chosen.notes == ["Left out: 2 foreign project labels."]
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,11 @@ def test_an_image_is_known_by_many_names(given: Any, row: str, form: str | None)
     assert read.notes == ([f"1 detection: the image is known by its {form}."] if form else [])
 
 
+def test_an_id_is_a_name_too_where_files_have_none() -> None:
+    names = ImageNames(["a.jpg", "b"], ["", ""])
+    assert [names.find(given).place for given in ("a", "folder/a.jpg", "b.png", "c")] == [0, 0, 1, -1]
+
+
 def test_ultralytics_writes_stems_of_digits_as_numbers() -> None:
     names = ImageNames(["000012", "b"], ["000012.jpg", "b.jpg"])
     assert names.find(12).place == 0
@@ -68,7 +73,7 @@ def test_images_that_are_not_there_are_refused_or_skipped_and_counted() -> None:
         found(7, 5, 5)
     read = found(7, 5, 5, 6, skip_unknown_images=True)
     assert len(read.objects.row) == 1
-    assert read.notes == ["3 detections on 2 images that the ground truth does not have are skipped."]
+    assert read.notes == ["3 detections on 2 images that the ground truth does not have: skipped."]
     assert read.problems == []
 
 

@@ -50,7 +50,7 @@ def test_probabilities(tmp_path: Path) -> None:
         {"feature": "class", "type": "radio", "answer": "dog", "scores": {"cat": 0.25, "dog": 0.75}, "confidence": 0.75}
     ]
     assert answers(found) == {"a": "dog", "b": "cat"}
-    assert "1 lines have several highest columns, of which the first is taken." in found.notes
+    assert "1 line: several highest columns, of which the first is taken." in found.notes
     named = read_csv(tmp_path, "id,pred,p_cat,p_dog\na,cat,0.25,0.75\n", scores=("p_*",))
     assert named.rows[0].objects[0]["confidence"] == 0.25
 
@@ -63,7 +63,7 @@ def test_numbers(tmp_path: Path) -> None:
 def test_whole_numbers_are_the_same_class_however_they_are_written(tmp_path: Path) -> None:
     found = read_csv(tmp_path, "id,label\na,1.0\nb,1\nc,01\n")
     assert answers(found) == {"a": "1", "b": "1", "c": "01"}
-    assert any(note.startswith("1 lines hold a whole number with a decimal point") for note in found.notes)
+    assert any(note.startswith("1 line: a whole number with a decimal point") for note in found.notes)
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_a_line_that_cannot_be_read_is_told(tmp_path: Path, line: str, field: st
 def test_a_line_that_stands_twice_is_left_out_and_counted(tmp_path: Path) -> None:
     found = read_csv(tmp_path, "id,label\na,cat\na,cat\n")
     assert answers(found) == {"a": "cat"}
-    assert "1 lines repeat the id and the answer of a line before, and are left out." in found.notes
+    assert "1 line: the id and the answer of a line before, left out." in found.notes
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_real_classifiers(real_data: Path, name: str) -> None:
     assert [[cells[actual, predicted] for predicted in names] for actual in names] == expected["confusion"]
     missed = sum(count for (_, predicted), count in cells.items() if predicted is None)
     assert missed == expected["missing"]
-    repeated = [note for note in found.summary().notes if "repeat the id" in note]
+    repeated = [note for note in found.summary().notes if "the id and the answer of a line before" in note]
     assert [int(note.split()[0].replace(",", "")) for note in repeated] == (
         [expected["dup"]] if expected["dup"] else []
     )

@@ -149,7 +149,34 @@ def test_sizes_are_those_of_the_images_as_they_are_shown(tmp_path: Path) -> None
     assert [str(problem).rpartition("labels: ")[2] for problem in found.problems] == [
         "missing.txt: image: there is none, so that its size is not known"
     ]
-    assert "1 images without a label file: nothing is on them." in found.notes
+    assert "1 image without a label file, taken for empty." in found.notes
+
+
+def test_images_of_one_name_in_several_folders_stay_apart(tmp_path: Path) -> None:
+    for split, size in (("train", (10, 20)), ("val", (30, 40))):
+        picture(tmp_path / "images" / split / "1.png", size)
+        picture(tmp_path / "images" / split / "empty.png", size)
+        write(tmp_path, {f"labels/{split}/1.txt": "0 0.5 0.5 1 1\n"})
+    for path in (tmp_path, tmp_path / "labels"):
+        found = read(path, "annotations", YoloOptions())
+        assert {row.data_row: (row.facts["width"], row.facts["height"]) for row in found.rows} == {
+            "train/1": (10, 20),
+            "train/empty": (10, 20),
+            "val/1": (30, 40),
+            "val/empty": (30, 40),
+        }
+    other = write(tmp_path / "other", {"1.txt": "0 0.5 0.5 1 1\n"})
+    with pytest.raises(ImporterError, match="--image-size"):
+        read(other, "annotations", YoloOptions(images=tmp_path / "images"))
+
+
+def test_polygons_beside_boxes_are_refused(tmp_path: Path) -> None:
+    write(tmp_path, {"labels/a.txt": f"0 {CORNERS}\n", "found/a.txt": "0 0.5 0.5 0.5 0.6 0.9\n"})
+    options = YoloOptions(image_size=SIZE)
+    with pytest.raises(ImporterError, match=r"holds bbox, and .* polygon: nothing would match"):
+        evalstream.evaluate(tmp_path / "labels", tmp_path / "found", options=Options(yolo=options))
+    boxes = Options(yolo=options._replace(task="detect"))
+    assert evalstream.evaluate(tmp_path / "labels", tmp_path / "found", options=boxes).summary(iou=0.9).tp == 1
 
 
 def test_without_any_size_nothing_is_guessed(tmp_path: Path) -> None:
@@ -319,14 +346,12 @@ def test_label_files_on_a_ground_truth_of_coco(tmp_path: Path) -> None:
 def test_predictions_on_images_that_are_not_there(tmp_path: Path) -> None:
     both = Both(tmp_path, 0)
     write(tmp_path, {"predictions/other.txt": line(0, [0, 0, 8, 8], 0.5)})
-    with pytest.raises(
-        ImporterError, match="1 data rows with 1 objects are not in the ground truth, the first 'other'"
-    ):
+    with pytest.raises(ImporterError, match="1 data row with 1 object: not in the ground truth, the first 'other'"):
         evalstream.evaluate(both.labels(), tmp_path / "predictions", options=both.options)
     options = both.options._replace(skip_unknown_images=True)
     found = evalstream.evaluate(both.labels(), tmp_path / "predictions", options=options)
     assert figures(found) == figures(evalstream.evaluate(both.truth, both.results))
-    assert "1 data rows with 1 objects are not in the ground truth, and are skipped." in found.summary().notes
+    assert "1 data row with 1 object: not in the ground truth, and skipped." in found.summary().notes
 
 
 def test_real_labels(real_data: Path) -> None:
