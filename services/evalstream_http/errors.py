@@ -1,18 +1,23 @@
 """How errors are told over HTTP: ``{"detail": "what is wrong, and what to do"}``.
 
-For parameters of the wrong form ``detail`` is FastAPI's list, an entry a parameter.
+For parameters of the wrong form ``detail`` is FastAPI's list, an entry a parameter. Routes declare what they answer
+with :func:`declared`, so that the OpenAPI document names every status with its body.
 """
 
 from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Mapping
+from typing import Any, Final
 
 from clickhouse_connect.driver.exceptions import ClickHouseError
 from evalstream.selection import QuestionError
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
 from starlette.requests import ClientDisconnect
+from starlette.routing import Match
 
 log = logging.getLogger(__name__)
 
@@ -22,6 +27,56 @@ _BOUNDS = {
     "241": (503, "the question needs more memory than it may have; narrow it with a split or a metadata filter"),
     "396": (422, "the answer is larger than it may be; narrow the question, or ask for fewer points or rows"),
 }
+
+
+_METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+
+class Problem(BaseModel):
+    """Why there is no answer."""
+
+    detail: str = Field(description="what is wrong, and what to do")
+
+
+class WrongField(BaseModel):
+    """What is wrong with one parameter or field."""
+
+    loc: list[str | int] = Field(description="where it stands: in the path, the query or the body, and there by name")
+    msg: str
+    type: str
+
+
+class Invalid(BaseModel):
+    """Why a request cannot be answered as it is."""
+
+    detail: str | list[WrongField]
+
+
+#: Every status of an error that any route answers, and what it means.
+_STATUSES: Final[Mapping[int, str]] = {
+    401: "An API key is needed, or the one given is not known.",
+    403: "The API key is not for this, or a page of another site asks for a change.",
+    404: "There is no such dataset, run or record.",
+    408: "Nothing came for too long in the middle of the body.",
+    409: "No version is left for events without one.",
+    413: "The body is too large.",
+    415: "The body is encoded in a way that is not read here.",
+    421: "The service is not served under this name.",
+    422: "The request cannot be answered as it is; `detail` says why.",
+    429: "Too much is under way, or the key asks too often; `Retry-After` says when to come back.",
+    503: "The service cannot answer now.",
+    504: "The question took longer than it may.",
+}
+#: What any route that wants a key may answer.
+KEYED: Final = (401, 403, 421, 422, 429, 503)
+
+
+def declared(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Describe the errors that a route answers, for its ``responses``."""
+    return {
+        status: {"description": _STATUSES[status], "model": Invalid if status == 422 else Problem}
+        for status in sorted(statuses)
+    }
 
 
 class OutOfVersionsError(RuntimeError):
@@ -35,6 +90,17 @@ def tell_errors(app: FastAPI) -> None:
     def _gone(_request: Request, _error: ClientDisconnect) -> Response:
         """Say so to nobody: the client has left before it had sent everything."""
         return Response(status_code=400)
+
+    @app.exception_handler(405)
+    def _wrong_method(request: Request, _error: Exception) -> JSONResponse:
+        """Name the methods of all routes of this path, not only of the first one."""
+        allowed = [
+            method
+            for method in _METHODS
+            if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in app.router.routes)
+        ]
+        detail = f"{request.method} is not answered here; there is {', '.join(allowed)}"
+        return JSONResponse({"detail": detail}, 405, {"Allow": ", ".join(allowed)})
 
     @app.exception_handler(OutOfVersionsError)
     def _out_of_versions(_request: Request, error: OutOfVersionsError) -> JSONResponse:

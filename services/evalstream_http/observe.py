@@ -9,6 +9,7 @@ from fastapi import FastAPI, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from evalstream_http.errors import declared
 from evalstream_http.load import watch
 
 
@@ -16,7 +17,13 @@ def observe(app: FastAPI) -> None:
     """Serve the metrics, and measure every request."""
     app.add_middleware(_Measured)
 
-    @app.get("/metrics", tags=["operation"], response_class=Response, summary="Metrics")
+    @app.get(
+        "/metrics",
+        tags=["operation"],
+        response_class=Response,
+        summary="Metrics",
+        responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}, **declared(421)},
+    )
     async def _metrics() -> Response:
         """Give the metrics in Prometheus' text format."""
         return Response(await watch(generate_latest), media_type=CONTENT_TYPE_LATEST)

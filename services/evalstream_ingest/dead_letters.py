@@ -15,6 +15,7 @@ from evalstream.storage.dead_letters import (
     list_dead_letters,
     load_dead_letter,
 )
+from evalstream_http.errors import KEYED, declared
 from evalstream_http.load import change
 from evalstream_http.security import audit, require, sees, sees_everything
 from fastapi import APIRouter, Depends, HTTPException, Query, Request
@@ -27,7 +28,7 @@ IDS_LIMIT: Final = 100
 #: Puts a record back where it came from, and returns once that is acknowledged.
 PutBack = Callable[[DeadLetter], Awaitable[None]]
 
-router = APIRouter(prefix="/v1/dead-letters", tags=["dead letters"])
+router = APIRouter(prefix="/v1/dead-letters", tags=["dead letters"], responses=declared(*KEYED))
 #: Whoever sends events may see which of them could not be read; what is done about them is an administrator's business.
 _LOOK: Final = [Depends(require("write")), Depends(change)]
 _CHANGE: Final = [Depends(require("admin")), Depends(change)]
@@ -132,7 +133,7 @@ def get_dead_letters(request: Request, choice: Annotated[Choice, Query()]) -> De
     return DeadLetters(dead_letters=[Listed.model_validate(letter) for letter in found])
 
 
-@router.get("/{id:path}", dependencies=_LOOK)
+@router.get("/{id:path}", dependencies=_LOOK, responses=declared(404))
 def get_dead_letter(request: Request, id: str) -> Whole:  # noqa: A002 - the parameter's name in the URL
     """Give one whole, to the last byte."""
     letter = _load(request, id)
@@ -150,7 +151,7 @@ def delete_dead_letters(request: Request, chosen: Annotated[Chosen, Query()]) ->
     return Count(count=count)
 
 
-@router.post("/replay", dependencies=_CHANGE)
+@router.post("/replay", dependencies=_CHANGE, responses=declared(409))
 async def replay_dead_letters(request: Request, chosen: Chosen) -> Count:
     """Put dead letters back where they came from, one after another, in the order given.
 

@@ -11,6 +11,7 @@ from clickhouse_connect.driver.client import Client
 from evalstream.events.base import Key, Name
 from evalstream.pipeline.delete import delete
 from evalstream.storage.deletions import Scope, count_scope, last_deletion, newest_in
+from evalstream_http.errors import KEYED, declared
 from evalstream_http.load import change
 from evalstream_http.security import audit, require
 from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request
@@ -20,7 +21,10 @@ from starlette.concurrency import run_in_threadpool
 from evalstream_ingest.ontology import RematchAll
 
 router = APIRouter(
-    prefix="/v1/datasets/{dataset}", tags=["deletion"], dependencies=[Depends(require("admin")), Depends(change)]
+    prefix="/v1/datasets/{dataset}",
+    tags=["deletion"],
+    dependencies=[Depends(require("admin")), Depends(change)],
+    responses=declared(*KEYED, 404, 409),
 )
 
 

@@ -11,6 +11,7 @@ from uuid import uuid4
 from evalstream.events import AnnotationEvent, PredictionEvent, Reader, Record, Rejection
 from evalstream.events.base import Name
 from evalstream.events.decoding import PAYLOAD_LIMIT
+from evalstream_http.errors import KEYED, declared
 from evalstream_http.load import change
 from evalstream_http.security import require
 from fastapi import APIRouter, Depends, HTTPException, Path, Request
@@ -48,7 +49,10 @@ class Upload(BaseModel):
 
 
 router = APIRouter(
-    prefix="/v1/datasets/{dataset}", tags=["events"], dependencies=[Depends(require("write")), Depends(change)]
+    prefix="/v1/datasets/{dataset}",
+    tags=["events"],
+    dependencies=[Depends(require("write")), Depends(change)],
+    responses=declared(*KEYED, 408, 409, 413, 415),
 )
 _BODY = {
     "requestBody": {

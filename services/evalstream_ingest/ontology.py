@@ -9,6 +9,7 @@ from clickhouse_connect.driver.client import Client
 from evalstream.events.base import Name
 from evalstream.ontology import Ontology, OntologyClass
 from evalstream.storage.ontologies import Declared, content_id, declare, in_force
+from evalstream_http.errors import KEYED, declared
 from evalstream_http.load import change
 from evalstream_http.security import require
 from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request
@@ -32,7 +33,10 @@ def _schema() -> dict[str, Any]:
 
 
 router = APIRouter(
-    prefix="/v1/datasets/{dataset}", tags=["ontology"], dependencies=[Depends(require("write")), Depends(change)]
+    prefix="/v1/datasets/{dataset}",
+    tags=["ontology"],
+    dependencies=[Depends(require("write")), Depends(change)],
+    responses=declared(*KEYED, 409, 413),
 )
 _BODY = {
     "requestBody": {

@@ -17,6 +17,7 @@ from evalstream.storage.engine import Clients
 from evalstream.storage.events import predicted_rows
 from evalstream.storage.migrate import migrated_clients
 from evalstream_http.browsers import OnlyOwnPages, served_names
+from evalstream_http.describe import describe
 from evalstream_http.errors import tell_errors
 from evalstream_http.load import bound_load
 from evalstream_http.security import checked_keys
@@ -77,9 +78,12 @@ def run(settings: ServiceSettings) -> int:
                 with suppress(TimeoutError):  # what nobody was told is accepted need not be waited for
                     await asyncio.wait_for(producer.stop(), ACKNOWLEDGED_SECONDS)
 
-        app = FastAPI(title="evalstream ingest", version=evalstream.__version__, lifespan=lifespan)
+        app = FastAPI(
+            title="evalstream ingest", version=evalstream.__version__, lifespan=lifespan, docs_url=None, redoc_url=None
+        )
         app.state.keys = keys
         bound_load(app, settings)
+        describe(app)
         app.state.max_upload_bytes = settings.max_upload_bytes
         app.state.clients = clients
         app.state.clock = time.time_ns

@@ -25,7 +25,7 @@ def health_routes(app: FastAPI, consumer: Consumer | None = None) -> None:
         """Say that the process lives."""
         return {"status": "ok"}
 
-    @app.get("/ready", tags=["operation"])
+    @app.get("/ready", tags=["operation"], responses={503: {"description": "Not ready."}})
     async def _ready(response: Response) -> dict[str, str]:
         """Say whether partitions are assigned, and work gets done."""
         ready = consumer is None or consumer.ready

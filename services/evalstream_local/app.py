@@ -18,13 +18,15 @@ from evalstream.storage.engine import Clients, open_embedded
 from evalstream.storage.events import newest_version
 from evalstream.storage.migrate import migrated_clients
 from evalstream_http.browsers import OnlyOwnPages, served_names
-from evalstream_http.errors import tell_errors
+from evalstream_http.describe import describe
+from evalstream_http.errors import declared, tell_errors
 from evalstream_http.load import bound_load, watch
 from evalstream_http.observe import observe
 from evalstream_http.security import checked_keys, demand, require
 from evalstream_ingest import dead_letters, deletions, gateway, ontology
 from evalstream_query import page, routes
 from fastapi import Depends, FastAPI, Request, Response
+from fastapi.responses import FileResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.concurrency import run_in_threadpool
 
@@ -63,6 +65,8 @@ def make_app(settings: LocalSettings) -> FastAPI:
         version=evalstream.__version__,
         description="Exact metrics of model runs, at any confidence and IoU threshold, while predictions still arrive.",
         lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
     )
     app.state.keys = keys
     bound_load(app, settings)
@@ -70,6 +74,7 @@ def make_app(settings: LocalSettings) -> FastAPI:
     app.state.policies = settings.policies
     app.state.data = settings.data
     app.state.runs_seen = {}
+    describe(app)
     app.include_router(gateway.router)
     app.include_router(dead_letters.router)
     app.include_router(ontology.router)
@@ -82,7 +87,7 @@ def make_app(settings: LocalSettings) -> FastAPI:
     if settings.media is not None:
         _serve_media(app, settings.media)
 
-    @app.get("/health", tags=["operation"], summary="Health")
+    @app.get("/health", tags=["operation"], summary="Health", responses=declared(421, 503))
     async def _health() -> dict[str, str]:
         """Say that the service answers, and so does its engine."""
         await watch(lambda: app.state.clients().query("SELECT 1"))
@@ -106,7 +111,14 @@ def _serve_media(app: FastAPI, folder: Path) -> None:
     for suffix in ("webp", "avif"):  # not every system's table has them
         mimetypes.add_type(f"image/{suffix}", f".{suffix}")
 
-    @app.get("/media/{path:path}", tags=["questions"], dependencies=[Depends(require("read"))], summary="Media")
+    @app.get(
+        "/media/{path:path}",
+        tags=["questions"],
+        dependencies=[Depends(require("read"))],
+        summary="Media",
+        response_class=FileResponse,
+        responses=declared(401, 403, 404, 421, 422, 429, 503),
+    )
     async def _media(request: Request, path: str) -> Response:
         """Give an image of the demo, or of whatever folder the service was told to serve.
 

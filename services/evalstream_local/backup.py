@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from evalstream.storage.backup import write_backup
+from evalstream_http.errors import KEYED, declared
 from evalstream_http.security import audit, demand, require
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import FileResponse
@@ -16,7 +17,9 @@ from starlette.background import BackgroundTask
 #: Within the folder of data: what is being written, and nothing of anybody else's.
 _UNDER_WAY: Final = "backups-under-way"
 
-router = APIRouter(prefix="/v1/backup", tags=["operation"], dependencies=[Depends(require("admin"))])
+router = APIRouter(
+    prefix="/v1/backup", tags=["operation"], dependencies=[Depends(require("admin"))], responses=declared(*KEYED)
+)
 
 
 def clear(data: Path) -> None:

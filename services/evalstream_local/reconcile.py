@@ -8,6 +8,7 @@ import orjson
 from clickhouse_connect.driver.exceptions import ClickHouseError
 from evalstream.events.base import Name
 from evalstream.pipeline.reconcile import Which, reconciling
+from evalstream_http.errors import KEYED, declared
 from evalstream_http.load import change
 from evalstream_http.security import audit, demand, require
 from fastapi import APIRouter, Depends, Request
@@ -15,7 +16,10 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
 router = APIRouter(
-    prefix="/v1/reconcile", tags=["operation"], dependencies=[Depends(require("admin")), Depends(change)]
+    prefix="/v1/reconcile",
+    tags=["operation"],
+    dependencies=[Depends(require("admin")), Depends(change)],
+    responses=declared(*KEYED),
 )
 
 

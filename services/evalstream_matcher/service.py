@@ -43,7 +43,9 @@ def run(settings: ServiceSettings) -> int:
             finally:
                 await broker.stop()
 
-        app = FastAPI(title="evalstream matcher", version=evalstream.__version__, lifespan=lifespan)
+        app = FastAPI(
+            title="evalstream matcher", version=evalstream.__version__, lifespan=lifespan, docs_url=None, redoc_url=None
+        )
         health_routes(app, consumer)
         return serve(app, settings, consumer)
 

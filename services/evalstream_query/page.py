@@ -9,6 +9,7 @@ from typing import Final
 from fastapi import FastAPI
 from fastapi.responses import RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
+from starlette.routing import Match, Mount
 from starlette.types import Scope
 
 #: Where ``web/`` is built into, unless the environment says otherwise (another build, while one is at work on it).
@@ -35,10 +36,20 @@ class _Page(StaticFiles):
         return response
 
 
+class _BesideTheApi(Mount):
+    """Takes what is read, outside of the API: what routes there do not answer, they say themselves."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        match, child = super().matches(scope)
+        if match is Match.NONE or scope["path"].startswith("/v1/"):
+            return Match.NONE, {}
+        return (Match.FULL if scope.get("method") in ("GET", "HEAD") else Match.PARTIAL), child
+
+
 def serve(app: FastAPI, folder: Path = PAGE) -> None:
     """Serve the page at ``/``. Call it last: it takes every path that nothing else has taken."""
     if (folder / "index.html").is_file():
-        app.mount("/", _Page(directory=folder, html=True), name="page")
+        app.router.routes.append(_BesideTheApi("/", _Page(directory=folder, html=True), name="page"))
         return
 
     @app.get("/", include_in_schema=False)

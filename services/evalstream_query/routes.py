@@ -65,13 +65,19 @@ from evalstream.selection import Filter, Selection
 from evalstream.storage.deletions import count_deletions
 from evalstream.storage.events import rows_without_predictions
 from evalstream.storage.results import progress
+from evalstream_http.errors import KEYED, declared
 from evalstream_http.load import Load, Questions
 from evalstream_http.security import require, sees
 from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request, Response
 from pydantic import BaseModel, Field, TypeAdapter
 from starlette.datastructures import State
 
-router = APIRouter(prefix="/v1/datasets", tags=["questions"], dependencies=[Depends(require("read"))])
+router = APIRouter(
+    prefix="/v1/datasets",
+    tags=["questions"],
+    dependencies=[Depends(require("read"))],
+    responses=declared(*KEYED, 504),
+)
 Ask = TypeVar("Ask", bound=Callable[..., BaseModel])
 _RUN = "/{dataset}/runs/{run}"
 
@@ -265,7 +271,8 @@ def _question(path: str, lane: Literal["questions", "progress"] = "questions") -
         request = first.replace(name="request", annotation=Request)
         ask.__signature__ = signature.replace(parameters=[request, *others])  # type: ignore[attr-defined]
         ask.__name__, ask.__doc__ = compute.__name__, compute.__doc__
-        router.get(path, response_model=signature.return_annotation)(ask)
+        missing = declared(404) if "{run}" in path else {}
+        router.get(path, response_model=signature.return_annotation, responses=missing)(ask)
         return compute
 
     return serve

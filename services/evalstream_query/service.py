@@ -18,6 +18,7 @@ from evalstream.storage.migrate import migrated_clients
 from evalstream.storage.results import progress
 from evalstream.telemetry import QUALITY, ROWS_FAILED, ROWS_PENDING
 from evalstream_http.browsers import OnlyOwnPages, served_names
+from evalstream_http.describe import describe
 from evalstream_http.errors import tell_errors
 from evalstream_http.load import bound_load
 from evalstream_http.security import checked_keys
@@ -55,9 +56,12 @@ def run(settings: ServiceSettings) -> int:
             stopped.set()
             thread.join()
 
-        app = FastAPI(title="evalstream", version=evalstream.__version__, lifespan=lifespan)
+        app = FastAPI(
+            title="evalstream", version=evalstream.__version__, lifespan=lifespan, docs_url=None, redoc_url=None
+        )
         app.state.keys = keys
         bound_load(app, settings)
+        describe(app)
         app.state.clients = clients
         app.state.policies = settings.policies
         app.state.runs_seen = {}
