@@ -24,12 +24,24 @@ log = logging.getLogger(__name__)
 _CODE = re.compile(r"\bCode: (\d+)")
 _BOUNDS = {
     "159": (504, "the question took longer than it may; narrow it with a split, a feature or a metadata filter"),
-    "241": (503, "the question needs more memory than it may have; narrow it with a split or a metadata filter"),
+    "241": (503, "there is not enough memory for the question now; try again, or narrow it with a split or a filter"),
+    "243": (507, "the disk is full, and what was sent last is not stored; make room, then send it again"),
     "396": (422, "the answer is larger than it may be; narrow the question, or ask for fewer points or rows"),
 }
 
 
 _METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+
+#: Told by words, for the engine has one code for what every question may have and for what all may have together.
+_TOO_MUCH_FOR_ONE: Final = re.compile(r"\bQuery memory limit exceeded|\bmemory limit \(for query\)", re.IGNORECASE)
+_TOO_LARGE: Final = (
+    422,
+    "the question needs more memory than one may have, and will whenever it is asked; narrow it with a split or a"
+    " metadata filter",
+)
+#: What the system calls a full disk, in whichever of its errors the engine passes that on.
+_DISK_FULL: Final = "No space left on device"
 
 
 class Problem(BaseModel):
@@ -66,6 +78,7 @@ _STATUSES: Final[Mapping[int, str]] = {
     429: "Too much is under way, or the key asks too often; `Retry-After` says when to come back.",
     503: "The service cannot answer now.",
     504: "The question took longer than it may.",
+    507: "The disk is full; what was sent last is not stored.",
 }
 #: What any route that wants a key may answer.
 KEYED: Final = (401, 403, 421, 422, 429, 503)
@@ -81,6 +94,16 @@ def declared(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 class OutOfVersionsError(RuntimeError):
     """No version is left for what comes without one; the message says what to do."""
+
+
+def _told(error: str) -> tuple[int, str] | None:
+    """Say what an error of the engine is to whoever asked: a status, and what to do."""
+    if _TOO_MUCH_FOR_ONE.search(error):
+        return _TOO_LARGE
+    if _DISK_FULL in error:
+        return _BOUNDS["243"]
+    code = _CODE.search(error)
+    return _BOUNDS.get(code[1]) if code else None
 
 
 def tell_errors(app: FastAPI) -> None:
@@ -112,9 +135,10 @@ def tell_errors(app: FastAPI) -> None:
 
     @app.exception_handler(ClickHouseError)
     def _engine(_request: Request, error: ClickHouseError) -> JSONResponse:
-        code = _CODE.search(str(error))
-        if code and code[1] in _BOUNDS:
-            status, detail = _BOUNDS[code[1]]
+        if (told := _told(str(error))) is not None:
+            status, detail = told
+            if status == 507:
+                log.error("the disk is full: %s", error)
             return JSONResponse({"detail": detail}, status)
         log.error("the engine refused a statement: %s", error)
         return JSONResponse({"detail": "the storage engine could not answer; try again, or see the service's log"}, 503)

@@ -71,7 +71,10 @@ class Whole(Listed):
 
     key: bytes | None = Field(description="of the Kafka record")
     headers: list[Header]
-    payload: bytes | None = Field(description="the record as it came; null for a Kafka record without a value")
+    payload: bytes | None = Field(
+        description="the record as it came, cut off where it is a line over the limit; null for a Kafka record "
+        "without a value"
+    )
 
 
 class Chosen(BaseModel):
@@ -135,7 +138,7 @@ def get_dead_letters(request: Request, choice: Annotated[Choice, Query()]) -> De
 
 @router.get("/{id:path}", dependencies=_LOOK, responses=declared(404))
 def get_dead_letter(request: Request, id: str) -> Whole:  # noqa: A002 - the parameter's name in the URL
-    """Give one whole, to the last byte."""
+    """Give one with all that was kept: to the last byte, except of an upload's line that is over the limit."""
     letter = _load(request, id)
     if letter is None:
         raise HTTPException(404, f"there is no dead letter {id!r}; it may have been replayed or dropped")
@@ -143,7 +146,7 @@ def get_dead_letter(request: Request, id: str) -> Whole:  # noqa: A002 - the par
     return Whole.model_validate(letter._asdict() | {"headers": headers, "size": len(letter.payload or b"")})
 
 
-@router.delete("", dependencies=_CHANGE)
+@router.delete("", dependencies=_CHANGE, responses=declared(507))
 def delete_dead_letters(request: Request, chosen: Annotated[Chosen, Query()]) -> Count:
     """Drop dead letters for good."""
     count = _drop(request, chosen.ids)
@@ -151,7 +154,7 @@ def delete_dead_letters(request: Request, chosen: Annotated[Chosen, Query()]) ->
     return Count(count=count)
 
 
-@router.post("/replay", dependencies=_CHANGE, responses=declared(409))
+@router.post("/replay", dependencies=_CHANGE, responses=declared(409, 507))
 async def replay_dead_letters(request: Request, chosen: Chosen) -> Count:
     """Put dead letters back where they came from, one after another, in the order given.
 

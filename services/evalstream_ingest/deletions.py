@@ -24,7 +24,7 @@ router = APIRouter(
     prefix="/v1/datasets/{dataset}",
     tags=["deletion"],
     dependencies=[Depends(require("admin")), Depends(change)],
-    responses=declared(*KEYED, 404, 409),
+    responses=declared(*KEYED, 404, 409, 507),
 )
 
 

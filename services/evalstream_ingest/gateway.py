@@ -52,7 +52,7 @@ router = APIRouter(
     prefix="/v1/datasets/{dataset}",
     tags=["events"],
     dependencies=[Depends(require("write")), Depends(change)],
-    responses=declared(*KEYED, 408, 409, 413, 415),
+    responses=declared(*KEYED, 408, 409, 413, 415, 507),
 )
 _BODY = {
     "requestBody": {

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
 import pytest
 import shapely
 from clickhouse_connect.driver.client import Client
+from evalstream.events import AnnotationEvent, Reader, Record
+from evalstream.pipeline.ingest import ingest
 from evalstream.queries.rows import Page, rows
 from evalstream.selection import Selection
 
-from tests.feeding import feed
+from tests.feeding import feed, send
 
 #: Metres. A corner of a polygon is sent as a number in the millions, whose digits end about here: 0.3 m or so.
 SIDE = {"bbox": 0.3, "rotated_box": 0.3, "polygon": 1229 / 4096}
@@ -71,12 +74,18 @@ def test_18_a_place_that_is_not_on_earth_fails_its_row_and_says_why(client: Clie
     def point(lon: float) -> list[dict[str, Any]]:
         return [{"type": "point", "feature": "mast", "point": [lon, 10.0], "id": "mast 7"}]
 
+    degrees = {"coordinates": "lonlat"}
+    with pytest.raises(AssertionError, match=r"annotations.0 \(id 'mast 7'\): a longitude of 181"):
+        send(client, "beyond", {"bad": point(181.0)}, {}, rows={"bad": degrees})
+    # An event that does not say that it is in degrees is taken, and what it says fails its row.
+    before = {"dataset": "beyond", "data_row": "bad", "operation": "replace", "row": degrees, "version": 0}
+    ingest(client, [Record(json.dumps(before).encode(), 0, 0)], Reader(AnnotationEvent), "test")
     feed(
         client,
         "beyond",
         {"good": point(180.0), "bad": point(181.0)},
         {"m": {"good": point(-180.0), "bad": point(-179.0)}},
-        rows={"good": {"coordinates": "lonlat"}, "bad": {"coordinates": "lonlat"}},
+        rows={"good": degrees},
         policies=["coco"],
     )
     told = dict(client.query("SELECT data_row, error FROM row_results FINAL WHERE dataset = 'beyond'").result_rows)

@@ -29,6 +29,7 @@ from evalstream.events.objects.answers import (
 )
 from evalstream.events.objects.bbox import BboxAnnotation, BboxPrediction
 from evalstream.events.objects.keypoints import KeypointsAnnotation, KeypointsPrediction
+from evalstream.events.objects.lonlat import on_earth
 from evalstream.events.objects.mask import MaskAnnotation, MaskPrediction
 from evalstream.events.objects.metrics import METRICS_LIMIT, RowMetric
 from evalstream.events.objects.point import PointAnnotation, PointPrediction
@@ -153,6 +154,8 @@ class AnnotationEvent(_Event):
     def _operation_fits(self) -> Self:
         _check_operation(self.operation, self.annotations, self.ids)
         in_code_points("annotations", self.annotations, self.row.text if self.row else None)
+        if self.row and self.row.coordinates == "lonlat":
+            on_earth("annotations", self.annotations)
         return self
 
 
@@ -170,6 +173,8 @@ class PredictionEvent(_Event):
     def _operation_fits(self) -> Self:
         _check_operation(self.operation, self.predictions, self.ids, self.metrics)
         in_code_points("predictions", self.predictions, self.row.text if self.row else None)
+        if self.row and self.row.coordinates == "lonlat":
+            on_earth("predictions", self.predictions)
         names = [metric.id for metric in self.metrics]
         if len(set(names)) != len(names):
             raise ValueError("two metrics of one data row have the same name, feature and subclass")

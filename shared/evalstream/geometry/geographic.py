@@ -20,6 +20,7 @@ import numpy as np
 import pyarrow as pa
 import shapely
 
+from evalstream.events.objects.lonlat import SLACK
 from evalstream.geometry.errors import GeometryError
 from evalstream.geometry.mask import joined
 from evalstream.geometry.near import of_type, ragged_positions
@@ -33,8 +34,6 @@ FAR: Final = 2.0**20
 #: An edge of a box that becomes a polygon has a point every so many degrees, and at least and at most so many.
 STEP: Final = 0.01
 STEPS: Final = (4, 1_000)
-#: Degrees by which arithmetic may miss the pole.
-_SLACK: Final = 1e-9
 
 _BBOX, _ROTATED_BOX, _POLYGON, _POLYLINE, _POINT, _KEYPOINTS, _MASK = (
     CODES[name] for name in ("bbox", "rotated_box", "polygon", "polyline", "point", "keypoints", "mask")
@@ -213,7 +212,7 @@ def _check(batch: Batch, side: _Side) -> None:
     _refuse(side, objects, lat, np.abs(lat) > 90, "a latitude of {:.10g}: they go from -90 to 90")
     boxes = np.flatnonzero(side.lonlat & (side.type == _BBOX))
     top, width = side.box[boxes, 1] + side.box[boxes, 3], side.box[boxes, 2]
-    _refuse(side, boxes, top, top > 90 + _SLACK, "an edge at latitude {:.10g}, beyond the pole")
+    _refuse(side, boxes, top, top > 90 + SLACK, "an edge at latitude {:.10g}, beyond the pole")
     _refuse(side, boxes, width, width > 360, "a width of {:.10g} degrees: the earth has 360")
     turned = np.flatnonzero(side.lonlat & (side.type == _ROTATED_BOX))
     longest = rotated_boxes(side.shapes, turned)[:, 2:4].max(axis=1)
@@ -252,7 +251,7 @@ def _with_polygons(side: _Side, across: bool) -> _Side:
     flat = [value[start[i] : start[i + 1]] for i in range(len(detail))]
     for i, outline in outlines.items():
         lat = outline[:, 1]
-        beyond = np.abs(lat) > 90 + _SLACK
+        beyond = np.abs(lat) > 90 + SLACK
         _refuse(side, np.full(len(lat), i), lat, beyond, "a corner at latitude {:.10g}, beyond the pole")
         flat[i], detail[i] = outline.ravel(), f"[[{len(outline)}]]"
     types = side.type.copy()

@@ -180,8 +180,8 @@ def _paired(
     for folder, file in files:
         place = _place(folder, file)
         alike = by_stem.get(file.stem, [])
-        image = by_place.get(place) or (alike[0] if len(alike) == 1 else None)
-        found.append((file, file.stem if named[file.stem] == 1 else place, image))
+        own: Path | None = by_place.get(place) or (alike[0] if len(alike) == 1 else None)
+        found.append((file, file.stem if named[file.stem] == 1 else place, own))
     taken = {image for _, _, image in found}
     rest = [(folder, image) for folder, image in background if image not in taken]
     named = Counter([*named.elements(), *(image.stem for _, image in rest)])

@@ -16,7 +16,7 @@ from pydantic import BaseModel, Field
 from evalstream.events.base import Name
 from evalstream.metrics.mcnemar import mcnemar
 from evalstream.metrics.scores import defined, ratios
-from evalstream.queries.counted import Fragment, ask, scored, selected
+from evalstream.queries.counted import Fragment, ask, check_rows, scored, selected
 from evalstream.queries.label_counts import REASONS
 from evalstream.queries.labels import Labels
 from evalstream.queries.rows import Row, RowObject, rows_named
@@ -287,6 +287,7 @@ _ORDERS: Final = {"data_row": "length(data_row) {0}, data_row {0}", "confidence"
 def comparison(client: Client, selection: Selection, versus: str, page: ComparisonPage | None = None) -> Comparison:
     """Compare two runs at the selected thresholds, over the data rows that both have results of."""
     page = page or ComparisonPage()
+    _check(client, selection, versus)
     counted, values = _rows(client, selection, versus)
     few = [key for key, number in values.items() if number <= page.few_values]
     sql, parameters = _paired(selection, versus)
@@ -331,6 +332,7 @@ def comparison(client: Client, selection: Selection, versus: str, page: Comparis
 def flips(client: Client, selection: Selection, versus: str, page: FlipsPage | None = None) -> Flips:
     """List the annotations of one cell of the comparison, with what each run makes of them."""
     page = page or FlipsPage()
+    _check(client, selection, versus)
     sql, parameters = _paired(selection, versus)
     order = _ORDERS[page.sort].format("DESC" if page.descending else "ASC")
     bound = parameters | {"kind": _KINDS.index(page.kind), "limit": page.limit, "offset": page.offset}
@@ -364,6 +366,11 @@ def _said(row: Row, place: int, prediction: int, *, right: bool) -> Said:
         annotation=row.annotations[place - 1],
         prediction=row.predictions[prediction] if prediction >= 0 else None,
     )
+
+
+def _check(client: Client, selection: Selection, versus: str) -> None:
+    for one in (selection, _other(selection, versus)):
+        check_rows(client, one)
 
 
 def _other(selection: Selection, versus: str) -> Selection:

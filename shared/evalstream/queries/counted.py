@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from evalstream.matching import AREA_RANGES, MAX_DETECTIONS, MAX_SKELETONS
 from evalstream.queries.roll_up import FEATURES, NO_ROLL_UP, ROLLED_UP
-from evalstream.selection import ORDERED, Selection, object_codes, parse_condition
+from evalstream.selection import ORDERED, QuestionError, Selection, object_codes, parse_condition
 from evalstream.storage.settings import QUERY
 from evalstream.types import UNCOUNTED
 
@@ -195,6 +195,32 @@ assert tuple(ROW_METRICS) == RowMetric.__args__  # type: ignore[attr-defined]
 
 #: SQL for a hash of a data row's key, which is the same wherever and whenever it is asked for.
 ROW_KEY: Final = "sipHash64(data_row)"
+
+
+#: Annotations, or predictions, of the largest data row that causes and two runs are asked of: both look for each object
+#: among all others of its row, and the engine takes memory for each pair.
+MOST_ON_A_ROW: Final = 25_000
+
+
+def check_rows(client: Client, selection: Selection) -> None:
+    """Refuse a question that looks for each object among all others of its data row, where there are too many.
+
+    Raises
+    ------
+    QuestionError
+        Naming the largest data row.
+    """
+    rows, parameters = selected(selection)
+    sizes = "greatest(length(annotation_label), length(prediction_label))"
+    for name, size in ask(
+        client,
+        f"SELECT data_row, {sizes} AS size FROM ({rows}) WHERE size > {{most:UInt64}} ORDER BY size DESC LIMIT 1",
+        parameters | {"most": MOST_ON_A_ROW},
+    ):
+        raise QuestionError(
+            f"data row {name!r} has {size:,} objects on one side, and this question takes at most {MOST_ON_A_ROW:,} of"
+            " a data row; leave the row out with a split or a metadata filter"
+        )
 
 
 def ask(client: Client, sql: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:

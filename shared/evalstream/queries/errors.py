@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from evalstream.metrics.average_precision import Rule, average_detections
 from evalstream.queries.causes import AS_TIDE, CAUSES, POINTING, ErrorOptions, caused
-from evalstream.queries.counted import ask_arrow
+from evalstream.queries.counted import ask_arrow, check_rows
 from evalstream.queries.labels import ALL_CLASSES, PerClassPage
 from evalstream.queries.notes import notes
 from evalstream.scenes import Flag, Float, Int
@@ -89,6 +89,7 @@ def errors(
     class; all other errors of the cause disappear; annotations that are missed disappear.
     """
     selection = selection.model_copy(update={"type": selection.type or list(LOCALISED)})
+    check_rows(client, selection)
     columns = _load(client, selection, options)
     size = len(columns.labels)
     annotations = np.bincount(columns.annotation_label, minlength=size)

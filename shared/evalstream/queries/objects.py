@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from pydantic import AfterValidator, BaseModel, Field
 
 from evalstream.queries.causes import Cause, ErrorOptions, caused
-from evalstream.queries.counted import ask, scored
+from evalstream.queries.counted import ask, check_rows, scored
 from evalstream.queries.custom_metrics import OBJECT_PREFIX, custom_of_objects
 from evalstream.queries.rows import Page, Row, RowObject, is_row_condition, rows_named, rows_where
 from evalstream.selection import Selection, parse_condition
@@ -122,6 +122,8 @@ class Objects(BaseModel):
 def objects(client: Client, selection: Selection, page: ObjectsPage) -> Objects:
     """List the cases that a confusion matrix counts, one by one: exactly those of a cell, an outcome or a cause."""
     # Only where they are asked for need the engine work out causes.
+    if page.cause:
+        check_rows(client, selection)
     found_rows = caused(selection, page) if page.cause else scored(selection)
     of_rows = [text for text in page.where if not _is_own(parse_condition(text).name)]
     sql, parameters = rows_where(client, selection, found_rows, of_rows)

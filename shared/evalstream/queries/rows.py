@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple
 from pydantic import AfterValidator, BaseModel, Field
 
 from evalstream.queries.causes import Cause, ErrorOptions, caused
-from evalstream.queries.counted import ROW_METRICS, Fragment, RowMetric, ask, scored, selected
+from evalstream.queries.counted import ROW_METRICS, Fragment, RowMetric, ask, check_rows, scored, selected
 from evalstream.queries.custom_metrics import CustomName, custom_of_predictions, is_custom, with_custom
 from evalstream.queries.measures import MeasureName, is_measure, with_measures
 from evalstream.queries.outcomes import READ, outcomes, row_metrics
@@ -59,6 +59,8 @@ class Page(ErrorOptions):
     limit: int = Field(default=50, ge=1, le=500)
 
 
+#: Objects of all data rows of one answer, some 300 bytes each.
+MOST_LISTED: Final = 100_000
 #: The first rows, and no metric but the usual ones.
 PAGE: Final = Page()
 
@@ -142,6 +144,7 @@ def _find(client: Client, selection: Selection, page: Page) -> tuple[list[str], 
     """
     named = {name for name in (page.sort, *(parse_condition(text).name for text in page.where)) if name != "data_row"}
     if page.cause:
+        check_rows(client, selection)
         found = caused(selection, page)
     elif named or page.actual is not None or page.predicted is not None:
         found = scored(selection)
@@ -172,6 +175,7 @@ def rows_named(client: Client, selection: Selection, names: Sequence[str], page:
     if not names:
         return []
     only = selection.model_copy(update={"data_row": list(names)})
+    _check_size(client, only)
     named = {page.sort, *(parse_condition(text).name for text in page.where)} - {"data_row", *ROW_METRICS}
     (sql, parameters), column = _with_metrics(client, only, scored(only) if named else selected(only), named)
     columns = list(dict.fromkeys((*_ROW, *_ANNOTATION, *_PREDICTION, *_MEASURE, *READ, *column.values())))
@@ -187,6 +191,31 @@ def rows_named(client: Client, selection: Selection, names: Sequence[str], page:
         row.metrics.update({name: values[own] for name, own in column.items()})
         by_name[row.data_row] = row
     return [by_name[name] for name in names if name in by_name]
+
+
+def _check_size(client: Client, selection: Selection) -> None:
+    """Refuse rows that are too many megabytes together, before they are read.
+
+    Raises
+    ------
+    QuestionError
+        Saying how many objects they have.
+    """
+    sql, parameters = selected(selection)
+    sizes = "length(annotation_label) + length(prediction_label)"
+    ((total, most, largest),) = ask(
+        client, f"SELECT sum({sizes}), max({sizes}), argMax(data_row, {sizes}) FROM ({sql})", parameters
+    )
+    if most > MOST_LISTED:
+        raise QuestionError(
+            f"data row {largest!r} has {most:,} objects, and an answer lists at most {MOST_LISTED:,}; leave the row out"
+            " with a split, a metadata filter or a condition such as `annotations<1000`"
+        )
+    if total > MOST_LISTED:
+        raise QuestionError(
+            f"these data rows have {total:,} objects together, and an answer lists at most {MOST_LISTED:,}; ask for"
+            " fewer at a time (`limit`)"
+        )
 
 
 def _with_metrics(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from evalstream.events.decoding import PAYLOAD_LIMIT
-from evalstream.events.objects.mask import PNG_PIXELS_LIMIT
+from evalstream.events.objects.mask import PNG_PIXELS_LIMIT, PNG_PIXELS_TOGETHER
 from evalstream.geometry.limits import MOST_COMPARED, MOST_PAIRS
 from evalstream.geometry.polygon import MOST_CROSSINGS, MOST_CROSSINGS_TOGETHER
 from evalstream.ontology import CLASSES_LIMIT, DEPTH_LIMIT
@@ -48,6 +48,7 @@ def test_the_numbers_are_those_of_the_code() -> None:
         assert f"| {value:,}" in text, value
     for value in (CLASSES_LIMIT, DEPTH_LIMIT):
         assert f"| {value:,} |" in text, value
-    assert f"{PNG_PIXELS_LIMIT:,}" in text
+    for value in (PNG_PIXELS_LIMIT, PNG_PIXELS_TOGETHER):
+        assert f"| {value:,}" in text, value
     assert f"| {SILENCE_SECONDS} s |" in text
     assert f"| {STOP_SECONDS} s |" in text

@@ -230,7 +230,7 @@ def test_a_record_over_the_limit() -> None:
     received, rejected = decode([Record(exact, 1, 0), Record(exact + b" ", 2, 0)], ANNOTATIONS)
     assert len(received) == 1
     assert [item.reason for item in rejected] == [
-        f"the record has {PAYLOAD_LIMIT + 1} bytes; the limit is {PAYLOAD_LIMIT}"
+        f"the record is larger than {PAYLOAD_LIMIT} bytes, which is the limit"
     ]
 
 

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from evalstream.events import AnnotationEvent, Reader, Record, decode
 from evalstream.events.base import Part
-from evalstream.events.objects.mask import PNG_PIXELS_LIMIT
+from evalstream.events.objects import mask
+from evalstream.events.objects.mask import PNG_PIXELS_LIMIT, PNG_PIXELS_TOGETHER
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as nps
@@ -132,6 +133,7 @@ def file_of(*chunks: bytes) -> str:
 SIDE = 2**13
 BOMB = file_of(header(2 * SIDE, SIDE), chunk(b"IDAT", zlib.compress(bytes(2**20), 9)), chunk(b"IEND", b""))
 TWO_HEADERS = file_of(header(2, 2), header(SIDE, SIDE), chunk(b"IDAT", zlib.compress(bytes(6))), chunk(b"IEND", b""))
+TRUNCATED_LARGE = file_of(header(SIDE, SIDE), chunk(b"IDAT", zlib.compress(bytes(6))), chunk(b"IEND", b""))
 TRUNCATED = base64.b64encode(base64.b64decode(png(Image.effect_noise((64, 64), 50)))[:-200]).decode()
 
 REFUSED = {
@@ -179,6 +181,32 @@ def test_refused(name: str) -> None:
     assert isinstance(found, str), found
     assert reason in found, found
     assert found.startswith("annotations.0.mask"), found
+
+
+def test_the_pngs_of_one_event_are_bounded_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mask, "PNG_PIXELS_TOGETHER", 100)
+    square = {"png": png(Image.fromarray(np.ones((5, 5), np.uint8)))}
+
+    def reason(count: int, data_row: str) -> str:
+        objects = [{"type": "mask", "feature": "cat", "mask": square}] * count
+        event = {"dataset": "d", "data_row": data_row, "operation": "replace", "annotations": objects}
+        rejected = decode([Record(json.dumps(event).encode(), 0, 1)], Reader(AnnotationEvent)).rejected
+        return rejected[0].reason if rejected else ""
+
+    assert reason(4, "a") == ""
+    assert reason(4, "b") == ""  # each event has its own
+    assert reason(5, "c").startswith(
+        "annotations.4.mask: the PNG masks of one event have at most 100 pixels together; send run lengths"
+    )
+
+
+def test_pngs_beyond_the_bound_are_not_unpacked() -> None:
+    """The header alone says how many pixels there are: what comes after need not be read."""
+    broken = {"type": "mask", "feature": "cat", "mask": {"png": TRUNCATED_LARGE}}
+    event = {"dataset": "d", "data_row": "r", "operation": "replace", "annotations": [broken] * 5}
+    (rejected,) = decode([Record(json.dumps(event).encode(), 0, 1)], Reader(AnnotationEvent)).rejected
+    assert rejected.reason.count("cannot be read") == 4
+    assert f"at most {PNG_PIXELS_TOGETHER} pixels together" in rejected.reason
 
 
 @given(st.text("0123456789:;<=>?@OPQ_`no", max_size=12), st.integers(1, 6), st.integers(1, 6))

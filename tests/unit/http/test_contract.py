@@ -45,7 +45,7 @@ def test_every_operation_that_wants_a_key_declares_what_any_of_them_may_answer(c
 @pytest.mark.parametrize(
     ("method", "path", "more"),
     [
-        ("post", "/v1/datasets/{dataset}/annotations", {"408", "409", "413", "415"}),
+        ("post", "/v1/datasets/{dataset}/annotations", {"408", "409", "413", "415", "507"}),
         ("put", "/v1/datasets/{dataset}/ontology", {"409", "413"}),
         ("delete", "/v1/datasets/{dataset}", {"404", "409"}),
         ("get", "/v1/dead-letters/{id}", {"404"}),

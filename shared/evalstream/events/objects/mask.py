@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from pycocotools import mask as coco_mask
-from pydantic import AfterValidator, Discriminator, Field, Tag
+from pydantic import AfterValidator, Discriminator, Field, Tag, ValidationInfo
 
 from evalstream.events.base import Part, Strict
 from evalstream.events.objects.located import ArealAnnotation, Located, PredictedObject
@@ -24,6 +24,8 @@ from evalstream.events.objects.located import ArealAnnotation, Located, Predicte
 PIXELS_LIMIT: Final = 2**28
 #: Pixels of the largest PNG, which has to be unpacked to be read: 8192 x 8192.
 PNG_PIXELS_LIMIT: Final = 2**26
+#: Pixels of all PNGs of one event together; to unpack so many takes seconds.
+PNG_PIXELS_TOGETHER: Final = 2**28
 #: A run is less than 2^28 long, and the difference of two takes at most 30 bits with its sign: 6 characters.
 CHARACTERS_OF_A_RUN: Final = 6
 _PNG_BEGINS: Final = b"\x89PNG\r\n\x1a\n\x00\x00\x00\x0dIHDR"
@@ -74,7 +76,34 @@ def _form(mask: Any) -> str:
 FORMS: Final = ("Rle", "RunLengths", "Png")
 
 
-def compressed(mask: Rle | RunLengths | Png) -> Rle:
+class PngPixels:
+    """How many pixels of PNG images have been unpacked, of those that one event may have."""
+
+    def __init__(self) -> None:
+        self._taken = 0
+
+    def take(self, pixels: int) -> None:
+        """Count an image, before it is unpacked.
+
+        Raises
+        ------
+        ValueError
+            If there are too many pixels with it.
+        """
+        self._taken += pixels
+        if self._taken > PNG_PIXELS_TOGETHER:
+            raise ValueError(
+                f"the PNG masks of one event have at most {PNG_PIXELS_TOGETHER} pixels together; send run lengths"
+                " (`size` and `counts`) instead, or the objects in several events (`upsert`)"
+            )
+
+
+def _kept(mask: Rle | RunLengths | Png, info: ValidationInfo) -> Rle:
+    """Give a mask the form in which it is kept; whoever validates an event says in the context what it may unpack."""
+    return compressed(mask, info.context if isinstance(info.context, PngPixels) else PngPixels())
+
+
+def compressed(mask: Rle | RunLengths | Png, unpacked: PngPixels | None = None) -> Rle:
     """Give a mask the one form in which it is kept.
 
     Raises
@@ -83,7 +112,7 @@ def compressed(mask: Rle | RunLengths | Png) -> Rle:
         If it cannot be read, or is too large.
     """
     if isinstance(mask, Png):
-        return encoded(_pixels(mask))
+        return encoded(_pixels(mask, unpacked or PngPixels()))
     height, width = mask.size
     if height * width > PIXELS_LIMIT:
         raise ValueError(f"`size` {[height, width]} has {height * width} pixels; the limit is {PIXELS_LIMIT}")
@@ -141,7 +170,7 @@ def encoded(pixels: NDArray[np.bool_]) -> Rle:
     return Rle(size=pixels.shape, counts=rle["counts"].decode())
 
 
-def _pixels(mask: Png) -> NDArray[np.bool_]:
+def _pixels(mask: Png, unpacked: PngPixels) -> NDArray[np.bool_]:
     """Unpack an image, no larger than it said it would be.
 
     Pillow bounds the other compressed things that a PNG may carry (text, colour profiles).
@@ -155,6 +184,7 @@ def _pixels(mask: Png) -> NDArray[np.bool_]:
     width, height = struct.unpack_from(">II", data, len(_PNG_BEGINS))
     if height * width > PNG_PIXELS_LIMIT:
         raise ValueError(f"`png` has {width} x {height} pixels; the limit is {PNG_PIXELS_LIMIT} in all")
+    unpacked.take(height * width)
     try:
         with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
             if image.size != (width, height):  # a second header, later in the file
@@ -181,7 +211,7 @@ class _Mask(Located):
     mask: Annotated[
         Annotated[Rle, Tag("Rle")] | Annotated[RunLengths, Tag("RunLengths")] | Annotated[Png, Tag("Png")],
         Discriminator(_form),
-        AfterValidator(compressed),
+        AfterValidator(_kept),
     ]
 
     def part(self) -> Part:
