@@ -20,7 +20,7 @@ from evalstream.importers.files import (
     read_annotations,
     read_predictions,
 )
-from evalstream.importers.problems import ImporterError, Problem
+from evalstream.importers.problems import ImporterError, Problem, count_of
 from evalstream.importers.rows import Side
 from evalstream.importers.text import head, json_lines
 from rich.table import Table
@@ -199,8 +199,8 @@ def _as_json(found: _Understood) -> dict[str, Any]:
 
 
 def _show(found: _Understood) -> None:
-    objects = sum(found.counts.values())
-    out.print(f"{found.path}: {found.format}, {found.side}: {found.rows:,} data rows, {objects:,} objects")
+    sizes = f"{count_of(found.rows, 'data row')}, {count_of(sum(found.counts.values()), 'object')}"
+    out.print(f"{found.path}: {found.format}, {found.side}: {sizes}", soft_wrap=True)
     if found.counts:
         table = Table()
         for name in ("type", "class", "count"):
@@ -221,4 +221,4 @@ def _print(notes: Sequence[str], problems: Sequence[str], say: Any) -> None:
     for problem in problems:
         say(f"  {problem}", highlight=False, soft_wrap=True)
     if problems:
-        say(f"{len(problems):,} record{'' if len(problems) == 1 else 's'} left out", highlight=False)
+        say(f"{count_of(len(problems), 'record')} left out", highlight=False)

@@ -90,6 +90,10 @@ def read(path: Path, side: Side, options: TableOptions) -> Imported:
             )
     read_column = f"column {answer!r}" if answer else f"the highest of {len(scores):,} columns"
     notes.insert(0, f"The question {options.question!r} is answered by {read_column}.")
+    if options.task == "regression":
+        notes.append(
+            "Numbers are neither right nor wrong and counted nowhere: the service's question `regression` is for them."
+        )
     notes += _told(tally)
     if not rows and problems:
         raise ImporterError(str(problems[0]))

@@ -180,9 +180,9 @@ def _paired(
     for folder, file in files:
         place = _place(folder, file)
         alike = by_stem.get(file.stem, [])
-        own: Path | None = by_place.get(place) or (alike[0] if len(alike) == 1 else None)
+        own = by_place.get(place) or (alike[0] if len(alike) == 1 else None)
         found.append((file, file.stem if named[file.stem] == 1 else place, own))
-    taken = {image for _, _, image in found}
+    taken = {own for _, _, own in found}
     rest = [(folder, image) for folder, image in background if image not in taken]
     named = Counter([*named.elements(), *(image.stem for _, image in rest)])
     return found, [(image, image.stem if named[image.stem] == 1 else _place(folder, image)) for folder, image in rest]
@@ -487,6 +487,7 @@ def _skeleton(shape: Sequence[float], size: Size, reader: _Reader) -> dict[str, 
         else:
             seen = rest[0] if rest else 1.0
         placed.append([x * size.width, y * size.height, seen])
+    reader.tally["poses"] += reader.side == "annotations"
     said: dict[str, Any] = {"type": "keypoints", "keypoints": placed}
     return said | ({"bbox": box} if reader.side == "annotations" else {})
 
@@ -495,6 +496,7 @@ def _told(tally: Counter[str]) -> list[str]:
     said = {
         "twice": "a line stands twice in its file; each counts (Ultralytics drops the second)",
         "unsure": "no confidence, which is taken for 1 (Ultralytics writes it with save_conf=True)",
+        "poses": "keypoints, whose OKS takes the whole box for the area of the object (Ultralytics takes 0.53 of it)",
         "boxed": "corners, of which the box around them is taken",
         "four corners": "four corners, taken for a polygon; --yolo-task obb reads rotated boxes",
     }

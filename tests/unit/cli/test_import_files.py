@@ -61,6 +61,7 @@ def test_dry_run_tells_what_was_understood(folder: Path) -> None:
     assert predictions["objects"] == [{"type": "bbox", "class": "cat", "count": 2}]
     assert predictions["notes"] == ["1 data row of 2 without a prediction, taken for empty."]
     for_people = run("import", "--dry-run", folder / "labels", *SIZE)
+    assert "2 data rows, 3 objects" in for_people.stdout
     assert "1 record left out" in for_people.stdout
     assert "no class 7" in for_people.stdout
 

@@ -58,6 +58,7 @@ def test_probabilities(tmp_path: Path) -> None:
 def test_numbers(tmp_path: Path) -> None:
     found = read_csv(tmp_path, "id,y_pred\na,1.5\nb,-2e3\n", task="regression", question="price")
     assert found.rows[1].objects == [{"feature": "price", "type": "number", "answer": -2000.0}]
+    assert any("`regression`" in note for note in found.notes)
 
 
 def test_whole_numbers_are_the_same_class_however_they_are_written(tmp_path: Path) -> None:
