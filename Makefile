@@ -8,6 +8,7 @@
 # make test-durations  the same tests, and where their time goes: by file, by fixture, by kind of work
 # make test-thorough   by hand: twenty times as many random cases, and every fault harder and longer
 # make test-faults     of these, the faults alone
+# make test-attack    by hand, ten minutes: random requests, bytes and kills against the embedded service, with a table
 # make test-mutants    by hand: whether the tests notice faults that are seeded into the code
 # make format schemas  what a change may need before it is committed
 # make agreement       docs/agreement.md anew, from the parity tests
@@ -22,7 +23,7 @@ PAGE := services/evalstream_query/static/index.html
 # Node comes with the environment, from PyPI; what npm runs must find this one.
 NPM := PATH="$(CURDIR)/.venv/bin:$$PATH" $(BIN)/npm --prefix web --silent
 
-.PHONY: demo up down kafka page screenshot check test test-durations test-thorough test-faults test-mutants lint lint-python lint-page kernels format schemas agreement bench bench-pipeline clean
+.PHONY: demo up down kafka page screenshot check test test-durations test-thorough test-faults test-attack test-mutants lint lint-python lint-page kernels format schemas agreement bench bench-pipeline clean
 
 demo: $(INSTALLED) $(PAGE)
 	$(BIN)/evalstream demo --port $(PORT) $(if $(ONCE),--once)
@@ -77,6 +78,9 @@ test-thorough: lint $(PAGE)
 
 test-faults: $(INSTALLED)
 	FAULTS=full $(BIN)/python -m pytest tests/faults
+
+test-attack: $(INSTALLED)
+	ATTACK=full $(BIN)/python -m pytest --numprocesses 0 --timeout 1200 tests/attack
 
 test-mutants: $(INSTALLED)
 	$(BIN)/python -m tests.mutants

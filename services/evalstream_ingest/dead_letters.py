@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Annotated, Final
@@ -19,11 +20,14 @@ from evalstream_http.errors import KEYED, declared
 from evalstream_http.load import change
 from evalstream_http.security import audit, require, sees, sees_everything
 from fastapi import APIRouter, Depends, HTTPException, Query, Request
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
 #: How many one request may replay or drop: few enough to answer soon, and to hold in memory.
 IDS_LIMIT: Final = 100
+
+#: How RFC 3339 begins: pydantic would take numbers for seconds since 1970, which the OpenAPI document does not say.
+_DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]")
 
 #: Puts a record back where it came from, and returns once that is acknowledged.
 PutBack = Callable[[DeadLetter], Awaitable[None]]
@@ -89,12 +93,18 @@ class Count(BaseModel):
     count: int
 
 
+def _is_date(value: object) -> object:
+    if isinstance(value, str) and not _DATE.match(value):
+        raise ValueError("must be a date and time with its zone, such as 2026-01-31T12:00:00Z")
+    return value
+
+
 class Choice(BaseModel):
     """Which dead letters to list."""
 
     source: str = Field(default="", description="only of this topic or route")
     reason: str = Field(default="", description="only where the reason contains this, in upper or lower case")
-    since: AwareDatetime | None = Field(
+    since: Annotated[AwareDatetime, BeforeValidator(_is_date)] | None = Field(
         default=None, ge=datetime(1970, 1, 1, tzinfo=UTC), description="only what came then or later"
     )
     limit: int = Field(default=100, ge=1, le=10_000)

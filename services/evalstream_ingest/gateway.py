@@ -56,8 +56,8 @@ router = APIRouter(
 )
 _BODY = {
     "requestBody": {
-        "required": True,
-        "description": "one event a line; `dataset` and `run` may be left out, for the URL says them",
+        "required": False,
+        "description": "one event a line, or none; `dataset` and `run` may be left out, for the URL says them",
         "content": {"application/x-ndjson": {"schema": {"type": "string", "format": "binary"}}},
     }
 }

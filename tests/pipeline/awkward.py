@@ -162,9 +162,8 @@ AWKWARD: Final[Mapping[str, Awkward]] = {
         failed=1,
     ),
     "all rows failed": Awkward(
-        {"1": [thing("point", point=[0, 91])]},
-        {"1": [guess("point", point=[0, 91])]},
-        rows={"1": {"coordinates": "lonlat"}},
+        {"1": [thing("mask")]},
+        {"1": [guess("mask", mask={"size": [10, 10], "counts": [0, 100]})]},
         failed=1,
     ),
     "all ignored": Awkward(

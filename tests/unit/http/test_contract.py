@@ -90,3 +90,16 @@ def test_the_description_runs_its_own_scripts_only(client: TestClient) -> None:
     assert policy["script-src"] == f"'self' 'sha256-{digest}'"
     assert policy["default-src"] == "'self'"
     assert page.headers["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize("since", ["0.5", "1700000000", "2026-01-31"])
+def test_a_date_is_no_number(client: TestClient, since: str) -> None:
+    answer = client.get("/v1/dead-letters", params={"since": since})
+    assert answer.status_code == 422
+    assert "such as 2026-01-31T12:00:00Z" in answer.json()["detail"][0]["msg"]
+    assert client.get("/v1/dead-letters", params={"since": "2026-01-31T12:00:00Z"}).status_code == 200
+
+
+def test_an_upload_of_nothing_is_declared(client: TestClient) -> None:
+    paths = client.get("/openapi.json").json()["paths"]
+    assert not paths["/v1/datasets/{dataset}/annotations"]["post"]["requestBody"]["required"]
