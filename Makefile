@@ -128,4 +128,4 @@ $(INSTALLED): pyproject.toml constraints.txt
 
 clean:
 	rm -rf web/node_modules services/evalstream_query/static
-	rm -rf .venv .evalstream .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .evalstream .mypy_cache .pytest_cache .ruff_cache .hypothesis .schemathesis

@@ -28,7 +28,7 @@ from tests.attack.conftest import Attack, Tell
 from tests.attack.helpers import FULL, p99, peak_mb
 from tests.pipeline.test_any_event import ANYTHING, SAMPLES
 
-EXAMPLES: Final = 20_000 if FULL else 40
+EXAMPLES: Final = 2_000 if FULL else 40
 
 
 def _events(model: type[AnnotationEvent | PredictionEvent]) -> Callable[[bytes], None]:

@@ -31,7 +31,7 @@ from tests.faults.workload import (
 
 pytestmark = pytest.mark.faults
 
-KILLS: Final = 30 if FULL else 1
+KILLS: Final = 20 if FULL else 1
 PARTS: Final = None if FULL else 12
 
 
