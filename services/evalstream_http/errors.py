@@ -66,6 +66,7 @@ class Invalid(BaseModel):
 
 #: Every status of an error that any route answers, and what it means.
 _STATUSES: Final[Mapping[int, str]] = {
+    400: "The body is not text in UTF-8.",
     401: "An API key is needed, or the one given is not known.",
     403: "The API key is not for this, or a page of another site asks for a change.",
     404: "There is no such dataset, run or record.",

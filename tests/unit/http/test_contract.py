@@ -103,3 +103,10 @@ def test_a_date_is_no_number(client: TestClient, since: str) -> None:
 def test_an_upload_of_nothing_is_declared(client: TestClient) -> None:
     paths = client.get("/openapi.json").json()["paths"]
     assert not paths["/v1/datasets/{dataset}/annotations"]["post"]["requestBody"]["required"]
+
+
+@pytest.mark.parametrize("path", ["/v1/dead-letters/replay", "/v1/reconcile"])
+def test_a_body_that_is_no_text_is_answered_as_declared(client: TestClient, path: str) -> None:
+    answer = client.post(path, content=b"\t\xff*", headers={"Content-Type": "application/json"})
+    assert answer.status_code == 400
+    assert "400" in _errors(client)["post", path]
