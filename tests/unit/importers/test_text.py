@@ -65,7 +65,11 @@ def test_a_character_that_the_head_cuts_in_two(tmp_path: Path) -> None:
     assert head(path, 2) == "x"
 
 
-@pytest.mark.parametrize("content", [gzip.compress(b"x" * 1000)[:-12], b"\x1f\x8bnothing", b"\xff\xfe{\x00\x00"])
+@pytest.mark.parametrize(
+    "content",
+    [gzip.compress(b"x" * 1000)[:-12], b"\x1f\x8bnothing", b"\xff\xfe{\x00\x00"],
+    ids=["cut off", "no gzip", "half a character"],
+)
 def test_what_cannot_be_read_is_told(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "file"
     path.write_bytes(content)
