@@ -438,8 +438,9 @@ def causes(row: Scored, selection: Selection, background: float) -> tuple[list[s
     why: list[str | None] = [None] * len(predictions)
     pointed: dict[int, int] = {}
     for i in sorted(range(len(predictions)), key=lambda i: -predictions[i].confidence):
-        tried = asked(predictions[i], selection) and predictions[i].confidence >= selection.confidence
-        if not tried or i in correct or (selection.policy == "coco" and rank[i] >= 100):
+        of_type = asked(predictions[i], selection.model_copy(update={"feature": []}))
+        judged = of_type and predictions[i].confidence >= selection.confidence
+        if not judged or i in correct or (selection.policy == "coco" and rank[i] >= 100):
             continue
         own, other = closest(row.row, i, same=True), closest(row.row, i, same=False)
         target = None

@@ -11,6 +11,7 @@ from clickhouse_connect.driver.client import Client
 from evalstream.matching import POLICIES
 from evalstream.queries.average_precision import ApOptions, average_precisions
 from evalstream.queries.causes import CAUSES, ErrorOptions
+from evalstream.queries.confusion_matrix import confusion_matrix
 from evalstream.queries.errors import errors
 from evalstream.queries.notes import notes
 from evalstream.queries.rows import Page, rows
@@ -111,6 +112,39 @@ def test_causes_sum_to_the_errors(client: Client, policy: str) -> None:
             item.count for item in told.causes.values()
         )
         assert sum(own.annotations for own in told.per_class.values()) == total.annotations
+
+
+@pytest.mark.parametrize("policy", list(POLICIES))
+def test_a_filter_of_classes_changes_no_cause(client: Client, policy: str) -> None:
+    rng = random.Random(4)
+    images = {str(n): [random_box(rng) for _ in range(rng.choice([0, 3, 6]))] for n in range(20)}
+    found = {name: [random_box(rng) | {"confidence": rng.choice([0.3, 0.6])} for _ in range(6)] for name in images}
+    feed(client, f"filtered-{policy}", images, {"m": found})
+    for iou in (0.2, 0.5):
+        for options in (ErrorOptions(), ErrorOptions(max_detections=4)):
+            every = Selection(dataset=f"filtered-{policy}", run="m", policy=policy, iou=iou, confidence=0.1)
+            whole = errors(client, every, options)
+            for feature in "ab":
+                own = every.model_copy(update={"feature": [feature]})
+                told = errors(client, own, options)
+                assert told.total == 1
+                assert told.per_class[feature].count == whole.per_class[feature].count
+                assert told.per_class[feature].ap == pytest.approx(whole.per_class[feature].ap, abs=1e-12)
+                if options.max_detections != 4:  # what is beyond the limit is in the matrix, and takes nothing here
+                    missed = sum(cell.count for cell in confusion_matrix(client, own).cells if cell.predicted is None)
+                    assert told.causes["missed"].count <= missed
+                    assert rows(client, own, Page(cause="missed")).total <= told.causes["missed"].count
+
+
+def test_what_another_class_took_is_put_right_with_its_cause(client: Client) -> None:
+    feed(client, "taken", {"1": [box("cat", 0)]}, {"m": {"1": [box("dog", 0, 0.9)]}})
+    for policy in POLICIES:
+        told = errors(client, Selection(dataset="taken", run="m", policy=policy, feature=["cat"]))
+        assert told.ap == 0
+        assert {cause: own.count for cause, own in told.causes.items()} == dict.fromkeys(CAUSES, 0)
+        assert {cause: own.ignored for cause, own in told.causes.items()} == dict.fromkeys(CAUSES, 0)
+        assert told.causes["wrong class"].dap == 1
+        assert told.causes["missed"].dap == 0
 
 
 def test_nothing_at_all_has_no_average(client: Client) -> None:

@@ -23,6 +23,7 @@ FILTERS: list[dict[str, Any]] = [
     {"confidence": 0.3, "iou": 0.25},
     {"confidence": 1.0, "iou": 1.0},
     {"feature": ["car", "weather"]},
+    {"feature": ["car"], "iou": 0.25},
     {"type": ["radio"]},
     {"roll_up": 1, "iou": 0.1},
 ]

@@ -74,6 +74,12 @@ def is_object(selection: Selection) -> str:
     return f"c IN ({', '.join(map(str, object_codes(selection)))})"
 
 
+def of_type(selection: Selection, kind: str) -> str:
+    """SQL for whether an object of the type in column ``kind`` is counted and passes the filter of types."""
+    asked = [f"{kind} IN {{type:Array(String)}}"] if selection.type else []
+    return " AND ".join([*asked, f"{kind} NOT IN ({_UNCOUNTED})"])
+
+
 def counted(selection: Selection, *, whole_curve: bool = False, more: str = "") -> Fragment:
     """SQL for what counts in each selected data row, at the selected thresholds.
 
@@ -89,6 +95,7 @@ def counted(selection: Selection, *, whole_curve: bool = False, more: str = "") 
         "confidence": selection.confidence,
         "iou": selection.threshold(selection.iou),
         "area": list(AREA_RANGES).index(selection.area),
+        **({"type": list(selection.type)} if selection.type else {}),
     }
 
     def chosen(*features: str, kind: str) -> str:
@@ -97,10 +104,7 @@ def counted(selection: Selection, *, whole_curve: bool = False, more: str = "") 
         if selection.feature:
             tests.append("(" + " OR ".join(f"{name} IN {FEATURES}" for name in features) + ")")
             parameters["feature"] = list(selection.feature)
-        if selection.type:
-            tests.append(f"{kind} IN {{type:Array(String)}}")
-            parameters["type"] = list(selection.type)
-        return " AND ".join([*tests, f"{kind} NOT IN ({_UNCOUNTED})"])
+        return " AND ".join([*tests, of_type(selection, kind)])
 
     live = (
         "arrayMap((cl, ch, tl, th, r) -> cl < {confidence:Float64} AND {confidence:Float64} <= ch"

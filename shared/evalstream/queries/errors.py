@@ -60,11 +60,12 @@ class Errors(BaseModel):
 
 
 class _Columns(NamedTuple):
-    """Every prediction that is tried and every annotation that counts, in the order of the rows."""
+    """Every prediction that is tried, or points to an annotation that counts, and these, in the order of the rows."""
 
     labels: list[str]
-    label: Int  # of each prediction, a position in labels
+    label: Int  # of each prediction, a position in labels; of one that is not tried what it should have been
     confidence: Float
+    tried: Flag  # whether its class passes the filter: else it may only be put right
     right: Flag
     counts: Flag  # whether it is in the curve: not if it is ignored
     cause: Int  # a position in CAUSES, −1: none
@@ -109,7 +110,7 @@ def errors(
     causes = {
         cause: CauseFigures(
             count=int(np.count_nonzero(columns.missed if cause == "missed" else wrong[number] & columns.counts)),
-            ignored=int(np.count_nonzero(wrong[number] & ~columns.counts)),
+            ignored=int(np.count_nonzero(wrong[number] & columns.tried & ~columns.counts)),
             dap=None if ap is None else max((fixed[cause] or 0.0) - ap, 0.0),
         )
         for number, cause in enumerate(CAUSES)
@@ -194,16 +195,22 @@ def _load(client: Client, selection: Selection, options: ErrorOptions) -> _Colum
         client,
         f"""
         SELECT
-            arrayFilter((x, ok) -> ok, prediction_label, prediction_tried) AS label,
-            arrayFilter((x, ok) -> ok, prediction_confidence, prediction_tried) AS confidence,
-            arrayFilter((x, ok) -> ok, prediction_right, prediction_tried) AS right,
-            arrayFilter((x, ok) -> ok, prediction_counts, prediction_tried) AS counts,
+            arrayMap((judged, ok, to) -> ok OR judged AND to >= 0 AND annotation_counts[to + 1],
+                prediction_judged, prediction_tried, points_to) AS loaded,
+            arrayMap((x, ok, to) -> if(ok, x, annotation_label[to + 1]),
+                arrayFilter((x, ok) -> ok, prediction_label, loaded),
+                arrayFilter((x, ok) -> ok, prediction_tried, loaded),
+                arrayFilter((x, ok) -> ok, points_to, loaded)) AS label,
+            arrayFilter((x, ok) -> ok, prediction_confidence, loaded) AS confidence,
+            arrayFilter((x, ok) -> ok, prediction_tried, loaded) AS tried,
+            arrayFilter((x, ok) -> ok, prediction_right, loaded) AS right,
+            arrayFilter((x, ok) -> ok, prediction_counts, loaded) AS counts,
             arrayMap(x -> toInt64(indexOf({list(CAUSES)}, x)) - 1,
-                arrayFilter((x, ok) -> ok, prediction_cause, prediction_tried)) AS cause,
+                arrayFilter((x, ok) -> ok, judged_cause, loaded)) AS cause,
             arrayMap(x -> if(x >= 0 AND annotation_counts[x + 1], toInt64(numbered[x + 1]) - 1, -1),
-                arrayFilter((x, ok) -> ok, points_to, prediction_tried)) AS target,
+                arrayFilter((x, ok) -> ok, points_to, loaded)) AS target,
             arrayCumSum(annotation_counts) AS numbered,
-            actual AS annotation_label,
+            actual,
             arrayFilter((x, ok) -> ok, annotation_right, annotation_counts) AS annotation_right,
             arrayMap(x -> x = 'missed', arrayFilter((x, ok) -> ok, annotation_cause, annotation_counts)) AS missed
         FROM ({rows.sql}) ORDER BY toInt64OrNull(data_row) NULLS LAST, length(data_row), data_row
@@ -211,8 +218,8 @@ def _load(client: Client, selection: Selection, options: ErrorOptions) -> _Colum
         rows.parameters,
     )
     flat = {name: table[name].combine_chunks().flatten() for name in table.column_names}
-    labels = sorted(pc.unique(pa.concat_arrays([flat["label"], flat["annotation_label"]])).to_pylist())
-    before = np.cumsum(np.append(0, _lengths(table, "annotation_label")))[:-1]
+    labels = sorted(pc.unique(pa.concat_arrays([flat["label"], flat["actual"]])).to_pylist())
+    before = np.cumsum(np.append(0, _lengths(table, "actual")))[:-1]
     target = flat["target"].to_numpy()
 
     def flag(name: str) -> Flag:
@@ -222,11 +229,12 @@ def _load(client: Client, selection: Selection, options: ErrorOptions) -> _Colum
         labels,
         _codes(flat["label"], labels),
         flat["confidence"].to_numpy(),
+        flag("tried"),
         flag("right"),
         flag("counts"),
         flat["cause"].to_numpy(),
         np.where(target >= 0, target + np.repeat(before, _lengths(table, "label")), -1),
-        _codes(flat["annotation_label"], labels),
+        _codes(flat["actual"], labels),
         flag("annotation_right"),
         flag("missed"),
     )

@@ -68,29 +68,30 @@ def outcomes(row: Mapping[str, Any], selection: Selection, options: ErrorOptions
         asked and code in objects and (not coco or low <= area <= high)
         for asked, code, area in zip(annotation_asked, row["annotation_crowd"], row["annotation_area"], strict=True)
     ]
-    above = [
-        asked and confidence >= selection.confidence
-        for asked, confidence in zip(prediction_asked, row["prediction_confidence"], strict=True)
-    ]
+    above = [confidence >= selection.confidence for confidence in row["prediction_confidence"]]
     among = [
         not coco or rank < (MAX_SKELETONS if kind == "keypoints" else MAX_DETECTIONS)
         for kind, rank in zip(row["prediction_type"], row["prediction_rank"], strict=True)
     ]
     prediction_counts = [
         ok
+        and prediction_asked[i]
         and (selection.policy == "iou-greedy" or i not in ignored)
         and among[i]
         and (not coco or low <= row["prediction_area"][i] <= high or i in counted)
         for i, ok in enumerate(above)
     ]
-    tried = [ok and fits for ok, fits in zip(above, among, strict=True)]
+    # Whatever its class: a filter of classes changes no cause.
+    of_type = list(map(_chooser(selection.model_copy(update={"feature": []})), row["prediction_type"]))
+    judged = [ok and fits and own for ok, fits, own in zip(above, among, of_type, strict=True)]
     if coco and options.max_detections is not None:
-        most = set(_most_confident(row, prediction_asked, selection)[: options.max_detections])
-        tried = [
+        most = set(_most_confident(row, of_type, selection)[: options.max_detections])
+        judged = [
             ok and (i in most or not _is_error(kind, selection))
-            for i, (ok, kind) in enumerate(zip(tried, row["prediction_type"], strict=True))
+            for i, (ok, kind) in enumerate(zip(judged, row["prediction_type"], strict=True))
         ]
-    annotation_cause, prediction_cause = _causes(row, selection, options, live, tried, annotation_counts)
+    annotation_cause, judged_cause = _causes(row, selection, options, live, judged, annotation_counts)
+    prediction_cause = [cause if asked else None for cause, asked in zip(judged_cause, prediction_asked, strict=True)]
     return Outcomes(
         live,
         counting,
@@ -151,10 +152,10 @@ def _is_error(kind: str, selection: Selection) -> bool:
     return bool(selection.type) or kind in LOCALISED
 
 
-def _most_confident(row: Mapping[str, Any], asked: list[bool], selection: Selection) -> list[int]:
+def _most_confident(row: Mapping[str, Any], of_type: list[bool], selection: Selection) -> list[int]:
     """The predictions that the analysis is about, the most confident first."""
     confidence = row["prediction_confidence"]
-    own = [i for i, kind in enumerate(row["prediction_type"]) if asked[i] and _is_error(kind, selection)]
+    own = [i for i, kind in enumerate(row["prediction_type"]) if of_type[i] and _is_error(kind, selection)]
     return sorted(own, key=lambda i: -confidence[i])
 
 
@@ -163,11 +164,11 @@ def _causes(
     selection: Selection,
     options: ErrorOptions,
     live: list[bool],
-    tried: list[bool],
+    judged: list[bool],
     annotation_counts: list[bool],
 ) -> tuple[list[Cause | None], list[Cause | None]]:
-    """The causes of annotations and predictions, by the rules of :mod:`evalstream.queries.causes`."""
-    joined = [m for m, (p, now, off) in enumerate(_of(row, live)) if now and not off and tried[p]]
+    """The causes of annotations and of judged predictions, by the rules of :mod:`evalstream.queries.causes`."""
+    joined = [m for m, (p, now, off) in enumerate(_of(row, live)) if now and not off and judged[p]]
     same = {m for m in joined if row["match_actual"][m] == row["match_predicted"][m]}
     right_predictions = {row["match_prediction"][m] for m in same}
     right_annotations = {row["match_annotation"][m] for m in same}
@@ -177,9 +178,9 @@ def _causes(
     def enough(place: int, iou: float) -> bool:
         return place >= 0 and (iou > t if selection.policy == "iou-greedy" else iou >= t)
 
-    cause: list[Cause | None] = [None] * len(tried)
-    points_to = [-1] * len(tried)
-    for i, ok in enumerate(tried):
+    cause: list[Cause | None] = [None] * len(judged)
+    points_to = [-1] * len(judged)
+    for i, ok in enumerate(judged):
         if not ok or i in right_predictions:
             continue
         own, own_iou, other, other_iou = _nearest(row, i, selection)
@@ -196,7 +197,7 @@ def _causes(
     pointed: dict[
         int, Cause | None
     ] = {}  # by annotation: the cause of the most confident prediction that should have been it
-    for i in sorted(range(len(tried)), key=lambda i: -row["prediction_confidence"][i]):
+    for i in sorted(range(len(judged)), key=lambda i: -row["prediction_confidence"][i]):
         pointed.setdefault(points_to[i], cause[i])
     of_annotations = [
         pointed.get(j, "missed") if counts and j not in right_annotations else None

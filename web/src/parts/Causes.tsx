@@ -15,18 +15,12 @@ const MISSED =
   "The matrix counts every annotation that nothing is matched to. By TIDE's rules an annotation to which a prediction " +
   "of another class or one too far off points is the fault of that prediction, and counted there.";
 
-/** The same where only some classes are asked for: predictions of others are not tried, whatever they took. */
-const MISSED_OF_CLASSES =
-  "With a class filter only predictions of these classes are told apart. An annotation that was taken for another class " +
-  "is missed here; the matrix shows what it was taken for.";
-
 /** Why what is wrong is wrong, and what AP each cause costs. A click shows the objects. */
 export const Causes = memo(function Causes({ subject, view, setView }: PartProps) {
   const panel = useRef<HTMLElement>(null);
   const near = useNear(panel);
   const errors = useQuestion("errors", near ? subject : null, filterOf(view));
   const found = errors.data;
-  const filtered = view.f.length > 0;
   const most = Math.max(1, ...CAUSES.map((cause) => found?.causes[cause]?.count ?? 0));
   const dearest = Math.max(1e-9, ...CAUSES.map((cause) => found?.causes[cause]?.dap ?? 0));
   const wrong = CAUSES.reduce((sum, cause) => sum + (found?.causes[cause]?.count ?? 0), 0);
@@ -93,9 +87,9 @@ export const Causes = memo(function Causes({ subject, view, setView }: PartProps
             {wrong === 0 && "No errors here. "}
             ΔAP of all false positives {ratio(found.false_positives_dap)}, of all that is missed{" "}
             {ratio(found.false_negatives_dap)}.{" "}
-            <Hint text={filtered ? MISSED_OF_CLASSES : MISSED}>
+            <Hint text={MISSED}>
               <button type="button" className={styles.why}>
-                {filtered ? "Why the matrix counts fewer missed" : "Why the matrix counts more"}
+                Why the matrix counts more
               </button>
             </Hint>
           </p>
