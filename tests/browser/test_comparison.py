@@ -9,19 +9,20 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import Screen
-from tests.browser.helpers import settle, shown, signed, tile
+from tests.browser.helpers import OBJECTS, settle, shown, signed, tile
 
 KINDS = ("both", "only_a", "only_b", "neither")
 PAGE = 8
 
 
 def versus(screen: Screen, dataset: str = "digits", run: str = "svm", other: str = "logreg", **query: Any) -> Any:
-    return screen.ask("comparison", dataset=dataset, run=run, versus=other, **query)
+    return screen.ask("comparison", dataset=dataset, run=run, versus=other, **{"type": OBJECTS} | query)
 
 
 def flips(screen: Screen, kind: str = "only_a", **query: Any) -> Any:
     asked: dict[str, Any] = {
         "versus": "logreg",
+        "type": OBJECTS,
         "kind": kind,
         "limit": PAGE,
         "sort": "confidence",

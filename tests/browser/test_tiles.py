@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from tests.browser import zoo
 from tests.browser.conftest import Screen
-from tests.browser.helpers import OBJECTS, box, see, send, shown, signed, tile
+from tests.browser.helpers import OBJECTS, box, see, send, settle, shown, signed, tile, total
 from tests.conftest import DEMO_SCENES
 
 
@@ -108,6 +108,29 @@ def test_differences_are_over_the_rows_of_both_runs(screen: Screen, http: httpx.
     page.get_by_role("button", name="A \N{MINUS SIGN} B").click()
     expect(page.get_by_role("button", name="cat, correct: 1 less 2 is \N{MINUS SIGN}1", exact=True)).to_be_visible()
     expect(page.get_by_role("region", name="Confusion matrix")).to_contain_text("over the 2 data rows of both")
+    # And so are the objects of a cell, of each run; the curves too.
+    page.get_by_role("button", name="cat, correct: 1 less 2 is \N{MINUS SIGN}1", exact=True).click()
+    runs = page.get_by_role("group", name="Objects of which run")
+    expect(runs.get_by_role("button")).to_have_text(["one 1", "two 2"])
+    expect(total(page)).to_have_text("1")
+    runs.get_by_role("button", name="two").click()
+    expect(total(page)).to_have_text("2")
+
+
+def test_curves_and_histograms_of_two_runs_are_of_the_rows_of_both(screen: Screen, http: httpx.Client) -> None:
+    dataset = send_two_runs(http, {"one": range(6), "two": range(4, 8)})
+    asked: list[str] = []
+    screen.page.on("request", lambda request: asked.append(request.url))
+    page = screen.open(d=dataset, a="one", b="two", hist="confidence")
+    values = see(page, "Distribution").locator("[data-figure=histogram] td")
+    expect(values.first).to_be_attached()
+    settle(page)
+    counts = [int(text) for text in values.all_inner_texts()]
+    assert sum(counts[0::2]) == 3
+    assert sum(counts[1::2]) == 4
+    drawn = [url for url in asked if "/pr-curve?" in url and "max_points=500" in url]
+    assert any("/runs/one/" in url and "shared_with=two" in url for url in drawn)
+    assert all("shared_with=one" in url for url in drawn if "/runs/two/" in url)
 
 
 def test_runs_without_a_common_row_have_no_difference(screen: Screen, http: httpx.Client) -> None:
@@ -118,6 +141,8 @@ def test_runs_without_a_common_row_have_no_difference(screen: Screen, http: http
     )
     expect(tile(page, "TP")).to_have_text("5")
     expect(page.get_by_label("Headline figures").locator("[data-change], [data-other]")).to_have_count(0)
+    page.get_by_role("button", name="A \N{MINUS SIGN} B").click()
+    expect(page.get_by_role("region", name="Confusion matrix")).to_contain_text("no data row in common here")
 
 
 def test_average_precision_does_not_fall_with_the_confidence_threshold(screen: Screen) -> None:

@@ -1,18 +1,25 @@
 import { keepPreviousData, useQueries, useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
+import { type Filtered, type Filters, filtersFor } from "../lib/basis";
 import { isOfObjects } from "../lib/metrics";
 import { OBJECT_TYPES } from "../lib/shape";
 import { filterOf, type View } from "../state/view";
 import { asking, type Subject, usePages } from "./ask";
 import { askingDeclared } from "./datasets";
 import type { Row } from "./schema";
+import { useShared } from "./shared";
 
 const PAGE = 30;
 
-/** The data rows of the gallery. */
-export function useRowPages(subject: Subject | null, view: View) {
+/** What the gallery is asked with; null: it is not known yet. */
+export function useFilters(subject: Subject | null, versus: Subject | null, view: View): Filters | null {
+  return filtersFor(view, versus !== null, useShared(subject, versus, view));
+}
+
+/** The data rows of the gallery, of those that a filter lets pass. */
+export function useRowPages(subject: Subject | null, view: View, filter: Filtered) {
   return usePages("rows", subject, {
-    ...filterOf(view),
+    ...filter,
     // Which sort applies to data rows: of objects there is another one.
     sort: view.sort,
     descending: view.desc === "1",
@@ -26,9 +33,9 @@ export function useRowPages(subject: Subject | null, view: View) {
 }
 
 /** The objects behind a number, one by one. */
-export function useObjectPages(subject: Subject | null, view: View) {
+export function useObjectPages(subject: Subject | null, view: View, filter: Filtered) {
   return usePages("objects", subject, {
-    ...filterOf(view),
+    ...filter,
     // Causes are of what has a place: an answer has none to be wrong about.
     type: view.cause ? OBJECT_TYPES : [],
     outcome: view.outcome,

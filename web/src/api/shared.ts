@@ -1,18 +1,6 @@
+import { type Basis, basisFor, type Filtered, type Shared } from "../lib/basis";
 import { filterOf, type View } from "../state/view";
 import { type AnswerOf, type Question, type Subject, useQuestion } from "./ask";
-
-type Filtered = ReturnType<typeof filterOf> & { shared_with?: string };
-
-/** Two runs over the data rows that both have results of: what every difference between them is of. */
-export interface Shared {
-  /** How many rows that are. */
-  rows: number;
-  /** How many rows of this run the other one does not have. */
-  leftOut: number;
-  /** What each run is asked with. */
-  own: Filtered;
-  theirs: Filtered;
-}
 
 /** Which rows two runs share; undefined: there is no second run, or it is not known yet. */
 export function useShared(subject: Subject | null, versus: Subject | null, view: View): Shared | undefined {
@@ -24,6 +12,12 @@ export function useShared(subject: Subject | null, versus: Subject | null, view:
   // Where that is all of this run's rows, its own figures are those of the shared ones: nothing is asked twice.
   const own = rows === whole ? filter : { ...filter, shared_with: versus.run };
   return { rows, leftOut: whole - rows, own, theirs: asked };
+}
+
+/** What a chart is asked with; undefined: it is not known yet. */
+export function useBasis(subject: Subject | null, versus: Subject | null, view: View): Basis | undefined {
+  const shared = useShared(subject, versus, view);
+  return basisFor(filterOf(view), versus !== null, shared);
 }
 
 /** Ask both runs over the rows that they share; `more` is what the question is asked with besides. */

@@ -1,5 +1,6 @@
 import type { ComparedClass, Flip, Said } from "../api/schema";
 import type { Kind } from "../state/comparison";
+import { isolated } from "./bidi";
 import { count } from "./format";
 
 /** Two runs over the same objects, whatever these are. */
@@ -18,19 +19,25 @@ export function rowsOfBoth(rows: number): string {
   return rows === 1 ? "the one data row of both" : `the ${count(rows)} data rows of both`;
 }
 
+/** Why there is no difference between two runs. */
+export function noneShared(a: string, b: string): string {
+  return `${isolated(a)} and ${isolated(b)} have no data row in common here: there is no difference to tell.`;
+}
+
 /** What differences between two runs are of, in words; or why there are none. */
 export function basisOf(a: string, b: string, { rows, leftOut }: { rows: number; leftOut: number }): string {
-  if (rows === 0) return `${a} and ${b} have no data row in common here: there is no difference to tell.`;
-  const left = leftOut > 0 ? ` ${count(leftOut)} of ${a} alone ${leftOut === 1 ? "is" : "are"} left out of them.` : "";
-  return `Differences to ${b} are over ${rowsOfBoth(rows)}.${left}`;
+  if (rows === 0) return noneShared(a, b);
+  const left =
+    leftOut > 0 ? ` ${count(leftOut)} of ${isolated(a)} alone ${leftOut === 1 ? "is" : "are"} left out of them.` : "";
+  return `Differences to ${isolated(b)} are over ${rowsOfBoth(rows)}.${left}`;
 }
 
 /** What each of the four cells holds, of two runs by their names. */
 export function cellNames(a: string, b: string): Record<Kind, string> {
   return {
     both: "Both correct",
-    only_a: `Only ${a} correct`,
-    only_b: `Only ${b} correct`,
+    only_a: `Only ${isolated(a)} correct`,
+    only_b: `Only ${isolated(b)} correct`,
     neither: "Neither correct",
   };
 }
@@ -44,7 +51,7 @@ export function verdictOf({ verdict, annotation, prediction }: Said): string {
   if (verdict === "right") return "correct";
   if (verdict !== "wrong" || !prediction) return verdict;
   const question = `${annotation.feature}=`;
-  return `said ${prediction.label.startsWith(question) ? prediction.label.slice(question.length) : prediction.label}`;
+  return `said ${isolated(prediction.label.startsWith(question) ? prediction.label.slice(question.length) : prediction.label)}`;
 }
 
 /** The key of an annotation among all of both runs. */

@@ -1,8 +1,9 @@
 import { useMemo } from "react";
 import { type Subject, useQuestion } from "../api/ask";
 import { useHeadline } from "../api/headline";
+import { useBasis } from "../api/shared";
 import type { QuestionRoc } from "../api/schema";
-import { curveOf, filterOf, type View } from "../state/view";
+import { curveOf, type View } from "../state/view";
 import { PARTS } from "./chart";
 import { count, ratio } from "./format";
 import type { Headline } from "./kinds";
@@ -28,30 +29,39 @@ export interface Drawn {
   said?: string | undefined;
 }
 
+/** What curves of each run are asked with, once it is known of which rows. */
+function useAsked({ subject, versus, view }: Asked) {
+  const basis = useBasis(subject, versus, view);
+  return { own: basis && curveOf(basis.own), theirs: basis?.theirs ? curveOf(basis.theirs) : undefined };
+}
+
 /** Precision, recall and F1 at every confidence: of each run, and of the classes that were chosen. */
 export function useScores({ subject, versus, view }: Asked, enabled: boolean): Drawn {
   const kind = view.curve === "f1" ? "f1" : "pr";
-  const query = curveOf(view);
+  const { own: query, theirs } = useAsked({ subject, versus, view });
   const headline = useHeadline(subject, view);
-  const known = enabled && headline !== undefined;
+  const known = enabled && headline !== undefined && query !== undefined;
   const own = useQuestion("pr-curve", known ? subject : null, { ...query, ...headline?.ask });
-  const other = useQuestion("pr-curve", known ? versus : null, { ...query, ...headline?.ask });
+  const other = useQuestion("pr-curve", known && theirs ? versus : null, { ...theirs, ...headline?.ask });
   const chosen = view.lines.slice(0, MOST_LINES);
-  const labelled = useQuestion("pr-curve", enabled && chosen.length > 0 ? subject : null, {
+  const labelled = useQuestion("pr-curve", enabled && query && chosen.length > 0 ? subject : null, {
     ...query,
     per_class: true,
     label: chosen,
   });
+  const compared = theirs !== undefined;
   const lines = useMemo(
     () => [
       ...(own.data?.curves ?? []).map((curve) => lineOf(subject?.run ?? "", "run-a", curve, kind)),
-      ...(versus ? (other.data?.curves ?? []) : []).map((curve) => lineOf(versus?.run ?? "", "run-b", curve, kind)),
+      ...(versus && compared ? (other.data?.curves ?? []) : []).map((curve) =>
+        lineOf(versus?.run ?? "", "run-b", curve, kind),
+      ),
       ...view.lines.slice(0, MOST_LINES).flatMap((label, i) => {
         const curve = labelled.data?.curves.find((one) => one.label === label);
         return curve ? [lineOf(label, PARTS[i] ?? "", curve, kind)] : [];
       }),
     ],
-    [own.data, other.data, labelled.data, subject?.run, versus, view.lines, kind],
+    [own.data, other.data, labelled.data, subject?.run, versus, compared, view.lines, kind],
   );
   const best = own.data?.curves[0];
   return {
@@ -70,8 +80,10 @@ export function useScores({ subject, versus, view }: Asked, enabled: boolean): D
 
 /** The ROC curves of one question: of each run over all options together, and of the options that were chosen. */
 export function useRoc({ subject, versus, view }: Asked, enabled: boolean) {
-  const own = useQuestion("roc-curve", enabled ? subject : null, curveOf(view));
-  const other = useQuestion("roc-curve", enabled ? versus : null, curveOf(view));
+  const { own: query, theirs: theirQuery } = useAsked({ subject, versus, view });
+  const own = useQuestion("roc-curve", enabled && query ? subject : null, query ?? {});
+  const other = useQuestion("roc-curve", enabled && theirQuery ? versus : null, theirQuery ?? {});
+  const compared = theirQuery !== undefined;
   const questions = own.data?.questions.map((one) => one.question) ?? [];
   const chosen = questions.includes(view.question ?? "") ? view.question : (questions[0] ?? null);
   const found = own.data?.questions.find((one) => one.question === chosen);
@@ -88,20 +100,20 @@ export function useRoc({ subject, versus, view }: Asked, enabled: boolean) {
       }),
     [view.lines, options],
   );
-  const each = useQuestion("roc-curve", enabled && picked.length > 0 ? subject : null, {
-    ...curveOf(view),
+  const each = useQuestion("roc-curve", enabled && query && picked.length > 0 ? subject : null, {
+    ...query,
     per_class: true,
     option: picked.map((one) => one.option),
   });
   const lines = useMemo(() => {
-    const theirs = versus && other.data?.questions.find((one) => one.question === chosen);
+    const theirs = versus && compared && other.data?.questions.find((one) => one.question === chosen);
     const split = each.data?.questions.find((one) => one.question === chosen);
     return [
       lineOfRoc(subject?.run ?? "", "run-a", found),
       ...(versus && theirs ? [lineOfRoc(versus.run, "run-b", theirs)] : []),
       ...picked.map(({ label, color, option }) => lineOfRoc(label, color, split, option)),
     ].filter((line) => line.points.length > 0);
-  }, [found, other.data, each.data, picked, chosen, subject?.run, versus]);
+  }, [found, other.data, each.data, picked, chosen, subject?.run, versus, compared]);
   return {
     lines,
     questions,
@@ -134,17 +146,19 @@ function areasOf({ auc_micro, auc_macro, auc_ovo_macro, auc_samples }: QuestionR
 /** How often predictions are correct against how sure they are, of each run. */
 export function useReliability({ subject, versus, view }: Asked, enabled: boolean): Drawn {
   const headline = useHeadline(subject, view);
-  const known = enabled && headline !== undefined;
-  const query = { ...filterOf(view), ...headline?.ask, confidence: 0, bins: BINS };
-  const own = useQuestion("calibration", known ? subject : null, query);
-  const other = useQuestion("calibration", known ? versus : null, query);
+  const basis = useBasis(subject, versus, view);
+  const known = enabled && headline !== undefined && basis !== undefined;
+  const more = { ...headline?.ask, confidence: 0, bins: BINS };
+  const own = useQuestion("calibration", known ? subject : null, { ...basis?.own, ...more });
+  const other = useQuestion("calibration", known && basis.theirs ? versus : null, { ...basis?.theirs, ...more });
+  const compared = basis?.theirs != null;
   const lines = useMemo(
     () =>
       [
         lineOfCalibration(subject?.run ?? "", "run-a", own.data),
-        ...(versus ? [lineOfCalibration(versus.run, "run-b", other.data)] : []),
+        ...(versus && compared ? [lineOfCalibration(versus.run, "run-b", other.data)] : []),
       ].filter((line) => line.points.length > 0),
-    [own.data, other.data, subject?.run, versus],
+    [own.data, other.data, subject?.run, versus, compared],
   );
   return {
     lines,

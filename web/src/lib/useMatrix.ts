@@ -1,8 +1,9 @@
 import { useMemo } from "react";
 import { type Subject, useQuestion } from "../api/ask";
-import { type Shared, useShared } from "../api/shared";
+import { useShared } from "../api/shared";
 import type { ConfusionMatrix } from "../api/schema";
 import { filterOf, type View } from "../state/view";
+import type { Shared } from "./basis";
 import { type Counts, countsOf, inOrder, isAnswerLabel } from "./matrix";
 import { useHeld } from "./useHeld";
 

@@ -1,8 +1,10 @@
 import { memo } from "react";
 import { type Subject, useQuestion } from "../api/ask";
+import { useHeadline } from "../api/headline";
 import type { Comparison as Answer } from "../api/schema";
 import { chance, totalOf } from "../lib/compared";
 import { count } from "../lib/format";
+import type { Kind } from "../lib/kinds";
 import { CHANGES, type Change } from "../state/comparison";
 import { filterOf } from "../state/view";
 import { ChangedTable } from "./ChangedTable";
@@ -29,8 +31,10 @@ const PAGE = 8;
 /** Two runs, object by object: where only one of them is correct, and where they differ most. */
 export const Comparison = memo(function Comparison(props: ComparedProps) {
   const { subject, versus, view, setView } = props;
-  const compared = useQuestion("comparison", subject, {
+  const headline = useHeadline(subject, view);
+  const compared = useQuestion("comparison", headline ? subject : null, {
     ...filterOf(view),
+    ...headline?.ask,
     versus: versus.run,
     sort: view.change,
     offset: view.classfrom,
@@ -71,7 +75,7 @@ export const Comparison = memo(function Comparison(props: ComparedProps) {
         </Empty>
       ) : (
         <>
-          <Sentence answer={answer} a={subject.run} b={versus.run} />
+          <Sentence answer={answer} a={subject.run} b={versus.run} what={headline?.kind ?? "objects"} />
           <div className={styles.parts}>
             <FourCells {...props} answer={answer} />
             <ChangedTable
@@ -116,7 +120,7 @@ export function Run({ which, name }: { which: "a" | "b"; name: string }) {
   );
 }
 
-function Sentence({ answer, a, b }: { answer: Answer; a: string; b: string }) {
+function Sentence({ answer, a, b, what }: { answer: Answer; a: string; b: string; what: Kind }) {
   const { right, false_positives: wrong, p_value: p } = answer;
   const left = [
     ...(answer.rows_only_a > 0 ? [`${count(answer.rows_only_a)} that only ${a} has seen`] : []),
@@ -128,12 +132,12 @@ function Sentence({ answer, a, b }: { answer: Answer; a: string; b: string }) {
         {p === null ? (
           "No annotation counts here: there is nothing on which one run could be correct and the other not."
         ) : right.only_a + right.only_b === 0 ? (
-          `${a} and ${b} are correct on the same objects.`
+          `${a} and ${b} are correct on the same ${what}.`
         ) : (
           <>
             Only {a} is correct on <b className="number">{count(right.only_a)}</b>{" "}
-            {right.only_a === 1 ? "object" : "objects"}, only {b} on <b className="number">{count(right.only_b)}</b>.{" "}
-            {chance(p)}
+            {right.only_a === 1 ? what.slice(0, -1) : what}, only {b} on <b className="number">{count(right.only_b)}</b>
+            . {chance(p)}
           </>
         )}
       </p>

@@ -1,5 +1,5 @@
 import { memo, useEffect, useEffectEvent, useState } from "react";
-import { rowsOfBoth } from "../lib/compared";
+import { noneShared, rowsOfBoth } from "../lib/compared";
 import { count } from "../lib/format";
 import { isAnswerLabel } from "../lib/matrix";
 import { useMatrix } from "../lib/useMatrix";
@@ -79,6 +79,8 @@ export const ConfusionMatrix = memo(function ConfusionMatrix({ subject, versus, 
         <Failed error={matrix.error} again={matrix.again} />
       ) : matrix.isPending || matrix.total === undefined ? (
         <Loading what="confusion matrix" />
+      ) : minus && matrix.shared?.rows === 0 ? (
+        <Empty title="Nothing to compare here.">{noneShared(subject?.run ?? "", versus.run)}</Empty>
       ) : matrix.labels.length === 0 || !ready ? (
         find.settled ? (
           <Empty title="No such class.">

@@ -1,6 +1,7 @@
 import { useEffect, useRef } from "react";
 import { useQuestion } from "../api/ask";
 import { useSkeletons } from "../api/gallery";
+import { useHeadline } from "../api/headline";
 import type { Comparison, Flip } from "../api/schema";
 import { keyOf } from "../lib/cases";
 import { cellNames, keyOfFlip } from "../lib/compared";
@@ -29,8 +30,10 @@ const GAP = 12;
 export function Flips({ subject, versus, view, setView, totals }: Props) {
   const total = totals[view.flip];
   const from = pageAt(view.flipfrom, total, PAGE);
-  const flips = useQuestion("comparison/objects", total > 0 ? subject : null, {
+  const headline = useHeadline(subject, view);
+  const flips = useQuestion("comparison/objects", headline && total > 0 ? subject : null, {
     ...filterOf(view),
+    ...headline?.ask,
     versus: versus.run,
     kind: view.flip,
     // Where the models are most sure of themselves there is most to learn.

@@ -1,5 +1,5 @@
 import { memo, useCallback, useMemo, useState } from "react";
-import { useObjectPages, useRowPages, useSkeletons } from "../api/gallery";
+import { useFilters, useObjectPages, useRowPages, useSkeletons } from "../api/gallery";
 import type { Case, Objects, Rows } from "../api/schema";
 import { count } from "../lib/format";
 import { isOfObjects, rangesOf, ROW_METRICS } from "../lib/metrics";
@@ -7,7 +7,7 @@ import { CASE_OUTCOMES } from "../lib/outcome";
 import { useKept } from "../lib/useKept";
 import { useMetricNames } from "../lib/useMetricNames";
 import { CASES } from "../state/lower";
-import type { View } from "../state/view";
+import { filterOf, type View } from "../state/view";
 import { type Item, keyOfCase } from "./Card";
 import { Cards } from "./Cards";
 import styles from "./Gallery.module.css";
@@ -36,8 +36,10 @@ function shownBy(view: View): { shown: Shown; otherwise: Shown } {
 export const Gallery = memo(function Gallery({ subject: first, versus, view, setView }: PartProps) {
   const { shown, otherwise } = shownBy(view);
   const subject = shown === "objects" ? whoseOf(first, versus, view) : first;
-  const rowPages = useRowPages(shown === "rows" ? subject : null, view);
-  const objectPages = useObjectPages(shown === "objects" ? subject : null, view);
+  const filters = useFilters(first, versus, view);
+  const filter = (subject === first ? filters?.own : filters?.theirs) ?? filterOf(view);
+  const rowPages = useRowPages(filters && shown === "rows" ? subject : null, view, filter);
+  const objectPages = useObjectPages(filters && shown === "objects" ? subject : null, view, filter);
   const pages = shown === "rows" ? rowPages : objectPages;
   const rowsOf = rowPages.data?.pages;
   const objectsOf = objectPages.data?.pages;
@@ -90,7 +92,7 @@ export const Gallery = memo(function Gallery({ subject: first, versus, view, set
               </button>
             ))}
           </div>
-          {shown === "objects" && versus && <Whose {...{ subject: first, versus, view, setView }} />}
+          {shown === "objects" && versus && <Whose {...{ subject: first, versus, view, setView, filters }} />}
           {shown === "objects" && <OutcomeChoice view={view} setView={setView} />}
           <Order shown={shown} {...{ subject, view, setView }} />
         </div>

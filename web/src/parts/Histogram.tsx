@@ -2,6 +2,7 @@ import { useQueries } from "@tanstack/react-query";
 import { useCallback, useMemo, useState } from "react";
 import { asking, useQuestion } from "../api/ask";
 import { useDatasets } from "../api/datasets";
+import { useBasis } from "../api/shared";
 import type { Distribution } from "../api/schema";
 import type { Color } from "../lib/chart";
 import { count, ratio, short } from "../lib/format";
@@ -10,7 +11,6 @@ import { isOfObjects, type Metric, ROW_METRICS, titleOf } from "../lib/metrics";
 import { narrowed, rounded } from "../lib/narrowing";
 import { useMetricNames } from "../lib/useMetricNames";
 import { useSides } from "../lib/useSides";
-import { filterOf } from "../state/view";
 import { Chart } from "./Chart";
 import styles from "./Distribution.module.css";
 import { Empty, Failed, Loading } from "./Message";
@@ -21,15 +21,18 @@ const BINS = 20;
 /** A histogram of anything that is known of objects or of data rows. A range of it narrows what is looked at. */
 export function Histogram({ subject, versus, view, setView }: PartProps) {
   const metric = view.hist;
-  const basis = { ...filterOf(view), metric, bins: BINS };
-  const own = useQuestion("distribution", subject, basis);
-  const shown = own.data?.metric === metric ? own.data : undefined;
   const { partings, sides, some } = useSides(subject, view);
   const parted = sides.length > 0;
+  // Parts of one run have nobody beside them.
+  const of = useBasis(subject, parted ? null : versus, view);
+  const basis = { ...of?.own, metric, bins: BINS };
+  const own = useQuestion("distribution", of ? subject : null, basis);
+  const shown = own.data?.metric === metric ? own.data : undefined;
   // All that stands side by side has the same bins.
   const bins = { ...basis, low: shown?.edges[0] ?? null, high: shown?.edges.at(-1) ?? null };
   const ready = shown && shown.total > 0;
-  const other = useQuestion("distribution", ready ? versus : null, bins);
+  const compared = of?.theirs ? versus : null;
+  const other = useQuestion("distribution", ready ? compared : null, { ...bins, ...of?.theirs });
   const parts = useQueries({
     queries: sides.map(({ filter }) => asking("distribution", ready ? subject : null, { ...bins, ...filter })),
     combine: (answers) => answers.map((answer) => answer.data),
@@ -40,9 +43,9 @@ export function Histogram({ subject, versus, view, setView }: PartProps) {
         ? sides.map(({ name }, i) => ({ name, data: parts[i] }))
         : [
             { name: subject?.run ?? "", data: shown },
-            ...(versus ? [{ name: versus.run, data: other.data?.metric === metric ? other.data : undefined }] : []),
+            ...(compared ? [{ name: compared.run, data: other.data?.metric === metric ? other.data : undefined }] : []),
           ],
-    [parted, sides, parts, subject, versus, shown, other.data, metric],
+    [parted, sides, parts, subject, compared, shown, other.data, metric],
   );
   const edges = useMemo(() => rounded(shown?.edges ?? []), [shown]);
   const narrow = useCallback(

@@ -3,7 +3,7 @@ import { memo, useState } from "react";
 import { useQuestion } from "../api/ask";
 import { useHeadline } from "../api/headline";
 import { useDragged } from "../lib/useDragged";
-import { curveOf } from "../state/view";
+import { curveOf, filterOf } from "../state/view";
 import { AtLeast } from "./AtLeast";
 import { Presets, usePresets } from "./Presets";
 import type { PartProps } from "./props";
@@ -13,7 +13,7 @@ export const Thresholds = memo(function Thresholds(parts: PartProps) {
   const { subject, view, setView } = parts;
   const headline = useHeadline(subject, view);
   const asked = headline ? subject : null;
-  const curve = useQuestion("pr-curve", asked, { ...curveOf(view), ...headline?.ask }).data?.curves[0];
+  const curve = useQuestion("pr-curve", asked, { ...curveOf(filterOf(view)), ...headline?.ask }).data?.curves[0];
   const best = curve?.best_f1_confidence;
   return (
     <section className={`panel ${styles.thresholds}`} aria-label="Thresholds">

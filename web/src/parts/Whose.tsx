@@ -1,7 +1,8 @@
 import type { Subject } from "../api/ask";
 import { useObjectPages } from "../api/gallery";
+import type { Filters } from "../lib/basis";
 import { count } from "../lib/format";
-import type { View } from "../state/view";
+import { filterOf, type View } from "../state/view";
 import type { PartProps } from "./props";
 
 /** Of which run the gallery shows objects. */
@@ -10,8 +11,11 @@ export function whoseOf(subject: Subject | null, versus: Subject | null, view: V
 }
 
 /** Of two runs, which one's objects are shown, and how many each has. */
-export function Whose({ subject, versus, view, setView }: PartProps) {
-  const totals = [useObjectPages(subject, view), useObjectPages(versus, view)].map(({ data }) => data?.pages[0]?.total);
+export function Whose({ subject, versus, view, setView, filters }: PartProps & { filters: Filters | null }) {
+  const whole = filterOf(view);
+  const own = useObjectPages(filters && subject, view, filters?.own ?? whole);
+  const theirs = useObjectPages(filters && versus, view, filters?.theirs ?? whole);
+  const totals = [own, theirs].map(({ data }) => data?.pages[0]?.total);
   const shown = whoseOf(subject, versus, view);
   return (
     <div className="group" role="group" aria-label="Objects of which run">
@@ -23,7 +27,7 @@ export function Whose({ subject, versus, view, setView }: PartProps) {
           aria-pressed={one === shown}
           onClick={() => setView({ whose: i === 0 ? null : "b", row: null })}
         >
-          {one?.run} <span className="number muted">{totals[i] === undefined ? "…" : count(totals[i])}</span>
+          <bdi>{one?.run}</bdi> <span className="number muted">{totals[i] === undefined ? "…" : count(totals[i])}</span>
         </button>
       ))}
     </div>

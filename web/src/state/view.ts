@@ -110,6 +110,6 @@ export function ofAllDetections(filter: ReturnType<typeof filterOf>) {
 }
 
 /** What curves are asked with: from confidence 0 up, for the threshold is a dot on them and no reason to cut them short. */
-export function curveOf(view: View) {
-  return { ...filterOf(view), confidence: 0, max_points: 500 };
+export function curveOf<Filter extends object>(filter: Filter) {
+  return { ...filter, confidence: 0, max_points: 500 };
 }

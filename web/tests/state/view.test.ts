@@ -42,5 +42,5 @@ test("every question is asked with the filters and thresholds; curves from confi
     roll_up: 2,
   };
   expect(filterOf(view)).toEqual(filter);
-  expect(curveOf(view)).toEqual({ ...filter, confidence: 0, max_points: 500 });
+  expect(curveOf(filter)).toEqual({ ...filter, confidence: 0, max_points: 500 });
 });
