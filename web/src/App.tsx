@@ -1,5 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { useEffect, useMemo } from "react";
+import { isolated } from "./lib/bidi";
 import { type Subject, useQuestion } from "./api/ask";
 import { askingDeclared, useDatasets } from "./api/datasets";
 import type { Dataset } from "./api/schema";
@@ -36,7 +37,7 @@ export function App() {
     [dataset, view.b, subject],
   );
   const silence = useSilence(subject);
-  const title = subject ? `${subject.run} on ${subject.dataset} · evalstream` : "evalstream";
+  const title = subject ? `${isolated(subject.run)} on ${isolated(subject.dataset)} · evalstream` : "evalstream";
   useEffect(() => {
     document.title = title;
   }, [title]);
@@ -58,7 +59,7 @@ export function App() {
               <NothingYet />
             ) : !dataset ? (
               <Unknown
-                what={`dataset ${view.d}`}
+                what={`dataset ${isolated(view.d ?? "")}`}
                 known={all.map((one) => one.dataset)}
                 choose={(d) => setView({ ...OF_A_DATASET, d })}
               />
@@ -66,7 +67,7 @@ export function App() {
               <NoPredictions dataset={dataset} />
             ) : (
               <Unknown
-                what={`run ${view.a} in ${dataset.dataset}`}
+                what={`run ${isolated(view.a ?? "")} in ${isolated(dataset.dataset)}`}
                 known={dataset.runs}
                 choose={(a) => setView({ a })}
               />
@@ -107,7 +108,7 @@ function Figures({ dataset, ...parts }: PartProps & { dataset: Dataset; subject:
     <>
       {view.b !== null && view.b !== subject.run && !versus && (
         <Notice>
-          There is no run {view.b} in {dataset.dataset} to compare with.
+          There is no run <bdi>{view.b}</bdi> in <bdi>{dataset.dataset}</bdi> to compare with.
           <Choices
             options={[
               ...dataset.runs
@@ -171,7 +172,7 @@ function NoSuchClass({ subject, view, setView }: PartProps) {
   if (!subject || unknown.length === 0) return null;
   return (
     <Notice>
-      There is no class {unknown.join(", no class ")} in {subject.dataset}.
+      There is no class {unknown.map(isolated).join(", no class ")} in <bdi>{subject.dataset}</bdi>.
       <Choices
         options={[
           { text: "Remove from the filters", choose: () => setView({ f: view.f.filter((one) => known.has(one)) }) },

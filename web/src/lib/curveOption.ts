@@ -1,4 +1,5 @@
 import type { CURVES } from "../state/view";
+import { isolated } from "./bidi";
 import { axis, type Color, escaped, tooltip } from "./chart";
 import { ratio } from "./format";
 import { between, fromFirstFound, type Line, pointAt } from "./lines";
@@ -42,7 +43,7 @@ export function curveOption(kind: CurveKind, lines: Line[], threshold: number | 
       ...tooltip(color),
       formatter: ({ seriesName, value }: { seriesName: string; value: (number | null)[] }) =>
         [
-          escaped(seriesName),
+          isolated(escaped(seriesName)),
           `${words.y} ${ratio(value[1])}`,
           `${words.x} ${ratio(value[0])}`,
           ...(kind === "pr" || kind === "roc"

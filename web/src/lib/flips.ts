@@ -1,4 +1,5 @@
 import type { RowObject } from "../api/schema";
+import { isolated } from "./bidi";
 import type { Pair } from "./cases";
 import { ratio } from "./format";
 import { CAUSE_MEANINGS } from "./outcome";
@@ -37,7 +38,11 @@ export function explained({ annotation, prediction }: Pair): string[] {
 
 function flips(annotation: RowObject, prediction: RowObject): string[] {
   const right = prediction.outcome === "tp";
-  const state = right ? "Correct" : prediction.outcome === "ignored" ? "Ignored" : `Taken for ${prediction.label}`;
+  const state = right
+    ? "Correct"
+    : prediction.outcome === "ignored"
+      ? "Ignored"
+      : `Taken for ${isolated(prediction.label)}`;
   const apart = right ? "a false positive and a missed one" : "a false alarm and a missed one";
   const said: string[] = [];
   const [iouLow, iouHigh] = prediction.matched_iou ?? [null, null];
@@ -47,7 +52,9 @@ function flips(annotation: RowObject, prediction: RowObject): string[] {
   else said.push(`${state} ${upTo("IoU", iouHigh, prediction.iou)}; above, ${apart}.`);
   if (iouLow !== null) said.push(`At IoU ${cut(iouLow)} and below, it is matched otherwise.`);
   if (high !== null)
-    said.push(`${state} ${upTo("confidence", high, prediction.confidence)}; above, ${annotation.label} is missed.`);
+    said.push(
+      `${state} ${upTo("confidence", high, prediction.confidence)}; above, ${isolated(annotation.label)} is missed.`,
+    );
   if (low !== null) said.push(`At confidence ${cut(low)} and below, another prediction comes between.`);
   return said;
 }

@@ -1,4 +1,5 @@
 import type { Distribution } from "../api/schema";
+import { isolated } from "./bidi";
 import { axis, type Color, escaped, PARTS, RUNS, tooltip } from "./chart";
 import { count, short } from "./format";
 import { titleOf } from "./metrics";
@@ -42,7 +43,7 @@ export function histogramOption(metric: string, series: Series[], edges: number[
         const at = points[0]?.dataIndex ?? 0;
         const lines = points.map(({ marker, seriesIndex }: { marker: string; seriesIndex?: number }) => {
           const one = series[seriesIndex ?? 0];
-          return `${marker} ${series.length > 1 ? `${escaped(one?.name ?? "")} ` : ""}${count(one?.data?.counts[at])}`;
+          return `${marker} ${series.length > 1 ? `${isolated(escaped(one?.name ?? ""))} ` : ""}${count(one?.data?.counts[at])}`;
         });
         return [`${short(edges[at] ?? 0)} to ${short(edges[at + 1] ?? 0)}`, ...lines].join("<br>");
       },

@@ -1,4 +1,5 @@
 import type { CustomMetrics, Measures } from "../api/schema";
+import { isolated } from "./bidi";
 import { short } from "./format";
 
 /** Metrics of a data row that every run has. */
@@ -32,10 +33,10 @@ export function namedMetrics(measures: Measures | undefined, custom: CustomMetri
   return [
     ...(measures?.measures ?? []).map(({ name }) => ({
       name: `measure.${name}`,
-      title: name.replaceAll("_", " "),
+      title: isolated(name.replaceAll("_", " ")),
       group: "Measured of matched pairs",
     })),
-    ...sent.map((name) => ({ name: `custom.${name}`, title: name, group: "Custom metrics" })),
+    ...sent.map((name) => ({ name: `custom.${name}`, title: isolated(name), group: "Custom metrics" })),
   ];
 }
 
@@ -50,7 +51,7 @@ export function titleOf(name: string): string {
   if (name === "confidence") return "confidence of predictions";
   const own = ROW_METRICS[name];
   if (own) return own;
-  const words = name.slice(name.indexOf(".") + 1).replaceAll("_", " ");
+  const words = isolated(name.slice(name.indexOf(".") + 1).replaceAll("_", " "));
   return isOfObjects(name) ? `${words} of predictions` : words;
 }
 

@@ -4,6 +4,7 @@ import { asking, type Subject } from "../api/ask";
 import { useDatasets } from "../api/datasets";
 import type { Dataset } from "../api/schema";
 import { filterOf, SPLITS, type View } from "../state/view";
+import { isolated } from "./bidi";
 import { isAnswerLabel } from "./matrix";
 import { conditionsOf, MOST, together } from "./sides";
 import { type Kept, type Slice, useSlices } from "./useSlices";
@@ -26,7 +27,7 @@ function partingsOf(dataset: Dataset | undefined, slices: Slice[]): { by: string
     ...((dataset?.splits.length ?? 0) > 1 ? [{ by: "split", words: "by split" }] : []),
     { by: "class", words: "by class" },
     ...(slices.length > 0 ? [{ by: "slice", words: "by kept slice" }] : []),
-    ...(dataset?.metadata ?? []).map((key) => ({ by: ofMetadata(key), words: `by ${key}` })),
+    ...(dataset?.metadata ?? []).map((key) => ({ by: ofMetadata(key), words: `by ${isolated(key)}` })),
   ];
 }
 

@@ -28,7 +28,7 @@ export function Answers({ row, most = Infinity }: { row: Row; most?: number }) {
         {questions.slice(0, most).map(({ name, of, truth, said }) => (
           <tr key={`${of} ${name}`}>
             <th scope="row">
-              {name}
+              <bdi>{name}</bdi>
               {of && <span className="muted"> of {of}</span>}
             </th>
             <td>

@@ -1,4 +1,5 @@
 import type { Case, Row } from "../api/schema";
+import { isolated } from "../lib/bidi";
 import { keyOf, keysOf, nameOf, pairOf, type Side } from "../lib/cases";
 import { count, ratio } from "../lib/format";
 import { CASE_OUTCOMES, OUTCOMES } from "../lib/outcome";
@@ -209,14 +210,14 @@ function CaseCaption({ one }: { one: Case }) {
 
 function saidOfRow(row: Row): string {
   const { tp, fp, fn } = row.metrics;
-  return `Data row ${row.data_row}: ${count(tp)} correct, ${count(fp)} false positives, ${count(fn)} missed`;
+  return `Data row ${isolated(row.data_row)}: ${count(tp)} correct, ${count(fp)} false positives, ${count(fn)} missed`;
 }
 
 function saidOfCase(one: Case): string {
   const { annotation, prediction } = pairOf(one);
   const own = prediction ?? annotation;
   const overlap = typeof own?.iou === "number" ? `, IoU ${ratio(own.iou)}` : "";
-  return `${CASE_OUTCOMES[one.outcome].words}: ${nameOf({ annotation, prediction })} on ${one.data_row}${overlap}`;
+  return `${CASE_OUTCOMES[one.outcome].words}: ${nameOf({ annotation, prediction })} on ${isolated(one.data_row)}${overlap}`;
 }
 
 /** The key of the object that stands for a case in the address of the page. */

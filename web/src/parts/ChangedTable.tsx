@@ -1,3 +1,4 @@
+import { isolated } from "../lib/bidi";
 import type { Compared } from "../lib/compared";
 import { count, ratio, signed } from "../lib/format";
 import styles from "./ChangedTable.module.css";
@@ -41,16 +42,16 @@ export function ChangedTable({ title, what, items, total, from, size, page, subj
           <thead>
             <tr>
               <th scope="col">{what}</th>
-              <th scope="col" className={styles.figure} title={`${NAMES[figure]} of ${subject.run}`}>
+              <th scope="col" className={styles.figure} title={`${NAMES[figure]} of ${isolated(subject.run)}`}>
                 <Run which="a" name={subject.run} />
               </th>
-              <th scope="col" className={styles.figure} title={`${NAMES[figure]} of ${versus.run}`}>
+              <th scope="col" className={styles.figure} title={`${NAMES[figure]} of ${isolated(versus.run)}`}>
                 <Run which="b" name={versus.run} />
               </th>
               <th scope="col">{NAMES[figure]} difference</th>
               <th
                 scope="col"
-                title={`Objects on which only ${subject.run} is correct, and those on which only ${versus.run} is`}
+                title={`Objects on which only ${isolated(subject.run)} is correct, and those on which only ${isolated(versus.run)} is`}
               >
                 only A : only B
               </th>
@@ -65,10 +66,10 @@ export function ChangedTable({ title, what, items, total, from, size, page, subj
                     className={styles.name}
                     aria-pressed={one.set.chosen}
                     disabled={!one.set.toggle}
-                    title={one.set.chosen ? `Show all again` : `Show only ${one.name}`}
+                    title={one.set.chosen ? `Show all again` : `Show only ${isolated(one.name)}`}
                     onClick={() => one.set.toggle?.()}
                   >
-                    {one.name}
+                    <bdi>{one.name}</bdi>
                   </button>
                   {/* Where there is no room for columns. */}
                   <span className={`number muted ${styles.both}`}>
@@ -82,7 +83,7 @@ export function ChangedTable({ title, what, items, total, from, size, page, subj
                 </td>
                 <td
                   className="number"
-                  title={`Only ${subject.run} correct: ${count(one.right.only_a)}, only ${versus.run}: ${count(one.right.only_b)}`}
+                  title={`Only ${isolated(subject.run)} correct: ${count(one.right.only_a)}, only ${isolated(versus.run)}: ${count(one.right.only_b)}`}
                 >
                   <span className={styles.a}>{count(one.right.only_a)}</span>
                   <span className="muted"> : </span>

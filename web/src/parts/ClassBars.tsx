@@ -1,5 +1,6 @@
 import { useMemo } from "react";
 import { usePages } from "../api/ask";
+import { isolated } from "../lib/bidi";
 import { count } from "../lib/format";
 import { filterOf } from "../state/view";
 import styles from "./Distribution.module.css";
@@ -76,7 +77,7 @@ export function ClassBars({ subject, view, setView }: PartProps) {
                         <button
                           type="button"
                           className={styles.name}
-                          title={`Show only ${feature}`}
+                          title={`Show only ${isolated(feature)}`}
                           onClick={() => setView({ f: [...view.f.filter((f) => f !== feature), feature] })}
                         >
                           <bdi>{one.label}</bdi>

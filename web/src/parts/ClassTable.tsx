@@ -4,6 +4,7 @@ import { DropdownMenu } from "radix-ui";
 import { Fragment, memo, useEffect, useEffectEvent, useMemo, useRef } from "react";
 import { type Beside, useBeside } from "../api/classes";
 import type { ClassScores } from "../api/schema";
+import { isolated } from "../lib/bidi";
 import { count, ratio, signed } from "../lib/format";
 import { PAGE, useClasses } from "../lib/useClasses";
 import { useNarrow } from "../lib/useNarrow";
@@ -201,7 +202,7 @@ function Table({ subject, versus, view, setView, classes, answersFrom, more }: T
                         type="button"
                         className={styles.name}
                         aria-pressed={chosen}
-                        title={chosen ? `Show all classes again` : `Show only ${feature}`}
+                        title={chosen ? `Show all classes again` : `Show only ${isolated(feature)}`}
                         onClick={() =>
                           setView({ f: chosen ? view.f.filter((f) => f !== feature) : [...view.f, feature] })
                         }
@@ -275,7 +276,7 @@ function Difference({ change, fewer, run, whole }: { change: number; fewer: bool
     <span
       className={styles.difference}
       data-change={better}
-      title={`than ${run}, over the data rows of both: ${better}`}
+      title={`than ${isolated(run)}, over the data rows of both: ${better}`}
     >
       {whole ? signed(change) : signed(change).replace(/(\.\d{3})\d+/, "$1")}
     </span>

@@ -2,6 +2,7 @@ import { memo } from "react";
 import { type Subject, useQuestion } from "../api/ask";
 import { useHeadline } from "../api/headline";
 import type { Comparison as Answer } from "../api/schema";
+import { isolated } from "../lib/bidi";
 import { chance, totalOf } from "../lib/compared";
 import { count } from "../lib/format";
 import type { Kind } from "../lib/kinds";
@@ -70,12 +71,18 @@ export const Comparison = memo(function Comparison(props: ComparedProps) {
         <Loading what="comparison" />
       ) : answer.rows === 0 ? (
         <Empty title="No data row has been seen by both runs.">
-          {subject.run} has {count(answer.rows_only_a)} here that {versus.run} has not, and {versus.run}{" "}
-          {count(answer.rows_only_b)}. Remove a filter, or send predictions of both runs for the same data rows.
+          <bdi>{subject.run}</bdi> has {count(answer.rows_only_a)} here that <bdi>{versus.run}</bdi> has not, and{" "}
+          <bdi>{versus.run}</bdi> {count(answer.rows_only_b)}. Remove a filter, or send predictions of both runs for the
+          same data rows.
         </Empty>
       ) : (
         <>
-          <Sentence answer={answer} a={subject.run} b={versus.run} what={headline?.kind ?? "objects"} />
+          <Sentence
+            answer={answer}
+            a={isolated(subject.run)}
+            b={isolated(versus.run)}
+            what={headline?.kind ?? "objects"}
+          />
           <div className={styles.parts}>
             <FourCells {...props} answer={answer} />
             <ChangedTable
@@ -115,7 +122,7 @@ export function Run({ which, name }: { which: "a" | "b"; name: string }) {
   return (
     <span className={styles.run} data-run={which}>
       <i aria-hidden="true" />
-      {name}
+      <bdi>{name}</bdi>
     </span>
   );
 }

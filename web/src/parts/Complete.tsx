@@ -112,7 +112,7 @@ export function Complete({
                 onMouseDown={(event) => event.preventDefault()}
                 onClick={() => take(one)}
               >
-                <span>{one.text}</span>
+                <bdi>{one.text}</bdi>
                 {one.detail !== undefined && <span className="muted number">{one.detail}</span>}
               </div>
             ))}

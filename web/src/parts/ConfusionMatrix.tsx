@@ -1,4 +1,5 @@
 import { memo, useEffect, useEffectEvent, useState } from "react";
+import { isolated } from "../lib/bidi";
 import { noneShared, rowsOfBoth } from "../lib/compared";
 import { count } from "../lib/format";
 import { isAnswerLabel } from "../lib/matrix";
@@ -43,7 +44,7 @@ export const ConfusionMatrix = memo(function ConfusionMatrix({ subject, versus, 
             type="button"
             className="control"
             aria-pressed={minus}
-            title={`Counts of ${subject?.run} less those of ${versus.run}`}
+            title={`Counts of ${isolated(subject?.run ?? "")} less those of ${isolated(versus.run)}`}
             onClick={() => setView({ minus: minus ? null : "1" })}
           >
             A − B
@@ -84,7 +85,7 @@ export const ConfusionMatrix = memo(function ConfusionMatrix({ subject, versus, 
       ) : matrix.labels.length === 0 || !ready ? (
         find.settled ? (
           <Empty title="No such class.">
-            No class here has “{find.settled}” in its name.{" "}
+            No class here has “<bdi>{find.settled}</bdi>” in its name.{" "}
             <button type="button" className="control" onClick={() => setFind("")}>
               Show all
             </button>
@@ -108,8 +109,8 @@ export const ConfusionMatrix = memo(function ConfusionMatrix({ subject, versus, 
               {WHOLES[view.unit] ?? "False alarm: nothing is annotated there (background FP)."}
               {minus && (
                 <>
-                  <i className={styles.key} data-change="better" /> better in {subject?.run}
-                  <i className={styles.key} data-change="worse" /> better in {versus.run}
+                  <i className={styles.key} data-change="better" /> better in <bdi>{subject?.run}</bdi>
+                  <i className={styles.key} data-change="worse" /> better in <bdi>{versus.run}</bdi>
                   {matrix.shared && <> · over {rowsOfBoth(matrix.shared.rows)}</>}
                 </>
               )}

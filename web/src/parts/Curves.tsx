@@ -1,4 +1,5 @@
 import { memo } from "react";
+import { isolated } from "../lib/bidi";
 import { PARTS, RUNS } from "../lib/chart";
 import { CURVE_WORDS } from "../lib/curveOption";
 import { ratio } from "../lib/format";
@@ -26,7 +27,7 @@ export const Curves = memo(function Curves(props: PartProps) {
       (one, i) =>
         one && (
           <span key={RUNS[i]} className={styles.run}>
-            <i style={{ background: `var(--${RUNS[i]})` }} /> {one.run}
+            <i style={{ background: `var(--${RUNS[i]})` }} /> <bdi>{one.run}</bdi>
           </span>
         ),
     );
@@ -67,7 +68,7 @@ export const Curves = memo(function Curves(props: PartProps) {
           >
             {roc.questions.map((name) => (
               <option key={name} value={name}>
-                {name}
+                {isolated(name)}
               </option>
             ))}
           </select>
@@ -104,11 +105,11 @@ function Chip({ label, figure, view, setView }: PartProps & { label: string; fig
     <button
       type="button"
       className={styles.chip}
-      aria-label={`Remove the curve of ${label}`}
+      aria-label={`Remove the curve of ${isolated(label)}`}
       onClick={() => setView({ lines: view.lines.filter((one) => one !== label) })}
     >
       <i style={{ background: `var(--${PARTS[view.lines.indexOf(label)]})` }} />
-      {label} {figure && <span className="number muted">{figure}</span>} <span aria-hidden="true">×</span>
+      <bdi>{label}</bdi> {figure && <span className="number muted">{figure}</span>} <span aria-hidden="true">×</span>
     </button>
   );
 }

@@ -1,5 +1,6 @@
 import { useRef } from "react";
 import type { Flip, Row, Said } from "../api/schema";
+import { isolated } from "../lib/bidi";
 import { keyOf } from "../lib/cases";
 import { keyOfFlip, verdictOf } from "../lib/compared";
 import { around, type Box, filling, frameOf, isAnswer, isDrawn, isSpan } from "../lib/shape";
@@ -36,17 +37,17 @@ export function FlipCard({ flip, a, b, skeletons, open }: Props) {
       data-flip={keyOfFlip(flip)}
       data-stacked={isSpan(annotation)}
       onClick={open}
-      aria-label={`${annotation.label} on ${flip.data_row}: ${a.run}: ${verdictOf(flip.a)}; ${b.run}: ${verdictOf(flip.b)}`}
+      aria-label={`${isolated(annotation.label)} on ${isolated(flip.data_row)}: ${isolated(a.run)}: ${verdictOf(flip.a)}; ${isolated(b.run)}: ${verdictOf(flip.b)}`}
     >
       <span className={styles.caption}>
         <b>
           <bdi>{annotation.label}</bdi>
         </b>
-        <span className="muted">{flip.data_row}</span>
+        <bdi className="muted">{flip.data_row}</bdi>
       </span>
       {isAnswer(annotation) && a.row && (
         <Picture row={a.row} objects={[]} place={frameOf(a.row)} aspect={2} width={2 * width} skeletons={skeletons}>
-          {annotation.feature}
+          <bdi>{annotation.feature}</bdi>
         </Picture>
       )}
       <span className={styles.sides}>
@@ -80,7 +81,7 @@ function SideView({ which, side, said, flip, width, skeletons }: SideProps) {
           width={width}
           skeletons={skeletons}
         >
-          {annotation.label}
+          <bdi>{annotation.label}</bdi>
         </Picture>
       )}
       <span className={styles.said}>

@@ -3,6 +3,7 @@ import { useQuestion } from "../api/ask";
 import { useSkeletons } from "../api/gallery";
 import { useHeadline } from "../api/headline";
 import type { Comparison, Flip } from "../api/schema";
+import { isolated } from "../lib/bidi";
 import { keyOf } from "../lib/cases";
 import { cellNames, keyOfFlip } from "../lib/compared";
 import { count } from "../lib/format";
@@ -116,7 +117,7 @@ export function Flips({ subject, versus, view, setView, totals }: Props) {
           setView={setView}
           name={view.row}
           given={answer?.rows_a[view.row] ?? null}
-          place={`as ${subject.run} has it${open < 0 ? "" : ` · ${count(from + open + 1)} of ${count(total)}`}`}
+          place={`as ${isolated(subject.run)} has it${open < 0 ? "" : ` · ${count(from + open + 1)} of ${count(total)}`}`}
           previous={beside(-1)}
           next={beside(1)}
           nearTheEnd={null}

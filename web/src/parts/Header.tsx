@@ -1,6 +1,7 @@
 import { memo, useState } from "react";
 import type { Subject } from "../api/ask";
 import type { Dataset } from "../api/schema";
+import { isolated } from "../lib/bidi";
 import { linkOf } from "../lib/link";
 import { useTheme } from "../lib/theme";
 import { useLive } from "../lib/useLive";
@@ -105,7 +106,7 @@ function Choice({ label, value, options, choose, shown = (text) => text, hint }:
       {/* What a link says may not be there. */}
       {[...(options.includes(value) ? [] : [value]), ...options].map((option) => (
         <option key={option} value={option}>
-          {shown(option)}
+          {isolated(shown(option))}
         </option>
       ))}
     </select>

@@ -4,6 +4,7 @@ import { asking, useQuestion } from "../api/ask";
 import { useDatasets } from "../api/datasets";
 import { useBasis } from "../api/shared";
 import type { Distribution } from "../api/schema";
+import { isolated } from "../lib/bidi";
 import type { Color } from "../lib/chart";
 import { count, ratio, short } from "../lib/format";
 import { histogramOption, type Series } from "../lib/histogramOption";
@@ -79,7 +80,7 @@ export function Histogram({ subject, versus, view, setView }: PartProps) {
         >
           <option value="">all together</option>
           {view.by !== null && !partings.some((one) => one.by === view.by) && (
-            <option value={view.by}>by {view.by}: nothing here</option>
+            <option value={view.by}>by {isolated(view.by)}: nothing here</option>
           )}
           {partings.map(({ by, words }) => (
             <option key={by} value={by}>
@@ -140,7 +141,7 @@ function MetricChoice({ subject, view, setView }: Omit<PartProps, "versus">) {
     ...Object.entries(ROW_METRICS).map(([name, title]) => ({ name, title: `${title} of a row`, group: "Data rows" })),
     ...ofRows,
     ...ofObjects,
-    ...keys.map((key) => ({ name: `metadata.${key}`, title: key, group: "Metadata" })),
+    ...keys.map((key) => ({ name: `metadata.${key}`, title: isolated(key), group: "Metadata" })),
   ];
   const groups = [...new Set(metrics.map((one) => one.group))];
   const known = metrics.some((one) => one.name === view.hist);
@@ -222,7 +223,7 @@ function Numbers({ series, edges, title }: { series: Series[]; edges: number[]; 
           <th scope="col">from</th>
           {series.map(({ name }) => (
             <th key={name} scope="col">
-              {name}
+              <bdi>{name}</bdi>
             </th>
           ))}
         </tr>

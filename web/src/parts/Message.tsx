@@ -78,7 +78,7 @@ export function Choices({ options }: { options: Option[] }) {
     <div className={styles.choices}>
       {options.slice(0, MOST).map(({ text, choose }) => (
         <button key={text} type="button" className="control" onClick={choose}>
-          {text}
+          <bdi>{text}</bdi>
         </button>
       ))}
       {options.length > MOST && <span>and {options.length - MOST} more</span>}

@@ -1,5 +1,6 @@
 import { memo, useEffect, useEffectEvent, useMemo } from "react";
 import type { Row, RowObject } from "../api/schema";
+import { isolated } from "../lib/bidi";
 import { keyOf, nameOf, type Side } from "../lib/cases";
 import { inside, type Placed, placeLabels } from "../lib/labels";
 import { colorOf } from "../lib/outcome";
@@ -51,7 +52,7 @@ export const Overlay = memo(function Overlay(props: Props) {
       className={styles.picture}
       viewBox={`${x} ${flipped ? -(y + height) : y} ${width} ${height}`}
       role="img"
-      aria-label={`${objects.length} objects on ${row.data_row}`}
+      aria-label={`${objects.length} objects on ${isolated(row.data_row)}`}
       data-choosing={pointed.length > 0}
     >
       {flipped && <Graticule box={box} unit={unit} labelled={labels === "names"} />}

@@ -1,3 +1,4 @@
+import { isolated } from "../lib/bidi";
 import { keyOf } from "../lib/cases";
 import { colorOf, OUTCOMES } from "../lib/outcome";
 import { piecesOf } from "../lib/passage";
@@ -49,7 +50,7 @@ export function Passage({ text, objects, excerpt, pointed = [], point, choose }:
             {ending.map(({ side, object }) => (
               <sub key={keyOf(side, object)} style={{ "--color": colorOf(object.outcome) } as React.CSSProperties}>
                 <Mark outcome={object.outcome} size={9} />
-                {object.label}
+                <bdi>{object.label}</bdi>
               </sub>
             ))}
           </mark>
@@ -70,5 +71,5 @@ function isSaid({ side, object }: Drawn, here: Drawn[]): boolean {
 }
 
 function said({ side, object }: Drawn): string {
-  return `${side} ${object.label}: ${object.outcome ? OUTCOMES[object.outcome].words : "outside the filters"}`;
+  return `${side} ${isolated(object.label)}: ${object.outcome ? OUTCOMES[object.outcome].words : "outside the filters"}`;
 }

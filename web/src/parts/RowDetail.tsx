@@ -3,6 +3,7 @@ import { useEffect, useEffectEvent, useMemo, useState } from "react";
 import type { Subject } from "../api/ask";
 import { useNamedMetrics, useRow, useSkeletons } from "../api/gallery";
 import type { Row } from "../api/schema";
+import { isolated } from "../lib/bidi";
 import { keysOf, type Pair, pairsOf } from "../lib/cases";
 import { count, figure } from "../lib/format";
 import { ROW_METRICS } from "../lib/metrics";
@@ -57,7 +58,9 @@ export function RowDetail(props: Props) {
           }}
         >
           <header className={styles.header}>
-            <Dialog.Title className={styles.title}>{name}</Dialog.Title>
+            <Dialog.Title className={styles.title}>
+              <bdi>{name}</bdi>
+            </Dialog.Title>
             <span className={`muted ${styles.where}`}>{[row?.split, place].filter(Boolean).join(" · ")}</span>
             <span className={styles.tools}>
               <button
@@ -92,7 +95,7 @@ export function RowDetail(props: Props) {
           ) : asked.isError ? (
             <Failed error={asked.error} again={() => void asked.refetch()} />
           ) : (
-            <Empty title={`There is no data row ${name} here.`}>
+            <Empty title={`There is no data row ${isolated(name)} here.`}>
               The run has not spoken of it, or the filters leave it out. Close this, and remove a filter.
             </Empty>
           )}
@@ -204,8 +207,12 @@ function Facts({ subject, view, row }: Omit<BodyProps, "setView">) {
           <dl className={styles.list}>
             {Object.entries(row.metadata).map(([key, value]) => (
               <div key={key}>
-                <dt>{key}</dt>
-                <dd>{value}</dd>
+                <dt>
+                  <bdi>{key}</bdi>
+                </dt>
+                <dd>
+                  <bdi>{value}</bdi>
+                </dd>
               </div>
             ))}
           </dl>

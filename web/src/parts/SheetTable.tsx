@@ -11,7 +11,7 @@ export function SheetTable({ title, head, lines }: Sheet) {
         <tr>
           {head.map((name) => (
             <th key={name} scope="col">
-              {name}
+              <bdi>{name}</bdi>
             </th>
           ))}
         </tr>
@@ -20,7 +20,7 @@ export function SheetTable({ title, head, lines }: Sheet) {
         {lines.map(({ name, figures, reasons }) => (
           <tr key={name}>
             <th scope="row" title={name}>
-              {name}
+              <bdi>{name}</bdi>
             </th>
             {figures.map((figure) => (
               <td key={figure.name} className="number" data-name={figure.name}>

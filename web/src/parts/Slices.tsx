@@ -1,4 +1,5 @@
 import { useState } from "react";
+import { isolated } from "../lib/bidi";
 import { type Kept, keptOf, type Slice, useSlices } from "../lib/useSlices";
 import type { SetView, View } from "../state/view";
 import { Pop } from "./Hint";
@@ -32,7 +33,8 @@ export function Slices({ dataset, view, setView }: Props) {
   // A link to somebody else's slice holds its filter; a name alone says nothing.
   const unknown = view.slice !== null && !current && !filtered;
   const leave = () => setView({ split: [], f: [], m: [], roll: null, slice: null });
-  const title = view.slice === null || unknown ? "Slices" : `Slice: ${view.slice}${changed ? ", changed" : ""}`;
+  const title =
+    view.slice === null || unknown ? "Slices" : `Slice: ${isolated(view.slice)}${changed ? ", changed" : ""}`;
   return (
     <>
       <Pop button={title} title="Slices">
@@ -51,13 +53,15 @@ export function Slices({ dataset, view, setView }: Props) {
                       close();
                     }}
                   >
-                    <strong>{slice.name}</strong>
+                    <strong>
+                      <bdi>{slice.name}</bdi>
+                    </strong>
                     <span className="muted">{told(slice)}</span>
                   </button>
                   <button
                     type="button"
                     className="control"
-                    aria-label={`Delete slice ${slice.name}`}
+                    aria-label={`Delete slice ${isolated(slice.name)}`}
                     title="Delete"
                     onClick={() => store(slices.filter((one) => one.name !== slice.name))}
                   >
@@ -68,12 +72,12 @@ export function Slices({ dataset, view, setView }: Props) {
             </ul>
             {changed && (
               <button type="button" className="control" onClick={() => keep(current.name)}>
-                Change “{current.name}” to this filter
+                Change “<bdi>{current.name}</bdi>” to this filter
               </button>
             )}
             {view.slice !== null && !current && filtered && (
               <button type="button" className="control" onClick={() => keep(view.slice ?? "")}>
-                Keep “{view.slice}” from this link
+                Keep “<bdi>{view.slice}</bdi>” from this link
               </button>
             )}
             {view.slice !== null && (
@@ -119,7 +123,7 @@ export function Slices({ dataset, view, setView }: Props) {
       {unknown && (
         <div className={styles.unknown}>
           <Notice>
-            There is no slice {view.slice} in this browser, and the link holds no filter: this is everything.
+            There is no slice <bdi>{view.slice}</bdi> in this browser, and the link holds no filter: this is everything.
             <Choices
               options={[
                 ...slices.map((slice) => ({
@@ -137,5 +141,5 @@ export function Slices({ dataset, view, setView }: Props) {
 }
 
 function told({ split, f, m, roll }: Slice): string {
-  return [...split, ...f, ...m, ...(roll === null ? [] : [`level ${roll}`])].join(" · ");
+  return [...split, ...f.map(isolated), ...m.map(isolated), ...(roll === null ? [] : [`level ${roll}`])].join(" · ");
 }

@@ -4,6 +4,7 @@ import { asking, useQuestion } from "../api/ask";
 import { useHeadline } from "../api/headline";
 import { useBoth, useShared } from "../api/shared";
 import type { AveragePrecision, Interval, Intervals, Summary } from "../api/schema";
+import { isolated } from "../lib/bidi";
 import type { Shared } from "../lib/basis";
 import { basisOf, rowsOfBoth } from "../lib/compared";
 import { count, ratio, signed } from "../lib/format";
@@ -314,14 +315,14 @@ function differs(interval: Interval, intervals: Intervals | undefined, run: stri
   const { difference } = interval;
   const { low = null, high = null } = difference ?? {};
   if (!difference || difference.value === null || low === null || high === null) {
-    return `Difference to ${run}: n/a, ${reason(intervals, `${interval.figure}.difference.value`)}.`;
+    return `Difference to ${isolated(run)}: n/a, ${reason(intervals, `${interval.figure}.difference.value`)}.`;
   }
   const verdict = difference.significant
     ? "significant: the interval leaves out 0"
     : "may be chance: the interval includes 0";
   const shared = intervals?.shared_rows ?? 0;
   return (
-    `Difference to ${run} over ${rowsOfBoth(shared)}: ${signed(difference.value)}, ` +
+    `Difference to ${isolated(run)} over ${rowsOfBoth(shared)}: ${signed(difference.value)}, ` +
     `${percent(intervals?.level)} interval ${signed(low)} to ${signed(high)}; ${verdict}.`
   );
 }
@@ -336,11 +337,11 @@ function Versus({ tile, run, shared, significant }: VersusProps) {
   const rows = `over ${rowsOfBoth(shared.rows)}`;
   return (
     <span className={styles.delta}>
-      <span className={styles.other} title={`${run} ${theirs} ${rows}`} data-other={tile.name}>
-        <span>{run}</span> <span className="number">{theirs}</span>
+      <span className={styles.other} title={`${isolated(run)} ${theirs} ${rows}`} data-other={tile.name}>
+        <bdi>{run}</bdi> <span className="number">{theirs}</span>
       </span>
       {change !== null && (
-        <span className="number" data-change={better} title={`than ${run}, ${rows}: ${better}`}>
+        <span className="number" data-change={better} title={`than ${isolated(run)}, ${rows}: ${better}`}>
           {signed(change)}
         </span>
       )}

@@ -1,4 +1,5 @@
 import type { Classifications, QuestionScores } from "../../api/schema";
+import { isolated } from "../bidi";
 import { type Column, count, ratio, type Sheet, sheet } from "./sheet";
 
 const OF_A_QUESTION: Column<QuestionScores>[] = [
@@ -33,7 +34,7 @@ export function classificationSheets({ questions }: Classifications): Sheet[] {
         name: answer.label.slice(one.question.length + 1) || answer.label,
         of: { ...answer, undefined: reasonsFor(one.undefined, answer.label) },
       }));
-      return sheet("answer", OF_AN_ANSWER, answers, `Answers to ${one.question}`);
+      return sheet("answer", OF_AN_ANSWER, answers, `Answers to ${isolated(one.question)}`);
     }),
   ];
 }

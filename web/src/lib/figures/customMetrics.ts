@@ -1,4 +1,5 @@
 import type { CustomMetric, CustomMetrics } from "../../api/schema";
+import { isolated } from "../bidi";
 import { type Column, count, plain, type Sheet, sheet } from "./sheet";
 
 const OF_A_METRIC = [plain("value", "value"), count("data rows", "rows"), count("objects", "objects")];
@@ -20,7 +21,7 @@ export function customMetricSheets({ metrics }: CustomMetrics): Sheet[] {
       .filter((one) => one.features.length > 0)
       .map(({ name, features }) => {
         const of = features.map((feature) => ({ name: feature.feature, of: feature }));
-        return sheet("feature", OF_A_FEATURE, of, `${name} by feature`);
+        return sheet("feature", OF_A_FEATURE, of, `${isolated(name)} by feature`);
       }),
   ];
 }
