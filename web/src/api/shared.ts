@@ -1,4 +1,4 @@
-import { type Basis, basisFor, type Filtered, type Shared } from "../lib/basis";
+import { type Basis, basisFor, type Filtered, ofRows, type Shared } from "../lib/basis";
 import { filterOf, type View } from "../state/view";
 import { type AnswerOf, type Question, type Subject, useQuestion } from "./ask";
 
@@ -6,8 +6,10 @@ import { type AnswerOf, type Question, type Subject, useQuestion } from "./ask";
 export function useShared(subject: Subject | null, versus: Subject | null, view: View): Shared | undefined {
   const filter = filterOf(view);
   const asked = { ...filter, ...(subject && { shared_with: subject.run }) };
-  const whole = useQuestion("overview", versus && subject, filter).data?.summary.rows;
-  const rows = useQuestion("overview", versus, asked).data?.summary.rows;
+  const basis = ofRows(filter);
+  const whole = useQuestion("overview", versus && subject, basis).data?.summary.rows;
+  const shared_with = subject?.run ?? null;
+  const rows = useQuestion("overview", subject && versus, { ...basis, shared_with }).data?.summary.rows;
   if (!versus || whole === undefined || rows === undefined) return undefined;
   // Where that is all of this run's rows, its own figures are those of the shared ones: nothing is asked twice.
   const own = rows === whole ? filter : { ...filter, shared_with: versus.run };

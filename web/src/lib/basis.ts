@@ -14,6 +14,11 @@ export interface Shared {
   theirs: Filtered;
 }
 
+/** What tells how many rows there are, at whatever thresholds and of whatever classes: it is asked once, not at every step. */
+export function ofRows({ policy, split, metadata }: Filtered) {
+  return { policy, split, metadata, confidence: 1, cells: 1, labels: 1 };
+}
+
 /** What a chart of one run, or of two, is asked with: two runs beside each other are of the rows that both have. */
 export interface Basis {
   own: Filtered;

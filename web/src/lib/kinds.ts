@@ -29,6 +29,12 @@ export interface Headline {
   words: string;
 }
 
+/** The overviews that follow a threshold while it is moved: of all, and of the headline where that is a part; none twice. */
+export function followed<Filter extends object>(filter: Filter, headline: Headline | undefined) {
+  const { type } = headline?.ask ?? {};
+  return type ? [filter, { ...filter, type }] : [filter];
+}
+
 /** Objects first, unless answers were asked for: the two are never counted together. */
 export function headlineOf(types: Record<string, number>, wanted: Kind | null): Headline {
   const there = (kind: Kind) => Object.keys(types).filter((type) => TYPES[kind].some((one) => one === type));

@@ -1,17 +1,20 @@
 import { noop, useIsFetching, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useEffectEvent, useRef, useState } from "react";
 import { asking } from "../api/ask";
+import { useHeadline } from "../api/headline";
 import type { PartProps } from "../parts/props";
 import { filterOf } from "../state/view";
+import { followed } from "./kinds";
 import { moved, rested } from "./useRested";
 
 /**
  * A threshold while it is dragged. The page follows as fast as the service answers: the next questions go out when the
  * last ones are answered, so that however fast a hand moves, no queue builds up. A drag is one step in the history.
  */
-export function useDragged(which: "c" | "t", { subject, versus, view, setView }: PartProps) {
+export function useDragged(which: "c" | "t", { subject, view, setView }: PartProps) {
   const value = view[which];
   const queries = useQueryClient();
+  const headline = useHeadline(subject, view);
   const [dragged, setDragged] = useState<number | null>(null);
   const stepped = useRef(false);
   const asked = useIsFetching({ predicate: (query) => query.queryKey[0] === "overview" }) > 0;
@@ -20,13 +23,11 @@ export function useDragged(which: "c" | "t", { subject, versus, view, setView }:
   if (dragged === value) setDragged(null);
   const commit = (next: number, history: "push" | "replace") => {
     const change = { [which]: next };
-    // The headline is asked for before the page is drawn anew: one is done while the other is.
+    // The headline is asked for before the page is drawn anew: one is done while the other is. Whoever shows the answer
+    // shows what went wrong, too.
     const filter = filterOf({ ...view, ...change });
-    for (const one of [subject, versus].filter((run) => run !== null)) {
-      // Whoever shows the answer shows what went wrong, too.
-      queries.query(asking("overview", one, filter)).catch(noop);
-      queries.query(asking("average-precision", one, filter)).catch(noop);
-    }
+    if (subject)
+      for (const query of followed(filter, headline)) queries.query(asking("overview", subject, query)).catch(noop);
     setView(change, { history });
   };
   const step = (next: number) => {

@@ -54,17 +54,20 @@ export const Tiles = memo(function Tiles({ subject, versus, view, setView }: Par
   const whole = useQuestion("overview", subject, filter);
   const headline = useHeadline(subject, view);
   const overview = useQuestion("overview", headline ? subject : null, { ...filter, ...headline?.ask });
-  const average = useQuestion("average-precision", subject, ofAllDetections(filter));
   const shared = useShared(subject, versus, view);
   const [ownOverview, theirOverview, staleOverview] = useBoth("overview", subject, versus, shared, headline?.ask);
+  // What takes long waits until the hand rests.
+  const rested = useRested(view);
+  const average = useQuestion("average-precision", subject, ofAllDetections(filterOf(rested)));
+  const sharedAtRest = useShared(subject, versus, rested);
   const [ownAverage, theirAverage, staleAverage] = useBoth(
     "average-precision",
     subject,
     versus,
-    shared,
+    sharedAtRest,
     ALL_DETECTIONS,
   );
-  const still = useSettled(useRested(view), PATIENCE);
+  const still = useSettled(rested, PATIENCE);
   const answered = !overview.isFetching && !average.isFetching;
   const enabled = subject !== null && still === view && answered;
   const other = versus && { versus: versus.run };
@@ -107,7 +110,11 @@ export const Tiles = memo(function Tiles({ subject, versus, view, setView }: Par
               tile={tile}
               waiting={!(summary && (!isAverage || isOfAnswers || average.data))}
               failed={!isAverage ? undefined : isOfAnswers ? "it is of objects" : average.error?.message}
-              stale={answer.isPlaceholderData || whole.isPlaceholderData || (isAverage ? staleAverage : staleOverview)}
+              stale={
+                isAverage
+                  ? average.isPlaceholderData || staleAverage || rested.t !== view.t
+                  : answer.isPlaceholderData || whole.isPlaceholderData || staleOverview
+              }
               sure={sure(tile.figure)}
               versus={versus?.run ?? null}
               shared={shared}

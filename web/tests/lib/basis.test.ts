@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { basisFor, filtersFor } from "../../src/lib/basis";
+import { basisFor, filtersFor, ofRows } from "../../src/lib/basis";
 import { filterOf } from "../../src/state/view";
 import { viewOf } from "../made";
 
@@ -25,4 +25,10 @@ test("the objects of a cell of one run less the other are of the rows that both 
   for (const view of [viewOf("c=0.3&actual=cat&predicted=dog"), viewOf("c=0.3&minus=1")])
     expect(filtersFor(view, true, shared)).toEqual({ own: filter, theirs: filter });
   expect(filtersFor(cell, false, undefined)).toEqual({ own: filter, theirs: filter });
+});
+
+test("how many rows two runs share is not asked anew at another threshold or of other classes", () => {
+  const asked = ofRows(filterOf(viewOf("c=0.3&split=test&m=noise>1")));
+  expect(asked).toMatchObject({ split: ["test"], metadata: ["noise>1"] });
+  expect(ofRows(filterOf(viewOf("c=0.7&t=0.2&f=dog&split=test&m=noise>1")))).toEqual(asked);
 });

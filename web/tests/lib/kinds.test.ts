@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { headlineOf } from "../../src/lib/kinds";
+import { followed, headlineOf } from "../../src/lib/kinds";
+import { OBJECT_TYPES } from "../../src/lib/shape";
 
 test("objects and answers are never counted together", () => {
   const mixed = { bbox: 30, mask: 4, radio: 9 };
@@ -17,4 +18,12 @@ test("objects and answers are never counted together", () => {
 test("where there is one kind, it needs no choice and nothing is left out", () => {
   expect(headlineOf({ radio: 9 }, "objects")).toMatchObject({ kinds: ["answers"], kind: "answers", ask: {} });
   expect(headlineOf({}, null)).toEqual({ kinds: [], kind: null, ask: {}, words: "" });
+});
+
+test("at a step of a slider nothing is asked twice", () => {
+  const filter = { confidence: 0.3 };
+  expect(followed(filter, undefined)).toEqual([filter]);
+  expect(followed(filter, headlineOf({ bbox: 3 }, null))).toEqual([filter]);
+  const both = followed(filter, headlineOf({ bbox: 3, radio: 2 }, null));
+  expect(both).toEqual([filter, { ...filter, type: OBJECT_TYPES }]);
 });
