@@ -14,13 +14,15 @@ from tests.browser.helpers import settle
 from tests.conftest import DEMO_SCENES
 
 AXE = Axe()
+#: Who speaks to the page says what can be read on a button: a rule that axe itself does not try unless it is asked to.
+OPTIONS = {"resultTypes": ["violations"], "rules": {"label-content-name-mismatch": {"enabled": True}}}
 RUNS = {"digits": ("svm", "logreg"), "strokes": ("svm", "logreg"), "notes": ("tagger", "rules")}
 LOOKS = [(scheme, width) for scheme in ("light", "dark") for width in (1280, 390)]
 
 
 def serious(screen: Screen) -> list[str]:
     """What axe holds to be serious or critical: the rule, and where."""
-    found: dict[str, Any] = AXE.run(screen.page, options={"resultTypes": ["violations"]}).response
+    found: dict[str, Any] = AXE.run(screen.page, options=OPTIONS).response
     return [
         f"{rule['id']} ({rule['impact']}): {node['target'][-1]}: {node['failureSummary']}"
         for rule in found["violations"]
@@ -69,3 +71,22 @@ def test_an_open_data_row(screen: Screen, dataset: str) -> None:
 def test_one_run_and_nothing_found(screen: Screen) -> None:
     screen.open(d="digits", a="svm", m="noise>99")
     assert serious(screen) == []
+
+
+SMALLEST = """() => {
+    const small = new Set();
+    const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    while (walk.nextNode()) {
+        const own = walk.currentNode.parentElement;
+        if (!walk.currentNode.data.trim() || own.closest("svg")) continue;
+        if (parseFloat(getComputedStyle(own).fontSize) < 12) small.add(walk.currentNode.data.trim());
+    }
+    return [...small];
+}"""
+
+
+def test_no_text_is_smaller_than_12_pixels(screen: Screen) -> None:
+    page = screen.open(d="digits", a="svm", b="logreg")
+    for _, width in LOOKS[:2]:
+        look(screen, "light", width)
+        assert page.evaluate(SMALLEST) == []

@@ -38,7 +38,7 @@ export type Filters = { own: Filtered; theirs: Filtered };
 
 /** A cell of one run less the other is of the rows that both have, and so are its objects. */
 export function filtersFor(view: View, isCompared: boolean, shared: Shared | undefined): Filters | null {
-  const isDifference = isCompared && view.minus === "1" && view.actual !== null && view.predicted !== null;
+  const isDifference = isCompared && view.minus === "1" && (view.actual !== null || view.predicted !== null);
   if (!isDifference) return { own: filterOf(view), theirs: filterOf(view) };
   return shared ? { own: shared.own, theirs: shared.theirs } : null;
 }

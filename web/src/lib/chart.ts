@@ -13,7 +13,7 @@ export function axis(name: string, color: Color, more: object = {}): object {
     nameLocation: "middle",
     nameGap: 28,
     nameTextStyle: { color: color("muted"), fontSize: 12 },
-    axisLabel: { color: color("muted"), fontSize: 11, hideOverlap: true },
+    axisLabel: { color: color("muted"), fontSize: 12, hideOverlap: true },
     axisLine: { lineStyle: { color: color("line") } },
     splitLine: { lineStyle: { color: color("line") } },
     ...more,

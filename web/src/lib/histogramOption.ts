@@ -52,13 +52,13 @@ export function histogramOption(metric: string, series: Series[], edges: number[
       min: edges[0],
       max: edges.at(-1),
       splitLine: { show: false },
-      axisLabel: { color: color("muted"), fontSize: 11, hideOverlap: true, formatter: (value: number) => short(value) },
+      axisLabel: { color: color("muted"), fontSize: 12, hideOverlap: true, formatter: (value: number) => short(value) },
     }),
     // Parts differ in size: of each its own share tells more than how many.
     yAxis: axis(
       "",
       color,
-      shares ? { axisLabel: { formatter: "{value}%", color: color("muted"), fontSize: 11 } } : { minInterval: 1 },
+      shares ? { axisLabel: { formatter: "{value}%", color: color("muted"), fontSize: 12 } } : { minInterval: 1 },
     ),
     series: series.map(({ name, data }) => ({
       ...(series.length > MOST_BARS

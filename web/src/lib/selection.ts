@@ -21,6 +21,19 @@ export function chosenOf(view: View): string[] {
   ];
 }
 
+/** An order of objects: by confidence the surest come first, for there is most to learn; all else begins at its beginning. */
+export function orderedBy(osort: View["osort"]) {
+  return { osort, desc: osort === "confidence" ? ("1" as const) : null };
+}
+
+/** All of a row or of a column of the confusion matrix; chosen once more, everything again. */
+export function ofSum(view: Pick<View, "actual" | "predicted">, side: "actual" | "predicted", label: string) {
+  const [own, other] = side === "actual" ? [view.actual, view.predicted] : [view.predicted, view.actual];
+  const isChosen = own === label && other === null;
+  const none = { actual: null, predicted: null, whose: null, row: null };
+  return { isChosen, change: isChosen ? none : { ...none, [side]: label } };
+}
+
 /** As if nothing had been chosen. */
 export const NONE_CHOSEN = {
   actual: null,

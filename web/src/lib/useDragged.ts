@@ -4,6 +4,7 @@ import { asking } from "../api/ask";
 import { useHeadline } from "../api/headline";
 import type { PartProps } from "../parts/props";
 import { filterOf } from "../state/view";
+import { goesOn, isStepping } from "./gesture";
 import { followed } from "./kinds";
 import { moved, rested } from "./useRested";
 
@@ -17,6 +18,7 @@ export function useDragged(which: "c" | "t", { subject, view, setView }: PartPro
   const headline = useHeadline(subject, view);
   const [dragged, setDragged] = useState<number | null>(null);
   const stepped = useRef(false);
+  const lastKey = useRef<number | null>(null);
   const asked = useIsFetching({ predicate: (query) => query.queryKey[0] === "overview" }) > 0;
   // Once the page has followed, it leads again. That need not be when the drag ends: Radix tells of a step by key first
   // as the last one, and then as one on the way.
@@ -46,6 +48,14 @@ export function useDragged(which: "c" | "t", { subject, view, setView }: PartPro
     /** A new drag begins: a step of its own in the history, even if the last one ended where it had begun. */
     grab: () => {
       stepped.current = false;
+      lastKey.current = null;
+    },
+    /** A key that moves it: many in quick succession are one step in the history. */
+    press: (key: string) => {
+      if (!isStepping(key)) return;
+      const now = performance.now();
+      stepped.current = goesOn(lastKey.current, now);
+      lastKey.current = now;
     },
     drag: (next: number) => {
       if (!asked) step(next);

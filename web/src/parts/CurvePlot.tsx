@@ -52,6 +52,7 @@ export function CurvePlot({ kind, lines, ...parts }: Props) {
           threshold={dragged.value}
           said={`${words.x} ${ratio(at.x)}, ${words.y} ${ratio(at.y)}`}
           color={`var(--${first.color})`}
+          press={dragged.press}
           drag={dragged.drag}
           drop={dragged.drop}
           thresholdAt={thresholdAt}

@@ -105,7 +105,7 @@ function Chip({ label, figure, view, setView }: PartProps & { label: string; fig
     <button
       type="button"
       className={styles.chip}
-      aria-label={`Remove the curve of ${isolated(label)}`}
+      aria-label={`Remove the curve of ${isolated(label)} ${figure ?? ""}`.trim()}
       onClick={() => setView({ lines: view.lines.filter((one) => one !== label) })}
     >
       <i style={{ background: `var(--${PARTS[view.lines.indexOf(label)]})` }} />

@@ -16,6 +16,7 @@ interface Props {
   threshold: number;
   said: string;
   color: string;
+  press: (key: string) => void;
   drag: (threshold: number) => void;
   drop: (threshold: number) => void;
   /** The threshold that belongs to a place in the plot area, which is so wide and so high. */
@@ -23,7 +24,7 @@ interface Props {
 }
 
 /** The present threshold as a dot on a curve: drag it along, or move it by the arrow keys. */
-export function Dot({ frame, at, threshold, said, color, drag, drop, thresholdAt }: Props) {
+export function Dot({ frame, at, threshold, said, color, press, drag, drop, thresholdAt }: Props) {
   const last = useRef(threshold);
   const plot = useRef<HTMLDivElement>(null);
   const follow = (event: React.PointerEvent) => {
@@ -40,6 +41,7 @@ export function Dot({ frame, at, threshold, said, color, drag, drop, thresholdAt
     const next = stepped(event.key, threshold);
     if (next === null) return;
     event.preventDefault();
+    press(event.key);
     drop(next);
   };
   return (

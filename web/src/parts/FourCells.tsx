@@ -15,6 +15,7 @@ export function FourCells({ answer, subject, versus, view, setView }: Props) {
   const names = cellNames(subject.run, versus.run);
   const cell = (kind: Kind) => {
     const own = answer.right[kind];
+    const share = total > 0 ? `${((100 * own) / total).toFixed(1)}%` : "n/a";
     return (
       <td>
         <button
@@ -22,12 +23,12 @@ export function FourCells({ answer, subject, versus, view, setView }: Props) {
           className={styles.cell}
           data-cell={kind}
           aria-pressed={view.flip === kind}
-          aria-label={`${names[kind]}: ${count(own)}`}
+          aria-label={`${names[kind]}: ${count(own)} ${share}`}
           title={names[kind]}
           onClick={() => setView({ flip: kind, flips: "all", flipfrom: null })}
         >
           <span className={`number ${styles.count}`}>{count(own)}</span>
-          <span className={`number ${styles.share}`}>{total > 0 ? `${((100 * own) / total).toFixed(1)}%` : "n/a"}</span>
+          <span className={`number ${styles.share}`}>{share}</span>
         </button>
       </td>
     );

@@ -3,6 +3,7 @@ import { useFilters, useObjectPages, useRowPages, useSkeletons } from "../api/ga
 import type { Case, Objects, Rows } from "../api/schema";
 import { count } from "../lib/format";
 import { isOfObjects, rangesOf, ROW_METRICS } from "../lib/metrics";
+import { orderedBy } from "../lib/selection";
 import { CASE_OUTCOMES } from "../lib/outcome";
 import { useKept } from "../lib/useKept";
 import { useMetricNames } from "../lib/useMetricNames";
@@ -206,7 +207,7 @@ function Order({ shown, subject, view, setView }: Omit<PartProps, "versus"> & { 
           className="control"
           aria-label="Order of the objects"
           value={view.osort}
-          onChange={(event) => setView({ osort: event.target.value as keyof typeof OBJECT_ORDERS })}
+          onChange={(event) => setView(orderedBy(event.target.value as keyof typeof OBJECT_ORDERS))}
         >
           {Object.entries(OBJECT_ORDERS).map(([name, title]) => (
             <option key={name} value={name}>

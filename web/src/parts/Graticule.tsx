@@ -18,7 +18,7 @@ export function Graticule({ box: [west, south, width, height], unit, labelled }:
         <g key={`lon ${degrees}`}>
           <line x1={degrees} x2={degrees} y1={-south} y2={-south - height} />
           {labelled && (
-            <text x={degrees + 3 * unit} y={-south - 5 * unit} fontSize={11 * unit} strokeWidth={3 * unit}>
+            <text x={degrees + 3 * unit} y={-south - 5 * unit} fontSize={12 * unit} strokeWidth={3 * unit}>
               {spelled(degrees, step, ["E", "W"])}
             </text>
           )}
@@ -28,7 +28,7 @@ export function Graticule({ box: [west, south, width, height], unit, labelled }:
         <g key={`lat ${degrees}`}>
           <line y1={-degrees} y2={-degrees} x1={west} x2={west + width} />
           {labelled && (
-            <text x={west + 4 * unit} y={-degrees - 3 * unit} fontSize={11 * unit} strokeWidth={3 * unit}>
+            <text x={west + 4 * unit} y={-degrees - 3 * unit} fontSize={12 * unit} strokeWidth={3 * unit}>
               {spelled(degrees, step, ["N", "S"])}
             </text>
           )}

@@ -2,6 +2,7 @@ import { useMemo, useRef, useState } from "react";
 import { isolated } from "../lib/bidi";
 import { count, signed } from "../lib/format";
 import { type Counts, hasOthers, isAnswerLabel, type Label, minus, share } from "../lib/matrix";
+import { cellOf, ofSum } from "../lib/selection";
 import type { View } from "../state/view";
 import styles from "./ConfusionMatrix.module.css";
 import { Middle } from "./Middle";
@@ -183,7 +184,7 @@ export function MatrixGrid({ labels, own, their, view, setView }: Props) {
                 );
               })}
               <td className={`number ${styles.sum}`} data-sum-of-actual={actual ?? "(other)"}>
-                {sums.actual[row]}
+                <Sum side="actual" label={actual} text={sums.actual[row] ?? ""} {...{ view, setView }} />
               </td>
             </tr>
           ))}
@@ -198,7 +199,7 @@ export function MatrixGrid({ labels, own, their, view, setView }: Props) {
                 data-sum-of-predicted={predicted ?? "(other)"}
                 data-answers={begins(column)}
               >
-                {sums.predicted[column]}
+                <Sum side="predicted" label={predicted} text={sums.predicted[column] ?? ""} {...{ view, setView }} />
               </td>
             ))}
             <td className={`number ${styles.sum}`} title="Everything that is counted here" data-figure="matrix-all">
@@ -208,6 +209,30 @@ export function MatrixGrid({ labels, own, their, view, setView }: Props) {
         </tbody>
       </table>
     </div>
+  );
+}
+
+interface SumProps extends Pick<PartProps, "view" | "setView"> {
+  side: "actual" | "predicted";
+  label: Label;
+  text: string;
+}
+
+/** All of a row or a column; a click shows these objects. What is not shown is a number only. */
+function Sum({ side, label, text, view, setView }: SumProps) {
+  if (label === null) return text;
+  const { isChosen, change } = ofSum(view, side, label);
+  const other = side === "actual" ? { actual: label, predicted: null } : { actual: null, predicted: label };
+  return (
+    <button
+      type="button"
+      className={`number ${styles.total}`}
+      aria-pressed={isChosen}
+      aria-label={`${text}: ${cellOf(other) ?? ""}`}
+      onClick={() => setView(change)}
+    >
+      {text}
+    </button>
   );
 }
 

@@ -66,6 +66,7 @@ function Threshold({ label, which, children, ...parts }: ThresholdProps) {
         step={0.01}
         value={[dragged.value]}
         onPointerDown={dragged.grab}
+        onKeyDownCapture={(event) => dragged.press(event.key)}
         onValueChange={([next]) => {
           if (next !== undefined) dragged.drag(next);
         }}

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { cellOf, chosenOf, NONE_CHOSEN } from "../../src/lib/selection";
+import { cellOf, chosenOf, NONE_CHOSEN, ofSum, orderedBy } from "../../src/lib/selection";
 import { viewOf } from "../made";
 
 test.each([
@@ -26,4 +26,22 @@ test("to clear what was chosen leaves nothing to say", () => {
 test("half a cell is anything on its other side", () => {
   expect(cellOf({ actual: "dog", predicted: null })).toBe("dog → anything");
   expect(cellOf({ actual: null, predicted: null })).toBeNull();
+});
+
+test("by confidence begins with the surest, all other orders with their beginning", () => {
+  expect(orderedBy("confidence")).toEqual({ osort: "confidence", desc: "1" });
+  expect(orderedBy("data_row")).toEqual({ osort: "data_row", desc: null });
+});
+
+test("a sum of the matrix chooses all of its row or column, and once more nothing", () => {
+  const first = ofSum({ actual: null, predicted: null }, "actual", "cat");
+  expect(first).toMatchObject({ isChosen: false, change: { actual: "cat", predicted: null } });
+  expect(ofSum({ actual: "cat", predicted: null }, "actual", "cat")).toMatchObject({
+    isChosen: true,
+    change: { actual: null, predicted: null },
+  });
+  expect(ofSum({ actual: "cat", predicted: "dog" }, "predicted", "").change).toMatchObject({
+    predicted: "",
+    actual: null,
+  });
 });
