@@ -41,7 +41,8 @@ def assert_nothing_serious(screen: Screen) -> None:
     for scheme, width in LOOKS:
         look(screen, scheme, width)
         settle(screen.page)
-        assert serious(screen) == [], (scheme, width)
+        found = serious(screen)
+        assert found == [], (scheme, width, "\n".join(found))
 
 
 @pytest.mark.parametrize("dataset", RUNS)

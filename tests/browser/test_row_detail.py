@@ -17,7 +17,7 @@ def shown_metric(value: float | None) -> str:
 
 def test_a_row_opens_and_arrows_lead_on(screen: Screen) -> None:
     page = screen.open(d="digits", a="svm")
-    page.get_by_role("button", name="Data row scene-0003").click()
+    page.locator("[data-item=scene-0003]").click()
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_role("heading", level=2)).to_have_text("scene-0003")
     row = next(one for one in screen.ask("rows", limit=10)["rows"] if one["data_row"] == "scene-0003")

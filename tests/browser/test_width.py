@@ -50,3 +50,16 @@ def test_what_opens_stays_on_the_screen(screen: Screen) -> None:
             page.keyboard.press("Escape")
             expect(page.get_by_role("dialog")).to_have_count(0)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_on_a_phone_parts_fold_and_open(screen: Screen) -> None:
+    page = screen.page
+    page.set_viewport_size({"width": 390, "height": 900})
+    screen.open(d="digits", a="svm", b="logreg")
+    assert page.evaluate("document.documentElement.scrollHeight") < 9_000
+    curves = page.get_by_role("region", name="Precision and recall")
+    expect(curves).to_have_count(0)
+    page.get_by_role("button", name="Curves").click()
+    expect(curves).to_be_visible()
+    page.get_by_role("button", name="Curves").click()
+    expect(curves).to_have_count(0)

@@ -14,6 +14,7 @@ import { ConfusionMatrix } from "./parts/ConfusionMatrix";
 import { Curves } from "./parts/Curves";
 import { Distribution } from "./parts/Distribution";
 import { Filters } from "./parts/Filters";
+import { Fold } from "./parts/Fold";
 import { Header, OF_A_DATASET } from "./parts/Header";
 import { Gallery } from "./parts/Gallery";
 import { Choices, Empty, Failed, Loading, NothingYet, Notice } from "./parts/Message";
@@ -134,17 +135,29 @@ function Figures({ dataset, ...parts }: PartProps & { dataset: Dataset; subject:
             </Notice>
           )}
           <Tiles {...parts} />
-          {versus && <Comparison {...still} versus={versus} />}
+          {versus && (
+            <Fold title="Comparison">
+              <Comparison {...still} versus={versus} />
+            </Fold>
+          )}
           <div className={styles.two}>
             <ConfusionMatrix {...parts} />
-            <Curves {...parts} />
+            <Fold title="Curves">
+              <Curves {...parts} />
+            </Fold>
           </div>
           <div className={styles.wide}>
-            <ClassTable {...parts} />
-            <Distribution {...still} />
+            <Fold title="Classes">
+              <ClassTable {...parts} />
+            </Fold>
+            <Fold title="Distribution">
+              <Distribution {...still} />
+            </Fold>
           </div>
           <div className={styles.even}>
-            <Causes {...still} />
+            <Fold title="Causes of errors">
+              <Causes {...still} />
+            </Fold>
             <MoreFigures {...still} />
           </div>
           <Gallery {...still} />

@@ -1,7 +1,6 @@
 import type { Case, Row } from "../api/schema";
-import { isolated } from "../lib/bidi";
 import { keyOf, keysOf, nameOf, pairOf, type Side } from "../lib/cases";
-import { count, ratio } from "../lib/format";
+import { count } from "../lib/format";
 import { CASE_OUTCOMES, OUTCOMES } from "../lib/outcome";
 import { around, filling, frameOf, isAnswer, isDrawn, isSpan, within } from "../lib/shape";
 import { Answers } from "./Answers";
@@ -38,14 +37,7 @@ const ASPECT = 4 / 3;
 export function Card({ item, width, skeletons, focusable, open, onLost }: Props) {
   const { row } = item;
   return (
-    <button
-      type="button"
-      className={styles.card}
-      tabIndex={focusable ? 0 : -1}
-      data-item={item.key}
-      onClick={open}
-      aria-label={item.case ? saidOfCase(item.case) : saidOfRow(row)}
-    >
+    <button type="button" className={styles.card} tabIndex={focusable ? 0 : -1} data-item={item.key} onClick={open}>
       <Picture {...{ item, width, skeletons, onLost }} />
       {item.case ? <CaseCaption one={item.case} /> : <RowCaption row={row} />}
     </button>
@@ -94,7 +86,7 @@ function RowPicture({ row, width, skeletons, onLost }: PictureProps) {
       </div>
     );
   return (
-    <div className={styles.picture}>
+    <div className={styles.picture} aria-hidden="true">
       <Overlay
         row={row}
         objects={placed}
@@ -145,7 +137,7 @@ function CasePicture({ row, one, width, skeletons, onLost }: PictureProps & { on
           0.3,
         )) ?? frameOf(row);
   return (
-    <div className={styles.picture}>
+    <div className={styles.picture} aria-hidden="true">
       <Overlay
         row={row}
         objects={answered ? [] : objects}
@@ -165,13 +157,14 @@ function RowCaption({ row }: { row: Row }) {
   return (
     <span className={styles.caption}>
       <span className={styles.key}>
+        <span className="visually-hidden">Data row </span>
         <Middle>{row.data_row}</Middle>
       </span>
       <span className={`number ${styles.counts}`}>
         {(["tp", "fp", "fn"] as const).map((outcome) => (
           <span key={outcome} title={OUTCOMES[outcome].words}>
             <Mark outcome={outcome} size={11} />
-            {count(counts[outcome])}
+            {count(counts[outcome])} <span className="visually-hidden">{OUTCOMES[outcome].words} </span>
           </span>
         ))}
         <span className="muted" title="F1 of this data row">
@@ -206,18 +199,6 @@ function CaseCaption({ one }: { one: Case }) {
       </span>
     </span>
   );
-}
-
-function saidOfRow(row: Row): string {
-  const { tp, fp, fn } = row.metrics;
-  return `Data row ${isolated(row.data_row)}: ${count(tp)} correct, ${count(fp)} false positives, ${count(fn)} missed`;
-}
-
-function saidOfCase(one: Case): string {
-  const { annotation, prediction } = pairOf(one);
-  const own = prediction ?? annotation;
-  const overlap = typeof own?.iou === "number" ? `, IoU ${ratio(own.iou)}` : "";
-  return `${CASE_OUTCOMES[one.outcome].words}: ${nameOf({ annotation, prediction })} on ${isolated(one.data_row)}${overlap}`;
 }
 
 /** The key of the object that stands for a case in the address of the page. */

@@ -1,5 +1,6 @@
 import { defaultRangeExtractor, useWindowVirtualizer } from "@tanstack/react-virtual";
 import { useEffect, useEffectEvent, useLayoutEffect, useRef, useState } from "react";
+import { usePhone } from "../lib/usePhone";
 import { Card, heightOf, type Item } from "./Card";
 import styles from "./Gallery.module.css";
 import type { Skeletons } from "./Overlay";
@@ -17,8 +18,8 @@ interface Props {
   onLost: (url: string) => void;
 }
 
-/** The least width of a card, and what is between two, in pixels. */
-const CARD = 216;
+/** The least width of a card, and what is between two, in pixels; on a phone two stand beside each other. */
+const CARD = { least: 216, onPhone: 150 };
 const GAP = 12;
 const none = () => [];
 const STEPS: Record<string, (columns: number) => number> = {
@@ -48,7 +49,8 @@ export function Cards({ items, total, label, skeletons, more, open, wanted, want
     observer.observe(document.body);
     return () => observer.disconnect();
   }, []);
-  const columns = Math.max(1, Math.floor((width + GAP) / (CARD + GAP)));
+  const least = usePhone() ? CARD.onPhone : CARD.least;
+  const columns = Math.max(1, Math.floor((width + GAP) / (least + GAP)));
   const cardWidth = (width - GAP * (columns - 1)) / columns;
   const lines = Math.ceil(items.length / columns);
   const height = heightOf(cardWidth);

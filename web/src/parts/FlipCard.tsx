@@ -1,6 +1,5 @@
 import { useRef } from "react";
 import type { Flip, Row, Said } from "../api/schema";
-import { isolated } from "../lib/bidi";
 import { keyOf } from "../lib/cases";
 import { keyOfFlip, verdictOf } from "../lib/compared";
 import { around, type Box, filling, frameOf, isAnswer, isDrawn, isSpan } from "../lib/shape";
@@ -37,7 +36,6 @@ export function FlipCard({ flip, a, b, skeletons, open }: Props) {
       data-flip={keyOfFlip(flip)}
       data-stacked={isSpan(annotation)}
       onClick={open}
-      aria-label={`${isolated(annotation.label)} on ${isolated(flip.data_row)}: ${isolated(a.run)}: ${verdictOf(flip.a)}; ${isolated(b.run)}: ${verdictOf(flip.b)}`}
     >
       <span className={styles.caption}>
         <b>
@@ -137,7 +135,7 @@ function Picture({ row, objects, place, aspect, width, skeletons, children }: Pi
   }
   if (!row.media_url && drawn.length === 0) return <span className={styles.text}>{children}</span>;
   return (
-    <span className={styles.picture} style={{ aspectRatio: aspect }}>
+    <span className={styles.picture} aria-hidden="true" style={{ aspectRatio: aspect }}>
       <Overlay
         row={row}
         objects={drawn}

@@ -23,11 +23,11 @@ export function FourCells({ answer, subject, versus, view, setView }: Props) {
           className={styles.cell}
           data-cell={kind}
           aria-pressed={view.flip === kind}
-          aria-label={`${names[kind]}: ${count(own)} ${share}`}
+          aria-label={`${count(own)} ${share}: ${names[kind]}`}
           title={names[kind]}
           onClick={() => setView({ flip: kind, flips: "all", flipfrom: null })}
         >
-          <span className={`number ${styles.count}`}>{count(own)}</span>
+          <span className={`number ${styles.count}`}>{count(own)}</span>{" "}
           <span className={`number ${styles.share}`}>{share}</span>
         </button>
       </td>

@@ -86,7 +86,7 @@ export function MatrixGrid({ labels, own, their, view, setView }: Props) {
     <div className={styles.scroll}>
       {/* The keys are those of the cells, which are buttons. */}
       {/* eslint-disable-next-line jsx-a11y/no-noninteractive-element-interactions */}
-      <table className={styles.grid} style={room} ref={table} onKeyDown={move}>
+      <table className={styles.grid} data-few={columns.length <= 3} style={room} ref={table} onKeyDown={move}>
         <colgroup>
           <col />
           <col span={columns.length} className={styles.cells} />
