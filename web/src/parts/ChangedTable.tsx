@@ -2,7 +2,8 @@ import { isolated } from "../lib/bidi";
 import type { Compared } from "../lib/compared";
 import { count, ratio, signed } from "../lib/format";
 import styles from "./ChangedTable.module.css";
-import { type ComparedProps, Run } from "./Comparison";
+import type { ComparedProps } from "./props";
+import { Run } from "./Run";
 import { Pager } from "./Pager";
 
 interface Item extends Compared {

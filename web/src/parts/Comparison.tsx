@@ -1,5 +1,5 @@
 import { memo } from "react";
-import { type Subject, useQuestion } from "../api/ask";
+import { useQuestion } from "../api/ask";
 import { useHeadline } from "../api/headline";
 import type { Comparison as Answer } from "../api/schema";
 import { isolated } from "../lib/bidi";
@@ -13,12 +13,8 @@ import styles from "./Comparison.module.css";
 import { Flips } from "./Flips";
 import { FourCells } from "./FourCells";
 import { Empty, Failed, Loading } from "./Message";
-import type { PartProps } from "./props";
-
-export interface ComparedProps extends PartProps {
-  subject: Subject;
-  versus: Subject;
-}
+import type { ComparedProps, PartProps } from "./props";
+import { Run } from "./Run";
 
 const CHANGE_NAMES: Record<Change, string> = {
   f1: "F1",
@@ -116,16 +112,6 @@ export const Comparison = memo(function Comparison(props: ComparedProps) {
     </section>
   );
 });
-
-/** A run's name in its colour. */
-export function Run({ which, name }: { which: "a" | "b"; name: string }) {
-  return (
-    <span className={styles.run} data-run={which}>
-      <i aria-hidden="true" />
-      <bdi>{name}</bdi>
-    </span>
-  );
-}
 
 function Sentence({ answer, a, b, what }: { answer: Answer; a: string; b: string; what: Kind }) {
   const { right, false_positives: wrong, p_value: p } = answer;

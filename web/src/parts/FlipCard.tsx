@@ -4,7 +4,7 @@ import { keyOf } from "../lib/cases";
 import { keyOfFlip, verdictOf } from "../lib/compared";
 import { around, type Box, filling, frameOf, isAnswer, isDrawn, isSpan } from "../lib/shape";
 import { useWidth } from "../lib/useWidth";
-import { Run } from "./Comparison";
+import { Run } from "./Run";
 import styles from "./FlipCard.module.css";
 import { Mark } from "./Mark";
 import { type Drawn, Overlay, type Skeletons } from "./Overlay";

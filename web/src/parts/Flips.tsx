@@ -10,7 +10,7 @@ import { count } from "../lib/format";
 import { pageAt } from "../lib/paging";
 import { useWidth } from "../lib/useWidth";
 import { filterOf } from "../state/view";
-import type { ComparedProps } from "./Comparison";
+import type { ComparedProps } from "./props";
 import { FlipCard } from "./FlipCard";
 import styles from "./Flips.module.css";
 import { Failed, Loading } from "./Message";

@@ -2,7 +2,8 @@ import type { Comparison } from "../api/schema";
 import { cellNames, totalOf } from "../lib/compared";
 import { count } from "../lib/format";
 import type { Kind } from "../state/comparison";
-import { type ComparedProps, Run } from "./Comparison";
+import type { ComparedProps } from "./props";
+import { Run } from "./Run";
 import styles from "./FourCells.module.css";
 
 interface Props extends ComparedProps {

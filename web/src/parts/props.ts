@@ -8,3 +8,9 @@ export interface PartProps {
   view: View;
   setView: SetView;
 }
+
+/** The same of two runs that are compared. */
+export interface ComparedProps extends PartProps {
+  subject: Subject;
+  versus: Subject;
+}
