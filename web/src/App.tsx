@@ -5,24 +5,24 @@ import { type Subject, useQuestion } from "./api/ask";
 import { askingDeclared, useDatasets } from "./api/datasets";
 import type { Dataset } from "./api/schema";
 import { count } from "./lib/format";
-import { useRested } from "./lib/useRested";
+import { useAtRest } from "./lib/useAtRest";
 import { useSilence } from "./lib/useSilence";
-import { Causes } from "./parts/Causes";
-import { ClassTable } from "./parts/ClassTable";
-import { Comparison } from "./parts/Comparison";
-import { ConfusionMatrix } from "./parts/ConfusionMatrix";
-import { Curves } from "./parts/Curves";
-import { Distribution } from "./parts/Distribution";
-import { Filters } from "./parts/Filters";
-import { Fold } from "./parts/Fold";
-import { Header, OF_A_DATASET } from "./parts/Header";
-import { Gallery } from "./parts/Gallery";
-import { Choices, Empty, Failed, Loading, NothingYet, Notice } from "./parts/Message";
-import { MoreFigures } from "./parts/MoreFigures";
-import { narrowsRows, NoRows } from "./parts/NoRows";
-import type { PartProps } from "./parts/props";
-import { Thresholds } from "./parts/Thresholds";
-import { Tiles } from "./parts/Tiles";
+import { Causes } from "./parts/figures/Causes";
+import { ClassTable } from "./parts/classes/ClassTable";
+import { Comparison } from "./parts/comparison/Comparison";
+import { ConfusionMatrix } from "./parts/matrix/ConfusionMatrix";
+import { Curves } from "./parts/curves/Curves";
+import { Distribution } from "./parts/classes/Distribution";
+import { Filters } from "./parts/filters/Filters";
+import { Fold } from "./parts/shared/Fold";
+import { Header, OF_A_DATASET } from "./parts/header/Header";
+import { Gallery } from "./parts/gallery/Gallery";
+import { Choices, Empty, Failed, Loading, NothingYet, Notice } from "./parts/shared/Message";
+import { MoreFigures } from "./parts/figures/MoreFigures";
+import { narrowsRows, NoRows } from "./parts/filters/NoRows";
+import type { PartProps } from "./parts/shared/props";
+import { Thresholds } from "./parts/thresholds/Thresholds";
+import { Tiles } from "./parts/figures/Tiles";
 import { filterOf, type SetView, useView, type View } from "./state/view";
 import styles from "./styles/app.module.css";
 
@@ -103,7 +103,7 @@ function Figures({ dataset, ...parts }: PartProps & { dataset: Dataset; subject:
   const overview = useQuestion("overview", subject, filterOf(view));
   const summary = overview.data?.summary;
   // What takes long to answer, or to draw, waits until a drag is at rest.
-  const still = { ...parts, view: useRested(view) };
+  const still = { ...parts, view: useAtRest(view) };
   const noRows = summary?.rows === 0 && !overview.isPlaceholderData && narrowsRows(view);
   return (
     <>

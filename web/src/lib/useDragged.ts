@@ -2,11 +2,11 @@ import { noop, useIsFetching, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useEffectEvent, useRef, useState } from "react";
 import { asking } from "../api/ask";
 import { useHeadline } from "../api/headline";
-import type { PartProps } from "../parts/props";
+import type { PartProps } from "../parts/shared/props";
 import { filterOf } from "../state/view";
 import { goesOn, isStepping } from "./gesture";
 import { followed } from "./kinds";
-import { moved, rested } from "./useRested";
+import { moved, rested } from "./useAtRest";
 
 /**
  * A threshold while it is dragged. The page follows as fast as the service answers: the next questions go out when the

@@ -5,7 +5,7 @@ import type { ConfusionMatrix } from "../api/schema";
 import { filterOf, type View } from "../state/view";
 import type { Shared } from "./basis";
 import { type Counts, countsOf, inOrder, isAnswerLabel } from "./matrix";
-import { useHeld } from "./useHeld";
+import { useFrozenWhileDragged } from "./useFrozenWhileDragged";
 
 /** Of a matrix that is too large to be asked for whole: as many cells as tell which classes come first. */
 const WORST = 2_000;
@@ -75,7 +75,7 @@ export function useMatrix(subject: Subject | null, versus: Subject | null, view:
     const most = found.slice(0, view.most);
     return [...most.filter((label) => !isAnswerLabel(label)), ...most.filter(isAnswerLabel)];
   }, [found, view.most]);
-  const held = useHeld(sorted);
+  const held = useFrozenWhileDragged(sorted);
   const labels = held.length > 0 ? held : sorted;
   const cells = { ...filter, label: labels, limit: PART };
   const some = large && labels.length > 0;

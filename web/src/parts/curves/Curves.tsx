@@ -1,0 +1,115 @@
+import { memo } from "react";
+import { isolated } from "../../lib/bidi";
+import { PARTS, RUNS } from "../../lib/chart";
+import { CURVE_WORDS } from "../../lib/curveOption";
+import { ratio } from "../../lib/format";
+import { useReliability, useRoc, useScores } from "../../lib/useCurves";
+import { CURVES } from "../../state/view";
+import { CurvePlot } from "./CurvePlot";
+import styles from "./Curves.module.css";
+import { LabelSearch, OptionSearch } from "./LineSearch";
+import { Empty, Failed, Loading } from "../shared/Message";
+import type { PartProps } from "../shared/props";
+
+export const Curves = memo(function Curves(props: PartProps) {
+  const { subject, versus, view, setView } = props;
+  const kind = view.curve;
+  const scored = kind === "pr" || kind === "f1";
+  const scores = useScores(props, scored);
+  const roc = useRoc(props, kind === "roc");
+  const calibration = useReliability(props, kind === "calibration");
+  const { lines, question, none, said } = kind === "roc" ? roc : kind === "calibration" ? calibration : scores;
+  const words = CURVE_WORDS[kind];
+  // One line alone needs no name.
+  const runs =
+    (versus !== null || (scored ? view.lines.length > 0 : lines.length > 1)) &&
+    [subject, versus].map(
+      (one, i) =>
+        one && (
+          <span key={RUNS[i]} className={styles.run}>
+            <i style={{ background: `var(--${RUNS[i]})` }} /> <bdi>{one.run}</bdi>
+          </span>
+        ),
+    );
+  return (
+    <section className={`panel ${styles.panel}`} aria-labelledby="curves">
+      <header>
+        <h2 id="curves">{words.title}</h2>
+        <div className="group" role="group" aria-label="Which curve">
+          {CURVES.map((one) => (
+            <button
+              key={one}
+              type="button"
+              className="control"
+              aria-pressed={kind === one}
+              onClick={() => setView({ curve: one })}
+            >
+              {CURVE_WORDS[one].tab}
+            </button>
+          ))}
+        </div>
+      </header>
+      <div className={styles.controls}>
+        {scored && (
+          <>
+            <LabelSearch {...props} />
+            {runs}
+            {view.lines.map((label) => (
+              <Chip key={label} label={label} {...props} />
+            ))}
+          </>
+        )}
+        {kind === "roc" && roc.questions.length > 0 && (
+          <select
+            className="control"
+            aria-label="Question"
+            value={roc.chosen ?? ""}
+            onChange={(event) => setView({ question: event.target.value })}
+          >
+            {roc.questions.map((name) => (
+              <option key={name} value={name}>
+                {isolated(name)}
+              </option>
+            ))}
+          </select>
+        )}
+        {kind === "roc" && roc.options.length > 0 && <OptionSearch options={roc.options} {...props} />}
+        {(kind === "roc" || kind === "calibration") && runs}
+        {kind === "roc" &&
+          roc.options
+            .filter((one) => view.lines.includes(one.label))
+            .map(({ label, auc }) => <Chip key={label} label={label} figure={`AUC ${ratio(auc)}`} {...props} />)}
+        {kind === "calibration" && <span className="muted">On the diagonal, confidence is what it says.</span>}
+      </div>
+      {question.isPending ? (
+        <Loading what="curve" />
+      ) : question.isError && question.error ? (
+        <Failed error={question.error} again={() => void question.refetch()} />
+      ) : !lines.some((line) => line.points.length > 0) ? (
+        <Empty title={none.title}>{none.why}</Empty>
+      ) : (
+        <>
+          <CurvePlot kind={kind} lines={lines} {...props} />
+          <p className={`muted ${styles.foot}`}>
+            The dot is the present threshold{kind === "roc" && ", taken as a score"}: drag it along the curve. {said}
+          </p>
+        </>
+      )}
+    </section>
+  );
+});
+
+/** A line that was added, and its colour; a click takes it away. */
+function Chip({ label, figure, view, setView }: PartProps & { label: string; figure?: string }) {
+  return (
+    <button
+      type="button"
+      className={styles.chip}
+      aria-label={`Remove the curve of ${isolated(label)} ${figure ?? ""}`.trim()}
+      onClick={() => setView({ lines: view.lines.filter((one) => one !== label) })}
+    >
+      <i style={{ background: `var(--${PARTS[view.lines.indexOf(label)]})` }} />
+      <bdi>{label}</bdi> {figure && <span className="number muted">{figure}</span>} <span aria-hidden="true">×</span>
+    </button>
+  );
+}

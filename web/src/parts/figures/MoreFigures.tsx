@@ -1,0 +1,105 @@
+import { Tabs } from "radix-ui";
+import { memo, useRef } from "react";
+import { type AnswerOf, type Question, type Subject, useQuestion } from "../../api/ask";
+import { classificationSheets } from "../../lib/figures/classifications";
+import { customMetricSheets } from "../../lib/figures/customMetrics";
+import { entitySheets } from "../../lib/figures/entities";
+import { keypointSheets } from "../../lib/figures/keypoints";
+import { regressionSheets } from "../../lib/figures/regression";
+import { segmentationSheets } from "../../lib/figures/segmentation";
+import type { Sheet } from "../../lib/figures/sheet";
+import { textSheets } from "../../lib/figures/texts";
+import { useNear } from "../../lib/useNear";
+import { filterOf, type View } from "../../state/view";
+import styles from "./MoreFigures.module.css";
+import { Failed, Loading } from "../shared/Message";
+import type { PartProps } from "../shared/props";
+import { SheetTable } from "./SheetTable";
+
+interface Kind {
+  question: Question;
+  title: string;
+  /** Whether a run has anything of the kind. */
+  there: (answer: never) => boolean;
+  sheets: (answer: never) => Sheet[];
+}
+
+const kind = <Q extends Question>(
+  question: Q,
+  title: string,
+  there: (answer: AnswerOf<Q>) => boolean,
+  sheets: (answer: AnswerOf<Q>) => Sheet[],
+): Kind => ({ question, title, there, sheets });
+
+const KINDS: Kind[] = [
+  kind("segmentation", "Pixels", (a) => a.classes.length > 0, segmentationSheets),
+  kind("entities", "Spans", (a) => a.classes.length > 0, entitySheets),
+  kind("classifications", "Answers", (a) => a.questions.length > 0, classificationSheets),
+  kind("regression", "Numbers", (a) => a.questions.length > 0, regressionSheets),
+  kind("texts", "Texts", (a) => a.questions.length > 0, textSheets),
+  kind("keypoints", "Keypoints", (a) => Object.keys(a.per_class).length > 0, keypointSheets),
+  kind("custom-metrics", "Custom metrics", (a) => a.metrics.length > 0, customMetricSheets),
+];
+
+/** Figures that only some data have: a tab for each kind that is there. */
+export const MoreFigures = memo(function MoreFigures({ subject, view, setView }: PartProps) {
+  const panel = useRef<HTMLDivElement>(null);
+  const near = useNear(panel);
+  const asked = near ? subject : null;
+  const kinds = useKinds(asked, view);
+  const chosen = kinds.find((one) => one.question === view.more) ?? kinds[0];
+  return (
+    <div ref={panel} className={styles.place} data-there={chosen !== undefined}>
+      {chosen && (
+        <Tabs.Root
+          asChild
+          value={chosen.question}
+          onValueChange={(more) => setView({ more: more === kinds[0]?.question ? null : more })}
+        >
+          <section className="panel" aria-labelledby="more-figures">
+            <header>
+              <h2 id="more-figures">Other metrics</h2>
+              <Tabs.List className={styles.tabs} aria-label="Kinds of figures">
+                {kinds.map(({ question, title }) => (
+                  <Tabs.Trigger key={question} value={question} className={styles.tab}>
+                    {title}
+                  </Tabs.Trigger>
+                ))}
+              </Tabs.List>
+            </header>
+            <Tabs.Content value={chosen.question} className={styles.content}>
+              <Sheets key={chosen.question} subject={asked} view={view} kind={chosen} />
+            </Tabs.Content>
+          </section>
+        </Tabs.Root>
+      )}
+    </div>
+  );
+});
+
+/** The kinds of figures that a run has, at whatever thresholds. */
+function useKinds(subject: Subject | null, view: View): Kind[] {
+  const basis = { policy: view.p, confidence: 0 };
+  const answers = [
+    useQuestion("segmentation", subject, basis),
+    useQuestion("entities", subject, basis),
+    useQuestion("classifications", subject, basis),
+    useQuestion("regression", subject, basis),
+    useQuestion("texts", subject, basis),
+    useQuestion("keypoints", subject, basis),
+    useQuestion("custom-metrics", subject, basis),
+  ];
+  // Not before all are known: a tab that comes late would push another one aside.
+  if (answers.some((one) => one.isPending)) return [];
+  return KINDS.filter(({ there }, i) => {
+    const { data } = answers[i] ?? {};
+    return data !== undefined && there(data as never);
+  });
+}
+
+function Sheets({ subject, view, kind }: { subject: Subject | null; view: View; kind: Kind }) {
+  const answer = useQuestion(kind.question, subject, filterOf(view) as never);
+  if (answer.isPending) return <Loading what="figures" />;
+  if (answer.isError) return <Failed error={answer.error} again={() => void answer.refetch()} />;
+  return kind.sheets(answer.data as never).map((sheet, i) => <SheetTable key={sheet.title ?? i} {...sheet} />);
+}

@@ -1,0 +1,369 @@
+import { memo } from "react";
+import { useQuery, type UseQueryResult } from "@tanstack/react-query";
+import { asking, useQuestion } from "../../api/ask";
+import { useHeadline } from "../../api/headline";
+import { useBoth, useShared } from "../../api/shared";
+import type { AveragePrecision, Interval, Intervals, Summary } from "../../api/schema";
+import { isolated } from "../../lib/bidi";
+import type { Shared } from "../../lib/basis";
+import { basisOf, rowsOfBoth } from "../../lib/compared";
+import { count, ratio, signed } from "../../lib/format";
+import type { Headline } from "../../lib/kinds";
+import { useAtRest } from "../../lib/useAtRest";
+import { useDebounced } from "../../lib/useDebounced";
+import { ALL_DETECTIONS, filterOf, ofAllDetections, type SetView, type View } from "../../state/view";
+import { Hint } from "../shared/Hint";
+import { Failed } from "../shared/Message";
+import type { PartProps } from "../shared/props";
+import styles from "./Tiles.module.css";
+
+/** How long a view stands still before intervals are asked for: they take the longest, and nothing waits for them. */
+const PATIENCE = 350;
+
+/** What is known of how sure the figures are. */
+type Sure = Pick<UseQueryResult<Intervals>, "data" | "error">;
+
+interface Tile {
+  name: string;
+  meaning: string;
+  value: number | null | undefined;
+  /** The figures of both runs over the rows that they share. */
+  shared: [own: number | null | undefined, theirs: number | null | undefined];
+  /** The figure's name in answers. */
+  figure: string;
+  /** Why it is n/a. */
+  why?: string | undefined;
+  /** What stands beside its name: of a count, what it is part of. */
+  part?: string | undefined;
+  /** Figures of the same kind, in a line of their own. */
+  beside?: string[] | undefined;
+  fewerIsBetter?: boolean;
+  /** Nothing that two runs could be compared by. */
+  alone?: boolean;
+  isCount?: boolean;
+}
+
+/** The figures of one selection. */
+interface Answers {
+  summary: Summary | undefined;
+  average: AveragePrecision | undefined;
+}
+
+export const Tiles = memo(function Tiles({ subject, versus, view, setView }: PartProps) {
+  const filter = filterOf(view);
+  const whole = useQuestion("overview", subject, filter);
+  const headline = useHeadline(subject, view);
+  const overview = useQuestion("overview", headline ? subject : null, { ...filter, ...headline?.ask });
+  const shared = useShared(subject, versus, view);
+  const [ownOverview, theirOverview, staleOverview] = useBoth("overview", subject, versus, shared, headline?.ask);
+  // What takes long waits until the hand rests.
+  const rested = useAtRest(view);
+  const average = useQuestion("average-precision", subject, ofAllDetections(filterOf(rested)));
+  const sharedAtRest = useShared(subject, versus, rested);
+  const [ownAverage, theirAverage, staleAverage] = useBoth(
+    "average-precision",
+    subject,
+    versus,
+    sharedAtRest,
+    ALL_DETECTIONS,
+  );
+  const still = useDebounced(rested, PATIENCE);
+  const answered = !overview.isFetching && !average.isFetching;
+  const enabled = subject !== null && still === view && answered;
+  const other = versus && { versus: versus.run };
+  // Those of the last view would be wrong here: until the new ones are there, there are none.
+  const ofCounts = useQuery({
+    ...asking("intervals", subject, { ...filterOf(still), ...headline?.ask, group: ["counts"], ...other }),
+    enabled,
+  });
+  const ofAverage = useQuery({
+    ...asking("intervals", subject, { ...ofAllDetections(filterOf(still)), group: ["average_precision"], ...other }),
+    enabled,
+  });
+  const failed = [whole, overview].find((one) => one.isError);
+  if (failed?.error) return <Failed error={failed.error} again={() => void failed.refetch()} />;
+  const summary = overview.data?.summary;
+  const isOfAnswers = headline?.kind === "answers" && headline.kinds.length > 1;
+  const tiles = tilesOf(
+    { summary, average: isOfAnswers ? undefined : average.data },
+    { summary: ownOverview?.summary, average: isOfAnswers ? undefined : ownAverage },
+    { summary: theirOverview?.summary, average: isOfAnswers ? undefined : theirAverage },
+    view,
+  );
+  const sure = (figure: string): Sure | undefined => {
+    if (still !== view || (figure === "ap" && isOfAnswers)) return undefined;
+    return figure === "ap" ? ofAverage : ofCounts;
+  };
+  const notes = [
+    ...new Set([...(summary?.notes ?? []), ...["tp", "ap"].flatMap((figure) => sure(figure)?.data?.notes ?? [])]),
+  ];
+  return (
+    <section aria-label="Headline figures" aria-busy={overview.isFetching}>
+      {headline && headline.kinds.length > 0 && <Of headline={headline} setView={setView} />}
+      <div className={styles.tiles}>
+        {tiles.map((tile) => {
+          const isAverage = tile.figure === "ap";
+          const answer = isAverage ? average : overview;
+          return (
+            <TileView
+              key={tile.name}
+              tile={tile}
+              waiting={!(summary && (!isAverage || isOfAnswers || average.data))}
+              failed={!isAverage ? undefined : isOfAnswers ? "it is of objects" : average.error?.message}
+              stale={
+                isAverage
+                  ? average.isPlaceholderData || staleAverage || rested.t !== view.t
+                  : answer.isPlaceholderData || whole.isPlaceholderData || staleOverview
+              }
+              sure={sure(tile.figure)}
+              versus={versus?.run ?? null}
+              shared={shared}
+            />
+          );
+        })}
+      </div>
+      {subject && versus && shared && (
+        <p className={styles.notes} data-figure="shared-rows">
+          {basisOf(subject.run, versus.run, shared)}
+        </p>
+      )}
+      {notes.length > 0 && (
+        <p className={styles.notes} data-figure="notes">
+          {notes.join(" ")}
+        </p>
+      )}
+    </section>
+  );
+});
+
+/** What the headline is of: never of objects and answers together, and of several types only as it is said here. */
+function Of({ headline, setView }: { headline: Headline; setView: SetView }) {
+  const { kinds, kind, words } = headline;
+  if (kinds.length < 2 && !words.includes(",")) return null;
+  return (
+    <div className={styles.of}>
+      {kinds.length > 1 && (
+        <div className="group" role="group" aria-label="Headline figures of">
+          {kinds.map((one) => (
+            <button
+              key={one}
+              type="button"
+              className="control"
+              aria-pressed={one === kind}
+              onClick={() => setView({ kind: one === kinds[0] ? null : one })}
+            >
+              {one}
+            </button>
+          ))}
+        </div>
+      )}
+      <span className="muted" data-figure="headline-of">
+        {words.includes(",") ? `${words}, counted together` : words}
+      </span>
+    </div>
+  );
+}
+
+function tilesOf(whole: Answers, own: Answers, their: Answers, view: View): Tile[] {
+  const { summary, average } = whole;
+  const score = (name: string, meaning: string, figure: "precision" | "recall" | "f1" | "mean_iou"): Tile => ({
+    name,
+    meaning,
+    figure,
+    value: summary?.[figure],
+    shared: [own.summary?.[figure], their.summary?.[figure]],
+    why: summary?.undefined[figure],
+  });
+  const counted = (
+    name: string,
+    meaning: string,
+    figure: "tp" | "fp" | "fn" | "rows",
+    part: string,
+    more: Pick<Tile, "fewerIsBetter" | "alone"> = {},
+  ): Tile => ({
+    name,
+    meaning,
+    figure,
+    value: summary?.[figure],
+    shared: [own.summary?.[figure], their.summary?.[figure]],
+    part: summary && part,
+    isCount: true,
+    ...more,
+  });
+  const annotations = `of ${count(summary?.annotations)}`;
+  return [
+    score("Precision", "The share of the predictions that are correct.", "precision"),
+    score("Recall", "The share of the annotations that are found.", "recall"),
+    score("F1", "The harmonic mean of precision and recall.", "f1"),
+    {
+      name: "mAP",
+      meaning:
+        `Average precision under policy ${view.p}, the mean over classes and IoU thresholds .50, .55 … .95. ` +
+        "It is of all detections, whatever the confidence threshold.",
+      figure: "ap",
+      value: average?.ap,
+      shared: [own.average?.ap, their.average?.ap],
+      why: average?.undefined.ap,
+      part: view.p,
+      beside: average && [`AP50 ${short(average.ap50)}`, `AP75 ${short(average.ap75)}`],
+    },
+    score("Mean IoU", "The mean overlap of the true positives.", "mean_iou"),
+    counted(
+      "TP",
+      "True positives, of all annotations: those that a prediction of their own class is matched to.",
+      "tp",
+      annotations,
+    ),
+    counted(
+      "FP",
+      "False positives, of all predictions: those that match nothing, or another class.",
+      "fp",
+      `of ${count(summary?.predictions)}`,
+      { fewerIsBetter: true },
+    ),
+    counted(
+      "FN",
+      "False negatives, of all annotations: those not found, or taken for another class.",
+      "fn",
+      annotations,
+      {
+        fewerIsBetter: true,
+      },
+    ),
+    counted("Rows", "Data rows of the run that pass the filters.", "rows", "", { alone: true }),
+  ];
+}
+
+interface TileProps {
+  tile: Tile;
+  waiting: boolean;
+  failed: string | undefined;
+  /** The last view's figure, until the present one's is there: nobody shall take the one for the other. */
+  stale: boolean;
+  sure: Sure | undefined;
+  versus: string | null;
+  shared: Shared | undefined;
+}
+
+function TileView({ tile, waiting, failed, stale, sure, versus, shared }: TileProps) {
+  const { name, value, part, figure, beside, isCount = false } = tile;
+  const na = !waiting && (value === null || value === undefined);
+  const interval = sure?.data?.figures.find((one) => one.figure === figure);
+  const shown = isCount ? (bound: number) => count(Math.round(bound)) : ratio;
+  const unsure = na || figure === "rows" ? undefined : whyUnsure(interval, sure, figure);
+  const hint = (
+    <>
+      <strong>{tile.meaning}</strong>
+      {na && <p>n/a: {tile.why ?? failed ?? "not defined here"}.</p>}
+      {interval && interval.low !== null && interval.high !== null && (
+        <p>
+          {percent(sure?.data?.level)} interval {shown(interval.low)} to {shown(interval.high)}, from{" "}
+          {count(interval.replicates)} resamplings of the data rows.
+        </p>
+      )}
+      {unsure !== undefined && <p>No interval: {unsure}.</p>}
+      {versus !== null && interval?.difference && <p>{differs(interval, sure?.data, versus)}</p>}
+    </>
+  );
+  return (
+    <Hint text={hint}>
+      <button type="button" className={styles.tile} data-figure={name} data-stale={stale}>
+        <span className={styles.name}>
+          {name} {part && <span className={styles.part}>{part}</span>}
+        </span>
+        <span className={`number ${styles.value}`} data-na={na}>
+          {waiting && !failed ? "…" : isCount ? count(value) : ratio(value)}
+        </span>
+        <span className={`number ${styles.interval}`} data-interval={name}>
+          {unsure === undefined ? rangeOf(interval, isCount) : "interval n/a"}
+        </span>
+        {versus !== null && !tile.alone && shared && shared.rows > 0 && (
+          <Versus tile={tile} run={versus} shared={shared} significant={interval?.difference?.significant ?? null} />
+        )}
+        {beside !== undefined && (
+          <span className={`number ${styles.beside}`} data-beside={name}>
+            {beside.map((one) => (
+              <span key={one}>{one}</span>
+            ))}
+          </span>
+        )}
+      </button>
+    </Hint>
+  );
+}
+
+/** Why a figure has no interval; undefined: it has one, or may still get one. */
+function whyUnsure(interval: Interval | undefined, sure: Sure | undefined, figure: string): string | undefined {
+  if (sure?.error) return sure.error.message;
+  if (!sure?.data || (interval && interval.low !== null)) return undefined;
+  return reason(sure.data, `${figure}.low`);
+}
+
+/** Nothing before it is known, so that nothing moves when it comes. */
+function rangeOf(interval: Interval | undefined, isCount: boolean): string {
+  if (!interval || interval.low === null || interval.high === null) return "\u00a0";
+  const shown = isCount ? (bound: number) => count(Math.round(bound)) : short;
+  return `${shown(interval.low)} – ${shown(interval.high)}`;
+}
+
+function percent(level: number | undefined): string {
+  return level === undefined ? "" : `${Number((100 * level).toFixed(4))} %`;
+}
+
+function short(value: number | null): string {
+  return value === null ? "n/a" : value.toFixed(3);
+}
+
+function reason(intervals: Intervals | undefined, name: string): string {
+  return intervals?.undefined[name] ?? "not defined here";
+}
+
+function differs(interval: Interval, intervals: Intervals | undefined, run: string): string {
+  const { difference } = interval;
+  const { low = null, high = null } = difference ?? {};
+  if (!difference || difference.value === null || low === null || high === null) {
+    return `Difference to ${isolated(run)}: n/a, ${reason(intervals, `${interval.figure}.difference.value`)}.`;
+  }
+  const verdict = difference.significant
+    ? "significant: the interval leaves out 0"
+    : "may be chance: the interval includes 0";
+  const shared = intervals?.shared_rows ?? 0;
+  return (
+    `Difference to ${isolated(run)} over ${rowsOfBoth(shared)}: ${signed(difference.value)}, ` +
+    `${percent(intervals?.level)} interval ${signed(low)} to ${signed(high)}; ${verdict}.`
+  );
+}
+
+/** The other run's figure, and how far this run's is from it: both over the rows that they share. */
+function Versus({ tile, run, shared, significant }: VersusProps) {
+  const { fewerIsBetter = false, isCount = false } = tile;
+  const [own, other] = tile.shared;
+  const theirs = isCount ? count(other) : ratio(other);
+  const change = typeof own === "number" && typeof other === "number" ? own - other : null;
+  const better = !change ? "same" : change > 0 !== fewerIsBetter ? "better" : "worse";
+  const rows = `over ${rowsOfBoth(shared.rows)}`;
+  return (
+    <span className={styles.delta}>
+      <span className={styles.other} title={`${isolated(run)} ${theirs} ${rows}`} data-other={tile.name}>
+        <bdi>{run}</bdi> <span className="number">{theirs}</span>
+      </span>
+      {change !== null && (
+        <span className="number" data-change={better} title={`than ${isolated(run)}, ${rows}: ${better}`}>
+          {signed(change)}
+        </span>
+      )}
+      {significant !== null && (
+        <span className={styles.significance} data-significant={significant}>
+          {significant ? "significant" : "may be chance"}
+        </span>
+      )}
+    </span>
+  );
+}
+
+interface VersusProps {
+  tile: Tile;
+  run: string;
+  shared: Shared;
+  significant: boolean | null;
+}

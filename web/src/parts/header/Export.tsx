@@ -1,0 +1,79 @@
+import { useQueryClient } from "@tanstack/react-query";
+import { useState } from "react";
+import type { Subject } from "../../api/ask";
+import { download } from "../../lib/download";
+import { classesCsv, figuresJson, labelsCsv } from "../../lib/exports";
+import type { View } from "../../state/view";
+import styles from "./Export.module.css";
+import { Pop } from "../shared/Hint";
+
+interface Props {
+  subject: Subject;
+  view: View;
+}
+
+/** Files of what is on the screen, made here from the API's answers: with the filters and thresholds of the view. */
+export function Export({ subject, view }: Props) {
+  const queries = useQueryClient();
+  const [making, setMaking] = useState<{ share: number; stop: () => void } | null>(null);
+  const [problem, setProblem] = useState<string | null>(null);
+  const name = `${subject.dataset}-${subject.run}`.replaceAll(/[^\w.-]+/g, "_");
+
+  const make = async (of: typeof classesCsv, file: string) => {
+    const own = new AbortController();
+    const tell = (share: number) => setMaking({ share, stop: () => own.abort() });
+    setProblem(null);
+    tell(0);
+    try {
+      download(file, "text/csv", await of(subject, view, own.signal, tell));
+    } catch (error) {
+      if (!own.signal.aborted) setProblem(error instanceof Error ? error.message : String(error));
+    }
+    setMaking(null);
+  };
+  const items: { text: string; more: string; make: () => void }[] = [
+    {
+      text: "Classes, CSV",
+      more: "Counts and scores of every class",
+      make: () => void make(classesCsv, `${name}-classes.csv`),
+    },
+    {
+      text: "Figures, JSON",
+      more: "Every answer on this screen, with its question",
+      make: () => download(`${name}-figures.json`, "application/json", [figuresJson(queries, view)]),
+    },
+    {
+      text: "Labels, CSV",
+      more: "Every annotation and prediction of the selected rows, its confidence and outcome",
+      make: () => void make(labelsCsv, `${name}-labels.csv`),
+    },
+  ];
+  return (
+    <Pop button={making ? `Export ${Math.round(100 * making.share)} %` : "Export"} title="Export">
+      <ul className={styles.items}>
+        {items.map((item) => (
+          <li key={item.text}>
+            <button type="button" className={styles.item} disabled={making !== null} onClick={item.make}>
+              <strong>{item.text}</strong>
+              <span className="muted">{item.more}</span>
+            </button>
+          </li>
+        ))}
+      </ul>
+      {making && (
+        <div className={styles.progress}>
+          <progress value={making.share} max={1} aria-label="Export" />
+          <button type="button" className="control" onClick={making.stop}>
+            Stop
+          </button>
+        </div>
+      )}
+      {problem !== null && (
+        <p role="alert" className={styles.problem}>
+          The file could not be made: {problem}. Try again.
+        </p>
+      )}
+      <p className={`muted ${styles.foot}`}>With the filters and thresholds of this view.</p>
+    </Pop>
+  );
+}
