@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import pytest
 from evalstream.events import AnnotationEvent, PredictionEvent, Reader, Record, decode
-from evalstream.events.decode import PAYLOAD_LIMIT
+from evalstream.events.decoding import PAYLOAD_LIMIT
 from evalstream.importers import coco, conll
 from evalstream.ontology import Ontology
 from evalstream.selection import parse_condition
