@@ -10,7 +10,8 @@ from pathlib import Path
 import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 from evalstream.events import AnnotationEvent, PredictionEvent, Reader, Record, event_lines
-from evalstream.importers.coco import CocoType, annotation_events, prediction_events, read_results, read_truth
+from evalstream.importers.coco import read_results, read_truth
+from evalstream.importers.columns import CocoType, annotation_events, prediction_events
 from evalstream.pipeline.ingest import ingest
 from evalstream.pipeline.reconcile import reconcile
 

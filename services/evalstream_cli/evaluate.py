@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import evalstream
 import orjson
 import typer
-from evalstream.importers.coco import CocoType
+from evalstream.importers.columns import CocoType
 from evalstream.importers.files import Options
 from evalstream.importers.problems import SHOWN
 from evalstream.queries.average_precision import ApFigures, ClassFigures

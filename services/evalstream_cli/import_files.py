@@ -10,7 +10,7 @@ from typing import Annotated, Any, NamedTuple
 import orjson
 import typer
 from evalstream.events import AnnotationEvent, PredictionEvent, Reader, Record, decode, event_lines
-from evalstream.importers import coco, conll, rows, yolo
+from evalstream.importers import columns, conll, rows, yolo
 from evalstream.importers.detect import Format
 from evalstream.importers.files import (
     GroundTruth,
@@ -47,7 +47,7 @@ def import_files(
     paths: Annotated[list[Path], typer.Argument(help="Files or folders: the annotations first, then predictions.")],
     options: Options,
     type_: Annotated[
-        coco.CocoType, typer.Option("--type", help="What to read from COCO files; others say it themselves.")
+        columns.CocoType, typer.Option("--type", help="What to read from COCO files; others say it themselves.")
     ] = "bbox",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what was understood, and no events.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="With --dry-run: print JSON instead of tables.")] = False,
@@ -119,14 +119,14 @@ def _content(
         own = read.imported.rows
         return len(own), rows.counted(own), rows.lines(own, side), 0
     assert read.coco is not None
-    objects, left_out = coco.storable(read.coco.objects)
+    objects, left_out = columns.storable(read.coco.objects)
     if isinstance(read, GroundTruth):
-        assert isinstance(read.coco, coco.Truth)
-        events = coco.annotation_events(read.coco._replace(objects=objects), "", 0, options.type)
+        assert isinstance(read.coco, columns.Truth)
+        events = columns.annotation_events(read.coco._replace(objects=objects), "", 0, options.type)
     else:
-        assert isinstance(read.coco, coco.Found)
+        assert isinstance(read.coco, columns.Found)
         assert read.on is not None
-        events = coco.prediction_events(read.coco._replace(objects=objects), read.on, "", "run", 0, options.type)
+        events = columns.prediction_events(read.coco._replace(objects=objects), read.on, "", "run", 0, options.type)
     kind = {"bbox": "bbox", "segm": "mask", "keypoints": "keypoints"}[options.type]
     counts = Counter((kind, objects.features[place]) for place in objects.feature.tolist())
     return events.num_rows, counts, map(_without_names, event_lines(events)), left_out

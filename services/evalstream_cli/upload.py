@@ -10,7 +10,7 @@ from typing import Annotated, NamedTuple
 import httpx
 import typer
 from evalstream.events import event_lines
-from evalstream.importers import coco, conll, rows
+from evalstream.importers import columns, conll, rows
 from evalstream.importers.files import GroundTruth, Options, Predictions, format_of, read_annotations, read_predictions
 from evalstream.importers.problems import ImporterError, Problem, refuse
 from evalstream.importers.text import STDIN, json_lines
@@ -53,7 +53,7 @@ def upload(
         typer.Option(help="Read CoNLL tags strictly by this scheme; without, leniently, as conlleval does."),
     ] = None,
     type_: Annotated[
-        coco.CocoType, typer.Option("--type", help="What to read from COCO files; events say it themselves.")
+        columns.CocoType, typer.Option("--type", help="What to read from COCO files; events say it themselves.")
     ] = "bbox",
     strict: Annotated[
         bool, typer.Option(help="Send nothing of a file of another format with any record that cannot be read.")
@@ -179,17 +179,17 @@ def _lines_of(read: GroundTruth | Predictions, dataset: str, run: str | None, op
         lines = rows.lines(own, "predictions", dataset=dataset, run=run, version=version)
         return _Lines(lines, len(own), left_out)
     assert read.coco is not None
-    objects, left_out = coco.storable(read.coco.objects)
+    objects, left_out = columns.storable(read.coco.objects)
     left_out += _told(read.notes, read.problems, left_out, strict)
     if isinstance(read, GroundTruth):
-        assert isinstance(read.coco, coco.Truth)
-        events = coco.annotation_events(read.coco._replace(objects=objects), dataset, version, options.type)
+        assert isinstance(read.coco, columns.Truth)
+        events = columns.annotation_events(read.coco._replace(objects=objects), dataset, version, options.type)
     else:
-        assert isinstance(read.coco, coco.Found)
+        assert isinstance(read.coco, columns.Found)
         assert read.on is not None
         assert run is not None
         found = read.coco._replace(objects=objects)
-        events = coco.prediction_events(found, read.on, dataset, run, version, options.type)
+        events = columns.prediction_events(found, read.on, dataset, run, version, options.type)
     return _Lines(event_lines(events), events.num_rows, left_out)
 
 

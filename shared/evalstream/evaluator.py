@@ -29,7 +29,7 @@ from evalstream.importers.arrays import (
     image_name,
     together,
 )
-from evalstream.importers.coco import annotation_events, prediction_events
+from evalstream.importers.columns import annotation_events, prediction_events
 from evalstream.importers.problems import ImporterError
 from evalstream.scenes import Code
 from evalstream.selection import PolicyName

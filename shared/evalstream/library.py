@@ -8,7 +8,8 @@ from typing import Any
 from evalstream.evaluation import Evaluation
 from evalstream.evaluator import Evaluator
 from evalstream.importers.arrays import BoxFormat, Fields
-from evalstream.importers.coco import CocoType, Source
+from evalstream.importers.coco_records import Source
+from evalstream.importers.columns import CocoType
 from evalstream.importers.files import (
     Options,
     annotations_table,

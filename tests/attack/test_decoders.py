@@ -12,7 +12,7 @@ from typing import Any, Final
 import pytest
 from evalstream.events import AnnotationEvent, PredictionEvent, Reader, Record, decode
 from evalstream.events.decoding import PAYLOAD_LIMIT
-from evalstream.importers import coco, conll
+from evalstream.importers import coco, columns, conll
 from evalstream.ontology import Ontology
 from evalstream.selection import parse_condition
 from evalstream_http.browsers import name_of
@@ -63,7 +63,7 @@ def _conll(path: Path) -> Callable[[bytes], None]:
 def _coco(path: Path) -> Callable[[bytes], None]:
     def read(payload: bytes) -> None:
         path.write_bytes(payload)
-        coco.annotation_events(coco.read_truth(path), "d", 1)
+        columns.annotation_events(coco.read_truth(path), "d", 1)
 
     return read
 

@@ -12,7 +12,8 @@ import pytest
 import shapely
 from clickhouse_connect.driver.client import Client
 from evalstream.events import AnnotationEvent, Reader, Record, decode, event_lines
-from evalstream.importers.coco import annotation_events, read_truth
+from evalstream.importers.coco import read_truth
+from evalstream.importers.columns import annotation_events
 from evalstream.queries.average_precision import average_precisions
 from evalstream.queries.notes import notes
 from evalstream.queries.rows import Page, Row, rows

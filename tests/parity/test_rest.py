@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 from evalstream.events import event_lines
-from evalstream.importers.coco import annotation_events, prediction_events, read_results, read_truth
+from evalstream.importers.coco import read_results, read_truth
+from evalstream.importers.columns import annotation_events, prediction_events
 from evalstream_local.app import make_app
 from evalstream_local.settings import LocalSettings
 from fastapi.testclient import TestClient

@@ -19,7 +19,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from evalstream.events.base import COORDINATE_LIMIT, OBJECTS_LIMIT, Crowd
-from evalstream.importers.coco import Categories, Found, Images, Objects, Truth, bound
+from evalstream.importers.columns import Categories, Found, Images, Objects, Truth, bound
 from evalstream.importers.problems import ImporterError, Problem
 from evalstream.scenes import Code, Flag, Float, Int, row_order
 

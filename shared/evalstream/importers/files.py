@@ -10,7 +10,8 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from evalstream.importers import coco, labelbox, rows, table, voc, yolo
+from evalstream.importers import coco, columns, labelbox, rows, table, voc, yolo
+from evalstream.importers.coco_records import Source
 from evalstream.importers.detect import Format, detect
 from evalstream.importers.images import Size
 from evalstream.importers.labelbox import LabelboxOptions
@@ -26,14 +27,14 @@ from evalstream.importers.yolo import YoloOptions
 ROW_FORMATS: Final = frozenset({"yolo", "voc", "table", "labelbox"})
 
 
-_COCO_TYPES: Final[dict[coco.CocoType, str]] = {"bbox": "bbox", "segm": "mask", "keypoints": "keypoints"}
+_COCO_TYPES: Final[dict[columns.CocoType, str]] = {"bbox": "bbox", "segm": "mask", "keypoints": "keypoints"}
 
 
 class Options(NamedTuple):
     """What files do not say themselves."""
 
     format: Format | None = None  # None: by what a file holds
-    type: coco.CocoType = "bbox"
+    type: columns.CocoType = "bbox"
     skip_unknown_images: bool = False
     category_offset: int | None = None  # None: as it stands, or evident from the names of a ground truth in YOLO
     yolo: YoloOptions = YoloOptions()
@@ -47,7 +48,7 @@ class GroundTruth(NamedTuple):
 
     source: str
     format: Format
-    coco: coco.Truth | None
+    coco: columns.Truth | None
     imported: Imported | None
     data_rows: list[str]
     file_names: list[str]
@@ -61,14 +62,14 @@ class Predictions(NamedTuple):
 
     source: str
     format: Format
-    coco: coco.Found | None
+    coco: columns.Found | None
     imported: Imported | None
     notes: list[str]
     problems: list[Problem]
-    on: coco.Truth | None  # the images of COCO's columns
+    on: columns.Truth | None  # the images of COCO's columns
 
 
-def format_of(source: coco.Source, options: Options) -> Format:
+def format_of(source: Source, options: Options) -> Format:
     """Tell the format of a file, which options may state; what is in memory already is COCO's."""
     return options.format or detect(Path(source)) if isinstance(source, str | Path) else "coco"
 
@@ -99,7 +100,7 @@ def read_rows(path: Path, form: Format, side: Side, options: Options, truth: Gro
     return found._replace(rows=rows.in_order(found.rows))
 
 
-def read_annotations(source: coco.Source, options: Options) -> GroundTruth:
+def read_annotations(source: Source, options: Options) -> GroundTruth:
     """Read ground truth.
 
     Raises
@@ -123,7 +124,7 @@ def read_annotations(source: coco.Source, options: Options) -> GroundTruth:
     )
 
 
-def read_predictions(source: coco.Source, truth: GroundTruth | None, options: Options) -> Predictions:
+def read_predictions(source: Source, truth: GroundTruth | None, options: Options) -> Predictions:
     """Read predictions, on the data rows of a ground truth where one is given.
 
     Raises
@@ -165,14 +166,14 @@ def _refuse_other_types(truth: GroundTruth, source: str, types: set[str], option
         )
 
 
-def _is_coco(source: coco.Source) -> bool:
+def _is_coco(source: Source) -> bool:
     return isinstance(source, str | Path) and Path(source).suffix == ".json" and detect(Path(source)) == "coco"
 
 
 def annotations_table(truth: GroundTruth, dataset: str, options: Options) -> pa.Table:
     """Turn ground truth into columns (schema ``EVENTS``)."""
     if truth.coco is not None:
-        return coco.annotation_events(truth.coco, dataset, 1, options.type)
+        return columns.annotation_events(truth.coco, dataset, 1, options.type)
     assert truth.imported is not None
     return rows.table(truth.imported.rows, "annotations")
 
@@ -181,7 +182,7 @@ def predictions_table(found: Predictions, dataset: str, options: Options) -> pa.
     """Turn predictions into columns (schema ``EVENTS``)."""
     if found.coco is not None:
         assert found.on is not None
-        return coco.prediction_events(found.coco, found.on, dataset, dataset, 1, options.type)
+        return columns.prediction_events(found.coco, found.on, dataset, dataset, 1, options.type)
     assert found.imported is not None
     return rows.table(found.imported.rows, "predictions")
 
@@ -225,7 +226,7 @@ class _Category(msgspec.Struct, gc=False):
     category_id: Any = None
 
 
-def _columns(truth: GroundTruth, results: coco.Source, options: Options) -> tuple[coco.Truth, int, list[str]]:
+def _columns(truth: GroundTruth, results: Source, options: Options) -> tuple[columns.Truth, int, list[str]]:
     """Give a ground truth as COCO's columns, what to add to category ids, and what to say of that."""
     if truth.coco is not None:
         return truth.coco, options.category_offset or 0, []
@@ -245,7 +246,7 @@ def _columns(truth: GroundTruth, results: coco.Source, options: Options) -> tupl
         raise ImporterError(
             f"{_name(results)}: category_id: {truth.format} numbers no classes; --names gives them in order"
         )
-    images = coco.Images(
+    images = columns.Images(
         truth.data_rows,
         [facts.get("width", 0) for facts in known],
         [facts.get("height", 0) for facts in known],
@@ -253,10 +254,14 @@ def _columns(truth: GroundTruth, results: coco.Source, options: Options) -> tupl
         [""] * len(known),
         {name: i for i, name in enumerate(truth.data_rows)},
     )
-    return coco.Truth(truth.source, images, coco.Categories(given, place), _no_objects(given), [], []), offset, notes
+    return (
+        columns.Truth(truth.source, images, columns.Categories(given, place), _no_objects(given), [], []),
+        offset,
+        notes,
+    )
 
 
-def _offset(results: coco.Source, classes: int) -> int:
+def _offset(results: Source, classes: int) -> int:
     """Tell whether category ids are counted from 0 or from 1.
 
     Raises
@@ -275,7 +280,7 @@ def _offset(results: coco.Source, classes: int) -> int:
     raise ImporterError(f"{what}: counted from 0 (--category-offset=0) or from 1 (--category-offset=-1)?")
 
 
-def _category_ids(results: coco.Source) -> Sequence[Any]:
+def _category_ids(results: Source) -> Sequence[Any]:
     try:
         if isinstance(results, str | Path):
             found = msgspec.json.decode(plain_bytes(Path(results)), type=list[_Category])
@@ -286,13 +291,13 @@ def _category_ids(results: coco.Source) -> Sequence[Any]:
     return list({one.category_id for one in found if isinstance(one.category_id, int | str)})
 
 
-def _name(source: coco.Source) -> str:
+def _name(source: Source) -> str:
     return str(source) if isinstance(source, str | Path) else "predictions"
 
 
-def _no_objects(features: list[str]) -> coco.Objects:
+def _no_objects(features: list[str]) -> columns.Objects:
     none, ints = np.empty(0), np.empty(0, np.int32)
-    return coco.Objects(
+    return columns.Objects(
         np.empty(0, np.int64),
         pa.array([], pa.string()),
         ints,

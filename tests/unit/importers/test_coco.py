@@ -12,16 +12,8 @@ import pytest
 from evalstream.events import AnnotationEvent, PredictionEvent, Reader, Record, decode, event_lines
 from evalstream.events.base import Crowd
 from evalstream.events.objects.mask import MaskAnnotation, MaskPrediction
-from evalstream.importers.coco import (
-    CocoType,
-    Found,
-    Truth,
-    annotation_events,
-    prediction_events,
-    read_results,
-    read_truth,
-    storable,
-)
+from evalstream.importers.coco import read_results, read_truth
+from evalstream.importers.columns import CocoType, Found, Truth, annotation_events, prediction_events, storable
 from evalstream.importers.problems import ImporterError, refuse
 from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from evalstream.importers.coco import Found, Truth, read_results, read_truth
+from evalstream.importers.coco import read_results, read_truth
+from evalstream.importers.columns import Found, Truth
 from evalstream.importers.names import ImageNames, stem
 from evalstream.importers.problems import ImporterError
 
