@@ -113,7 +113,7 @@ def test_one_run_less_the_other(screen: Screen) -> None:
             assert button.get_attribute("data-kind") == change
         total = own["predicted_sums"][name] - their["predicted_sums"][name]
         expect(matrix(page).locator(f"[data-sum-of-predicted='{name}']")).to_have_text(signed(total))
-        cells = matrix(page).locator(f"tbody tr:has([data-sum-of-actual='{name}']) button").all_inner_texts()
+        cells = matrix(page).locator(f"tbody tr:has([data-sum-of-actual='{name}']) button[data-kind]").all_inner_texts()
         changes = [int(text.replace("\N{MINUS SIGN}", "-").replace(",", "")) for text in cells]
         assert sum(changes) == own["actual_sums"][name] - their["actual_sums"][name]
     page.go_back()
