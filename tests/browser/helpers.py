@@ -74,8 +74,16 @@ def suggestions(page: Page) -> Locator:
     return page.get_by_role("listbox", name="Suggestions").get_by_role("option")
 
 
+def unfold(page: Page, title: str) -> None:
+    """Open a part where the screen is so narrow that it is folded."""
+    closed = page.get_by_role("button", name=title, exact=True, expanded=False)
+    if closed.count():
+        closed.click()
+
+
 def see(page: Page, heading: str) -> Locator:
     """Scroll to a panel, so that it asks for what it shows."""
+    unfold(page, heading)
     panel = page.get_by_role("region", name=heading, exact=True)
     panel.scroll_into_view_if_needed()
     return panel

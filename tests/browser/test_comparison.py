@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import Screen
-from tests.browser.helpers import OBJECTS, settle, shown, signed, tile
+from tests.browser.helpers import OBJECTS, settle, shown, signed, tile, unfold
 
 KINDS = ("both", "only_a", "only_b", "neither")
 PAGE = 8
@@ -250,6 +250,8 @@ def test_nothing_is_wider_than_the_screen(screen: Screen, dataset: str, run: str
     expect(cards(page).first).to_be_visible()
     for width in (1280, 390):
         page.set_viewport_size({"width": width, "height": 900})
+        settle(page)
+        unfold(page, "Comparison")
         settle(page)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         inner = panel(page).bounding_box()

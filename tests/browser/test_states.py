@@ -92,7 +92,7 @@ def test_the_last_figures_stay_while_the_service_is_away(page: Page, service: Se
     banner = page.get_by_text("No answer from the service since")
     expect(banner).to_be_visible(timeout=PATIENCE)
     # What was asked meanwhile has no answer, and says so neither with an error nor with another view's figures.
-    page.get_by_role("button", name="0.75").click()
+    page.get_by_role("button", name="0.75", exact=True).click()
     expect(page.locator("[data-figure=TP]")).to_have_attribute("data-stale", "true")
     expect(tile(page, "TP")).to_have_text(before)
     expect(page.get_by_text("could not be loaded")).to_have_count(0)

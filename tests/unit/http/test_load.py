@@ -68,7 +68,7 @@ def test_no_more_are_at_work_than_may_be() -> None:
         asked = [asyncio.create_task(lane.answer(n, lambda n=n: held.compute(n))) for n in range(10)]
         await asyncio.to_thread(held.wait_for, 3)
         await settle()
-        assert held.begun == [0, 1, 2]  # in the order in which they came
+        assert sorted(held.begun) == [0, 1, 2]  # those that came first, whichever thread is the quickest
         held.let_go()
         return await asyncio.gather(*asked)
 

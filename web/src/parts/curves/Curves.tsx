@@ -109,7 +109,7 @@ function Chip({ label, figure, view, setView }: PartProps & { label: string; fig
       onClick={() => setView({ lines: view.lines.filter((one) => one !== label) })}
     >
       <i style={{ background: `var(--${PARTS[view.lines.indexOf(label)]})` }} />
-      <bdi>{label}</bdi> {figure && <span className="number muted">{figure}</span>} <span aria-hidden="true">×</span>
+      <bdi>{label}</bdi> {figure && <span className="number muted">{figure}</span>}
     </button>
   );
 }

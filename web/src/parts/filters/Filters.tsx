@@ -93,7 +93,7 @@ export const Filters = memo(function Filters({ dataset, subject, view, setView }
           onClick={chip.remove}
           aria-label={`Remove filter ${chip.text}`}
         >
-          {chip.text} <span aria-hidden="true">×</span>
+          {chip.text}
         </button>
       ))}
     </section>

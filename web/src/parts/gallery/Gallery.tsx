@@ -270,7 +270,7 @@ function Chips({ view, setView }: Own) {
     <div className={styles.chips}>
       {chips.map(({ text, remove }) => (
         <button key={text} type="button" className={styles.chip} aria-label={`Remove filter ${text}`} onClick={remove}>
-          {text} <span aria-hidden="true">×</span>
+          {text}
         </button>
       ))}
     </div>
