@@ -127,7 +127,7 @@ def _content(
         assert isinstance(read.coco, columns.Found)
         assert read.on is not None
         events = columns.prediction_events(read.coco._replace(objects=objects), read.on, "", "run", 0, options.type)
-    kind = {"bbox": "bbox", "segm": "mask", "keypoints": "keypoints"}[options.type]
+    kind = columns.OBJECT_TYPES[options.type]
     counts = Counter((kind, objects.features[place]) for place in objects.feature.tolist())
     return events.num_rows, counts, map(_without_names, event_lines(events)), left_out
 

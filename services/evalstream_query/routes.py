@@ -51,6 +51,7 @@ from evalstream.queries.label_counts import Scoring
 from evalstream.queries.labels import PerClassPage
 from evalstream.queries.measures import Measures, measures
 from evalstream.queries.metadata import Metadata, MetadataPage, MetadataQuery, metadata
+from evalstream.queries.missing_rows import rows_without_predictions
 from evalstream.queries.objects import Objects, ObjectsPage, objects
 from evalstream.queries.overview import Overview, OverviewOptions, overview
 from evalstream.queries.pr_curve import CurvesPage, PrCurve, pr_curve
@@ -63,7 +64,6 @@ from evalstream.queries.texts import Texts, texts
 from evalstream.queries.thresholds import Thresholds, thresholds
 from evalstream.selection import Filter, Selection
 from evalstream.storage.deletions import count_deletions
-from evalstream.storage.events import rows_without_predictions
 from evalstream.storage.results import progress
 from evalstream_http.errors import KEYED, declared
 from evalstream_http.load import Load, Questions

@@ -27,7 +27,6 @@ import numpy as np
 import pyarrow as pa
 
 from evalstream.importers.problems import Problem
-from evalstream.ontology import NOTHING_DECLARED, Ontology
 from evalstream.pipeline.fold import FoldedScene, side_by_side
 from evalstream.pipeline.match import Failed, Matchable, matchable, work_through
 from evalstream.queries.average_precision import ApFigures, ApOptions, AveragePrecision, average_precision_of
@@ -46,7 +45,7 @@ from evalstream.scoring.columns import Columns, columns
 from evalstream.scoring.detections import detections
 from evalstream.scoring.notes import notes
 from evalstream.scoring.tally import Tally, tally
-from evalstream.selection import Filter, PolicyName, Selection
+from evalstream.selection import Filter, PolicyName, QuestionError, Selection
 from evalstream.types import LOCALISED
 
 #: Objects matched at a time: enough to keep the kernels busy, few enough for the processor's cache.
@@ -101,7 +100,6 @@ class Evaluation:
         predicted: pa.Table,
         *,
         policy: PolicyName = "coco",
-        ontology: Ontology = NOTHING_DECLARED,
         categories: list[str] | None = None,
         notes: list[str] | None = None,
         problems: list[Problem] | None = None,
@@ -119,7 +117,7 @@ class Evaluation:
         scenes = side_by_side(annotated, predicted)
         done = 0
         for batch in _batches(scenes):
-            for one in work_through(batch, lambda some: matchable(annotated, predicted, some, ontology)):
+            for one in work_through(batch, lambda some: matchable(annotated, predicted, some)):
                 if isinstance(one, Failed):
                     self._failed.append(one)
                 else:
@@ -212,6 +210,9 @@ class Evaluation:
 
     def _selection(self, filters: Filters) -> Selection:
         given: dict[str, Any] = {"policy": self.policy, **filters}
+        unknown = given.keys() - Filters.__annotations__.keys()
+        if unknown:
+            raise QuestionError(f"{', '.join(sorted(unknown))}: no filter of one run without a declared ontology")
         return Selection.model_validate({"dataset": _NAME, "run": _NAME, **given})
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from clickhouse_connect.driver.client import Client
 from evalstream.queries.average_precision import average_precisions
 from evalstream.queries.errors import errors
+from evalstream.queries.missing_rows import rows_without_predictions
 from evalstream.queries.overview import overview
 from evalstream.queries.summary import summary
 from evalstream.selection import Selection
-from evalstream.storage.events import rows_without_predictions
 
 from tests.feeding import feed
 

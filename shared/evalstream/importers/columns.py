@@ -80,7 +80,8 @@ def bound(confidence: Float, kept: Flag, notes: list[str]) -> None:
         )
 
 
-_TYPES: Final[dict[CocoType, str]] = {"bbox": "bbox", "segm": "mask", "keypoints": "keypoints"}
+#: The annotation type that each becomes.
+OBJECT_TYPES: Final[dict[CocoType, str]] = {"bbox": "bbox", "segm": "mask", "keypoints": "keypoints"}
 
 
 def storable(objects: Objects) -> tuple[Objects, int]:
@@ -147,7 +148,7 @@ def _events(
     no_start = pa.array(np.zeros(count + 1, np.int32))
     per_object = {
         "id": objects.id,
-        "type": _repeated(_TYPES[iou_type], count),
+        "type": _repeated(OBJECT_TYPES[iou_type], count),
         "feature": feature,
         "label": feature,
         "confidence": pa.array(objects.confidence, pa.float64()),

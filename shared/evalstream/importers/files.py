@@ -27,9 +27,6 @@ from evalstream.importers.yolo import YoloOptions
 ROW_FORMATS: Final = frozenset({"yolo", "voc", "table", "labelbox"})
 
 
-_COCO_TYPES: Final[dict[columns.CocoType, str]] = {"bbox": "bbox", "segm": "mask", "keypoints": "keypoints"}
-
-
 class Options(NamedTuple):
     """What files do not say themselves."""
 
@@ -144,7 +141,7 @@ def read_predictions(source: Source, truth: GroundTruth | None, options: Options
         found = coco.read_results(
             source, on, options.type, skip_unknown_images=options.skip_unknown_images, category_offset=offset
         )
-        _refuse_other_types(truth, found.source, {_COCO_TYPES[options.type]}, options)
+        _refuse_other_types(truth, found.source, {columns.OBJECT_TYPES[options.type]}, options)
         return Predictions(found.source, form, found, None, [*notes, *found.notes], found.problems, on)
     given = read_rows(Path(source), form, "predictions", options, truth)
     if truth is not None:
@@ -156,7 +153,7 @@ def read_predictions(source: Source, truth: GroundTruth | None, options: Options
 
 def _refuse_other_types(truth: GroundTruth, source: str, types: set[str], options: Options) -> None:
     """Refuse predictions of other types than all annotations have: nothing would match."""
-    own = {_COCO_TYPES[options.type]} if truth.coco is not None else set[str]()
+    own = {columns.OBJECT_TYPES[options.type]} if truth.coco is not None else set[str]()
     if truth.imported is not None:
         own = {item["type"] for row in truth.imported.rows for item in row.objects}
     if own and types and not own & types:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from evalstream.events.base import Crowd
 from evalstream.matching import MAX_DETECTIONS, MAX_SKELETONS
 from evalstream.queries.counted import MOST_COUNTED, ask, is_object, scored, selected
+from evalstream.queries.missing_rows import rows_without_predictions
 from evalstream.scoring.notes import Unusual, sentences
 from evalstream.selection import Selection
-from evalstream.storage.events import rows_without_predictions
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client

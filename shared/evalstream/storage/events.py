@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from evalstream.events import EVENTS
-from evalstream.storage.deletions import LIVES, conditions
+from evalstream.storage.deletions import LIVES
 from evalstream.storage.settings import INSERT
 from evalstream.telemetry import INSERT_SECONDS
 
@@ -65,15 +65,3 @@ def predicted_rows(client: Client, dataset: str, *, after: str = "", at_most: in
     )
     parameters = {"dataset": dataset, "after": after, "at_most": at_most}
     return [name for (name,) in client.query(statement, parameters=parameters).result_rows]
-
-
-def rows_without_predictions(client: Client, dataset: str, run: str) -> int:
-    """Count the annotated data rows of which the run has said nothing, not even that it found nothing."""
-    lives, _ = conditions(client, dataset)
-    statement = f"""
-        SELECT countIf(annotated AND NOT predicted) FROM (
-            SELECT max(run = '') AS annotated, max(run = {{run:String}}) AS predicted FROM events
-            WHERE dataset = {{dataset:String}} AND run IN ('', {{run:String}}) AND {lives} GROUP BY data_row
-        )
-    """
-    return int(client.query(statement, parameters={"dataset": dataset, "run": run}).result_rows[0][0])
