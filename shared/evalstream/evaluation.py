@@ -26,6 +26,7 @@ from typing import Any, Final, TypedDict, Unpack
 import numpy as np
 import pyarrow as pa
 
+from evalstream.class_labels import class_label
 from evalstream.importers.problems import Problem
 from evalstream.pipeline.fold import FoldedScene, side_by_side
 from evalstream.pipeline.match import Failed, Matchable, matchable, work_through
@@ -82,7 +83,7 @@ class Evaluation:
     policy : str
         Who matches whom, unless a figure is asked for under another policy.
     categories : sequence of str
-        The classes, those too of which nothing is there, in the order in which means are summed.
+        The classes of objects, those too of which nothing is there, in the order in which means are summed.
     notes : sequence of str
         What is to be known of any figure: how records were read.
     problems : sequence of Problem
@@ -106,7 +107,7 @@ class Evaluation:
         on_progress: Callable[[int, int], None] = lambda _done, _total: None,
     ) -> None:
         self.policy: PolicyName = policy
-        self.categories = list(categories or [])
+        self.categories = [class_label(name) for name in categories or ()]
         self.problems = list(problems or [])
         self._said = list(notes or [])
         if self.problems:

@@ -52,7 +52,8 @@ def parts(roots: Sequence[Node]) -> list[Part]:
         own = root if root is not None else at
         confidence = min(confidence, node.confidence)
         feature = path if node.type == "option" else path + node.feature
-        label = {"bbox": feature, "question": ""}.get(node.type, f"{feature}={node.answer}")
+        named = feature.replace("\\", r"\\").replace("=", r"\=")
+        label = {"bbox": named, "question": ""}.get(node.type, f"{named}={node.answer}")
         found.append(Part(node, own, (), label, confidence))
         below = feature if node.type == "question" else feature + "/"
         children = tuple(add(child, own, below, confidence) for child in node.children)

@@ -33,7 +33,8 @@ class Thing(NamedTuple):
 
     @property
     def label(self) -> str:
-        return self.feature if self.type == "bbox" else f"{self.feature}={self.answer}"
+        named = self.feature.replace("\\", r"\\").replace("=", r"\=")
+        return named if self.type == "bbox" else f"{named}={self.answer}"
 
     @property
     def size(self) -> float:

@@ -9,6 +9,7 @@ import pytest
 from clickhouse_connect.driver.client import Client
 from evalstream.pipeline.reconcile import reconcile
 from evalstream.queries.causes import ErrorOptions
+from evalstream.queries.confusion_matrix import confusion_matrix
 from evalstream.queries.errors import errors
 from evalstream.queries.rows import Page, rows
 from evalstream.queries.summary import summary
@@ -22,6 +23,10 @@ from tests.feeding import feed
 #: The migrations of the first version, which knew boxes and radio answers.
 FIRST = ("0001_events.sql", "0002_row_results.sql", "0003_dead_letters.sql")
 POLICIES = ["iou-greedy", "coco", "best-candidate"]
+LABELS = {
+    "events": ["object_label"],
+    "row_results": ["annotation_label", "prediction_label", "match_actual", "match_predicted"],
+}
 NAMES = [f"r{i}" for i in range(5)]
 
 
@@ -81,3 +86,22 @@ def test_an_older_folder_gives_the_numbers_of_a_fresh_one(client: Client) -> Non
     )
     assert after == before
     assert progress(client, "street", "v1", POLICIES) == Progress(5, 0, 0)
+
+
+def test_names_with_an_equals_sign_become_classes_of_their_own(client: Client) -> None:
+    migrate(client)
+    here = {"r": [box("colour=red", 0), {"type": "radio", "feature": "colour", "answer": "red"}]}
+    feed(client, "names", here, {"v1": here})
+    selection = Selection(dataset="names", run="v1")
+    before = confusion_matrix(client, selection)
+    assert [(cell.actual, cell.count) for cell in before.cells] == [("colour=red", 1), (r"colour\=red", 1)]
+    for table, columns in LABELS.items():
+        plain = ", ".join(rf"{name} = arrayMap(label -> replaceAll(label, '\\=', '='), {name})" for name in columns)
+        client.command(f"ALTER TABLE {table} UPDATE {plain} WHERE dataset = 'names' SETTINGS mutations_sync = 2")
+    (pooled,) = confusion_matrix(client, selection).cells
+    assert (pooled.actual, pooled.count) == ("colour=red", 2)
+
+    for _ in range(2):  # applied and not written down, it is applied again
+        client.command("DELETE FROM migrations WHERE name LIKE '%class_labels%'")
+        migrate(client)
+        assert confusion_matrix(client, selection) == before

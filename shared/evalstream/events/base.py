@@ -8,6 +8,8 @@ from typing import Annotated, ClassVar, NamedTuple
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from evalstream.class_labels import class_label
+
 #: Beyond this, float64 can no longer hold a tenth of a unit, and the product of two sides may overflow.
 COORDINATE_LIMIT = 1e15
 #: A data row with more objects than this is a mistake far more often than an image.
@@ -73,7 +75,7 @@ class Part(NamedTuple):
 
     type: str
     feature: str
-    label: str
+    label: str  # the class that it counts for: :func:`evalstream.class_labels.class_label`
     confidence: float = 1.0
     area: float = 0.0
     crowd: int = Crowd.OBJECT
@@ -118,10 +120,11 @@ def nested(parent: Part, children: Sequence[Object] = (), metrics: Sequence[Part
         own = child.parts()
         own[0] = own[0]._replace(parent=len(found))
         path = f"{parent.feature}/"
+        label_path = class_label(path)
         found += [
             part._replace(
                 feature=path + part.feature if part.feature else "",
-                label=path + part.label if part.label else "",
+                label=label_path + part.label if part.label else "",
                 confidence=min(part.confidence, parent.confidence),
             )
             for part in own

@@ -7,6 +7,7 @@ from typing import Any, Final, Literal, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from evalstream.class_labels import class_label
 from evalstream.events.schema import EVENTS
 from evalstream.importers.problems import Problem
 from evalstream.scenes import Code, Flag, Float, Int
@@ -150,7 +151,7 @@ def _events(
         "id": objects.id,
         "type": _repeated(OBJECT_TYPES[iou_type], count),
         "feature": feature,
-        "label": feature,
+        "label": pa.array(map(class_label, objects.features), pa.string()).take(pa.array(objects.feature)),
         "confidence": pa.array(objects.confidence, pa.float64()),
         "area": pa.array(objects.area, pa.float64()),
         "crowd": pa.array(objects.crowd.astype(np.uint8)),

@@ -97,9 +97,7 @@ def read(path: Path, side: Side, options: TableOptions) -> Imported:
     notes += _told(tally)
     if not rows and problems:
         raise ImporterError(str(problems[0]))
-    names = {item["answer"] for row in rows for item in row.objects} | set(scores.values())
-    categories = sorted(f"{options.question}={name}" for name in names) if options.task == "classification" else []
-    return Imported(str(path), side, rows, categories, notes, problems)
+    return Imported(str(path), side, rows, [], notes, problems)
 
 
 def _told(tally: Counter[str]) -> Iterator[str]:

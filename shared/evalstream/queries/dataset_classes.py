@@ -18,10 +18,11 @@ if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
 # Every policy holds the same objects, so one will do; and every run the same annotations, so of each data row one.
-# An answer stands under its label and under its question.
-_USED = """
+# An answer stands under its label and under its question, which is named as the label of a class would be.
+_USED = r"""
 SELECT arrayJoin(arrayFlatten(arrayMap((label, feature, type) ->
-           if(type = 'question', [], arrayDistinct(arrayFilter(name -> name != '', [label, feature]))),
+           if(type = 'question', [], arrayDistinct(arrayFilter(name -> name != '',
+               [label, replaceAll(replaceAll(feature, '\\', '\\\\'), '=', '\\=')]))),
            {side}_label, {side}_feature, {side}_type))) AS name, count() AS objects
 FROM (
     SELECT {side}_label, {side}_feature, {side}_type FROM row_results FINAL

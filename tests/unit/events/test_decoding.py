@@ -274,7 +274,8 @@ def test_any_text_is_text(text: str) -> None:
     received = event_of(event, ANNOTATIONS)
     (row,) = events_table([received]).to_pylist()
     assert row["dataset"] == row["data_row"] == text
-    assert row["object_id"] == row["object_feature"] == row["object_label"] == [text]
+    assert row["object_id"] == row["object_feature"] == [text]
+    assert row["object_label"] == [text.replace("\\", "\\\\")]
     assert row["metadata"] == [(text, text)]
 
 

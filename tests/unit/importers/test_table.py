@@ -31,7 +31,6 @@ def test_answers_by_id(tmp_path: Path) -> None:
     found = read_csv(tmp_path, "image_name,label\na.jpg,cat\nb.jpg,dog\n", "annotations")
     assert found.rows[0].objects == [{"feature": "class", "type": "radio", "answer": "cat"}]
     assert answers(found) == {"a.jpg": "cat", "b.jpg": "dog"}
-    assert found.categories == ["class=cat", "class=dog"]
 
 
 @pytest.mark.parametrize(

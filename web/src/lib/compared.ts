@@ -1,3 +1,4 @@
+import { parseLabel } from "./classLabel";
 import type { ComparedClass, Flip, Said } from "../api/schema";
 import type { Kind } from "../state/comparison";
 import { isolated } from "./bidi";
@@ -50,8 +51,8 @@ export function totalOf({ right }: Pick<Compared, "right">): number {
 export function verdictOf({ verdict, annotation, prediction }: Said): string {
   if (verdict === "right") return "correct";
   if (verdict !== "wrong" || !prediction) return verdict;
-  const question = `${annotation.feature}=`;
-  return `said ${isolated(prediction.label.startsWith(question) ? prediction.label.slice(question.length) : prediction.label)}`;
+  const { feature, answer } = parseLabel(prediction.label);
+  return `said ${isolated(answer !== null && feature === annotation.feature ? answer : prediction.label)}`;
 }
 
 /** The key of an annotation among all of both runs. */

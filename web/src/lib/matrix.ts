@@ -68,11 +68,6 @@ export function share(counts: Counts, unit: View["unit"], actual: Label, predict
   return whole ? (100 * count) / whole : undefined;
 }
 
-/** Whether a label is the answer to a question, and not the class of an object. */
-export function isAnswerLabel(label: string): boolean {
-  return label.includes("=");
-}
-
 /** Which classes come first, where all cells are known. */
 export function inOrder(counts: Counts[], order: View["order"], search: string): string[] {
   const cells = counts.flatMap((one) => one.cells);

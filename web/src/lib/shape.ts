@@ -1,3 +1,4 @@
+import { parseLabel } from "./classLabel";
 import type { Row, RowObject } from "../api/schema";
 import { short } from "./format";
 import { outlineOf } from "./rle";
@@ -24,7 +25,7 @@ export const isSpan = (object: RowObject) => object.type === "span";
 export function answerOf(object: RowObject): string {
   if (object.type === "text") return object.detail;
   if (object.type === "number") return short(object.geometry[0] ?? 0);
-  return object.label.slice(object.feature.length + 1) || "none of them";
+  return parseLabel(object.label).answer || "none of them";
 }
 
 /** The rings of a polygon as an SVG path: its detail says how many points each ring of each piece has. */

@@ -4,7 +4,8 @@ import { useShared } from "../api/shared";
 import type { ConfusionMatrix } from "../api/schema";
 import { filterOf, type View } from "../state/view";
 import type { Shared } from "./basis";
-import { type Counts, countsOf, inOrder, isAnswerLabel } from "./matrix";
+import { isAnswerLabel } from "./classLabel";
+import { type Counts, countsOf, inOrder } from "./matrix";
 import { useFrozenWhileDragged } from "./useFrozenWhileDragged";
 
 /** Of a matrix that is too large to be asked for whole: as many cells as tell which classes come first. */

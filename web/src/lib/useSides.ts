@@ -5,7 +5,7 @@ import { useDatasets } from "../api/datasets";
 import type { Dataset } from "../api/schema";
 import { filterOf, SPLITS, type View } from "../state/view";
 import { isolated } from "./bidi";
-import { isAnswerLabel } from "./matrix";
+import { featureOf, isAnswerLabel } from "./classLabel";
 import { conditionsOf, MOST, together } from "./sides";
 import { type Kept, type Slice, useSlices } from "./useSlices";
 
@@ -56,7 +56,7 @@ export function useSides(subject: Subject | null, view: View) {
     if (view.by === "class")
       return (classes?.classes ?? [])
         .filter(({ label }) => !isAnswerLabel(label))
-        .flatMap(({ label }) => named(label, { f: [label] }));
+        .flatMap(({ label }) => named(label, { f: [featureOf(label)] }));
     return (metadata ? conditionsOf(metadata) : []).flatMap(({ name, m }) => named(name, { m }));
   }, [view, dataset, slices, classes, metadata]);
   return {

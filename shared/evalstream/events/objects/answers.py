@@ -12,7 +12,18 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from evalstream.events.base import ANSWERS_LIMIT, Confidence, Feature, Number, Object, Part, Prose, Strict, nested
+from evalstream.class_labels import class_label
+from evalstream.events.base import (
+    ANSWERS_LIMIT,
+    Confidence,
+    Feature,
+    Number,
+    Object,
+    Part,
+    Prose,
+    Strict,
+    nested,
+)
 from evalstream.events.objects.metrics import ObjectMetrics
 
 #: The type of a checklist itself; of each option chosen it is ``checklist``. The list is no object, its options are.
@@ -52,7 +63,7 @@ class _Radio(Object):
 
     def _part(self) -> Part:
         # Question and answer: so the "yes" of two questions stay two classes.
-        return Part("radio", self.feature, f"{self.feature}={self.answer}")
+        return Part("radio", self.feature, class_label(self.feature, self.answer))
 
 
 class RadioAnnotation(_Radio):
@@ -90,7 +101,7 @@ class _Checklist(Object):
         return self
 
     def _option(self, answer: str, position: int) -> Part:
-        return Part("checklist", self.feature, f"{self.feature}={answer}", parent=position + 1)
+        return Part("checklist", self.feature, class_label(self.feature, answer), parent=position + 1)
 
 
 class ChecklistAnnotation(_Checklist):
@@ -139,7 +150,7 @@ class _Text(_Plain):
     answer: Prose = Field(description="free text")
 
     def _part(self) -> Part:
-        return Part("text", self.feature, self.feature, detail=self.answer)
+        return Part("text", self.feature, class_label(self.feature), detail=self.answer)
 
 
 class TextAnnotation(_Text):
@@ -155,7 +166,7 @@ class _Number(_Plain):
     answer: Number = Field(description="a quantity, for regression")
 
     def _part(self) -> Part:
-        return Part("number", self.feature, self.feature, geometry=(self.answer,))
+        return Part("number", self.feature, class_label(self.feature), geometry=(self.answer,))
 
 
 class NumberAnnotation(_Number):

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from evalstream.class_labels import class_label
 from evalstream.events.base import Coordinate, Extent, Part
 from evalstream.events.objects.located import ArealAnnotation, Located, PredictedObject
 
@@ -18,7 +19,9 @@ class _Bbox(Located):
 
     def part(self) -> Part:
         """Geometry: x, y, width, height."""
-        return Part("bbox", self.feature, self.feature, area=self.bbox[2] * self.bbox[3], geometry=self.bbox)
+        return Part(
+            "bbox", self.feature, class_label(self.feature), area=self.bbox[2] * self.bbox[3], geometry=self.bbox
+        )
 
 
 class BboxAnnotation(_Bbox, ArealAnnotation):

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from evalstream.class_labels import class_label
 from evalstream.events.base import Coordinate, Crowd, Extent, Number, Part
 from evalstream.events.objects.located import ArealAnnotation, PredictedObject
 
@@ -38,7 +39,7 @@ class KeypointsAnnotation(ArealAnnotation):
         around = (left, top, max(x for x, _ in labelled) - left, max(y for _, y in labelled) - top)
         box = self.bbox if self.bbox is not None else around
         flat = [float(value) for triple in self.keypoints for value in triple]
-        return Part("keypoints", self.feature, self.feature, area=box[2] * box[3], geometry=[*box, *flat])
+        return Part("keypoints", self.feature, class_label(self.feature), area=box[2] * box[3], geometry=[*box, *flat])
 
 
 class KeypointsPrediction(PredictedObject):
@@ -54,4 +55,4 @@ class KeypointsPrediction(PredictedObject):
         xs, ys = [x for x, _, _ in self.keypoints], [y for _, y, _ in self.keypoints]
         area = (max(xs) - min(xs)) * (max(ys) - min(ys))
         flat = [value for triple in self.keypoints for value in triple]
-        return Part("keypoints", self.feature, self.feature, area=area, geometry=flat)
+        return Part("keypoints", self.feature, class_label(self.feature), area=area, geometry=flat)

@@ -17,6 +17,7 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 from pydantic import AfterValidator, Discriminator, Field, Tag, ValidationInfo
 
+from evalstream.class_labels import class_label
 from evalstream.events.base import Part, Strict
 from evalstream.events.objects.located import ArealAnnotation, Located, PredictedObject
 
@@ -220,7 +221,7 @@ class _Mask(Located):
         rle = {"size": list(self.mask.size), "counts": self.mask.counts}
         area = float(coco_mask.area(rle))
         detail = json.dumps(rle, separators=(",", ":"))
-        return Part("mask", self.feature, self.feature, area=area, detail=detail)
+        return Part("mask", self.feature, class_label(self.feature), area=area, detail=detail)
 
 
 class MaskAnnotation(_Mask, ArealAnnotation):

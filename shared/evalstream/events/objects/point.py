@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from evalstream.class_labels import class_label
 from evalstream.events.base import Part, Point
 from evalstream.events.objects.located import AnnotatedObject, Located, PredictedObject
 
@@ -16,7 +17,7 @@ class _Point(Located):
 
     def part(self) -> Part:
         """Geometry: x, y."""
-        return Part("point", self.feature, self.feature, geometry=self.point)
+        return Part("point", self.feature, class_label(self.feature), geometry=self.point)
 
 
 class PointAnnotation(_Point, AnnotatedObject):

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from evalstream.class_labels import class_label
 from evalstream.events.base import POINTS_LIMIT, UNKNOWN_AREA, Part, Point
 from evalstream.events.objects.located import ArealAnnotation, Located, PredictedObject
 
@@ -35,7 +36,7 @@ class _Polygon(Located):
         pieces = self.multipolygon if self.multipolygon is not None else [self.polygon or []]
         flat = [value for rings in pieces for ring in rings for point in ring for value in point]
         counts = json.dumps([[len(ring) for ring in rings] for rings in pieces], separators=(",", ":"))
-        return Part("polygon", self.feature, self.feature, area=UNKNOWN_AREA, geometry=flat, detail=counts)
+        return Part("polygon", self.feature, class_label(self.feature), area=UNKNOWN_AREA, geometry=flat, detail=counts)
 
 
 class PolygonAnnotation(_Polygon, ArealAnnotation):

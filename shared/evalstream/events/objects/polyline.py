@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from evalstream.class_labels import class_label
 from evalstream.events.base import POINTS_LIMIT, Part, Point
 from evalstream.events.objects.located import AnnotatedObject, Located, PredictedObject
 
@@ -18,7 +19,12 @@ class _Polyline(Located):
 
     def part(self) -> Part:
         """Geometry: x, y of all points."""
-        return Part("polyline", self.feature, self.feature, geometry=[value for xy in self.polyline for value in xy])
+        return Part(
+            "polyline",
+            self.feature,
+            class_label(self.feature),
+            geometry=[value for xy in self.polyline for value in xy],
+        )
 
 
 class PolylineAnnotation(_Polyline, AnnotatedObject):

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from evalstream.class_labels import class_label
 from evalstream.events.base import Coordinate, Extent, Part
 from evalstream.events.objects.located import ArealAnnotation, Located, PredictedObject
 
@@ -22,7 +23,7 @@ class _RotatedBox(Located):
     def part(self) -> Part:
         """Geometry: x and y of the centre, width, height, angle in degrees."""
         area = self.rotated_box[2] * self.rotated_box[3]
-        return Part("rotated_box", self.feature, self.feature, area=area, geometry=self.rotated_box)
+        return Part("rotated_box", self.feature, class_label(self.feature), area=area, geometry=self.rotated_box)
 
 
 class RotatedBoxAnnotation(_RotatedBox, ArealAnnotation):

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from evalstream.class_labels import class_label
 from evalstream.events.base import Object, Part
 from evalstream.events.objects.located import AnnotatedObject, Located, PredictedObject
 
@@ -43,7 +44,13 @@ class _Span(Located):
     def part(self) -> Part:
         """Geometry: start, end. Area: its length."""
         start, end = self.span
-        return Part("span", self.feature, self.feature, area=float(end - start), geometry=(float(start), float(end)))
+        return Part(
+            "span",
+            self.feature,
+            class_label(self.feature),
+            area=float(end - start),
+            geometry=(float(start), float(end)),
+        )
 
 
 class SpanAnnotation(_Span, AnnotatedObject):

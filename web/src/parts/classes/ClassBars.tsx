@@ -1,5 +1,6 @@
 import { useMemo } from "react";
 import { usePages } from "../../api/ask";
+import { featureOf } from "../../lib/classLabel";
 import { isolated } from "../../lib/bidi";
 import { count } from "../../lib/format";
 import { filterOf } from "../../state/view";
@@ -70,7 +71,7 @@ export function ClassBars({ subject, view, setView }: PartProps) {
               </thead>
               <tbody>
                 {classes.map((one) => {
-                  const feature = one.label.split("=")[0] ?? one.label;
+                  const feature = featureOf(one.label);
                   return (
                     <tr key={one.label} data-class={one.label}>
                       <th scope="row">

@@ -4,6 +4,7 @@ import { DropdownMenu } from "radix-ui";
 import { Fragment, memo, useEffect, useEffectEvent, useMemo, useRef } from "react";
 import { type Beside, useBeside } from "../../api/classes";
 import type { ClassScores } from "../../api/schema";
+import { featureOf } from "../../lib/classLabel";
 import { isolated } from "../../lib/bidi";
 import { count, ratio, signed } from "../../lib/format";
 import { PAGE, useClasses } from "../../lib/useClasses";
@@ -320,9 +321,4 @@ function Columns({ view, setView }: { view: View; setView: SetView }) {
       </DropdownMenu.Portal>
     </DropdownMenu.Root>
   );
-}
-
-/** The feature of a label: of an answer, its question. */
-function featureOf(label: string): string {
-  return label.split("=")[0] ?? label;
 }

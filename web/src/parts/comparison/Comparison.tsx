@@ -2,6 +2,7 @@ import { memo } from "react";
 import { useQuestion } from "../../api/ask";
 import { useHeadline } from "../../api/headline";
 import type { Comparison as Answer } from "../../api/schema";
+import { featureOf } from "../../lib/classLabel";
 import { isolated } from "../../lib/bidi";
 import { chance, totalOf } from "../../lib/compared";
 import { count } from "../../lib/format";
@@ -144,9 +145,8 @@ function Sentence({ answer, a, b, what }: { answer: Answer; a: string; b: string
   );
 }
 
-/** The feature of a label: of an answer, its question. */
 function changeOfClass(label: string, { view, setView }: PartProps) {
-  const feature = label.split("=")[0] ?? label;
+  const feature = featureOf(label);
   const chosen = view.f.includes(feature);
   return {
     chosen,

@@ -1,6 +1,7 @@
 import { useState } from "react";
 import { type Subject, useQuestion } from "../../api/ask";
 import { useClassSearch } from "../../api/datasets";
+import { featureOf, isAnswerLabel } from "../../lib/classLabel";
 import { count } from "../../lib/format";
 import { useDebounced } from "../../lib/useDebounced";
 import { Complete } from "../shared/Complete";
@@ -20,7 +21,10 @@ export function ClassSearch({ subject, chosen, choose }: Props) {
   const [open, setOpen] = useState(false);
   const found = useClassSearch(open ? subject : null, useDebounced(text.trim(), 120));
   // An answer is part of its question: the question is what can be asked for.
-  const named = (found.data?.classes ?? []).filter((one) => !one.name.includes("=") && !chosen.includes(one.name));
+  const named = (found.data?.classes ?? [])
+    .filter((one) => !isAnswerLabel(one.name))
+    .map((one) => ({ ...one, label: one.name, name: featureOf(one.name) }))
+    .filter((one) => !chosen.includes(one.name));
   // Texts and numbers have names too, but no class in the matrix and nothing to count.
   const counted = useQuestion("classes", named.length > 0 ? subject : null, {
     confidence: 0,
@@ -28,9 +32,14 @@ export function ClassSearch({ subject, chosen, choose }: Props) {
     limit: LABELS,
   });
   const labels = new Set(counted.data?.classes.map((one) => one.label));
-  const questions = new Set(counted.data?.classes.flatMap((one) => one.label.match(/^[^=]+(?==)/) ?? []));
+  const questions = new Set(
+    counted.data?.classes
+      .map((one) => one.label)
+      .filter(isAnswerLabel)
+      .map(featureOf),
+  );
   const fitting = named.filter(
-    (one) => labels.has(one.name) || questions.has(one.name) || one.annotations_with_kinds > one.annotations,
+    (one) => labels.has(one.label) || questions.has(one.name) || one.annotations_with_kinds > one.annotations,
   );
   const take = (name: string) => {
     choose(name);

@@ -2,7 +2,7 @@ import { memo, useEffect, useEffectEvent, useState } from "react";
 import { isolated } from "../../lib/bidi";
 import { noneShared, rowsOfBoth } from "../../lib/compared";
 import { count } from "../../lib/format";
-import { isAnswerLabel } from "../../lib/matrix";
+import { isAnswerLabel } from "../../lib/classLabel";
 import { useMatrix } from "../../lib/useMatrix";
 import { useDebounced } from "../../lib/useDebounced";
 import { AT_MOST, MOST, type ORDERS, type UNITS, type View } from "../../state/view";

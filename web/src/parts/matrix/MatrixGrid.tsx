@@ -1,7 +1,8 @@
 import { useMemo, useRef, useState } from "react";
 import { isolated } from "../../lib/bidi";
 import { count, signed } from "../../lib/format";
-import { type Counts, hasOthers, isAnswerLabel, type Label, minus, share } from "../../lib/matrix";
+import { isAnswerLabel } from "../../lib/classLabel";
+import { type Counts, hasOthers, type Label, minus, share } from "../../lib/matrix";
 import { cellOf, ofSum } from "../../lib/selection";
 import type { View } from "../../state/view";
 import styles from "./ConfusionMatrix.module.css";
