@@ -11,8 +11,8 @@ import typer
 from evalstream.importers.columns import CocoType
 from evalstream.importers.files import Options
 from evalstream.importers.problems import SHOWN
+from evalstream.policies import TRAITS, PolicyName
 from evalstream.queries.average_precision import ApFigures, ClassFigures
-from evalstream.selection import PolicyName
 from rich.table import Table
 from rich.text import Text
 
@@ -75,7 +75,7 @@ def evaluate(
 
 def _figures(evaluation: evalstream.Evaluation, confidence: float, iou: float) -> dict[str, Any]:
     figures: dict[str, Any] = {}
-    if evaluation.policy == "coco":
+    if TRAITS[evaluation.policy].limited:
         averages = evaluation.average_precision(confidence=confidence, iou=iou).model_dump(exclude={"at_iou"})
         undefined = dict.fromkeys(ClassFigures.model_fields)
         names = sorted({*evaluation.categories, *averages["per_class"]})

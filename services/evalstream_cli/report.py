@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import httpx
 import orjson
 import typer
-from evalstream.selection import PolicyName
+from evalstream.policies import PolicyName
 from rich.table import Table
 
 from evalstream_cli.client import DEFAULT_URL, ApiKey, Url, get, route, service

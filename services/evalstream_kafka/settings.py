@@ -11,7 +11,7 @@ import ssl
 from pathlib import Path
 from typing import Annotated, Literal, Self, get_args
 
-from evalstream.selection import PolicyName
+from evalstream.policies import PolicyName
 from evalstream_http.browsers import split_names
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, get_args
 
-from evalstream.selection import PolicyName
+from evalstream.policies import PolicyName
 from evalstream_http.browsers import split_names
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict

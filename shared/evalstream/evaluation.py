@@ -30,6 +30,7 @@ from evalstream.class_labels import class_label
 from evalstream.importers.problems import Problem
 from evalstream.pipeline.fold import FoldedScene, side_by_side
 from evalstream.pipeline.match import Failed, Matchable, matchable, work_through
+from evalstream.policies import PolicyName
 from evalstream.queries.average_precision import ApFigures, ApOptions, AveragePrecision, average_precision_of
 from evalstream.queries.confusion_matrix import (
     CellsPage,
@@ -46,7 +47,7 @@ from evalstream.scoring.columns import Columns, columns
 from evalstream.scoring.detections import detections
 from evalstream.scoring.notes import notes
 from evalstream.scoring.tally import Tally, tally
-from evalstream.selection import Filter, PolicyName, QuestionError, Selection
+from evalstream.selection import Filter, QuestionError, Selection
 from evalstream.types import LOCALISED
 
 #: Objects matched at a time: enough to keep the kernels busy, few enough for the processor's cache.

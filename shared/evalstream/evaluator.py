@@ -31,8 +31,8 @@ from evalstream.importers.arrays import (
 )
 from evalstream.importers.columns import annotation_events, prediction_events
 from evalstream.importers.problems import ImporterError
+from evalstream.policies import PolicyName
 from evalstream.scenes import Code
-from evalstream.selection import PolicyName
 
 _NAME: Final = "evaluated"
 _SIDES: Final = ("_annotated", "_predicted")

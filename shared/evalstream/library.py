@@ -18,7 +18,7 @@ from evalstream.importers.files import (
     read_predictions,
 )
 from evalstream.importers.problems import ImporterError, refuse
-from evalstream.selection import PolicyName
+from evalstream.policies import PolicyName
 
 _NAME = "evaluated"
 

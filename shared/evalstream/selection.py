@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from evalstream.events.base import Crowd, Name
 from evalstream.matching import AREA_RANGES, MAX_IOU_THRESHOLD, POLICIES
 from evalstream.ontology import DEPTH_LIMIT
+from evalstream.policies import TRAITS, PolicyName, Traits
 from evalstream.types import TYPES, AnnotationType
 
 _CONDITION = re.compile(r"(?P<name>[^=!<>]+?)\s*(?P<operator>!=|>=|<=|=|>|<)\s*(?P<value>.*)", re.DOTALL)
@@ -77,9 +78,8 @@ _COMPARISONS: Final[dict[str, Callable[[Any, Any], bool]]] = {
 }
 
 ConditionText = Annotated[str, AfterValidator(_is_condition)]
-PolicyName = Literal["iou-greedy", "coco", "best-candidate"]
 AreaRange = Literal["all", "small", "medium", "large"]
-assert set(PolicyName.__args__) == set(POLICIES)  # type: ignore[attr-defined]
+assert TRAITS.keys() == POLICIES.keys()
 assert tuple(AREA_RANGES) == AreaRange.__args__  # type: ignore[attr-defined]
 
 
@@ -126,9 +126,14 @@ class Filter(BaseModel):
 
     @model_validator(mode="after")
     def _area_fits(self) -> Self:
-        if self.area != "all" and self.policy != "coco":
+        if self.area != "all" and not self.traits.limited:
             raise ValueError(f"area ranges belong to policy `coco`; `{self.policy}` has none")
         return self
+
+    @property
+    def traits(self) -> Traits:
+        """What figures depend on under the policy."""
+        return TRAITS[self.policy]
 
 
 class Selection(Filter):
@@ -143,16 +148,15 @@ class Selection(Filter):
 
         There is no float between x and its neighbour. So "IoU above t" says the same as "IoU at least nextafter(t, +)",
         of all pairs at once, and whatever a policy that asks for "at least" makes of the one it makes of the other.
-        ``iou-greedy`` asks for "above": there, "at least t" says the same as "above nextafter(t, -)".
+        Strict ones ask for "above": there, "at least t" says the same as "above nextafter(t, -)".
         """
-        strict = self.policy == "iou-greedy"
-        if self.at_threshold == "match" and strict:
+        if self.at_threshold == "match" and self.traits.strict:
             return math.nextafter(iou, -math.inf)
-        if self.at_threshold == "no-match" and not strict:
+        if self.at_threshold == "no-match" and not self.traits.strict:
             return math.nextafter(iou, math.inf)
-        return min(iou, MAX_IOU_THRESHOLD) if self.policy == "coco" else iou
+        return min(iou, MAX_IOU_THRESHOLD) if self.traits.limited else iou
 
 
 def object_codes(selection: Selection) -> tuple[int, ...]:
     """Which codes in column ``crowd`` make an annotation an object under the selection's policy."""
-    return (Crowd.OBJECT,) if selection.policy == "best-candidate" else (Crowd.OBJECT, Crowd.DIFFICULT)
+    return (Crowd.OBJECT, Crowd.DIFFICULT) if selection.traits.difficult_count else (Crowd.OBJECT,)

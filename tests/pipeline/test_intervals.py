@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 from clickhouse_connect.driver.client import Client
 from evalstream.metrics.bootstrap import row_weights
+from evalstream.policies import PolicyName
 from evalstream.queries.average_precision import average_precisions
 from evalstream.queries.custom_metrics import custom_metrics
 from evalstream.queries.intervals import Interval, IntervalOptions, Intervals, intervals, read, replicates
 from evalstream.queries.regression import regression
 from evalstream.queries.summary import summary
-from evalstream.selection import PolicyName, QuestionError, Selection
+from evalstream.selection import QuestionError, Selection
 
 from tests.feeding import feed
 

@@ -157,11 +157,11 @@ def average_precision_of(
         )
     thresholds = np.array([selection.threshold(t) for t in (*ious, selection.iou, *_AREA_THRESHOLDS)])
     averages: Limited
-    if selection.policy == "iou-greedy":
+    if selection.traits.revokes:
         own, recall = averages_by_confidence(found, thresholds, rule, selection.confidence)
         averages = {("all", MAX_DETECTIONS): own}
     else:
-        averages, recall = averages_by_detection(found, thresholds, rule, coco=selection.policy == "coco")
+        averages, recall = averages_by_detection(found, thresholds, rule, coco=selection.traits.limited)
     areas = np.asarray(2 * np.trapezoid(recall, _AREA_THRESHOLDS, axis=0))
     fitting = [k for k, label in enumerate(found.labels) if page.has(label)]
     shown = fitting[page.offset : page.offset + page.limit]
@@ -181,7 +181,7 @@ def average_precision_of(
         **figures.model_dump(),
         ar50=_mean(averages["all", MAX_DETECTIONS].recall[0, summed]),
         ar75=_mean(averages["all", MAX_DETECTIONS].recall[5, summed]),
-        max_detections=_max_detections(selection) if selection.policy == "coco" else None,
+        max_detections=_max_detections(selection) if selection.traits.limited else None,
         per_class=per_class,
         total=len(fitting),
         undefined=_undefined(figures, [label for label in empty if label in per_class], selection),
@@ -190,7 +190,7 @@ def average_precision_of(
 
 
 def _require_groups(selection: Selection, options: ApOptions) -> None:
-    if options.group_of == "count" and selection.policy != "best-candidate":
+    if options.group_of == "count" and not selection.traits.groups_count:
         raise QuestionError("groups are counted under policy `best-candidate` only")
 
 
@@ -200,7 +200,7 @@ def _undefined(figures: ClassFigures, empty: list[str], selection: Selection) ->
         if getattr(figures, name) is not None:
             continue
         size = name.split("_")[-1]
-        if selection.policy != "coco" and size in {*AREA_RANGES, "1", "10"}:
+        if not selection.traits.limited and size in {*AREA_RANGES, "1", "10"}:
             found[name] = "only policy `coco` knows area ranges and limits on the number of predictions"
         else:
             found[name] = f"no annotation that counts is {size}" if size in AREA_RANGES else "no annotation counts"

@@ -78,10 +78,10 @@ def caused(selection: Selection, options: ErrorOptions = AS_TIDE) -> Fragment:
     sql, parameters = scored(selection)
     parameters = parameters | {"background": options.background}
     is_error = "1" if selection.type else f"k IN {LOCALISED}"
-    enough = f"{{0}} >= 0 AND {{1}} {'>' if selection.policy == 'iou-greedy' else '>='} {{{{iou:Float64}}}}"
+    enough = f"{{0}} >= 0 AND {{1}} {'>' if selection.traits.strict else '>='} {{{{iou:Float64}}}}"
     judged = f"{of_type(selection, 'k')} AND c >= {{confidence:Float64}}"
     place = "prediction_rank"
-    if selection.policy == "coco":
+    if selection.traits.limited:
         judged += f" AND n < {MOST_COUNTED}"
         if options.max_detections is not None:
             parameters["most"] = options.max_detections

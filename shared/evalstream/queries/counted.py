@@ -89,7 +89,7 @@ def counted(selection: Selection, *, whole_curve: bool = False, more: str = "") 
     count at any confidence from the selected one up. ``more`` is SQL for further columns, in terms of these.
     """
     rows, parameters = selected(selection)
-    coco = selection.policy == "coco"
+    limited = selection.traits.limited
     low, high = AREA_RANGES[selection.area]
     parameters = parameters | {
         "confidence": selection.confidence,
@@ -128,9 +128,9 @@ def counted(selection: Selection, *, whole_curve: bool = False, more: str = "") 
     counted = "[]"
     # A prediction matched to an annotation that is ignored is neither right nor wrong.
     ignored = "arrayFilter((p, l, i) -> l AND i, match_prediction, live, match_ignored)"
-    if selection.policy != "iou-greedy":
+    if selection.traits.ignores:
         predicted += " AND NOT has(ignored_prediction, i)"
-    if coco:
+    if limited:
         # Nor is one beyond the most that count, or outside the area range unless it is matched to one inside.
         parameters |= {"low": low, "high": high}
         inside = "a BETWEEN {low:Float64} AND {high:Float64}"

@@ -505,7 +505,7 @@ def _average_precision(
     columns = stored.detections
     sample = Sample(stored.key, included, columns.annotation_label, columns.annotation_row)
     replicates = options.ap_replicates or _FEWEST
-    if selection.policy == "iou-greedy":
+    if selection.traits.revokes:
         curves = []
         for t in thresholds:
             own = changes_at(columns, t, selection.confidence)
@@ -514,7 +514,7 @@ def _average_precision(
     else:
         _, correct, ignored = outcomes(columns, 0, thresholds)
         order = in_order(columns)
-        if selection.policy == "coco":
+        if selection.traits.limited:
             order = order[columns.rank[order] < np.minimum(MAX_DETECTIONS, columns.most[order])]
         start = np.searchsorted(columns.label[order], np.arange(len(columns.labels) + 1))
         row, confidence = columns.row[order], columns.confidence[order]

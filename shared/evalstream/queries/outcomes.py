@@ -61,30 +61,30 @@ def outcomes(row: Mapping[str, Any], selection: Selection, options: ErrorOptions
     of_pairs = map(chosen, row["match_type"], row["match_actual_feature"], row["match_predicted_feature"])
     counting = [now and not off and asked for (_, now, off), asked in zip(_of(row, live), of_pairs, strict=True)]
 
-    coco = selection.policy == "coco"
+    limited = selection.traits.limited
     low, high = AREA_RANGES[selection.area]
     objects = object_codes(selection)
     annotation_counts = [
-        asked and code in objects and (not coco or low <= area <= high)
+        asked and code in objects and (not limited or low <= area <= high)
         for asked, code, area in zip(annotation_asked, row["annotation_crowd"], row["annotation_area"], strict=True)
     ]
     above = [confidence >= selection.confidence for confidence in row["prediction_confidence"]]
     among = [
-        not coco or rank < (MAX_SKELETONS if kind == "keypoints" else MAX_DETECTIONS)
+        not limited or rank < (MAX_SKELETONS if kind == "keypoints" else MAX_DETECTIONS)
         for kind, rank in zip(row["prediction_type"], row["prediction_rank"], strict=True)
     ]
     prediction_counts = [
         ok
         and prediction_asked[i]
-        and (selection.policy == "iou-greedy" or i not in ignored)
+        and not (selection.traits.ignores and i in ignored)
         and among[i]
-        and (not coco or low <= row["prediction_area"][i] <= high or i in counted)
+        and (not limited or low <= row["prediction_area"][i] <= high or i in counted)
         for i, ok in enumerate(above)
     ]
     # Whatever its class: a filter of classes changes no cause.
     of_type = list(map(_chooser(selection.model_copy(update={"feature": []})), row["prediction_type"]))
     judged = [ok and fits and own for ok, fits, own in zip(above, among, of_type, strict=True)]
-    if coco and options.max_detections is not None:
+    if limited and options.max_detections is not None:
         most = set(_most_confident(row, of_type, selection)[: options.max_detections])
         judged = [
             ok and (i in most or not _is_error(kind, selection))
@@ -176,7 +176,7 @@ def _causes(
     t = selection.threshold(selection.iou)
 
     def enough(place: int, iou: float) -> bool:
-        return place >= 0 and (iou > t if selection.policy == "iou-greedy" else iou >= t)
+        return place >= 0 and (iou > t if selection.traits.strict else iou >= t)
 
     cause: list[Cause | None] = [None] * len(judged)
     points_to = [-1] * len(judged)

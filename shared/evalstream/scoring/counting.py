@@ -55,9 +55,9 @@ def count(of: Columns, selection: Selection) -> Counting:
     ignored = _any(r["prediction"][live & r["ignored"]], len(of.confidence))
     annotation_counts = annotation_asked & np.isin(of.crowd, object_codes(selection))
     prediction_counts = prediction_asked & (of.confidence >= confidence)
-    if selection.policy != "iou-greedy":
+    if selection.traits.ignores:
         prediction_counts &= ~ignored
-    if selection.policy == "coco":
+    if selection.traits.limited:
         low, high = AREA_RANGES[selection.area]
         annotation_counts &= (low <= of.annotation.area) & (of.annotation.area <= high)
         inside = (low <= of.prediction.area) & (of.prediction.area <= high)

@@ -54,7 +54,7 @@ def sentences(rows_failed: int, rows_missing: int, unusual: Unusual, selection: 
             f"Of the whole dataset, {_number(rows_missing, 'annotated data row')} {_has(rows_missing)} no prediction of"
             f" this run and {_is(rows_missing)} not counted. Where nothing was found, send an empty `replace`."
         )
-    if beyond and selection.policy == "coco":
+    if beyond and selection.traits.limited:
         found.append(
             f"{_number(beyond, 'prediction')} beyond the {MAX_DETECTIONS} most confident of a class and data row "
             f"({MAX_SKELETONS} of keypoints) {_is(beyond)} not counted."
@@ -62,12 +62,12 @@ def sentences(rows_failed: int, rows_missing: int, unusual: Unusual, selection: 
     if negative:
         found.append(f"{_number(negative, 'prediction')} with a confidence below 0 {_is(negative)} ignored.")
     if regions:
-        difficult = ", difficult ones" if selection.policy == "best-candidate" else ""
+        difficult = "" if selection.traits.difficult_count else ", difficult ones"
         kinds = f"regions of many objects{difficult}, or without anything to match"
         upon = (
-            "predictions upon them count as false alarms"
-            if selection.policy == "iou-greedy"
-            else f"nor {_is(ignored)} the {_number(ignored, 'prediction')} matched to them"
+            f"nor {_is(ignored)} the {_number(ignored, 'prediction')} matched to them"
+            if selection.traits.ignores
+            else "predictions upon them count as false alarms"
         )
         found.append(f"{_number(regions, 'annotation')} {_is(regions)} not counted ({kinds}); {upon}.")
     if repaired:
