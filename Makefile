@@ -17,13 +17,14 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+# Touched when all is installed, and the kernels are built of what their C files say.
 INSTALLED := .venv/installed
 PORT ?= 8000
 PAGE := services/evalstream_query/static/index.html
 # Node comes with the environment, from PyPI; what npm runs must find this one.
 NPM := PATH="$(CURDIR)/.venv/bin:$$PATH" $(BIN)/npm --prefix web --silent
 
-.PHONY: demo up down kafka page screenshot check test test-durations test-thorough test-faults test-attack test-mutants lint lint-python lint-page kernels format schemas agreement bench bench-pipeline clean
+.PHONY: demo up down kafka page screenshot check test test-durations test-thorough test-faults test-attack test-mutants lint lint-python lint-page format schemas agreement bench bench-pipeline clean
 
 demo: $(INSTALLED) $(PAGE)
 	$(BIN)/evalstream demo --port $(PORT) $(if $(ONCE),--once)
@@ -85,9 +86,9 @@ test-attack: $(INSTALLED)
 test-mutants: $(INSTALLED)
 	$(BIN)/python -m tests.mutants
 
-# Together, for each keeps one core busy; the kernels are compiled once, before several processes want them.
+# Together, for each keeps one core busy.
 lint: $(INSTALLED) web/node_modules/.installed
-	@$(MAKE) --no-print-directory --jobs 3 --output-sync=target lint-python lint-page kernels
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint-python lint-page
 
 lint-python: $(INSTALLED)
 	$(BIN)/ruff check .
@@ -98,9 +99,6 @@ lint-python: $(INSTALLED)
 lint-page: web/node_modules/.installed
 	$(NPM) run check
 	$(NPM) run test
-
-kernels: $(INSTALLED)
-	$(BIN)/python -W ignore -m tests.kernels
 
 format: $(INSTALLED) web/node_modules/.installed
 	$(BIN)/ruff check --fix .
@@ -120,7 +118,7 @@ bench: $(INSTALLED)
 bench-pipeline: $(INSTALLED)
 	$(BIN)/python -m benchmarks.pipeline
 
-$(INSTALLED): pyproject.toml constraints.txt
+$(INSTALLED): pyproject.toml constraints.txt hatch_build.py $(shell find shared -name '*.[ch]')
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "evalstream needs Python 3.11 or newer; name one: make PYTHON=python3.11 $(MAKECMDGOALS)")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
@@ -128,4 +126,5 @@ $(INSTALLED): pyproject.toml constraints.txt
 
 clean:
 	rm -rf web/node_modules services/evalstream_query/static
+	rm -f shared/evalstream/native/kernels.so shared/evalstream/native/kernels.dylib shared/evalstream/native/kernels.dll
 	rm -rf .venv .evalstream .mypy_cache .pytest_cache .ruff_cache .hypothesis .schemathesis

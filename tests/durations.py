@@ -17,12 +17,11 @@ import pytest
 from clickhouse_connect.driver.client import Client
 from evalstream.storage import engine
 from evalstream_devcluster import clickhouse_process, kafka, services
-from numba.core import event
 from playwright._impl._sync_base import SyncBase
 from rich.console import Console
 from rich.table import Table
 
-KINDS: Final = ("engine start", "SQL", "browser", "Kafka and services", "compilation", "Python")
+KINDS: Final = ("engine start", "SQL", "browser", "Kafka and services", "Python")
 #: Rows of each table that are printed.
 LONGEST: Final = 40
 
@@ -57,17 +56,6 @@ def _watch(owner: Any, name: str, kind: str) -> None:
     setattr(owner, name, counting)
 
 
-class _Compilations(event.Listener):
-    """Numba says when it compiles; nothing of ours runs in between, so it need not be told apart from other work."""
-
-    def on_start(self, event: event.Event) -> None:
-        self._start = time.perf_counter()
-
-    def on_end(self, event: event.Event) -> None:
-        if not _inside:
-            _seconds["compilation"] += time.perf_counter() - self._start
-
-
 def pytest_configure(config: pytest.Config) -> None:
     """Watch the functions in which each kind of work is done."""
     _watch(engine.clickhouse_connect, "get_client", "engine start")
@@ -83,7 +71,6 @@ def pytest_configure(config: pytest.Config) -> None:
         for name in names:
             _watch(module, name, "Kafka and services")
     _watch(SyncBase, "_sync", "browser")
-    event.register("numba:compile", _Compilations())
 
 
 def _subclasses(base: type) -> Iterator[type]:

@@ -1,7 +1,7 @@
 """Do the tests notice? Faults are seeded into kernels, folding and queries, one at a time: ``make test-mutants``.
 
 Each fault is one small change of one place, chosen by a seed: a comparison that is strict or not, a sum for a
-difference, AND for OR, in Python and in SQL. The tests of the changed module run until the first one fails. What
+difference, AND for OR, in Python, in SQL and in C. The tests of the changed module run until the first one fails. What
 survives is printed, for somebody to judge whether a test is missing or the change makes no difference.
 """
 
@@ -29,11 +29,11 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 SHARED: Final = "shared/evalstream"
 #: Modules to change, how many of the faults go there, and which tests must notice, the quickest first.
 PLACES: Final = (
-    (f"{SHARED}/matching/*.py", 12, ("unit/matching", "pipeline/test_outcomes.py", "pipeline/queries", "parity")),
+    (f"{SHARED}/matching/*.[pc]*", 12, ("unit/matching", "pipeline/test_outcomes.py", "pipeline/queries", "parity")),
     (f"{SHARED}/pipeline/fold.py", 4, ("pipeline/test_fold.py", "pipeline/test_any_event.py")),
     (f"{SHARED}/pipeline/objects.py", 2, ("pipeline/test_any_event.py", "pipeline", "parity")),
-    (f"{SHARED}/metrics/*.py", 8, ("unit/metrics", "pipeline/queries", "parity", "pipeline")),
-    (f"{SHARED}/geometry/*.py", 4, ("unit/geometry", "parity", "pipeline/test_any_event.py")),
+    (f"{SHARED}/metrics/*.[pc]*", 8, ("unit/metrics", "pipeline/queries", "parity", "pipeline")),
+    (f"{SHARED}/geometry/*.[pc]*", 4, ("unit/geometry", "parity", "pipeline/test_any_event.py")),
     (f"{SHARED}/queries/*.py", 10, ("pipeline/queries", "pipeline", "parity", "unit/http")),
 )
 _CHANGES: Final = {
@@ -49,6 +49,10 @@ _IN_SQL: Final = {
     " = ": " != ",
     "NOT ": "",
 }
+_IN_C: Final = {
+    " < ": " <= ", " <= ": " < ", " > ": " >= ", " >= ": " > ", " == ": " != ", " != ": " == ", " + ": " - ",
+    " - ": " + ", " += ": " -= ", " && ": " || ", " || ": " && ", "= 0;": "= 1;", "true": "false", "false": "true",
+}  # fmt: skip
 _IS_SQL: Final = re.compile(r"SELECT|array[A-Z]|countIf|\{\w+:\w+\}")
 
 
@@ -74,6 +78,9 @@ class Fault(NamedTuple):
 
 def faults_in(path: Path) -> Iterator[Fault]:
     """Find every change that could be made in a module; not in its docstrings, imports and decorators."""
+    if path.suffix == ".c":
+        yield from _in_c(path)
+        return
     text = (ROOT / path).read_text(encoding="utf-8")
     before, starting = "", True
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
@@ -93,6 +100,16 @@ def faults_in(path: Path) -> Iterator[Fault]:
             if not is_sign:
                 yield Fault(path, *token.start, token.string, _CHANGES[token.string])
         before, starting = token.string, False
+
+
+def _in_c(path: Path) -> Iterator[Fault]:
+    """Find every change that could be made in a C file; not in comments, and not in how memory is taken."""
+    for number, line in enumerate((ROOT / path).read_text(encoding="utf-8").splitlines(), start=1):
+        code = line.partition("/*")[0]
+        if code.lstrip().startswith(("*", "#")) or "OUT_OF_MEMORY" in code or "ALLOCATE" in code:
+            continue
+        for found in re.finditer("|".join(map(re.escape, _IN_C)), code):
+            yield Fault(path, number, found.start(), found[0], _IN_C[found[0]])
 
 
 def _in_sql(path: Path, token: tokenize.TokenInfo) -> Iterator[Fault]:
@@ -120,6 +137,8 @@ def noticed(fault: Fault, tests: tuple[str, ...], tree: Path, seconds: float) ->
     file.write_text(fault.put_in(text), encoding="utf-8")
     environment = os.environ | {"PYTHONPATH": f"{tree / 'shared'}{os.pathsep}{tree / 'services'}", "CI": ""}
     try:
+        if not _built(fault, tree):
+            return "it does not compile"
         for folder in tests:
             command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:randomly", "-p", "no:cacheprovider"]
             done = subprocess.run(
@@ -133,7 +152,15 @@ def noticed(fault: Fault, tests: tuple[str, ...], tree: Path, seconds: float) ->
         return "it never ended"
     finally:
         file.write_text(text, encoding="utf-8")
+        _built(fault, tree)
     return ""
+
+
+def _built(fault: Fault, tree: Path) -> bool:
+    """Build the kernels of the copy anew if the fault is in one."""
+    if fault.path.suffix != ".c":
+        return True
+    return not subprocess.run([sys.executable, "hatch_build.py"], cwd=tree, capture_output=True, check=False).returncode
 
 
 def main() -> None:

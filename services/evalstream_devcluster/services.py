@@ -108,7 +108,7 @@ def _http() -> httpx.Client:
 
 
 def ready(service: ServiceProcess) -> bool:
-    """Tell whether it takes work: it has partitions, its kernels are compiled, and nothing is stuck."""
+    """Tell whether it takes work: it has partitions, and nothing is stuck."""
     try:
         return _http().get(f"{service.url}/ready", timeout=5).is_success
     except httpx.HTTPError:

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from evalstream.pipeline.reconcile import reconcile, rematch
-from evalstream.pipeline.warm_up import warm_up
 from evalstream.storage.engine import Clients
 from evalstream.storage.results import stale_rows
 from tenacity import RetryCallState, RetryError, Retrying, stop_when_event_set, wait_exponential_jitter
@@ -76,7 +75,6 @@ def running_matcher(clients: Clients, policies: Sequence[str]) -> Iterator[Match
 
 
 def _run(matcher: Matcher, clients: Clients, policies: Sequence[str]) -> None:
-    warm_up()
     # A failure here is the engine's, a full disk for instance; it must not end the matcher, nor lose what changed.
     patiently = Retrying(
         wait=wait_exponential_jitter(multiplier=0.5, max=30),

@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager
 
 import evalstream
 from evalstream.pipeline.reconcile import rematch
-from evalstream.pipeline.warm_up import warm_up
 from evalstream.storage.dead_letters import DeadLetter, keep_dead_letters
 from evalstream.storage.engine import Clients
 from evalstream.storage.migrate import migrated_clients
@@ -36,7 +35,6 @@ def run(settings: ServiceSettings) -> int:
 
         @asynccontextmanager
         async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-            await asyncio.to_thread(warm_up)
             try:
                 await broker.start()
                 yield

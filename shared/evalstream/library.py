@@ -89,7 +89,7 @@ def evaluate(
         categories=truth.categories,
         notes=[*truth.notes, *found.notes],
         problems=problems,
-        on_progress=lambda done, total: on_progress("matching (the very first time also compiling)", done, total),
+        on_progress=lambda done, total: on_progress("matching", done, total),
     )
 
 

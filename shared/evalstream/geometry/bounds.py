@@ -6,8 +6,8 @@ from typing import Final
 
 import numpy as np
 import shapely
-from numba import njit
 
+from evalstream.native import compiled
 from evalstream.scenes import Float, Int, Scenes
 
 #: From so many possible pairs in one scene on, a tree is faster than to look at each.
@@ -43,25 +43,5 @@ def bounds_meet(
     return np.concatenate([i for i, _ in found]), np.concatenate([j for _, j in found])
 
 
-@njit(cache=True, nogil=True)
-def _compared(first: Int, last: Int, begin: Int, end: Int, predicted: Float, annotated: Float) -> tuple[Int, Int]:
-    i = np.empty(max(1024, 2 * len(predicted)), np.int64)
-    j = np.empty(len(i), np.int64)
-    count = 0
-    for scene in range(len(first)):
-        for p in range(first[scene], last[scene]):
-            left, top, right, bottom = predicted[p]
-            for a in range(begin[scene], end[scene]):
-                if (
-                    annotated[a, 0] < right
-                    and annotated[a, 2] > left
-                    and annotated[a, 1] < bottom
-                    and annotated[a, 3] > top
-                ):
-                    if count == len(i):
-                        i = np.concatenate((i, np.empty_like(i)))
-                        j = np.concatenate((j, np.empty_like(j)))
-                    i[count] = p
-                    j[count] = a
-                    count += 1
-    return i[:count], j[:count]
+@compiled
+def _compared(first: Int, last: Int, begin: Int, end: Int, predicted: Float, annotated: Float) -> tuple[Int, Int]: ...

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numba import njit
-
+from evalstream.native import compiled
 from evalstream.scenes import Batch, Code, Float, Found, Scenes
 
 
@@ -16,16 +14,5 @@ def answer_pairs(batch: Batch, code: int) -> Found:
     return Found(*_answer_pairs(batch.scenes, code))
 
 
-@njit(cache=True, nogil=True)
-def _answer_pairs(scenes: Scenes, code: int) -> tuple[Code, Code, Float]:
-    prediction = [np.int32(0) for _ in range(0)]
-    annotation = [np.int32(0) for _ in range(0)]
-    for scene in range(len(scenes.prediction_start)):
-        for p in range(scenes.prediction_start[scene], scenes.prediction_end[scene]):
-            if scenes.prediction_type[p] != code:
-                continue
-            for a in range(scenes.annotation_start[scene], scenes.annotation_end[scene]):
-                if scenes.annotation_type[a] == code and scenes.annotation_feature[a] == scenes.prediction_feature[p]:
-                    prediction.append(np.int32(p))
-                    annotation.append(np.int32(a))
-    return np.array(prediction, np.int32), np.array(annotation, np.int32), np.full(len(prediction), np.inf)
+@compiled
+def _answer_pairs(scenes: Scenes, code: int) -> tuple[Code, Code, Float]: ...

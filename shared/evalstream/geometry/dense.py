@@ -10,12 +10,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-from numba import njit
 from pycocotools import mask as coco_mask
 
-from evalstream.geometry.bbox import box_iou
 from evalstream.geometry.keypoints import oks
 from evalstream.geometry.near import ragged_positions
+from evalstream.native import compiled
 from evalstream.ontology import Ontology, OntologyClass
 from evalstream.scenes import Batch, Flag, Float, Int, Scenes, Shapes
 from evalstream.types import CODES
@@ -39,17 +38,9 @@ def extents(annotations: Int, predictions: Int) -> Extents:
     )
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def box_overlaps(of: Extents, predicted: Float, annotated: Float, crowd: Flag) -> Float:
     """Compute the IoU of boxes ``(n, 4)``, each x, y, width and height."""
-    iou = np.empty(of.iou[-1], np.float64)
-    at = 0
-    for g in range(len(of.iou) - 1):
-        for p in range(of.prediction[g], of.prediction[g + 1]):
-            for a in range(of.annotation[g], of.annotation[g + 1]):
-                iou[at] = box_iou(predicted[p], annotated[a], crowd[a])
-                at += 1
-    return iou
 
 
 def mask_overlaps(

@@ -6,7 +6,6 @@ from typing import Final, NamedTuple
 
 import numpy as np
 import shapely
-from numba import njit
 
 from evalstream.geometry.near import (
     Geometries,
@@ -16,6 +15,7 @@ from evalstream.geometry.near import (
     tolerances,
     within_reach,
 )
+from evalstream.native import compiled
 from evalstream.scenes import Batch, Code, Float, Found, Int, Measure, Shapes
 
 #: Segments of a quarter circle, at the ends and corners of a line with a width: what shapely's ``buffer`` takes.
@@ -64,14 +64,13 @@ def polyline_measures(batch: Batch, prediction: Code, annotation: Code) -> list[
     predicted = samples(*numbers(batch.predictions, prediction), tolerance)
     annotated = samples(*numbers(batch.annotations, annotation), tolerance)
     scene = scene_of(batch.scenes, prediction)
-    values = _distances(predicted, annotated)
+    values = distances(predicted, annotated)
     return [
         Measure(name, scene, annotation, prediction, values[:, k : k + 1])
         for k, name in enumerate(("chamfer", "hausdorff", "frechet"))
     ]
 
 
-@njit(cache=True, nogil=True)
 def samples(values: Float, count: Int, tolerance: Float) -> Samples:
     """Return points at equal distances along each line, its ends among them.
 
@@ -86,32 +85,12 @@ def samples(values: Float, count: Int, tolerance: Float) -> Samples:
         How many numbers each line has.
     tolerance : (n,) float64
     """
-    length = np.zeros(len(count), np.float64)
-    start = np.zeros(len(count) + 1, np.int64)
-    end = 0
-    for i in range(len(count)):
-        begin, end = end, end + count[i]
-        for k in range(begin + 2, end, 2):
-            length[i] += np.sqrt((values[k] - values[k - 2]) ** 2 + (values[k + 1] - values[k - 1]) ** 2)
-        # A length that is a multiple but for rounding is one, wherever the line lies.
-        pieces = np.ceil(length[i] / tolerance[i] * SAMPLES_PER_TOLERANCE - 1e-9)
-        start[i + 1] = start[i] + 1 + int(min(max(pieces, 1.0), SAMPLES_LIMIT - 1.0))
-    xy = np.empty((start[-1], 2), np.float64)
-    end = 0
-    for i in range(len(count)):
-        begin, end = end, end + count[i]
-        pieces = start[i + 1] - start[i] - 1
-        k, passed, own = begin, 0.0, 0.0  # the segment from k: what lies before it, and its own length
-        for n in range(pieces):
-            place = length[i] * n / pieces
-            while k == begin or (passed + own < place and k + 2 < end):
-                k, passed = k + 2, passed + own
-                own = np.sqrt((values[k] - values[k - 2]) ** 2 + (values[k + 1] - values[k - 1]) ** 2)
-            share = (place - passed) / own if own > 0 else 0.0
-            xy[start[i] + n, 0] = values[k - 2] + share * (values[k] - values[k - 2])
-            xy[start[i] + n, 1] = values[k - 1] + share * (values[k + 1] - values[k - 1])
-        xy[start[i + 1] - 1, 0], xy[start[i + 1] - 1, 1] = values[end - 2], values[end - 1]
-    return Samples(xy, start)
+    found = _samples(values, count, tolerance, SAMPLES_PER_TOLERANCE, SAMPLES_LIMIT)
+    return found._replace(xy=found.xy.reshape(-1, 2))
+
+
+@compiled
+def _samples(values: Float, count: Int, tolerance: Float, per_tolerance: int, limit: int) -> Samples: ...
 
 
 def _lines(shapes: Shapes, chosen: Int | Code) -> Geometries:
@@ -143,46 +122,10 @@ def _widened(lines: Geometries, tolerance: Float) -> Geometries:
     return np.asarray(shapely.buffer(lines, tolerance, quad_segs=QUARTER_SEGMENTS), object)
 
 
-@njit(cache=True, nogil=True)
-def _distances(first: Samples, second: Samples) -> Float:
-    """Chamfer, Hausdorff and discrete Fréchet distance of each pair of sampled lines, ``(pairs, 3)``."""
-    pairs = len(first.start) - 1
-    out = np.empty((pairs, 3), np.float64)
-    apart = np.empty(SAMPLES_LIMIT, np.float64)  # of a point of the first line from each of the second, squared
-    nearest = np.empty(SAMPLES_LIMIT, np.float64)  # of each point of the second line, the least of these so far
-    leash = np.empty(SAMPLES_LIMIT, np.float64)  # how long it has to be for two to come here, squared
-    for pair in range(pairs):
-        a = first.xy[first.start[pair] : first.start[pair + 1]]
-        b = second.xy[second.start[pair] : second.start[pair + 1]]
-        x, y = b[:, 0].copy(), b[:, 1].copy()
-        nearest[: len(b)] = np.inf
-        leash[: len(b)] = np.inf
-        diagonal = -np.inf  # before the first point of both, nothing was asked of the leash
-        forth = farthest = 0.0
-        for i in range(len(a)):
-            for j in range(len(b)):
-                apart[j] = (a[i, 0] - x[j]) ** 2 + (a[i, 1] - y[j]) ** 2
-            # Comparisons and not `min`, which would have to look for NaN: half the time.
-            own = np.inf
-            for j in range(len(b)):
-                own = apart[j] if apart[j] < own else own
-                nearest[j] = apart[j] if apart[j] < nearest[j] else nearest[j]
-            forth += np.sqrt(own)
-            farthest = max(farthest, own)
-            before = np.inf
-            for j in range(len(b)):
-                above = leash[j]
-                least = above if above < diagonal else diagonal
-                least = before if before < least else least
-                before = apart[j] if apart[j] > least else least
-                leash[j] = before
-                diagonal = above
-            diagonal = np.inf
-        back = 0.0
-        for j in range(len(b)):
-            back += np.sqrt(nearest[j])
-            farthest = max(farthest, nearest[j])
-        out[pair, 0] = (forth / len(a) + back / len(b)) / 2
-        out[pair, 1] = np.sqrt(farthest)
-        out[pair, 2] = np.sqrt(leash[len(b) - 1])
-    return out
+def distances(first: Samples, second: Samples) -> Float:
+    """Compute the chamfer, Hausdorff and discrete Fréchet distance of each pair of sampled lines, ``(pairs, 3)``."""
+    return _distances(first, second, SAMPLES_LIMIT).reshape(-1, 3)
+
+
+@compiled
+def _distances(first: Samples, second: Samples, limit: int) -> Float: ...

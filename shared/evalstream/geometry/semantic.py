@@ -13,12 +13,11 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from numba import njit, types
-from numba.typed import Dict
 from numpy.typing import NDArray
 
 from evalstream.geometry.errors import GeometryError
 from evalstream.geometry.mask import Rle, masks, the_size
+from evalstream.native import compiled
 from evalstream.scenes import Batch, Flag, Int, Measure
 from evalstream.types import CODES
 
@@ -103,7 +102,7 @@ def _cells(batch: Batch, annotated: Int, predicted: Int) -> list[tuple[int, int,
         is_prediction,
         len(classes),
         len(levels),
-    )
+    ).reshape(-1, 4)
     entries = {(int(a), int(p), int(at)): int(pixels) for a, p, at, pixels in found if pixels}
     for a in feature[: len(annotated)][~crowd].tolist():
         entries.setdefault((a, _NONE, _NONE), 0)
@@ -142,34 +141,16 @@ def run_ends(rle: Rle) -> Int:
     return ends
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _decode(text: NDArray[np.uint8]) -> Int:
     """Read COCO's compressed run lengths; pycocotools would only give the pixels.
 
     A number is written in groups of five bits, the lowest first; the sixth bit says that more follow, the highest bit
     of the last is the sign. From the fourth on, a number is the difference to the one before the last.
     """
-    runs = np.empty(len(text), np.int64)
-    count = 0
-    at = 0
-    while at < len(text):
-        number = np.int64(0)
-        shift = 0
-        more = True
-        while more and at < len(text):
-            bits = np.int64(text[at]) - 48
-            number |= (bits & 31) << shift
-            shift += 5
-            more = bits & 32 != 0
-            if not more and bits & 16 != 0:
-                number |= -1 << shift
-            at += 1
-        runs[count] = number + runs[count - 2] if count > 2 else number
-        count += 1
-    return np.cumsum(runs[:count])
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _sweep(position: Int, mask: Int, feature: Int, level: Int, is_prediction: Flag, classes: int, levels: int) -> Int:
     """Go through the pixels from boundary to boundary; in between, the same masks cover every pixel.
 
@@ -182,97 +163,6 @@ def _sweep(position: Int, mask: Int, feature: Int, level: Int, is_prediction: Fl
 
     Returns
     -------
-    (entries, 4) int64
-        Actual class, predicted class, level, pixels.
+    (4 · entries,) int64
+        Actual class, predicted class, level, pixels of each entry.
     """
-    total = Dict.empty(types.int64, types.int64)
-    active = np.empty(len(feature), np.int64)
-    place = np.full(len(feature), -1)
-    count = 0
-    ignored = 0
-    is_actual = np.zeros(classes, np.bool_)
-    is_found = np.zeros(classes, np.bool_)
-    since = np.empty(classes, np.int64)  # the highest level at which a class is predicted at this pixel
-    actual = np.empty(classes, np.int64)
-    found = np.empty(classes, np.int64)
-    before = np.int64(0)
-    for b in range(len(position)):
-        pixels = position[b] - before
-        if pixels > 0 and count > 0 and ignored == 0:
-            actuals = 0
-            founds = 0
-            for i in range(count):
-                m = active[i]
-                c = feature[m]
-                if not is_prediction[m]:
-                    if not is_actual[c]:
-                        is_actual[c] = True
-                        actual[actuals] = c
-                        actuals += 1
-                elif not is_found[c]:
-                    is_found[c] = True
-                    since[c] = level[m]
-                    found[founds] = c
-                    founds += 1
-                else:
-                    since[c] = min(since[c], level[m])
-            for i in range(actuals):
-                _add(total, actual[i], _NONE, _NONE, pixels, classes, levels)
-                is_actual[actual[i]] = False
-            for i in range(founds):
-                _add(total, _NONE, found[i], since[found[i]], pixels, classes, levels)
-                is_found[found[i]] = False
-            if actuals == 1 and founds == 1:
-                _add(total, actual[0], found[0], since[found[0]], pixels, classes, levels)
-            elif actuals > 0 and founds > 0:
-                _pair(total, np.sort(actual[:actuals]), np.sort(found[:founds]), since, pixels, classes, levels)
-        m = mask[b]
-        step = 1 if place[m] < 0 else -1
-        if step > 0:
-            active[count] = m
-            place[m] = count
-        else:
-            last = active[count - 1]
-            active[place[m]] = last
-            place[last] = place[m]
-            place[m] = -1
-        count += step
-        if feature[m] == _NONE:
-            ignored += step
-        before = position[b]
-    entries = np.empty((len(total), 4), np.int64)
-    for row, (key, pixels) in enumerate(total.items()):
-        entries[row, 0] = key // ((classes + 1) * (levels + 1)) - 1
-        entries[row, 1] = key // (levels + 1) % (classes + 1) - 1
-        entries[row, 2] = key % (levels + 1) - 1
-        entries[row, 3] = pixels
-    return entries
-
-
-@njit(cache=True, nogil=True)
-def _add(total: dict[int, int], actual: int, found: int, level: int, pixels: int, classes: int, levels: int) -> None:
-    key = ((actual + 1) * (classes + 1) + found + 1) * (levels + 1) + level + 1
-    total[key] = total.get(key, 0) + pixels
-
-
-@njit(cache=True, nogil=True)
-def _pair(total: dict[int, int], actual: Int, found: Int, since: Int, pixels: int, classes: int, levels: int) -> None:
-    """Pair the classes of a pixel at each confidence at which another is predicted; add what changes."""
-    for p in found:
-        if np.any(actual == p):
-            _add(total, p, p, since[p], pixels, classes, levels)
-    for step in np.unique(since[found]):
-        # What was paired before this step goes, what is paired from it on comes.
-        for until, sign in ((step - 1, -1), (step, 1)):
-            i = 0
-            j = 0
-            while True:
-                while i < len(actual) and np.any(found == actual[i]) and since[actual[i]] <= until:
-                    i += 1
-                while j < len(found) and (since[found[j]] > until or np.any(actual == found[j])):
-                    j += 1
-                if i == len(actual) or j == len(found):
-                    break
-                _add(total, actual[i], found[j], step, sign * pixels, classes, levels)
-                i += 1
-                j += 1

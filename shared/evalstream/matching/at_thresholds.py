@@ -10,11 +10,11 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from evalstream.geometry.dense import Extents
 from evalstream.matching.coco import MAX_IOU_THRESHOLD
+from evalstream.native import compiled
 from evalstream.scenes import Flag, Float, Int
 
 #: What a prediction is at a threshold.
@@ -38,45 +38,20 @@ class Groups(NamedTuple):
     takes: Flag  # whether an annotation that it takes is taken: its id is above 0
 
 
-@njit(cache=True, nogil=True)
 def outside(area: Float, low: float, high: float) -> Flag:
     """Whether areas are not within a range, both ends of which belong to it."""
     return (area < low) | (area > high)
 
 
-@njit(cache=True, nogil=True)
 def match_group(of: Groups, g: int, low: float, high: float, thresholds: Float) -> Int:
     """Match one group; give the position within it of each prediction's annotation, −1: none, (thresholds, n)."""
-    first, last = of.extents.annotation[g], of.extents.annotation[g + 1]
-    begin, end = of.extents.prediction[g], of.extents.prediction[g + 1]
-    size = last - first
-    iou = of.iou[of.extents.iou[g] : of.extents.iou[g + 1]]
-    crowd = of.crowd[first:last]
-    ignored = of.ignored[first:last] | outside(of.annotation_area[first:last], low, high)
-    order = np.argsort(ignored, kind="mergesort")
-    match = np.full((len(thresholds), end - begin), -1, np.int64)
-    taken = np.empty(size, np.bool_)
-    for t in range(len(thresholds)):
-        taken[:] = False
-        for p in range(end - begin):
-            best = min(thresholds[t], MAX_IOU_THRESHOLD)
-            found = -1
-            for a in order:
-                if taken[a] and not crowd[a]:
-                    continue
-                if found > -1 and not ignored[found] and ignored[a]:
-                    break
-                if iou[p * size + a] < best:
-                    continue
-                best = iou[p * size + a]
-                found = a
-            if found >= 0:
-                match[t, p] = found
-                taken[found] = of.takes[begin + p]
-    return match
+    return _match_group(of, g, low, high, thresholds, MAX_IOU_THRESHOLD).reshape(len(thresholds), -1)
 
 
-@njit(cache=True, nogil=True)
+@compiled
+def _match_group(of: Groups, g: int, low: float, high: float, thresholds: Float, most_iou: float) -> Int: ...
+
+
 def match_at(of: Groups, low: float, high: float, thresholds: Float) -> tuple[Outcomes, Int]:
     """Match all groups in one area range.
 
@@ -87,24 +62,9 @@ def match_at(of: Groups, low: float, high: float, thresholds: Float) -> tuple[Ou
     annotations : (groups,) int64
         How many annotations of each group count.
     """
-    groups = len(of.extents.iou) - 1
-    outcomes = np.empty((len(thresholds), of.extents.prediction[-1]), np.uint8)
-    annotations = np.empty(groups, np.int64)
-    for g in range(groups):
-        first, begin = of.extents.annotation[g], of.extents.prediction[g]
-        last, end = of.extents.annotation[g + 1], of.extents.prediction[g + 1]
-        ignored = of.ignored[first:last] | outside(of.annotation_area[first:last], low, high)
-        annotations[g] = np.count_nonzero(~ignored)
-        if begin == end:
-            continue
-        beyond = outside(of.prediction_area[begin:end], low, high)
-        match = match_group(of, g, low, high, thresholds)
-        for t in range(len(thresholds)):
-            for p in range(end - begin):
-                a = match[t, p]
-                told = a >= 0 and of.told[first + a]
-                if (a >= 0 and ignored[a]) or (not told and beyond[p]):
-                    outcomes[t, begin + p] = IGNORED
-                else:
-                    outcomes[t, begin + p] = TRUE_POSITIVE if told else FALSE_POSITIVE
-    return outcomes, annotations
+    outcomes, annotations = _match_at(of, low, high, thresholds, MAX_IOU_THRESHOLD)
+    return outcomes.reshape(len(thresholds), of.extents.prediction[-1]), annotations
+
+
+@compiled
+def _match_at(of: Groups, low: float, high: float, thresholds: Float, most_iou: float) -> tuple[Outcomes, Int]: ...

@@ -15,68 +15,10 @@ Reference: Pascal VOC devkit, ``VOCevaldet.m``; Open Images, ``per_image_evaluat
 
 from __future__ import annotations
 
-import numpy as np
-from numba import njit
-
-from evalstream.matching.emit import emit
-from evalstream.matching.order import by_feature_and_confidence, most_annotations
-from evalstream.scenes import RECTANGLE, Int, Pairs, Rectangles, Scenes
+from evalstream.native import compiled
+from evalstream.scenes import Pairs, Rectangles, Scenes
 
 
+@compiled
 def match_best_candidate(scenes: Scenes, pairs: Pairs) -> Rectangles:
     """Match a batch of scenes at every threshold at once."""
-    order, _ = by_feature_and_confidence(scenes)
-    return _point(scenes, pairs, order)
-
-
-@njit(cache=True, nogil=True)
-def _point(scenes: Scenes, pairs: Pairs, order: Int) -> Rectangles:
-    out = np.empty(len(order), RECTANGLE)
-    count = 0
-    taken = np.empty(most_annotations(scenes), np.float64)  # the best IoU that has pointed to each annotation so far
-    for scene in range(len(scenes.prediction_start)):
-        first = scenes.annotation_start[scene]
-        taken[: scenes.annotation_end[scene] - first] = -np.inf
-        for i in range(scenes.prediction_start[scene], scenes.prediction_end[scene]):
-            p = order[i]
-            confidence = scenes.prediction_confidence[p]
-            if confidence < 0:
-                continue
-            best = _best(scenes, pairs, p, False)
-            # Matched, or ignored, at low < t <= high: nowhere as yet.
-            low, high = -np.inf, -np.inf
-            if best >= 0:
-                a = pairs.annotation[best]
-                iou = pairs.iou[best]
-                difficult = scenes.annotation_difficult[a]
-                if difficult or iou > taken[a - first]:
-                    low, high = taken[a - first], iou
-                    out = emit(out, count, p, a, iou, -np.inf, confidence, low, high, 0, difficult)
-                    count += 1
-                if not difficult:
-                    taken[a - first] = max(taken[a - first], iou)
-            region = _best(scenes, pairs, p, True)
-            if region < 0:
-                continue
-            a = pairs.annotation[region]
-            share = pairs.iou[region]
-            if min(low, share) > -np.inf:
-                out = emit(out, count, p, a, share, -np.inf, confidence, -np.inf, min(low, share), 0, True)
-                count += 1
-            if share > high:
-                out = emit(out, count, p, a, share, -np.inf, confidence, high, share, 0, True)
-                count += 1
-    return out[:count]
-
-
-@njit(cache=True, nogil=True)
-def _best(scenes: Scenes, pairs: Pairs, p: int, region: bool) -> int:
-    """The pair of prediction p of highest overlap with a region, or anything but, of its class; the first; or −1."""
-    best = -1
-    for k in range(pairs.start[p], pairs.start[p + 1]):
-        a = pairs.annotation[k]
-        if scenes.annotation_feature[a] != scenes.prediction_feature[p] or scenes.annotation_crowd[a] != region:
-            continue
-        if best < 0 or pairs.iou[k] > pairs.iou[best]:
-            best = k
-    return best

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
-from numba import njit
-
+from evalstream.native import compiled
 from evalstream.scenes import Code, Flag, Float, Int, Pairs
 
 
@@ -37,21 +35,7 @@ def nearest(pairs: Pairs, prediction_label: Code, annotation_label: Code, region
     return Nearest(*_nearest(pairs.start, pairs.annotation, pairs.iou, prediction_label, annotation_label, region))
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _nearest(
     start: Int, annotation: Code, iou: Float, prediction_label: Code, annotation_label: Code, region: Flag
-) -> tuple[Code, Float, Code, Float]:
-    count = len(prediction_label)
-    own, other = np.full(count, -1, np.int32), np.full(count, -1, np.int32)
-    own_iou, other_iou = np.zeros(count), np.zeros(count)
-    for p in range(count):
-        for k in range(start[p], start[p + 1]):
-            a = annotation[k]
-            if region[a]:
-                continue
-            if annotation_label[a] == prediction_label[p]:
-                if iou[k] >= own_iou[p]:
-                    own[p], own_iou[p] = a, iou[k]
-            elif iou[k] >= other_iou[p]:
-                other[p], other_iou[p] = a, iou[k]
-    return own, own_iou, other, other_iou
+) -> tuple[Code, Float, Code, Float]: ...

@@ -13,14 +13,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
-from evalstream.matching.emit import emit
-from evalstream.scenes import RECTANGLE, Code, Float, Int, Rectangles, Scenes
+from evalstream.native import compiled
+from evalstream.scenes import Code, Int, Rectangles, Scenes
 from evalstream.types import CODES
-
-_CHECKLIST = CODES["checklist"]
-_TEXT, _NUMBER = CODES["text"], CODES["number"]
 
 
 class Nesting(NamedTuple):
@@ -63,6 +59,9 @@ def _levels(scenes: Scenes, nesting: Nesting, rectangles: Rectangles) -> list[Re
                 annotation_child,
                 prediction_start,
                 prediction_child,
+                CODES["checklist"],
+                CODES["text"],
+                CODES["number"],
             )
         )
     return levels[1:]
@@ -76,7 +75,7 @@ def _children(parent: Int) -> tuple[Int, Int]:
     return start, child
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _one_level(
     scenes: Scenes,
     nesting: Nesting,
@@ -85,62 +84,7 @@ def _one_level(
     annotation_child: Int,
     prediction_start: Int,
     prediction_child: Int,
-) -> Rectangles:
-    confidence: Float = scenes.prediction_confidence
-    out = np.empty(len(rectangles), RECTANGLE)
-    count = 0
-    for i in range(len(rectangles)):
-        r = rectangles[i]
-        if r.ignored:
-            for p in prediction_child[prediction_start[r.prediction] : prediction_start[r.prediction + 1]]:
-                high = min(r.confidence_high, confidence[p])
-                own = nesting.prediction_type[p]
-                if high > r.confidence_low and confidence[p] >= 0 and own != _TEXT and own != _NUMBER:
-                    out = emit(
-                        out,
-                        count,
-                        p,
-                        r.annotation,
-                        np.inf,
-                        r.confidence_low,
-                        high,
-                        r.iou_low,
-                        r.iou_high,
-                        r.area_range,
-                        True,
-                    )
-                    count += 1
-            continue
-        if nesting.prediction_label[r.prediction] != nesting.annotation_label[r.annotation]:
-            continue
-        for p in prediction_child[prediction_start[r.prediction] : prediction_start[r.prediction + 1]]:
-            high = min(r.confidence_high, confidence[p])
-            if high <= r.confidence_low or confidence[p] < 0:
-                continue
-            for a in annotation_child[annotation_start[r.annotation] : annotation_start[r.annotation + 1]]:
-                if (
-                    nesting.prediction_type[p] != nesting.annotation_type[a]
-                    or scenes.prediction_feature[p] != scenes.annotation_feature[a]
-                ):
-                    continue
-                # The answers to one question pair whatever they are; of a checklist, equal options pair.
-                if (
-                    nesting.prediction_type[p] == _CHECKLIST
-                    and nesting.prediction_label[p] != nesting.annotation_label[a]
-                ):
-                    continue
-                out = emit(
-                    out,
-                    count,
-                    p,
-                    a,
-                    np.inf,
-                    r.confidence_low,
-                    high,
-                    r.iou_low,
-                    r.iou_high,
-                    r.area_range,
-                    False,
-                )
-                count += 1
-    return out[:count]
+    checklist: int,
+    text: int,
+    number: int,
+) -> Rectangles: ...

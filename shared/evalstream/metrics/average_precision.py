@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import Final, Literal, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from evalstream.native import compiled
 from evalstream.scenes import Flag, Float, Int
 
 Bits = NDArray[np.uint32]
@@ -63,7 +63,6 @@ class Averages(NamedTuple):
     recall: Float  # (thresholds, classes): the final one
 
 
-@njit(cache=True, nogil=True)
 def average_detections(
     start: Int, correct: Bits, ignored: Bits, confidence: Float, annotations: Int, thresholds: int, rule: Rule
 ) -> Averages:
@@ -84,49 +83,16 @@ def average_detections(
     rule : Rule
         How the curve comes to a number.
     """
-    classes = len(annotations)
-    precision = np.full((thresholds, max(1, len(rule.recalls)), classes), np.nan)
-    final = np.full((thresholds, classes), np.nan)
-    seen_at = np.empty(len(correct) + 2, np.int64)  # detections counted when the n-th true positive came
-    for k in range(classes):
-        if annotations[k] == 0:
-            continue
-        for t in range(thresholds):
-            bit = np.uint32(1 << t)
-            tp = seen = 0
-            if rule.stepwise:
-                area = recall = 0.0
-                for i in range(start[k], start[k + 1]):
-                    if not ignored[i] & bit:
-                        seen += 1
-                        tp += 1 if correct[i] & bit else 0
-                    last = i + 1 == start[k + 1] or confidence[i + 1] != confidence[i]
-                    if last and seen > 0:
-                        area += (tp / annotations[k] - recall) * (tp / seen)
-                        recall = tp / annotations[k]
-                precision[t, 0, k] = area
-                final[t, k] = recall
-                continue
-            for i in range(start[k], start[k + 1]):
-                if ignored[i] & bit:
-                    continue
-                seen += 1
-                if correct[i] & bit:
-                    seen_at[tp] = seen
-                    tp += 1
-            # Of points with one recall the first, a true positive, has the best precision: the others change nothing.
-            recall_at = np.arange(1, tp + 1) / annotations[k]
-            if rule.rounded:
-                seen_at[tp] = seen + 1
-                precision_at = np.arange(1, tp + 1) / (seen_at[1 : tp + 1] - 1)
-            else:
-                precision_at = np.arange(1, tp + 1) / (seen_at[:tp] + rule.spacing)
-            _interpolate(recall_at, precision_at, rule, precision[t, :, k])
-            final[t, k] = tp / annotations[k]
-    return Averages(precision, final)
+    found = _average_detections(start, correct, ignored, confidence, annotations, thresholds, rule)
+    return _shaped(found, thresholds, rule, len(annotations))
 
 
-@njit(cache=True, nogil=True)
+@compiled
+def _average_detections(
+    start: Int, correct: Bits, ignored: Bits, confidence: Float, annotations: Int, thresholds: int, rule: Rule
+) -> Averages: ...
+
+
 def average_changes(start: Int, delta_tp: Int, counted: Int, is_point: Flag, annotations: Int, rule: Rule) -> Averages:
     """Average where true positives may be lost again as the confidence threshold sinks; one threshold of IoU.
 
@@ -144,52 +110,16 @@ def average_changes(start: Int, delta_tp: Int, counted: Int, is_point: Flag, ann
         How the curve comes to a number. Where nothing is interpolated, a true positive that is lost takes from the area
         what its recall brought.
     """
-    classes = len(annotations)
-    precision = np.full((1, max(1, len(rule.recalls)), classes), np.nan)
-    final = np.full((1, classes), np.nan)
-    for k in range(classes):
-        if annotations[k] == 0:
-            continue
-        recall_at = np.empty(start[k + 1] - start[k], np.float64)
-        precision_at = np.empty(start[k + 1] - start[k], np.float64)
-        points = tp = seen = 0
-        for i in range(start[k], start[k + 1]):
-            tp += delta_tp[i]
-            seen += counted[i]
-            if is_point[i] and seen > 0:
-                recall_at[points] = tp / annotations[k]
-                precision_at[points] = tp / (seen + rule.spacing)
-                points += 1
-        if rule.stepwise:
-            area = recall = 0.0
-            for i in range(points):
-                area += (recall_at[i] - recall) * precision_at[i]
-                recall = recall_at[i]
-            precision[0, 0, k] = area
-        else:
-            order = np.argsort(recall_at[:points], kind="mergesort")
-            _interpolate(recall_at[order], precision_at[order], rule, precision[0, :, k])
-        final[0, k] = tp / annotations[k]
-    return Averages(precision, final)
+    found = _average_changes(start, delta_tp, counted, is_point, annotations, rule)
+    return _shaped(found, 1, rule, len(annotations))
 
 
-@njit(cache=True, nogil=True)
-def _interpolate(recall_at: Float, precision_at: Float, rule: Rule, out: Float) -> None:
-    """Write the interpolated precision at each recall of the rule, 0 beyond the last; or the area under it all."""
-    for i in range(len(precision_at) - 2, -1, -1):
-        precision_at[i] = max(precision_at[i], precision_at[i + 1])
-    if len(rule.recalls) == 0:
-        area = before = 0.0
-        for i in range(len(recall_at)):
-            area += (recall_at[i] - before) * precision_at[i]
-            before = recall_at[i]
-        out[0] = area
-        return
-    if rule.rounded:
-        for i in range(len(recall_at)):
-            recall_at[i] = np.rint(recall_at[i] * 100) / 100
-    i = 0
-    for j in range(len(rule.recalls)):
-        while i < len(recall_at) and recall_at[i] < rule.recalls[j]:
-            i += 1
-        out[j] = precision_at[i] if i < len(recall_at) else 0.0
+@compiled
+def _average_changes(
+    start: Int, delta_tp: Int, counted: Int, is_point: Flag, annotations: Int, rule: Rule
+) -> Averages: ...
+
+
+def _shaped(found: Averages, thresholds: int, rule: Rule, classes: int) -> Averages:
+    shape = thresholds, max(1, len(rule.recalls)), classes
+    return Averages(found.precision.reshape(shape), found.recall.reshape(thresholds, classes))

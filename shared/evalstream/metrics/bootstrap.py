@@ -16,10 +16,10 @@ from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from evalstream.metrics.average_precision import Bits, Rule
+from evalstream.native import compiled
 from evalstream.scenes import Flag, Float, Int
 
 Key = NDArray[np.uint64]
@@ -43,36 +43,20 @@ _LOOK: Final = 255
 _FIRST: Final = np.arange(2**_BITS, dtype=np.uint64) << np.uint64(64 - _BITS)
 _LEAST: Final = np.searchsorted(_BOUNDS, _FIRST, side="right")
 _MOST: Final = np.searchsorted(_BOUNDS, _FIRST | np.uint64(2 ** (64 - _BITS) - 1), side="right")
-_WEIGHT: Final = np.where(_LEAST == _MOST, _LEAST, _LOOK).astype(np.uint8)
-
-_GOLDEN: Final = np.uint64(0x9E3779B97F4A7C15)
 
 
-@njit(cache=True, nogil=True, inline="always")
-def _mixed(z: np.uint64) -> np.uint64:
-    """Splitmix64's mixing function."""
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
+class _Poisson(NamedTuple):
+    """How 64 random bits come to a weight: by their first few, and where a step is among those by looking for it."""
+
+    bounds: Key
+    weight: NDArray[np.uint8]
+    bits: int
+    look: int
 
 
-@njit(cache=True, nogil=True, inline="always")
-def _stream(seed: int, replicate: int) -> np.uint64:
-    return _mixed(_mixed(np.uint64(seed) + _GOLDEN) + np.uint64(replicate) * _GOLDEN)
+_POISSON: Final = _Poisson(_BOUNDS, np.where(_LEAST == _MOST, _LEAST, _LOOK).astype(np.uint8), _BITS, _LOOK)
 
 
-@njit(cache=True, nogil=True, inline="always")
-def _weight(key: np.uint64, stream: np.uint64) -> int:
-    fraction = _mixed(key + stream)
-    weight = int(_WEIGHT[fraction >> np.uint64(64 - _BITS)])
-    if weight == _LOOK:
-        weight = 0
-        while weight < len(_BOUNDS) and fraction >= _BOUNDS[weight]:
-            weight += 1
-    return weight
-
-
-@njit(cache=True, nogil=True)
 def row_weights(key: Key, included: Flag, seed: int, replicate: int) -> Int:
     """Return how often each row counts in a replicate, ``(rows,)``; in replicate 0, once.
 
@@ -83,16 +67,13 @@ def row_weights(key: Key, included: Flag, seed: int, replicate: int) -> Int:
     included : (rows,) bool
         Rows that are not have weight 0.
     """
-    weight = included.astype(np.int64)
-    if replicate > 0:
-        stream = _stream(seed, replicate)
-        for r in range(len(key)):
-            if weight[r] > 0:
-                weight[r] = _weight(key[r], stream)
-    return weight
+    return _row_weights(key, included, seed, replicate, _POISSON)
 
 
-@njit(cache=True, nogil=True, fastmath={"contract"})
+@compiled
+def _row_weights(key: Key, included: Flag, seed: int, replicate: int, poisson: _Poisson) -> Int: ...
+
+
 def resampled_sums(key: Key, values: Float, seed: int, replicates: int) -> Float:
     """Sum what is additive over rows in each replicate.
 
@@ -108,20 +89,13 @@ def resampled_sums(key: Key, values: Float, seed: int, replicates: int) -> Float
     (replicates + 1, k) float64
         Entry 0 is the plain sum.
     """
-    sums = np.zeros((values.shape[1], replicates + 1))
-    weight = np.ones(replicates + 1)
-    stream = np.empty(replicates + 1, np.uint64)
-    for b in range(1, replicates + 1):
-        stream[b] = _stream(seed, b)
-    for r in range(len(key)):
-        for b in range(1, replicates + 1):
-            weight[b] = _weight(key[r], stream[b])
-        for j in range(values.shape[1]):
-            value = values[r, j]
-            if value != 0.0:
-                for b in range(replicates + 1):
-                    sums[j, b] += weight[b] * value
-    return np.ascontiguousarray(sums.T)
+    columns = values.shape[1]
+    sums = _resampled_sums(key, values, columns, seed, replicates, _POISSON)
+    return np.ascontiguousarray(sums.reshape(columns, replicates + 1).T)
+
+
+@compiled
+def _resampled_sums(key: Key, values: Float, columns: int, seed: int, replicates: int, poisson: _Poisson) -> Float: ...
 
 
 class Sample(NamedTuple):
@@ -140,35 +114,9 @@ class Resampled(NamedTuple):
     recall: Float  # (replicates + 1, thresholds): final recall
 
 
-@njit(cache=True, nogil=True)
-def _annotations(sample: Sample, weight: Int, classes: int) -> Int:
+@compiled
+def _annotations(label: Int, row: Int, weight: Int, classes: int) -> Int:
     """How many annotations each class has, copies included."""
-    found = np.zeros(classes, np.int64)
-    for j in range(len(sample.annotation_label)):
-        found[sample.annotation_label[j]] += weight[sample.annotation_row[j]]
-    return found
-
-
-@njit(cache=True, nogil=True)
-def _bin(recall: float, recalls: Float) -> int:
-    """Find the last of the recalls that is not above a given one; the first one is 0."""
-    found = min(int(recall * (len(recalls) - 1)), len(recalls) - 1)
-    while found + 1 < len(recalls) and recalls[found + 1] <= recall:
-        found += 1
-    while found > 0 and recalls[found] > recall:
-        found -= 1
-    return found
-
-
-@njit(cache=True, nogil=True)
-def _first_beyond(recall: float, annotations: int) -> int:
-    """Find the fewest true positives whose recall reaches a given one."""
-    found = int(recall * annotations)
-    while found / annotations < recall:
-        found += 1
-    while found > 0 and (found - 1) / annotations >= recall:
-        found -= 1
-    return found
 
 
 #: Of the weights of data rows and the annotations of each class: sums over classes with annotations, of average
@@ -181,7 +129,7 @@ def _resampled(summed: _Summed, sample: Sample, classes: int, thresholds: int, s
     final = np.full((replicates + 1, thresholds), np.nan)
     for replicate in range(replicates + 1):
         weight = row_weights(sample.key, sample.included, seed, replicate)
-        annotations = _annotations(sample, weight, classes)
+        annotations = _annotations(sample.annotation_label, sample.annotation_row, weight, classes)
         defined = np.count_nonzero(annotations)
         if defined > 0:
             total, found = summed(weight, annotations)
@@ -230,7 +178,7 @@ def resampled_detections(
     return _resampled(summed, sample, len(start) - 1, thresholds, seed, replicates)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _sum_detections(
     start: Int,
     row: NDArray[np.int32],
@@ -244,123 +192,20 @@ def _sum_detections(
     annotations: Int,
     thresholds: int,
     rule: Rule,
-) -> tuple[Float, Float]:
-    recalls = rule.recalls
-    longest = max(1, np.max(np.diff(start)))
-    copies = np.empty(longest, np.int32)  # of each detection of the class at hand, the weight of its row
-    seen_at = np.empty(longest, np.int32)  # and their sum up to it
-    points = np.empty((3, len(recalls)), np.int64)
-    total, found = np.zeros(thresholds), np.zeros(thresholds)
-    for k in range(len(annotations)):
-        n = annotations[k]
-        if n == 0:
-            continue
-        begin = start[k]
-        seen = np.int32(0)
-        for i in range(begin, start[k + 1]):
-            copies[i - begin] = weight[row[i]]
-            seen += copies[i - begin]
-            seen_at[i - begin] = seen
-        for t in range(thresholds):
-            bit = np.uint32(1 << t)
-            tp, beyond, listed = 0, 1, -1
-            out = 0  # detections that did not count
-            done = 0
-            for e in range(event_start[k * thresholds + t], event_start[k * thresholds + t + 1]):
-                d = event[e]
-                if d >= 0:
-                    # Of copies of one detection the last has the best precision, and so is the only one to matter;
-                    # without copies it is no better than the point before it.
-                    tp += copies[d]
-                    counted = seen_at[d] - out
-                    # What a function with these arrays would cost here is several times what the rest does.
-                    if tp >= beyond:
-                        listed += 1
-                        beyond = _reach(tp, counted, listed, n, recalls, points)
-                    elif tp * points[2, listed] >= points[1, listed] * counted:
-                        points[1, listed] = tp
-                        points[2, listed] = counted
-                elif ~d >= done:
-                    d = ~d
-                    head = first[begin + d]
-                    # Tied ones of one row are copied as a sequence; otherwise this one is a sequence by itself.
-                    times, last = copies[d], begin + d
-                    if times > 1:
-                        last = head + size[head] - 1
-                        counted = seen_at[head - begin] - times - out
-                    else:
-                        head, counted = begin + d, seen_at[d] - times - out
-                    done = last + 1 - begin
-                    for _ in range(times):
-                        for c in range(head, last + 1):
-                            if ignored[c] & bit:
-                                out += 1
-                                continue
-                            counted += 1
-                            if correct[c] & bit > 0:
-                                tp += 1
-                                if tp >= beyond:
-                                    listed += 1
-                                    beyond = _reach(tp, counted, listed, n, recalls, points)
-                                elif tp * points[2, listed] >= points[1, listed] * counted:
-                                    points[1, listed] = tp
-                                    points[2, listed] = counted
-            found[t] += tp / n
-            total[t] += _area(points, listed, rule.spacing) / len(recalls)
-    return total, found
+) -> tuple[Float, Float]: ...
 
 
-@njit(cache=True, nogil=True)
-def _reach(tp: int, seen: int, listed: int, annotations: int, recalls: Float, points: Int) -> int:
-    """List a point that reaches the next recall; return how many true positives reach the one after.
-
-    Of points whose recall lies between the same two of the recalls, only the best precision matters. Column ``listed``
-    of ``points`` is that point: which recall it reaches, its true positives, and the detections up to it.
-    """
-    reached = _bin(tp / annotations, recalls)
-    points[0, listed] = reached
-    points[1, listed] = tp
-    points[2, listed] = seen
-    return _first_beyond(recalls[reached + 1], annotations) if reached + 1 < len(recalls) else annotations + 1
-
-
-@njit(cache=True, nogil=True)
+@compiled
 def _tied(start: Int, row: Int, confidence: Float) -> tuple[Int, Int]:
     """For each detection the first one of its class, row and confidence; for each of those how many there are."""
-    first = np.empty(len(row), np.int64)
-    size = np.zeros(len(row), np.int64)
-    for k in range(len(start) - 1):
-        for i in range(start[k], start[k + 1]):
-            same = i > start[k] and row[i] == row[i - 1] and confidence[i] == confidence[i - 1]
-            first[i] = first[i - 1] if same else i
-            size[first[i]] += 1
-    return first, size
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _events(start: Int, correct: Bits, ignored: Bits, tied: Flag, thresholds: int) -> tuple[Int, NDArray[np.int32]]:
     """For each class and threshold, which detections are right, or do not count: the others are only seen.
 
     Positions are within the class, from 0; of one that does not count, or is tied, the bitwise complement.
     """
-    classes = len(start) - 1
-    event_start = np.zeros(classes * thresholds + 1, np.int64)
-    event = np.empty(0, np.int32)
-    for filling in (False, True):
-        if filling:
-            event = np.empty(event_start[-1], np.int32)
-        count = 0
-        for k in range(classes):
-            for t in range(thresholds):
-                bit = np.uint32(1 << t)
-                for i in range(start[k], start[k + 1]):
-                    if (correct[i] | ignored[i]) & bit:
-                        if filling:
-                            d = i - start[k]
-                            event[count] = ~d if ignored[i] & bit or tied[i] else d
-                        count += 1
-                event_start[k * thresholds + t + 1] = count
-    return event_start, event
 
 
 class Curves(NamedTuple):
@@ -429,50 +274,10 @@ def _steps(curves: Curves) -> _Steps:
     return _Steps(start, curves.row[step], curves.delta_tp[step], seen[at + 1] - seen[curves.start[label]], last)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _sum_steps(
     start: Int, row: Int, steps: _Steps, weight: Int, annotations: Int, thresholds: int, rule: Rule
-) -> tuple[Float, Float]:
-    classes = len(start) - 1
-    recalls = rule.recalls
-    step_row, step_tp, step_seen, step_last = steps.row, steps.delta_tp, steps.seen, steps.last
-    seen_at = np.zeros(np.max(np.diff(start)) + 1, np.int64)  # the weights of the first so many of the class at hand
-    points = np.empty((3, len(recalls)), np.int64)
-    total, found = np.zeros(thresholds), np.zeros(thresholds)
-    for k in range(len(annotations)):
-        n = annotations[k]
-        if n == 0:
-            continue
-        for i in range(start[k], start[k + 1]):
-            seen_at[i - start[k] + 1] = seen_at[i - start[k]] + weight[row[i]]
-        for t in range(thresholds):
-            tp, most, beyond, listed = 0, 0, 1, -1
-            for e in range(steps.start[t * classes + k], steps.start[t * classes + k + 1]):
-                tp += step_tp[e] * weight[step_row[e]]
-                # With no more true positives than there have been before, recall and precision are no better.
-                if not step_last[e] or tp <= most:
-                    continue
-                most = tp
-                counted = seen_at[step_seen[e]]
-                if tp >= beyond:
-                    listed += 1
-                    beyond = _reach(tp, counted, listed, n, recalls, points)
-                elif tp * points[2, listed] >= points[1, listed] * counted:
-                    points[1, listed] = tp
-                    points[2, listed] = counted
-            found[t] += tp / n
-            total[t] += _area(points, listed, rule.spacing) / len(recalls)
-    return total, found
-
-
-@njit(cache=True, nogil=True)
-def _area(points: Int, listed: int, spacing: float) -> float:
-    """Sum the interpolated precision over the recalls, from the points listed."""
-    highest = area = 0.0
-    for j in range(listed, -1, -1):
-        highest = max(highest, points[1, j] / (points[2, j] + spacing))
-        area += highest * (points[0, j] - (points[0, j - 1] if j > 0 else -1))
-    return area
+) -> tuple[Float, Float]: ...
 
 
 class Bounds(NamedTuple):

@@ -7,10 +7,10 @@ from functools import partial
 from typing import Final, NamedTuple
 
 import numpy as np
-from numba import njit
 
 from evalstream.matching import AREA_RANGES, MAX_DETECTIONS
 from evalstream.metrics.average_precision import Averages, Bits, Rule, average_changes, average_detections
+from evalstream.native import compiled
 from evalstream.scenes import Flag, Float, Int, Rectangles
 
 #: Classes whose curves are in memory at one time. Of more, only the mean of each curve is kept.
@@ -128,30 +128,14 @@ def outcomes(detections: Detections, area: int, thresholds: Float) -> tuple[Bits
     return _outcomes(detections.rectangle, detections.correct, area, thresholds, len(detections.label))
 
 
-@njit(cache=True, nogil=True)
-def _outcomes(rectangles: Rectangles, same: Flag, area: int, thresholds: Float, count: int) -> tuple[Bits, Bits, Bits]:
-    matched, correct, ignored = np.zeros(count, np.uint32), np.zeros(count, np.uint32), np.zeros(count, np.uint32)
-    for i in range(len(rectangles)):
-        r = rectangles[i]
-        if r.area_range != area:
-            continue
-        bits = _bits(r.iou_low, r.iou_high, thresholds)
-        if r.ignored:
-            ignored[r.prediction] |= bits
-        else:
-            matched[r.prediction] |= bits
-            if same[i]:
-                correct[r.prediction] |= bits
-    return matched, correct, ignored
+@compiled
+def _outcomes(
+    rectangles: Rectangles, same: Flag, area: int, thresholds: Float, count: int
+) -> tuple[Bits, Bits, Bits]: ...
 
 
-@njit(cache=True, nogil=True, inline="always")
-def _bits(low: float, high: float, thresholds: Float) -> np.uint32:
-    bits = np.uint32(0)
-    for t in range(len(thresholds)):
-        if low < thresholds[t] <= high:
-            bits |= np.uint32(1 << t)
-    return bits
+@compiled
+def _bits(low: float, high: float, thresholds: Float) -> int: ...
 
 
 def _count_groups(detections: Detections, order: Int, thresholds: Float, correct: Bits, ignored: Bits) -> None:
@@ -163,7 +147,7 @@ def _count_groups(detections: Detections, order: Int, thresholds: Float, correct
     for i in inside[np.argsort(position[detections.rectangle["prediction"][inside]], kind="stable")]:
         r = detections.rectangle[i]
         group = int(detections.group[i])
-        bits = int(_bits(r["iou_low"], r["iou_high"], thresholds)) & ~found.get(group, 0)
+        bits = _bits(r["iou_low"], r["iou_high"], thresholds) & ~found.get(group, 0)
         found[group] = found.get(group, 0) | bits
         correct[r["prediction"]] |= np.uint32(bits)
         ignored[r["prediction"]] &= ~np.uint32(bits)

@@ -16,10 +16,10 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
-from numba import njit
 
 from evalstream.metrics.scores import ratio
-from evalstream.scenes import Flag, Int
+from evalstream.native import compiled
+from evalstream.scenes import Int
 
 MODES: Final = ("strict", "exact", "partial", "type")
 _EXACT, _PARTIAL, _TYPE = MODES.index("exact"), MODES.index("partial"), MODES.index("type")
@@ -131,92 +131,10 @@ def _count(a: Spans, p: Spans, groups: Int, bucket: Int, counts: Int) -> None:
     _count_groups(a, p, first_a, first_p, bucket, counts)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _order(group: Int, start: Int, end: Int) -> Int:
     """Order spans by start and end within their group; most texts come so, and cost no sorting."""
-    order = np.arange(len(group))
-    low = 0
-    while low < len(group):
-        high = low + 1
-        ordered = True
-        while high < len(group) and group[high] == group[low]:
-            before = high - 1
-            if start[high] < start[before] or (start[high] == start[before] and end[high] < end[before]):
-                ordered = False
-            high += 1
-        if not ordered:
-            order[low:high] = low + np.argsort((start[low:high] << 31) + end[low:high], kind="mergesort")
-        low = high
-    return order
 
 
-@njit(cache=True, nogil=True)
-def _count_groups(a: Spans, p: Spans, first_a: Int, first_p: Int, bucket: Int, counts: Int) -> None:
-    taken = np.zeros(len(a.start), np.bool_)
-    done = np.zeros(len(p.start), np.bool_)
-    for mode in range(4):
-        taken[:] = False
-        done[:] = False
-        for group in range(len(bucket)):
-            out = counts[bucket[group], mode]
-            low, last = first_a[group], first_a[group + 1]
-            first, end = first_p[group], first_p[group + 1]
-            out[CORRECT] += _take_whole(a, p, low, last, first, end, mode, taken, done)
-            for i in range(first, end):
-                if done[i]:
-                    continue
-                while low < last and (taken[low] or a.end[low] <= p.start[i]):  # no later one begins before this one
-                    low += 1
-                same, other = _first_overlapping(a, p, low, last, i, mode, taken)
-                if same >= 0:
-                    taken[same] = True
-                    out[CORRECT] += 1
-                elif other >= 0:
-                    taken[other] = True
-                    out[PARTIAL if mode == _PARTIAL else INCORRECT] += 1
-                else:
-                    out[SPURIOUS] += 1
-            for j in range(first_a[group], last):
-                if not taken[j]:
-                    out[MISSED] += 1
-
-
-@njit(cache=True, nogil=True, inline="always")
-def _take_whole(
-    a: Spans, p: Spans, low: int, last: int, first: int, end: int, mode: int, taken: Flag, done: Flag
-) -> int:
-    """Match what has the same boundaries, and where the mode asks for it the same type; return how many pairs."""
-    count = 0
-    for i in range(first, end):
-        while low < last and (a.start[low] < p.start[i] or (a.start[low] == p.start[i] and a.end[low] < p.end[i])):
-            low += 1
-        j = low
-        while j < last and a.start[j] == p.start[i] and a.end[j] == p.end[i]:
-            if not taken[j] and (mode in (_EXACT, _PARTIAL) or a.label[j] == p.label[i]):
-                taken[j] = True
-                done[i] = True
-                count += 1
-                break
-            j += 1
-    return count
-
-
-@njit(cache=True, nogil=True, inline="always")
-def _first_overlapping(a: Spans, p: Spans, low: int, last: int, i: int, mode: int, taken: Flag) -> tuple[int, int]:
-    """The free annotation that prediction ``i`` takes: of its own type (mode ``type`` only), or another; −1: none."""
-    same = other = -1
-    nearest = 0
-    for j in range(low, last):
-        if a.start[j] >= p.end[i]:
-            break
-        if taken[j] or a.end[j] <= p.start[i]:
-            continue
-        if mode == _TYPE and a.label[j] == p.label[i]:
-            distance = abs(a.start[j] - p.start[i]) + abs(a.end[j] - p.end[i])
-            if same < 0 or distance < nearest:
-                same, nearest = j, distance
-        elif other < 0:
-            other = j
-            if mode != _TYPE:
-                break
-    return same, other
+@compiled(writes=["counts"])
+def _count_groups(a: Spans, p: Spans, first_a: Int, first_p: Int, bucket: Int, counts: Int) -> None: ...

@@ -10,9 +10,9 @@ import math
 from typing import Final, NamedTuple
 
 import numpy as np
-from numba import njit
 
 from evalstream.metrics.scores import ZeroDivision, average
+from evalstream.native import compiled
 from evalstream.scenes import Flag, Float, Int
 
 #: Probabilities are kept so far from 0 and 1 in the log loss, as in scikit-learn.
@@ -101,22 +101,12 @@ def _by_group(code: Int, groups: int, score: Float, true: Flag, size: int) -> tu
     return areas_of_groups(start, score[order], true[order], size - np.diff(start))
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def grouped(code: Int, groups: int) -> tuple[Int, Int]:
     """Bring equal codes together, in the order in which they are: group k is ``order[start[k] : start[k + 1]]``."""
-    start = np.zeros(groups + 1, np.int64)
-    for i in range(len(code)):
-        start[code[i] + 1] += 1
-    start = np.cumsum(start)
-    free = start[:-1].copy()
-    order = np.empty(len(code), np.int64)
-    for i in range(len(code)):
-        order[free[code[i]]] = i
-        free[code[i]] += 1
-    return start, order
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def areas_of_groups(start: Int, score: Float, true: Flag, unlisted: Int) -> tuple[Float, Float]:
     """Compute AUC and average precision of every group; NaN where not defined.
 
@@ -129,38 +119,6 @@ def areas_of_groups(start: Int, score: Float, true: Flag, unlisted: Int) -> tupl
     unlisted : (groups,) int64
         How many more options of the group there are, untrue and with score 0.
     """
-    groups = len(start) - 1
-    auc, precision = np.full(groups, np.nan), np.full(groups, np.nan)
-    for k in range(groups):
-        begin, end = start[k], start[k + 1]
-        positives = 0
-        for i in range(begin, end):
-            positives += true[i]
-        negatives = end - begin - positives + unlisted[k]
-        if positives == 0:
-            continue
-        tp = fp = twice = 0  # twice the pairs in the right order, in integers
-        area = 0.0
-        i = begin
-        left = unlisted[k]
-        while i < end:
-            at = score[i]
-            new_tp = new_fp = 0
-            while i < end and score[i] == at:
-                new_tp += true[i]
-                new_fp += not true[i]
-                i += 1
-            if at == 0:
-                new_fp += left
-                left = 0
-            twice += new_fp * (2 * tp + new_tp)
-            tp += new_tp
-            fp += new_fp
-            area += new_tp / positives * (tp / (tp + fp))
-        precision[k] = area
-        if negatives > 0:
-            auc[k] = (twice + 2 * left * tp) / (2.0 * positives * negatives)
-    return auc, precision
 
 
 class OneVsOne(NamedTuple):
@@ -190,39 +148,9 @@ def one_vs_one(ranking: Ranking) -> OneVsOne:
     return OneVsOne(plain / (present * (present - 1)), weighted / (2 * (present - 1) * ranking.cases))
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _one_vs_one(start: Int, score: Float, true: Flag, truth: Int, support: Int, cases: int) -> tuple[float, float]:
     """Sum the directed AUCs of all pairs, plainly and times the cases of the pair."""
-    present = np.count_nonzero(support)
-    plain = weighted = 0.0
-    for a in range(len(support)):
-        own = support[a]
-        if own == 0:
-            continue
-        tp = 0
-        # Of cases that do not list the option, as if there were no others; what the listed ones take away of that.
-        share, cases_share = float(present - 1), float((present - 1) * own + cases - own)
-        i, end = start[a], start[a + 1]
-        at_zero = 0.0  # how many of the option's own cases an unlisted one is below, ties counting half
-        while i < end:
-            first, at, new_tp = i, score[i], 0
-            while i < end and score[i] == at:
-                new_tp += true[i]
-                i += 1
-            below = (tp + new_tp / 2) / own
-            for j in range(first, i):
-                if not true[j]:
-                    other = support[truth[j]]
-                    plain += below / other
-                    weighted += below * (own + other) / other
-                    share -= 1 / other
-                    cases_share -= (own + other) / other
-            at_zero = (tp + new_tp) / own if at > 0 else below
-            tp += new_tp
-        if end - start[a] < cases:
-            plain += at_zero * share
-            weighted += at_zero * cases_share
-    return plain, weighted
 
 
 def points(score: Float, true: Flag, unlisted: int) -> Points:

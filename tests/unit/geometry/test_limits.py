@@ -115,8 +115,6 @@ import json, resource, sys
 from evalstream.events import AnnotationEvent, PredictionEvent, Reader, Record, decode, events_table
 from evalstream.matching import POLICIES
 from evalstream.pipeline.match import match
-from evalstream.pipeline.warm_up import warm_up
-warm_up()
 count, step = int(sys.argv[1]), float(sys.argv[2])
 boxes = [{"id": str(i), "type": "bbox", "feature": "f", "bbox": [i % 100 * step, i // 100 * step, 10, 10]}
          for i in range(count)]

@@ -11,7 +11,7 @@ import similaritymeasures
 from evalstream.geometry.polyline import (
     SAMPLES_LIMIT,
     Samples,
-    _distances,
+    distances,
     polyline_measures,
     polyline_pairs,
     samples,
@@ -172,7 +172,7 @@ def test_frechet_is_the_least_leash_even_where_shapely_finds_a_longer_one() -> N
     other = Shape([5.0, 2.0, 0.0, 4.0, 0.0, 2.0], "a")
     points = [np.reshape(shape.numbers, (-1, 2)) for shape in (one, other)]
     sampled = [Samples(xy, np.array([0, len(xy)])) for xy in points]
-    assert _distances(*sampled)[0, 2] == pytest.approx(math.sqrt(17))
+    assert distances(*sampled)[0, 2] == pytest.approx(math.sqrt(17))
     assert similaritymeasures.frechet_dist(*points) == pytest.approx(math.sqrt(17))
     assert shapely.frechet_distance(as_line(one), as_line(other)) >= math.sqrt(17)
 

@@ -44,7 +44,6 @@ class Stages:
 @pytest.fixture
 def stages(monkeypatch: pytest.MonkeyPatch) -> Stages:
     stages = Stages()
-    monkeypatch.setattr(matcher, "warm_up", lambda: None)
     monkeypatch.setattr(matcher, "reconcile", lambda _client, _policies: 0)
     monkeypatch.setattr(matcher, "stale_rows", stages.stale_rows)
     monkeypatch.setattr(matcher, "rematch", stages.rematch)
