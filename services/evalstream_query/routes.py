@@ -8,14 +8,12 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from clickhouse_connect.driver.client import Client
 from evalstream.events.base import Name
-from evalstream.metrics.calibration import Strategy
-from evalstream.metrics.scores import ZeroDivision
 from evalstream.queries.average_precision import ApOptions, AveragePrecision, average_precisions
 from evalstream.queries.calibration import Calibration, calibration
 from evalstream.queries.catalog import Catalog, catalog, run_exists
 from evalstream.queries.causes import ErrorOptions
 from evalstream.queries.checklists import Checklists, checklists
-from evalstream.queries.classifications import Classifications, Unanswered, classifications
+from evalstream.queries.classifications import Classifications, classifications
 from evalstream.queries.comparison import (
     Comparison,
     ComparisonPage,
@@ -42,11 +40,11 @@ from evalstream.queries.dataset_classes import (
     classes_of_dataset,
     ontology_in_force,
 )
-from evalstream.queries.distribution import FARTHEST, Distribution, distribution
+from evalstream.queries.distribution import Distribution, distribution
 from evalstream.queries.entities import Entities, entities
 from evalstream.queries.errors import Errors, errors
 from evalstream.queries.intervals import IntervalOptions, Intervals, IntervalsQuery, intervals
-from evalstream.queries.keypoints import DEFAULT_ALPHAS, Keypoints, Scale, keypoints
+from evalstream.queries.keypoints import Keypoints, keypoints
 from evalstream.queries.label_counts import Scoring
 from evalstream.queries.labels import PerClassPage
 from evalstream.queries.measures import Measures, measures
@@ -58,18 +56,42 @@ from evalstream.queries.pr_curve import CurvesPage, PrCurve, pr_curve
 from evalstream.queries.regression import Regression, regression
 from evalstream.queries.roc_curve import RocCurve, roc_curve
 from evalstream.queries.rows import Page, Rows, rows
-from evalstream.queries.segmentation import ClassesMeant, Segmentation, segmentation
+from evalstream.queries.segmentation import Segmentation, segmentation
 from evalstream.queries.summary import Summary, summary
 from evalstream.queries.texts import Texts, texts
 from evalstream.queries.thresholds import Thresholds, thresholds
+from evalstream.questions import (
+    AveragePrecisionQuery,
+    CalibrationQuery,
+    ChecklistsQuery,
+    ClassesQuery,
+    ClassificationsQuery,
+    ConfusionMatrixQuery,
+    DistributionQuery,
+    ErrorsQuery,
+    KeypointsQuery,
+    NothingElse,
+    ObjectsQuery,
+    OverviewQuery,
+    PrCurveQuery,
+    Question,
+    Questions,
+    RocCurveQuery,
+    RowsQuery,
+    RunProgress,
+    SegmentationQuery,
+    SummaryQuery,
+    ThresholdsQuery,
+)
 from evalstream.selection import Filter, Selection
 from evalstream.storage.deletions import count_deletions
 from evalstream.storage.results import progress
 from evalstream_http.errors import KEYED, declared
-from evalstream_http.load import Load, Questions
+from evalstream_http.load import Load
+from evalstream_http.load import Questions as Lane
 from evalstream_http.security import require, sees
 from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request, Response
-from pydantic import BaseModel, Field, TypeAdapter
+from pydantic import BaseModel, TypeAdapter
 from starlette.datastructures import State
 
 router = APIRouter(
@@ -78,145 +100,9 @@ router = APIRouter(
     dependencies=[Depends(require("read"))],
     responses=declared(*KEYED, 504),
 )
-Ask = TypeVar("Ask", bound=Callable[..., BaseModel])
-_RUN = "/{dataset}/runs/{run}"
-
+Answer = TypeVar("Answer", bound=BaseModel)
 Dataset = Annotated[Name, Path()]
 Run = Annotated[Name, Path()]
-
-
-class PrCurveQuery(Filter, CurvesPage):
-    """A filter, how the curve is drawn, and of which labels where there is one a label."""
-
-    per_class: bool = Field(default=False, description="a curve a label, instead of one over all")
-    max_points: int = Field(default=1001, ge=10, le=100_000, description="a longer curve is thinned to so many")
-
-
-class AveragePrecisionQuery(Filter, ApOptions, PerClassPage):
-    """A filter, and which definition of average precision."""
-
-
-class ErrorsQuery(Filter, ErrorOptions, PerClassPage):
-    """A filter, how errors are told apart, and of which classes there are figures."""
-
-
-class DistributionQuery(Filter):
-    """A filter, and how the histogram is drawn."""
-
-    metric: str = Field(
-        description="`iou`, `confidence`, a metric of rows such as `f1` or `fp`, `measure.NAME`, `custom.NAME`, or "
-        "`metadata.KEY`"
-    )
-    bins: int = Field(default=20, ge=1, le=1000)
-    low: float | None = Field(default=None, ge=-FARTHEST, le=FARTHEST, description="the left edge")
-    high: float | None = Field(default=None, ge=-FARTHEST, le=FARTHEST, description="the right edge")
-
-
-class SegmentationQuery(Filter):
-    """A filter, and which classes count in means."""
-
-    over: ClassesMeant = Field(
-        default="present",
-        description="means are over classes with a pixel on either side (`present`), or with an annotated one",
-    )
-
-
-class KeypointsQuery(Filter):
-    """A filter, and how near a keypoint has to be."""
-
-    alpha: list[Annotated[float, Field(ge=0, le=1e9)]] = Field(
-        default=list(DEFAULT_ALPHAS), max_length=100, description="a keypoint is right within alpha times the scale"
-    )
-    scale: Scale = Field(
-        default="diagonal",
-        description="of each annotation: `diagonal` or `max_side` of its box, `sqrt_area`, the root of its area, or "
-        "`unit`: alpha is a distance",
-    )
-
-
-class RowsQuery(Filter, Page):
-    """A filter, and which page of its rows."""
-
-
-class ConfusionMatrixQuery(Filter, CellsPage):
-    """A filter, and which cells."""
-
-
-class ClassesQuery(Filter, ClassesPage, Scoring):
-    """A filter, which labels, and how they are scored."""
-
-
-class SummaryQuery(Filter, Scoring):
-    """A filter, and how counts are scored."""
-
-
-class OverviewQuery(Filter, OverviewOptions, Scoring):
-    """A filter, how counts are scored, and how much is given."""
-
-
-class ChecklistsQuery(Filter, Scoring):
-    """A filter, how counts are scored, and what becomes of questions that one side does not answer."""
-
-    unanswered: Unanswered = Field(
-        default="wrong",
-        description="`wrong`: a case where one side does not answer counts, as one that is wrong; `ignore`: it is left "
-        "out",
-    )
-
-
-class ClassificationsQuery(ChecklistsQuery):
-    """The same, and how much of the answer is given."""
-
-    top_k: int = Field(default=2, ge=1, le=1000, description="of top-k accuracy")
-    cells: int = Field(default=10_000, ge=1, le=100_000, description="the most cells of confusion, the largest first")
-
-
-class RocCurveQuery(Filter):
-    """A filter, and how curves are drawn."""
-
-    per_class: bool = Field(default=False, description="a curve an option, each against the rest, instead of one")
-    option: list[str] = Field(default=[], max_length=1000, description="of these options only; the first ones if none")
-    limit: int = Field(default=1000, ge=1, le=10_000, description="the most curves of one question")
-    max_points: int = Field(default=1001, ge=10, le=100_000, description="a longer curve is thinned to so many")
-    zero_division: ZeroDivision = Field(
-        default="exclude", description="what an undefined average precision counts as in means"
-    )
-
-
-class CalibrationQuery(Filter):
-    """A filter, and how predictions are sorted into bins."""
-
-    bins: int = Field(default=10, ge=1, le=1000)
-    strategy: Strategy = Field(default="uniform", description="bins of equal width, or of about equal numbers")
-    value: Literal["confidence", "score"] = Field(
-        default="confidence", description="`score`: of radio answers with scores, the score of the option answered"
-    )
-
-
-class ThresholdsQuery(Filter):
-    """A filter, and what a threshold is chosen for."""
-
-    beta: float = Field(default=1.0, ge=0, le=100, description="of F-beta: above 1, recall weighs more")
-    precision: float = Field(default=0.9, ge=0, le=1, description="the least acceptable, for the best recall")
-    recall: float = Field(default=0.9, ge=0, le=1, description="the least acceptable, for the best precision")
-    per_class: bool = Field(default=True, description="choices for each label too")
-
-
-class ObjectsQuery(Filter, ObjectsPage):
-    """A filter, and which page of its objects."""
-
-
-class RunProgress(BaseModel):
-    """How far a run has come."""
-
-    rows: int = Field(description="data rows that the run has spoken of")
-    done: int
-    pending: int = Field(description="rows whose result has not seen all events yet")
-    failed: int = Field(description="rows that could not be matched")
-    without_predictions: int = Field(
-        description="data rows that are annotated, and of which the run has said nothing; not among the rows"
-    )
-    state: Literal["complete", "running", "failed"]
 
 
 def _client(state: State) -> Client:
@@ -248,21 +134,25 @@ def _scoring(query: Scoring) -> Scoring:
     return Scoring(beta=query.beta, zero_division=query.zero_division)
 
 
-def _question(path: str, lane: Literal["questions", "progress"] = "questions") -> Callable[[Ask], Ask]:
+def _question(
+    question: Question[..., Answer], lane: Literal["questions", "progress"] = "questions"
+) -> Callable[[Callable[..., Answer]], Callable[..., Answer]]:
     """Serve a question whose answer depends on what is asked, and not on who asks: all who ask at a time share one.
 
     The function gets the application's state in the place of the request. It runs on a thread, where its answer is also
     turned to JSON, once.
     """
 
-    def serve(compute: Ask) -> Ask:
+    def serve(compute: Callable[..., Answer]) -> Callable[..., Answer]:
         signature = inspect.signature(compute, eval_str=True)
-        answer: TypeAdapter[BaseModel] = TypeAdapter(signature.return_annotation)
+        answer = TypeAdapter(question.answer)
+        asked_with = signature.parameters["query"].annotation.__origin__ if "query" in signature.parameters else None
+        assert (asked_with or NothingElse, signature.return_annotation) == (question.query, question.answer)
 
         async def ask(request: Request, **asked: Any) -> Response:
-            questions: Questions = getattr(request.app.state.load, lane)
-            content = await questions.answer(
-                (path, *(repr(value) for value in asked.values())),
+            lane_of: Lane = getattr(request.app.state.load, lane)
+            content = await lane_of.answer(
+                (question.path, *(repr(value) for value in asked.values())),
                 lambda: answer.dump_json(compute(request.app.state, **asked), by_alias=True),
             )
             return Response(content, media_type="application/json")
@@ -271,8 +161,8 @@ def _question(path: str, lane: Literal["questions", "progress"] = "questions") -
         request = first.replace(name="request", annotation=Request)
         ask.__signature__ = signature.replace(parameters=[request, *others])  # type: ignore[attr-defined]
         ask.__name__, ask.__doc__ = compute.__name__, compute.__doc__
-        missing = declared(404) if "{run}" in path else {}
-        router.get(path, response_model=signature.return_annotation, responses=missing)(ask)
+        missing = declared(404) if "run" in question.names else {}
+        router.get(question.path, response_model=question.answer, responses=missing)(ask)
         return compute
 
     return serve
@@ -286,13 +176,13 @@ async def get_datasets(request: Request) -> Catalog:
     return Catalog(datasets=[dataset for dataset in found.datasets if sees(request, dataset.dataset)])
 
 
-@_question("/{dataset}/ontology")
+@_question(Questions.ontology)
 def get_ontology(state: State, dataset: Dataset) -> OntologyInForce:
     """Give what is declared of a dataset: its classes, and how its shapes are compared."""
     return ontology_in_force(_client(state), dataset)
 
 
-@_question("/{dataset}/classes")
+@_question(Questions.dataset_classes)
 def get_dataset_classes(
     state: State, dataset: Dataset, query: Annotated[ClassesOfDatasetPage, Query()]
 ) -> ClassesOfDataset:
@@ -300,20 +190,20 @@ def get_dataset_classes(
     return classes_of_dataset(_client(state), dataset, query)
 
 
-@_question(_RUN + "/summary")
+@_question(Questions.summary)
 def get_summary(state: State, dataset: Dataset, run: Run, query: Annotated[SummaryQuery, Query()]) -> Summary:
     """Count and score everything that is selected."""
     return summary(*_selection(state, dataset, run, query), _scoring(query))
 
 
-@_question(_RUN + "/overview")
+@_question(Questions.overview)
 def get_overview(state: State, dataset: Dataset, run: Run, query: Annotated[OverviewQuery, Query()]) -> Overview:
     """Give the summary, the confusion matrix and the classes at once, all of one and the same state of the run."""
     options = OverviewOptions(cells=query.cells, labels=query.labels)
     return overview(*_selection(state, dataset, run, query), options, _scoring(query))
 
 
-@_question(_RUN + "/confusion-matrix")
+@_question(Questions.confusion_matrix)
 def get_confusion_matrix(
     state: State, dataset: Dataset, run: Run, query: Annotated[ConfusionMatrixQuery, Query()]
 ) -> ConfusionMatrix:
@@ -322,7 +212,7 @@ def get_confusion_matrix(
     return confusion_matrix(*selection, CellsPage(**query.model_dump(include=set(CellsPage.model_fields))))
 
 
-@_question(_RUN + "/classes")
+@_question(Questions.classes)
 def get_classes(state: State, dataset: Dataset, run: Run, query: Annotated[ClassesQuery, Query()]) -> Classes:
     """Count and score each label."""
     selection = _selection(state, dataset, run, query)
@@ -330,7 +220,7 @@ def get_classes(state: State, dataset: Dataset, run: Run, query: Annotated[Class
     return classes(*selection, page, _scoring(query))
 
 
-@_question(_RUN + "/classifications")
+@_question(Questions.classifications)
 def get_classifications(
     state: State, dataset: Dataset, run: Run, query: Annotated[ClassificationsQuery, Query()]
 ) -> Classifications:
@@ -341,20 +231,20 @@ def get_classifications(
     )
 
 
-@_question(_RUN + "/checklists")
+@_question(Questions.checklists)
 def get_checklists(state: State, dataset: Dataset, run: Run, query: Annotated[ChecklistsQuery, Query()]) -> Checklists:
     """Score questions with any number of answers: Jaccard, exact match, Hamming loss, and each option."""
     return checklists(*_selection(state, dataset, run, query), _scoring(query), unanswered=query.unanswered)
 
 
-@_question(_RUN + "/roc-curve")
+@_question(Questions.roc_curve)
 def get_roc_curve(state: State, dataset: Dataset, run: Run, query: Annotated[RocCurveQuery, Query()]) -> RocCurve:
     """Compute ROC curves, AUC and scikit-learn's average precision of questions that come with scores."""
     options = query.model_dump(include={"per_class", "option", "limit", "max_points", "zero_division"})
     return roc_curve(*_selection(state, dataset, run, query), **options)
 
 
-@_question(_RUN + "/calibration")
+@_question(Questions.calibration)
 def get_calibration(
     state: State, dataset: Dataset, run: Run, query: Annotated[CalibrationQuery, Query()]
 ) -> Calibration:
@@ -363,14 +253,14 @@ def get_calibration(
     return calibration(*selection, bins=query.bins, strategy=query.strategy, value=query.value)
 
 
-@_question(_RUN + "/thresholds")
+@_question(Questions.thresholds)
 def get_thresholds(state: State, dataset: Dataset, run: Run, query: Annotated[ThresholdsQuery, Query()]) -> Thresholds:
     """Choose confidence thresholds: for the best F-beta, and for recall or precision with the other kept up."""
     options = query.model_dump(include={"beta", "precision", "recall", "per_class"})
     return thresholds(*_selection(state, dataset, run, query), **options)
 
 
-@_question(_RUN + "/pr-curve")
+@_question(Questions.pr_curve)
 def get_pr_curve(state: State, dataset: Dataset, run: Run, query: Annotated[PrCurveQuery, Query()]) -> PrCurve:
     """Compute precision and recall at every confidence from the given one up."""
     selection = _selection(state, dataset, run, query)
@@ -378,7 +268,7 @@ def get_pr_curve(state: State, dataset: Dataset, run: Run, query: Annotated[PrCu
     return pr_curve(*selection, per_class=query.per_class, max_points=query.max_points, page=page)
 
 
-@_question(_RUN + "/average-precision")
+@_question(Questions.average_precision)
 def get_average_precision(
     state: State, dataset: Dataset, run: Run, query: Annotated[AveragePrecisionQuery, Query()]
 ) -> AveragePrecision:
@@ -388,7 +278,7 @@ def get_average_precision(
     return average_precisions(*_selection(state, dataset, run, query), options, page)
 
 
-@_question(_RUN + "/errors")
+@_question(Questions.errors)
 def get_errors(state: State, dataset: Dataset, run: Run, query: Annotated[ErrorsQuery, Query()]) -> Errors:
     """Tell errors apart by their cause, and find what AP each of them costs (TIDE's analysis)."""
     options = ErrorOptions(**query.model_dump(include=set(ErrorOptions.model_fields)))
@@ -396,7 +286,7 @@ def get_errors(state: State, dataset: Dataset, run: Run, query: Annotated[Errors
     return errors(*_selection(state, dataset, run, query), options, page)
 
 
-@_question(_RUN + "/distribution")
+@_question(Questions.distribution)
 def get_distribution(
     state: State, dataset: Dataset, run: Run, query: Annotated[DistributionQuery, Query()]
 ) -> Distribution:
@@ -405,37 +295,37 @@ def get_distribution(
     return distribution(*selection, query.metric, bins=query.bins, low=query.low, high=query.high)
 
 
-@_question(_RUN + "/entities")
+@_question(Questions.entities)
 def get_entities(state: State, dataset: Dataset, run: Run, query: Annotated[Filter, Query()]) -> Entities:
     """Score spans of text in the four modes of SemEval 2013 and nervaluate; strict equals seqeval."""
     return entities(*_selection(state, dataset, run, query))
 
 
-@_question(_RUN + "/texts")
+@_question(Questions.texts)
 def get_texts(state: State, dataset: Dataset, run: Run, query: Annotated[Filter, Query()]) -> Texts:
     """Score free text, per question and together: exact and normalised match, BLEU."""
     return texts(*_selection(state, dataset, run, query))
 
 
-@_question(_RUN + "/regression")
+@_question(Questions.regression)
 def get_regression(state: State, dataset: Dataset, run: Run, query: Annotated[Filter, Query()]) -> Regression:
     """Score numbers, per question: MAE, MSE, RMSE, R², Pearson's r and more."""
     return regression(*_selection(state, dataset, run, query))
 
 
-@_question(_RUN + "/measures")
+@_question(Questions.measures)
 def get_measures(state: State, dataset: Dataset, run: Run, query: Annotated[Filter, Query()]) -> Measures:
     """Summarise what is measured of matched pairs beside their overlap, such as the distance of lines and points."""
     return measures(*_selection(state, dataset, run, query))
 
 
-@_question(_RUN + "/keypoints")
+@_question(Questions.keypoints)
 def get_keypoints(state: State, dataset: Dataset, run: Run, query: Annotated[KeypointsQuery, Query()]) -> Keypoints:
     """Score the keypoints of matched skeletons: PCK by keypoint and class, and the mean OKS."""
     return keypoints(*_selection(state, dataset, run, query), alphas=query.alpha, scale=query.scale)
 
 
-@_question(_RUN + "/segmentation")
+@_question(Questions.segmentation)
 def get_segmentation(
     state: State, dataset: Dataset, run: Run, query: Annotated[SegmentationQuery, Query()]
 ) -> Segmentation:
@@ -443,7 +333,7 @@ def get_segmentation(
     return segmentation(*_selection(state, dataset, run, query), over=query.over)
 
 
-@_question(_RUN + "/intervals")
+@_question(Questions.intervals)
 def get_intervals(state: State, dataset: Dataset, run: Run, query: Annotated[IntervalsQuery, Query()]) -> Intervals:
     """Give every headline figure with its confidence interval, and on demand how it differs from a second run's."""
     others = [] if query.versus is None else [query.versus]
@@ -451,7 +341,7 @@ def get_intervals(state: State, dataset: Dataset, run: Run, query: Annotated[Int
     return intervals(*selection, IntervalOptions(**query.model_dump(include=set(IntervalOptions.model_fields))))
 
 
-@_question(_RUN + "/comparison")
+@_question(Questions.comparison)
 def get_comparison(state: State, dataset: Dataset, run: Run, query: Annotated[ComparisonQuery, Query()]) -> Comparison:
     """Compare two runs over the same objects: what only one gets right, in all, by class and by slice."""
     selection = _selection(state, dataset, run, query, query.versus)
@@ -459,14 +349,14 @@ def get_comparison(state: State, dataset: Dataset, run: Run, query: Annotated[Co
     return comparison(*selection, query.versus, page)
 
 
-@_question(_RUN + "/comparison/objects")
+@_question(Questions.comparison_objects)
 def get_flips(state: State, dataset: Dataset, run: Run, query: Annotated[FlipsQuery, Query()]) -> Flips:
     """List the annotations that only one of two runs gets right, with what each run makes of them."""
     selection = _selection(state, dataset, run, query, query.versus)
     return flips(*selection, query.versus, FlipsPage(**query.model_dump(include=set(FlipsPage.model_fields))))
 
 
-@_question(_RUN + "/custom-metrics")
+@_question(Questions.custom_metrics)
 def get_custom_metrics(
     state: State, dataset: Dataset, run: Run, query: Annotated[CustomMetricsQuery, Query()]
 ) -> CustomMetrics:
@@ -477,28 +367,28 @@ def get_custom_metrics(
     )
 
 
-@_question(_RUN + "/rows")
+@_question(Questions.rows)
 def get_rows(state: State, dataset: Dataset, run: Run, query: Annotated[RowsQuery, Query()]) -> Rows:
     """List data rows with their objects and what became of each; also the rows behind one confusion cell."""
     selection = _selection(state, dataset, run, query)
     return rows(*selection, Page(**query.model_dump(include=set(Page.model_fields))))
 
 
-@_question(_RUN + "/objects")
+@_question(Questions.objects)
 def get_objects(state: State, dataset: Dataset, run: Run, query: Annotated[ObjectsQuery, Query()]) -> Objects:
     """List single objects and what became of each: exactly those that a cell of the confusion matrix counts."""
     selection = _selection(state, dataset, run, query)
     return objects(*selection, ObjectsPage(**query.model_dump(include=set(ObjectsPage.model_fields))))
 
 
-@_question(_RUN + "/metadata")
+@_question(Questions.metadata)
 def get_metadata(state: State, dataset: Dataset, run: Run, query: Annotated[MetadataQuery, Query()]) -> Metadata:
     """List the values of one key of the data rows' metadata, the most frequent first, and the range of numbers."""
     selection = _selection(state, dataset, run, query)
     return metadata(*selection, MetadataPage(**query.model_dump(include=set(MetadataPage.model_fields))))
 
 
-@_question(_RUN + "/progress", "progress")
+@_question(Questions.progress, "progress")
 def get_progress(state: State, dataset: Dataset, run: Run) -> RunProgress:
     """Count, exactly, what is done of a run, what is pending, and what has failed."""
     client = _client_for(state, dataset, run)
