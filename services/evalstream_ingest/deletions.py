@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import datetime
 from typing import Annotated
 
 from clickhouse_connect.driver.client import Client
+from evalstream.changes import Deleted
 from evalstream.events.base import Key, Name
 from evalstream.pipeline.delete import delete
 from evalstream.storage.deletions import Scope, count_scope, last_deletion, newest_in
@@ -39,23 +39,6 @@ class How(BaseModel):
         " the present time in nanoseconds, or the highest version that is there, whichever is higher",
     )
     dry_run: bool = Field(default=False, description="only count what would be deleted")
-
-
-class Deleted(BaseModel):
-    """What was deleted, as counted just before. No question finds any of it."""
-
-    dataset: str
-    run: str | None = Field(description="null: not of one run only")
-    data_row: str | None = Field(description="null: not of one data row only")
-    version: int | None = Field(
-        description="events of at most this version are dead, also those that come later; null after a dry run"
-    )
-    deleted_at: datetime | None = Field(description="null after a dry run: nothing was deleted")
-    data_rows: int = Field(description="data rows that the events speak of")
-    events: int
-    results: int = Field(description="one for each run, policy and data row")
-    declarations: int = Field(description="of the dataset, where all of it is deleted")
-    dead_letters: int = Field(description="of the dataset or the data row; those of a run are kept")
 
 
 @router.delete("")

@@ -8,6 +8,7 @@ from typing import Annotated, Final
 from urllib.parse import quote, unquote
 from uuid import uuid4
 
+from evalstream.changes import REASONS_TOLD, RejectedLine, Upload
 from evalstream.events import AnnotationEvent, PredictionEvent, Reader, Record, Rejection
 from evalstream.events.base import Name
 from evalstream.events.decoding import PAYLOAD_LIMIT
@@ -15,7 +16,6 @@ from evalstream_http.errors import KEYED, declared
 from evalstream_http.load import change
 from evalstream_http.security import require
 from fastapi import APIRouter, Depends, HTTPException, Path, Request
-from pydantic import BaseModel, Field
 
 from evalstream_ingest.ndjson import lines
 
@@ -24,28 +24,10 @@ BATCH_LINES: Final = 1_000
 BATCH_BYTES: Final = 8 * 1024 * 1024
 #: How long an upload may pause in the middle.
 SILENCE_SECONDS = 60
-#: All rejected lines are counted, and kept as dead letters; so many are also told one by one.
-REASONS_TOLD: Final = 10_000
 
 #: Keeps a batch of the upload that goes by a name for good before it returns; gives the number of events kept, and
 #: what was rejected.
 Accept = Callable[[list[Record], Reader, str], Awaitable[tuple[int, list[Rejection]]]]
-
-
-class RejectedLine(BaseModel):
-    """A line that could not be read."""
-
-    line: int = Field(description="from 1")
-    data_row: str = Field(description="empty where the line does not say")
-    reason: str
-
-
-class Upload(BaseModel):
-    """What became of an upload. Accepted lines are on disk; rejected ones are kept as dead letters."""
-
-    accepted: int
-    rejected: int
-    errors: list[RejectedLine] = Field(description=f"the first {REASONS_TOLD} rejected lines")
 
 
 router = APIRouter(

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Final
 
 from clickhouse_connect.driver.client import Client
+from evalstream.changes import Declaration
 from evalstream.events.base import Name
 from evalstream.ontology import Ontology, OntologyClass
 from evalstream.storage.ontologies import Declared, content_id, declare, in_force
@@ -14,7 +15,7 @@ from evalstream_http.load import change
 from evalstream_http.security import require
 from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
 #: Of one document: 100,000 classes with a colour, a parent and an attribute take half of it.
@@ -45,15 +46,6 @@ _BODY = {
         "content": {"application/json": {"schema": _schema()}},
     }
 }
-
-
-class Declaration(BaseModel):
-    """What became of a declaration. It is on disk."""
-
-    version: int
-    id: str = Field(description="a hash of the content")
-    in_force: bool = Field(description="false: there is one of a higher version")
-    revisions: int = Field(description="declarations so far, this one included")
 
 
 @router.put("/ontology", openapi_extra=_BODY)

@@ -31,7 +31,7 @@ from evalstream_kafka.topics import ANNOTATIONS, CHANGED_ROWS, PREDICTIONS, ensu
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
-from evalstream_ingest import dead_letters, deletions, gateway, ontology
+from evalstream_ingest import dead_letters, deletions, gateway, ontology, runs
 from evalstream_ingest.stream import KNOWN_HEADERS, ingest_records, tell_changed
 
 log = logging.getLogger(__name__)
@@ -90,6 +90,7 @@ def run(settings: ServiceSettings) -> int:
         app.include_router(gateway.router)
         app.include_router(dead_letters.router)
         app.include_router(ontology.router)
+        app.include_router(runs.router)
         app.include_router(deletions.router)
         tell_errors(app)
         app.add_middleware(OnlyOwnPages, names=served_names(settings.host, settings.allowed_hosts, keys=keys.needed))

@@ -23,7 +23,7 @@ from evalstream_http.errors import declared, tell_errors
 from evalstream_http.load import bound_load, watch
 from evalstream_http.observe import observe
 from evalstream_http.security import checked_keys, demand, require
-from evalstream_ingest import dead_letters, deletions, gateway, ontology
+from evalstream_ingest import dead_letters, deletions, gateway, ontology, runs
 from evalstream_query import page, routes
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.responses import FileResponse
@@ -78,6 +78,7 @@ def make_app(settings: LocalSettings) -> FastAPI:
     app.include_router(gateway.router)
     app.include_router(dead_letters.router)
     app.include_router(ontology.router)
+    app.include_router(runs.router)
     app.include_router(deletions.router)
     app.include_router(reconcile.router)
     app.include_router(backup.router)

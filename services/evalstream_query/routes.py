@@ -43,6 +43,7 @@ from evalstream.queries.dataset_classes import (
 from evalstream.queries.distribution import Distribution, distribution
 from evalstream.queries.entities import Entities, entities
 from evalstream.queries.errors import Errors, errors
+from evalstream.queries.history import History, HistoryPage, history
 from evalstream.queries.intervals import IntervalOptions, Intervals, IntervalsQuery, intervals
 from evalstream.queries.keypoints import Keypoints, keypoints
 from evalstream.queries.label_counts import Scoring
@@ -69,6 +70,7 @@ from evalstream.questions import (
     ConfusionMatrixQuery,
     DistributionQuery,
     ErrorsQuery,
+    HistoryQuery,
     KeypointsQuery,
     NothingElse,
     ObjectsQuery,
@@ -188,6 +190,15 @@ def get_dataset_classes(
 ) -> ClassesOfDataset:
     """List the classes that are declared or used, with their colours, their place in the hierarchy, and how many."""
     return classes_of_dataset(_client(state), dataset, query)
+
+
+@_question(Questions.history)
+def get_history(state: State, dataset: Dataset, query: Annotated[HistoryQuery, Query()]) -> History:
+    """Follow a figure along the steps of a series of runs."""
+    shared = [] if query.shared_with is None else [query.shared_with]
+    given = query.model_dump(include=set(Filter.model_fields))
+    page = HistoryPage(**query.model_dump(include=set(HistoryPage.model_fields)))
+    return history(_client_for(state, dataset, *shared), dataset, given, page)
 
 
 @_question(Questions.summary)

@@ -25,6 +25,7 @@ from evalstream.queries.dataset_classes import ClassesOfDataset, ClassesOfDatase
 from evalstream.queries.distribution import FARTHEST, Distribution
 from evalstream.queries.entities import Entities
 from evalstream.queries.errors import Errors
+from evalstream.queries.history import History, HistoryPage
 from evalstream.queries.intervals import Intervals, IntervalsQuery
 from evalstream.queries.keypoints import DEFAULT_ALPHAS, Keypoints, Scale
 from evalstream.queries.label_counts import Scoring
@@ -103,6 +104,10 @@ class KeypointsQuery(Filter):
         description="of each annotation: `diagonal` or `max_side` of its box, `sqrt_area`, the root of its area, or "
         "`unit`: alpha is a distance",
     )
+
+
+class HistoryQuery(Filter, HistoryPage):
+    """A filter, and which figure of which runs."""
 
 
 class RowsQuery(Filter, Page):
@@ -303,6 +308,7 @@ class Questions:
 
     ontology = OfDataset(_DATASET + "/ontology", NothingElse, OntologyInForce)
     dataset_classes = OfDataset(_DATASET + "/classes", ClassesOfDatasetPage, ClassesOfDataset)
+    history = OfDataset(_DATASET + "/history", HistoryQuery, History)
     progress = OfRun(_RUN + "/progress", NothingElse, RunProgress)
     summary = OfRun(_RUN + "/summary", SummaryQuery, Summary)
     overview = OfRun(_RUN + "/overview", OverviewQuery, Overview)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
 import numpy as np
 from pydantic import BaseModel, Field
@@ -20,6 +20,7 @@ from evalstream.metrics.detections import Detections, Limited, averages_by_confi
 from evalstream.queries.detections import read_detections
 from evalstream.queries.labels import ALL_CLASSES, PerClassPage
 from evalstream.queries.notes import notes
+from evalstream.queries.tabular import Tabular
 from evalstream.scenes import Float, Int
 from evalstream.selection import QuestionError, Selection
 from evalstream.types import LOCALISED
@@ -88,8 +89,10 @@ class ClassFigures(ApFigures):
     )
 
 
-class AveragePrecision(ClassFigures):
+class AveragePrecision(ClassFigures, Tabular):
     """The means over classes with annotations, and each class."""
+
+    table: ClassVar = "per_class"
 
     ar50: float | None = Field(description="final recall at IoU .50; with `ar75` among COCO's ten figures of keypoints")
     ar75: float | None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
 import numpy as np
 from pydantic import BaseModel, Field
@@ -12,6 +12,7 @@ from evalstream.metrics.ranking import brier
 from evalstream.metrics.scores import ratio
 from evalstream.queries.counted import ask_arrow, scored
 from evalstream.queries.rankings import rankings
+from evalstream.queries.tabular import Tabular
 from evalstream.selection import Selection
 
 if TYPE_CHECKING:
@@ -55,8 +56,10 @@ class QuestionBrier(BaseModel):
     brier: float | None = Field(description="mean over cases of the squared distance of scores from truth, summed")
 
 
-class Calibration(BaseModel):
+class Calibration(Tabular):
     """Reliability of what is selected. Null: not defined."""
+
+    table: ClassVar = "bins"
 
     predictions: int
     correct: int

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import BaseModel, Field
 
 from evalstream.queries.counted import ask
+from evalstream.queries.tabular import Tabular
 from evalstream.storage.deletions import LIVES, touched
+from evalstream.storage.run_steps import load_steps
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
@@ -20,13 +22,16 @@ class Dataset(BaseModel):
     dataset: str
     data_rows: int
     runs: list[str]
+    steps: dict[str, int] = Field(description="of each run that has one: where it stands in a series, such as an epoch")
     newest_run: str | None = Field(description="the one whose first event came last; null: there is no run")
     splits: list[str]
     metadata: list[str]
 
 
-class Catalog(BaseModel):
+class Catalog(Tabular):
     """Every dataset."""
+
+    table: ClassVar = "datasets"
 
     datasets: list[Dataset]
 
@@ -47,12 +52,14 @@ def catalog(client: Client) -> Catalog:
     found = ask(client, _UNTOUCHED, {})
     for name in touched(client):
         found += ask(client, _TOUCHED, {"dataset": name})
+    steps = load_steps(client)
     return Catalog(
         datasets=[
             Dataset(
                 dataset=name,
                 data_rows=rows,
                 runs=list(runs),
+                steps={run: step for run, step in sorted(steps.get(name, {}).items()) if run in runs},
                 newest_run=_last(*begun),
                 splits=list(splits),
                 metadata=list(keys),

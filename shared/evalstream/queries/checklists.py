@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 
 import numpy as np
 from pydantic import BaseModel, Field
@@ -22,6 +22,7 @@ from evalstream.queries.label_counts import (
     undefined,
 )
 from evalstream.queries.roll_up import FEATURES
+from evalstream.queries.tabular import Tabular
 from evalstream.selection import QuestionError, Selection
 
 if TYPE_CHECKING:
@@ -101,8 +102,10 @@ class ChecklistScores(BaseModel):
     undefined: dict[str, str] = Field(description="why figures are null, by their names; in averages and options too")
 
 
-class Checklists(BaseModel):
+class Checklists(Tabular):
     """One entry a question, by name."""
+
+    table: ClassVar = "questions"
 
     questions: list[ChecklistScores]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, Final, Literal, NamedTuple
 
 import numpy as np
 from pydantic import BaseModel, Field
@@ -25,6 +25,7 @@ from evalstream.queries.label_counts import (
     undefined,
 )
 from evalstream.queries.rankings import Ranked, rankings
+from evalstream.queries.tabular import Tabular
 from evalstream.queries.tally import tally
 from evalstream.selection import Selection
 
@@ -61,8 +62,10 @@ class QuestionScores(BaseModel):
     undefined: dict[str, str] = Field(description="why figures are null, by their names; in averages and classes too")
 
 
-class Classifications(BaseModel):
+class Classifications(Tabular):
     """One entry a question, by name."""
+
+    table: ClassVar = "questions"
 
     questions: list[QuestionScores]
 

@@ -8,7 +8,7 @@ those that two runs make of one class on one data row, as many as the smaller nu
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, NamedTuple
 
 import numpy as np
 from pydantic import BaseModel, Field
@@ -20,6 +20,7 @@ from evalstream.queries.counted import Fragment, ask, check_rows, scored, select
 from evalstream.queries.label_counts import REASONS
 from evalstream.queries.labels import Labels
 from evalstream.queries.rows import Row, RowObject, rows_named
+from evalstream.queries.tabular import Tabular
 from evalstream.scenes import Float, Int
 from evalstream.selection import Filter, Selection
 
@@ -139,8 +140,10 @@ class ComparedSlice(Compared):
     rows: int
 
 
-class Comparison(Compared):
+class Comparison(Compared, Tabular):
     """Two runs, in all, by class and by slice."""
+
+    table: ClassVar = "classes"
 
     rows: int = Field(description="data rows that both runs have results of, and that are selected")
     rows_only_a: int = Field(description="data rows of `a` alone: in none of the figures here")
@@ -172,8 +175,10 @@ class Flip(BaseModel):
     b: Said
 
 
-class Flips(BaseModel):
+class Flips(Tabular):
     """A page of annotations, and the data rows that they are on."""
+
+    table: ClassVar = "flips"
 
     total: int = Field(description="annotations that fit, on all pages: the cell of that kind")
     flips: list[Flip]

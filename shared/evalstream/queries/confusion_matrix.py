@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
 import numpy as np
 from pydantic import BaseModel, Field
@@ -20,6 +20,7 @@ from evalstream.queries.label_counts import (
     undefined,
 )
 from evalstream.queries.labels import Labels
+from evalstream.queries.tabular import Tabular
 from evalstream.queries.tally import tally
 from evalstream.scenes import Flag, Int
 from evalstream.scoring.tally import Tally
@@ -99,13 +100,15 @@ class Cell(BaseModel):
     count: int
 
 
-class ConfusionMatrix(BaseModel):
+class ConfusionMatrix(Tabular):
     """The cells that are not zero, and every label in them.
 
     The cells of one ``actual`` sum to the annotations of that label, those of one ``predicted`` to its predictions.
     With a ``feature`` filter this holds for the features chosen. Where not all cells are given, the sums of the whole
     matrix stand in ``actual_sums`` and ``predicted_sums``, to take shares of.
     """
+
+    table: ClassVar = "cells"
 
     labels: list[str] = Field(description="of the cells given")
     cells: list[Cell]
@@ -117,8 +120,10 @@ class ConfusionMatrix(BaseModel):
     objects: int = Field(description="the sum of all cells, given or not; a matched pair is one")
 
 
-class Classes(BaseModel):
+class Classes(Tabular):
     """One entry a label."""
+
+    table: ClassVar = "classes"
 
     classes: list[ClassScores]
     total: int = Field(description="labels that fit, given or not")

@@ -11,7 +11,7 @@ Names come from producers: in SQL they are bound parameters or columns, and neve
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal
 
 import numpy as np
 from pydantic import AfterValidator, BaseModel, Field
@@ -20,6 +20,7 @@ from evalstream.events.objects.metrics import AGGREGATIONS, CUSTOM, Aggregation
 from evalstream.metrics.aggregate import CONFUSION_FIGURES, confusion_scores
 from evalstream.queries.counted import Fragment, ask, selected
 from evalstream.queries.roll_up import FEATURES, rolled_up
+from evalstream.queries.tabular import Tabular
 from evalstream.selection import Filter, QuestionError, Selection
 
 if TYPE_CHECKING:
@@ -101,8 +102,10 @@ class CustomMetric(CustomFigures):
     features: list[CustomFeature] = Field(description="each feature that values were sent for, or for objects of")
 
 
-class CustomMetrics(BaseModel):
+class CustomMetrics(Tabular):
     """All custom metrics of the run."""
+
+    table: ClassVar = "metrics"
 
     metrics: list[CustomMetric] = Field(description="by name and aggregation")
     notes: list[str] = Field(description="what has to be known of this answer")

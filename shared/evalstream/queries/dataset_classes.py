@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import BaseModel, Field
 
@@ -12,6 +12,7 @@ from evalstream.events.base import Name
 from evalstream.ontology import Ontology, OntologyClass, lineages
 from evalstream.queries.colors import default_color
 from evalstream.queries.counted import ask
+from evalstream.queries.tabular import Tabular
 from evalstream.storage.ontologies import in_force
 
 if TYPE_CHECKING:
@@ -72,8 +73,10 @@ class ClassOfDataset(BaseModel):
     attributes: dict[str, str]
 
 
-class ClassesOfDataset(BaseModel):
+class ClassesOfDataset(Tabular):
     """Some classes of a dataset."""
+
+    table: ClassVar = "classes"
 
     classes: list[ClassOfDataset]
     total: int = Field(description="classes that fit, given or not")

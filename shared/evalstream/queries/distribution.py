@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from evalstream.queries.counted import ROW_METRICS, Fragment, ask, scored
 from evalstream.queries.custom_metrics import OBJECT_PREFIX, PREFIXES, custom_of_objects, is_custom, with_custom
 from evalstream.queries.measures import MEASURE_PREFIX, single_values
 from evalstream.queries.metadata import METADATA_NUMBER
+from evalstream.queries.tabular import Tabular
 from evalstream.selection import QuestionError, Selection
 
 if TYPE_CHECKING:
@@ -26,8 +27,10 @@ METADATA_PREFIX = "metadata."
 FARTHEST: Final = 1e300
 
 
-class Distribution(BaseModel):
+class Distribution(Tabular):
     """A histogram. Bin i holds ``edges[i] <= value < edges[i + 1]``; the last one its right edge too (as in NumPy)."""
+
+    table: ClassVar = "counts"
 
     metric: str
     edges: list[float]
@@ -37,6 +40,10 @@ class Distribution(BaseModel):
     mean: float | None
     minimum: float | None
     maximum: float | None
+
+    def _lines(self) -> list[dict[str, Any]]:
+        edges = zip(self.edges, self.edges[1:], self.counts, strict=False)
+        return [{"low": low, "high": high, "count": count} for low, high, count in edges]
 
 
 def distribution(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 
 from evalstream.metrics.entities import MODES, Counted, EntityScores, Spans, average, count_entities
 from evalstream.queries.counted import ask_arrow, scored
+from evalstream.queries.tabular import Tabular
 from evalstream.selection import Selection
 
 if TYPE_CHECKING:
@@ -80,8 +81,10 @@ class EntityClass(EntityModes):
     label: str
 
 
-class Entities(BaseModel):
+class Entities(Tabular):
     """Spans that were to be found and spans that were, at any overlap: the IoU threshold plays no part."""
+
+    table: ClassVar = "classes"
 
     rows: int = Field(description="data rows that are selected, those without spans too")
     annotations: int

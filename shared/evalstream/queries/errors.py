@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +14,7 @@ from evalstream.queries.causes import AS_TIDE, CAUSES, POINTING, ErrorOptions, c
 from evalstream.queries.counted import ask_arrow, check_rows
 from evalstream.queries.labels import ALL_CLASSES, PerClassPage
 from evalstream.queries.notes import notes
+from evalstream.queries.tabular import Tabular
 from evalstream.scenes import Flag, Float, Int
 from evalstream.selection import Selection
 from evalstream.types import LOCALISED
@@ -40,8 +41,10 @@ class ClassErrors(BaseModel):
     count: dict[str, int]
 
 
-class Errors(BaseModel):
+class Errors(Tabular):
     """TIDE's analysis at the selected IoU. AP and differences are fractions of 1."""
+
+    table: ClassVar = "per_class"
 
     ap: float | None = Field(
         description="AP at the selected IoU as TIDE defines it: 101 points, classes that are only predicted are 0"

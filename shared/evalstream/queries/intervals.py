@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, Final, Literal, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -37,6 +37,7 @@ from evalstream.queries.counted import ROW_KEY, ask_arrow, scored
 from evalstream.queries.custom_metrics import custom_by_row
 from evalstream.queries.detections import Stored, read_detections
 from evalstream.queries.label_counts import REASONS
+from evalstream.queries.tabular import Tabular
 from evalstream.scenes import Flag, Float, Int
 from evalstream.selection import Filter, QuestionError, Selection
 
@@ -103,8 +104,10 @@ class Interval(BaseModel):
     difference: Difference | None = Field(description="with `versus` only")
 
 
-class Intervals(BaseModel):
+class Intervals(Tabular):
     """Every headline figure with its interval."""
+
+    table: ClassVar = "figures"
 
     level: float
     seed: int

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, Final, Literal, NamedTuple
 
 import numpy as np
 import pyarrow.compute as pc
 from pydantic import BaseModel, Field
 
 from evalstream.queries.counted import ask_arrow, scored
+from evalstream.queries.tabular import Tabular
 from evalstream.scenes import Float, Int
 from evalstream.selection import Selection
 
@@ -45,8 +46,10 @@ class ClassSkeletons(SkeletonScores):
     undefined: dict[str, str] = Field(description="why a figure is null; of keypoint 3, `keypoints.3`")
 
 
-class Keypoints(SkeletonScores):
+class Keypoints(SkeletonScores, Tabular):
     """All skeletons together, and each class."""
+
+    table: ClassVar = "per_class"
 
     scale: Scale
     alphas: list[float]

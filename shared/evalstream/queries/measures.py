@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final
 
 from pydantic import AfterValidator, BaseModel, Field
 
 from evalstream.queries.counted import Fragment, ask, scored
 from evalstream.queries.roll_up import FEATURES
+from evalstream.queries.tabular import Tabular
 from evalstream.selection import QuestionError, Selection
 from evalstream.types import UNCOUNTED
 
@@ -38,8 +39,10 @@ class MeasureSummary(BaseModel):
     )
 
 
-class Measures(BaseModel):
+class Measures(Tabular):
     """Every measure that was taken of the selected rows."""
+
+    table: ClassVar = "measures"
 
     measures: list[MeasureSummary] = Field(description="by name")
     undefined: dict[str, str] = Field(description="why a measure has no figures")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from pydantic import BaseModel, Field
 
 from evalstream.queries.counted import ask, selected
+from evalstream.queries.tabular import Tabular
 from evalstream.selection import Filter, Selection
 
 if TYPE_CHECKING:
@@ -38,8 +39,10 @@ class MetadataValue(BaseModel):
     rows: int = Field(description="data rows that have it")
 
 
-class Metadata(BaseModel):
+class Metadata(Tabular):
     """What the selected data rows have under one key of their metadata."""
+
+    table: ClassVar = "values"
 
     key: str
     rows: int = Field(description="data rows that are selected")

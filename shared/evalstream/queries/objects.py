@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, Field
 
@@ -11,6 +11,7 @@ from evalstream.queries.causes import Cause, ErrorOptions, caused
 from evalstream.queries.counted import ask, check_rows, scored
 from evalstream.queries.custom_metrics import OBJECT_PREFIX, custom_of_objects
 from evalstream.queries.rows import Page, Row, RowObject, is_row_condition, rows_named, rows_where
+from evalstream.queries.tabular import Tabular
 from evalstream.selection import Selection, parse_condition
 
 if TYPE_CHECKING:
@@ -111,8 +112,10 @@ class Case(BaseModel):
     prediction: RowObject | None = Field(description="null: nothing was said")
 
 
-class Objects(BaseModel):
+class Objects(Tabular):
     """A page of objects, and the data rows that they are on."""
+
+    table: ClassVar = "objects"
 
     total: int = Field(description="objects that fit, on all pages; with a cell's labels, the count of that cell")
     objects: list[Case]

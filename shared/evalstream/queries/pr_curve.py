@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
 import numpy as np
 import pyarrow.compute as pc
@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 
 from evalstream.queries.counted import ask, ask_arrow, scored
 from evalstream.queries.labels import Labels
+from evalstream.queries.tabular import Tabular
 from evalstream.scenes import Float, Int
 from evalstream.selection import Selection
 
@@ -69,11 +70,21 @@ class Curve(BaseModel):
     best_f1_confidence: float | None = Field(description="the confidence threshold at which F1 is best")
 
 
-class PrCurve(BaseModel):
+class PrCurve(Tabular):
     """Precision-recall curves, by label."""
+
+    table: ClassVar = "curves"
 
     curves: list[Curve]
     total: int = Field(description="curves that fit, given or not")
+
+    def _lines(self) -> list[dict[str, Any]]:
+        names = ("confidence", "precision", "recall", "f1")
+        return [
+            {"label": curve.label, **dict(zip(names, point, strict=True))}
+            for curve in self.curves
+            for point in zip(*(getattr(curve, name) for name in names), strict=True)
+        ]
 
 
 class Steps(NamedTuple):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from pydantic import BaseModel, Field
@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from evalstream.metrics.regression import regression_scores, why_undefined
 from evalstream.queries.answers import answered, tally_answers
 from evalstream.queries.counted import ask_arrow
+from evalstream.queries.tabular import Tabular
 from evalstream.scenes import Float
 from evalstream.selection import Selection
 
@@ -37,8 +38,10 @@ class QuestionRegression(BaseModel):
     undefined: dict[str, str] = Field(description="why a figure is null")
 
 
-class Regression(BaseModel):
+class Regression(Tabular):
     """Each question on its own, for numbers of different questions have no common unit."""
+
+    table: ClassVar = "questions"
 
     questions: list[QuestionRegression] = Field(description="by name")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, NamedTuple
 
 from pydantic import AfterValidator, BaseModel, Field
 
@@ -13,6 +13,7 @@ from evalstream.queries.custom_metrics import CustomName, custom_of_predictions,
 from evalstream.queries.measures import MeasureName, is_measure, with_measures
 from evalstream.queries.outcomes import READ, outcomes, row_metrics
 from evalstream.queries.roll_up import FEATURES
+from evalstream.queries.tabular import Tabular
 from evalstream.selection import QuestionError, Selection, parse_condition
 
 if TYPE_CHECKING:
@@ -122,8 +123,10 @@ class Row(BaseModel):
     predictions: list[RowObject]
 
 
-class Rows(BaseModel):
+class Rows(Tabular):
     """A page of rows."""
+
+    table: ClassVar = "rows"
 
     total: int = Field(description="rows that fit, on all pages")
     rows: list[Row]

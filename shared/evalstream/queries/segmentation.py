@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import BaseModel, Field
 
@@ -11,6 +11,7 @@ from evalstream.geometry.semantic import PIXELS
 from evalstream.metrics.scores import ratio
 from evalstream.queries.counted import Fragment, ask, selected
 from evalstream.queries.roll_up import FEATURES, rolled_up
+from evalstream.queries.tabular import Tabular
 from evalstream.selection import QuestionError, Selection
 
 if TYPE_CHECKING:
@@ -49,12 +50,14 @@ class PixelCell(BaseModel):
     pixels: int
 
 
-class Segmentation(BaseModel):
+class Segmentation(Tabular):
     """Scores of pixels: of each class, averaged in each of the usual ways, and what was taken for what.
 
     Pixels of crowd regions count nowhere. The cells of one ``actual`` class sum to its annotated pixels, those of one
     ``predicted`` class to its predicted ones; with a ``feature`` filter this holds for the features chosen.
     """
+
+    table: ClassVar = "classes"
 
     rows: int = Field(description="data rows with a mask of a selected class on either side, at this confidence")
     mean_iou: float | None = Field(description="mean over classes of ΣI / ΣU, summed over data rows (Cityscapes, VOC)")

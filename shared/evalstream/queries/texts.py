@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from pydantic import BaseModel, Field
 
@@ -12,6 +12,7 @@ from evalstream.metrics.bleu import corpus_bleu
 from evalstream.metrics.scores import ratio
 from evalstream.queries.answers import answered, tally_answers
 from evalstream.queries.counted import ask
+from evalstream.queries.tabular import Tabular
 from evalstream.selection import Selection
 
 if TYPE_CHECKING:
@@ -70,8 +71,10 @@ class QuestionTexts(TextScores):
     feature: str = Field(description="the question; nested ones by their path, such as `sign/lettering`")
 
 
-class Texts(BaseModel):
+class Texts(Tabular):
     """All questions together, and each on its own."""
+
+    table: ClassVar = "questions"
 
     overall: TextScores
     questions: list[QuestionTexts] = Field(description="by name")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 import numpy as np
 from pydantic import BaseModel, Field
@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from evalstream.metrics.scores import ratios
 from evalstream.queries.label_counts import undefined
 from evalstream.queries.pr_curve import Steps, steps
+from evalstream.queries.tabular import Tabular
 from evalstream.scenes import Float
 from evalstream.selection import Selection
 
@@ -38,8 +39,10 @@ class LabelThresholds(BaseModel):
     best_precision: Choice | None = Field(description="the highest precision with at least the recall asked for")
 
 
-class Thresholds(BaseModel):
+class Thresholds(Tabular):
     """The choices over all labels, and for each."""
+
+    table: ClassVar = "per_class"
 
     overall: LabelThresholds
     per_class: list[LabelThresholds]

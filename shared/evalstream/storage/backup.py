@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 #: In the order in which they are read. Each is read at a moment of its own, while events arrive and things are deleted.
 #: Results come first: an event that came in between is then one that its row's result has not seen yet. And deletions
 #: come last: what was erased in between has its tombstone. Both are what `reconcile` makes good.
-TABLES: Final = ("row_results", "ontologies", "events", "dead_letters", "deletions")
+TABLES: Final = ("row_results", "ontologies", "run_steps", "events", "dead_letters", "deletions")
 _MANIFEST: Final = "manifest.json"
 #: The rows of a file, as the engine reads and writes them; a header says the names and types of their columns.
 _ROWS: Final = "file({path:String}, 'RowBinaryWithNamesAndTypes')"

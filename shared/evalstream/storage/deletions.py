@@ -43,16 +43,16 @@ _FLOOR: Final = "max(floor)"  # 0 where nothing was deleted
 DECLARATION_LIVES: Final = f"version >= {_of_dataset(_FLOOR)}"
 #: SQL for whether an event is above every tombstone that covers it; ``{dataset:String}`` is bound to its dataset.
 LIVES: Final = f"version >= greatest({_of_dataset(_FLOOR)}, {_of_each('run', _FLOOR)}, {_of_each('data_row', _FLOOR)})"
+#: SQL for whether what is said of a run as a whole is above every tombstone that covers it.
+RUN_LIVES: Final = f"version >= greatest({_of_dataset(_FLOOR)}, {_of_each('run', _FLOOR)})"
 #: SQL for the lowest version of a result that has seen every tombstone which covers its data row and run.
 LEAST_VERSION: Final = (
     f"bitShiftLeft(toUInt64({_of_dataset(_COUNT)} + {_of_each('run', _COUNT)} + {_of_each('data_row', _COUNT)}),"
     f" {COUNT_BITS})"
 )
 
-_SCOPE: Final = (
-    "dataset = {dataset:String} AND ({run:String} = '' OR run = {run:String})"
-    " AND ({data_row:String} = '' OR data_row = {data_row:String})"
-)
+_OF_RUNS: Final = "dataset = {dataset:String} AND ({run:String} = '' OR run = {run:String})"
+_SCOPE: Final = f"{_OF_RUNS} AND ({{data_row:String}} = '' OR data_row = {{data_row:String}})"
 # A record says in one of four places of which dataset it is: the route it was sent to, a header of the gateway's, its
 # Kafka key, or itself.
 _LETTERS: Final = """
@@ -228,6 +228,8 @@ def erase(client: Client, deletion: Deletion, policies: Sequence[str]) -> None:
         delete("dead_letters", f"{_LETTERS} AND toUnixTimestamp64Milli(received_at) <= {{milliseconds:Int64}}")
     if scope.is_dataset:
         delete("ontologies", "dataset = {dataset:String} AND version <= {version:UInt64}")
+    if not scope.data_row:
+        delete("run_steps", f"{_OF_RUNS} AND version <= {{version:UInt64}}")
     delete("events", f"{_SCOPE} AND version <= {{version:UInt64}}")
 
 

@@ -49,6 +49,7 @@ def test_catalog(asked: TestClient) -> None:
         "dataset": DATASET,
         "data_rows": 2,
         "runs": [RUN],
+        "steps": {},
         "newest_run": RUN,
         "splits": ["test"],
         "metadata": ["noise", "weather"],
