@@ -37,7 +37,10 @@ def backup(
         fail(f"{file} is there already; name another one")
     part = file.with_name(f"{file.name}.part")
     try:
-        with service(url, api_key) as http, http.stream("GET", "/v1/backup", timeout=PATIENCE_SECONDS) as answer:
+        with (
+            service(url, api_key) as client,
+            client.http.stream("GET", "/v1/backup", timeout=PATIENCE_SECONDS) as answer,
+        ):
             if answer.is_error:
                 answer.read()
             answer.raise_for_status()

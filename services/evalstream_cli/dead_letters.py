@@ -11,12 +11,12 @@ from itertools import islice
 from typing import Annotated, Any, Final
 from urllib.parse import quote
 
-import httpx
 import orjson
 import typer
+from evalstream.client import Client
 from rich.table import Table
 
-from evalstream_cli.client import DEFAULT_URL, ApiKey, Url, get, service
+from evalstream_cli.client import DEFAULT_URL, ApiKey, Url, service
 from evalstream_cli.console import err, fail, out, progress_bar
 
 app = typer.Typer(
@@ -56,8 +56,8 @@ def list_(
 
     evalstream dead-letters list --reason schema_version --since 12h
     """
-    with service(url, api_key) as http:
-        letters = get(http, ROUTE, **_filters(source, reason, since), limit=limit)["dead_letters"]
+    with service(url, api_key) as client:
+        letters = client.request("GET", ROUTE, {**_filters(source, reason, since), "limit": limit})["dead_letters"]
     if as_json:
         _print_json(letters)
         return
@@ -90,8 +90,8 @@ def show(
 
     With --json, key, header values and payload are in the URL-safe alphabet of base64, for they need not be text.
     """
-    with service(url, api_key) as http:
-        letter = get(http, f"{ROUTE}/{quote(name)}")
+    with service(url, api_key) as client:
+        letter = client.request("GET", f"{ROUTE}/{quote(name)}")
     if raw:
         sys.stdout.buffer.write(_bytes(letter["payload"]) or b"")
         return
@@ -108,7 +108,7 @@ def show(
     out.print(_readable(letter["payload"]), highlight=False, soft_wrap=True)
 
 
-def _on_many(what: str, doing: str, done: str, work: Callable[[httpx.Client, list[str]], int]) -> Callable[..., None]:
+def _on_many(what: str, doing: str, done: str, work: Callable[[Client, list[str]], int]) -> Callable[..., None]:
     """Make a command that does something to the dead letters that are named, or that filters leave."""
 
     def command(
@@ -122,10 +122,10 @@ def _on_many(what: str, doing: str, done: str, work: Callable[[httpx.Client, lis
         api_key: ApiKey = "",
     ) -> None:
         filters = _filters(source, reason, since)
-        with service(url, api_key) as http:
-            chosen = _chosen(http, ids, filters, limit)
+        with service(url, api_key) as client:
+            chosen = _chosen(client, ids, filters, limit)
             _confirm(what, len(chosen), yes)
-            count = _in_parts(doing, chosen, lambda part: work(http, part))
+            count = _in_parts(doing, chosen, lambda part: work(client, part))
         out.print(f"{count:,} {done}", highlight=False)
 
     return command
@@ -149,13 +149,13 @@ def _moment(since: str) -> str:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).isoformat()
 
 
-def _chosen(http: httpx.Client, ids: Sequence[str] | None, filters: dict[str, str], limit: int) -> list[str]:
+def _chosen(client: Client, ids: Sequence[str] | None, filters: dict[str, str], limit: int) -> list[str]:
     """Name what is to be done, once: what becomes a dead letter while it is done is none of it."""
     if ids and filters:
         fail("name ids or filters, not both")
     if ids:
         return list(ids)
-    letters = get(http, ROUTE, **filters, limit=limit, oldest_first=True)["dead_letters"]
+    letters = client.request("GET", ROUTE, {**filters, "limit": limit, "oldest_first": True})["dead_letters"]
     return [letter["id"] for letter in letters]
 
 
@@ -178,12 +178,12 @@ def _in_parts(description: str, ids: Sequence[str], work: Callable[[list[str]], 
     return done
 
 
-def _post_replay(http: httpx.Client, ids: list[str]) -> int:
-    return int(http.post(f"{ROUTE}/replay", json={"ids": ids}).raise_for_status().json()["count"])
+def _post_replay(client: Client, ids: list[str]) -> int:
+    return int(client.request("POST", f"{ROUTE}/replay", body={"ids": ids})["count"])
 
 
-def _delete(http: httpx.Client, ids: list[str]) -> int:
-    return int(http.delete(ROUTE, params={"ids": ids}).raise_for_status().json()["count"])
+def _delete(client: Client, ids: list[str]) -> int:
+    return int(client.request("DELETE", ROUTE, {"ids": ids})["count"])
 
 
 def _bytes(encoded: str | None) -> bytes | None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
-from urllib.parse import quote
+from collections.abc import Callable
+from typing import Annotated, Final, Literal
 
-import httpx
 import orjson
 import typer
+from evalstream.changes import Deleted
 
-from evalstream_cli.client import DEFAULT_URL, ApiKey, Url, route, service
+from evalstream_cli.client import DEFAULT_URL, ApiKey, Url, service
 from evalstream_cli.console import out
 
 app = typer.Typer(
@@ -19,8 +19,6 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-#: A large dataset takes its time, and an answer that came too late would look like a failure.
-PATIENCE_SECONDS: Final = 3600
 _COUNTED: Final = {
     "data_rows": "data row",
     "events": "event",
@@ -50,7 +48,7 @@ def dataset_(
 
     evalstream delete dataset street
     """
-    _delete(f"dataset {dataset}", route(dataset), version, yes, as_json, url, api_key)
+    _delete(f"dataset {dataset}", "delete_dataset", (dataset,), version, yes, as_json, url, api_key)
 
 
 @app.command("run")
@@ -67,7 +65,7 @@ def run_(
 
     evalstream delete run street v7
     """
-    _delete(f"run {run} of dataset {dataset}", route(dataset, run), version, yes, as_json, url, api_key)
+    _delete(f"run {run} of dataset {dataset}", "delete_run", (dataset, run), version, yes, as_json, url, api_key)
 
 
 @app.command("row")
@@ -84,30 +82,33 @@ def row_(
 
     evalstream delete row street img-7
     """
-    # A path of dots would be taken for a way up, and so for the dataset.
-    key = quote(data_row, safe="").replace(".", "%2E")
-    _delete(
-        f"data row {data_row} of dataset {dataset}", f"{route(dataset)}/rows/{key}", version, yes, as_json, url, api_key
-    )
+    what = f"data row {data_row} of dataset {dataset}"
+    _delete(what, "delete_row", (dataset, data_row), version, yes, as_json, url, api_key)
 
 
-def _delete(what: str, path: str, version: int | None, yes: bool, as_json: bool, url: str, api_key: str) -> None:
-    query = {} if version is None else {"version": version}
-    with service(url, api_key) as http:
+def _delete(
+    what: str,
+    how: Literal["delete_dataset", "delete_run", "delete_row"],
+    names: tuple[str, ...],
+    version: int | None,
+    yes: bool,
+    as_json: bool,
+    url: str,
+    api_key: str,
+) -> None:
+    with service(url, api_key) as client:
+        delete: Callable[..., Deleted] = getattr(client, how)
         if not yes:
-            found = _ask(http, path, query | {"dry_run": True})
-            typer.confirm(f"Delete {what}: {_counts(found)}?", abort=True, err=True)
-        said = _ask(http, path, query)
+            typer.confirm(
+                f"Delete {what}: {_counts(delete(*names, version=version, dry_run=True))}?", abort=True, err=True
+            )
+        said = delete(*names, version=version)
     if as_json:
-        out.file.write(orjson.dumps(said, option=orjson.OPT_INDENT_2).decode() + "\n")
+        out.file.write(orjson.dumps(said.model_dump(mode="json"), option=orjson.OPT_INDENT_2).decode() + "\n")
     else:
-        out.print(f"deleted {what}: {_counts(said)}; up to version {said['version']}", highlight=False)
+        out.print(f"deleted {what}: {_counts(said)}; up to version {said.version}", highlight=False)
 
 
-def _ask(http: httpx.Client, path: str, query: dict[str, Any]) -> Any:
-    return orjson.loads(http.delete(path, params=query, timeout=PATIENCE_SECONDS).raise_for_status().content)
-
-
-def _counts(found: dict[str, Any]) -> str:
-    counts = ((found[name], word) for name, word in _COUNTED.items())
+def _counts(found: Deleted) -> str:
+    counts = ((getattr(found, name), word) for name, word in _COUNTED.items())
     return ", ".join(f"{count:,} {word}{'' if count == 1 else 's'}" for count, word in counts if count) or "nothing"

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -14,8 +15,9 @@ import typer
 import uvicorn
 from evalstream_local.app import make_app
 from evalstream_local.settings import LocalSettings
+from rich.progress import Progress, TaskID
 
-from evalstream_cli.client import service, upload
+from evalstream_cli.client import service
 from evalstream_cli.console import err, fail, out, progress_bar
 from evalstream_cli.report import run_figures, runs_table
 from evalstream_cli.upload import wait_until_matched
@@ -47,26 +49,25 @@ def demo(
         )
     settings = LocalSettings(port=port, data=folder / "data", media=folder / "media")
     url = f"http://{settings.host}:{settings.port}"
-    with _serving(settings), service(url, "") as http:
+    with _serving(settings), service(url, "") as client:
         began = time.monotonic()
-        files = {}
+        files: dict[tuple[str, str | None], Path] = {}
         for name, workload in workloads.items():
-            files[f"/v1/datasets/{name}/annotations"] = workload.annotations
-            for run, path in workload.predictions.items():
-                files[f"/v1/datasets/{name}/runs/{run}/predictions"] = path
+            files[name, None] = workload.annotations
+            files |= {(name, run): path for run, path in workload.predictions.items()}
         with progress_bar() as bar:
-            for route, path in files.items():
+            for (dataset, of_run), path in files.items():
                 lines = path.read_bytes().splitlines()
                 task = bar.add_task(f"streaming {path.parent.name} {path.stem}", total=len(lines))
-                upload(http, route, lines, lambda count, _bytes, task=task: bar.advance(task, count))  # type: ignore[misc]
+                client.send(dataset, of_run, lines, on_part=partial(_advance, bar, task))
             for name, workload in workloads.items():
                 for run in workload.predictions:
-                    wait_until_matched(http, bar, name, run)
+                    wait_until_matched(client, bar, name, run)
         objects = sum(workload.objects + sum(workload.predicted.values()) for workload in workloads.values())
         err.print(f"{objects:,} objects streamed in and matched in {time.monotonic() - began:.1f} s", highlight=False)
         for name, workload in workloads.items():
             query = {"confidence": 0.5, "iou": 0.5, "type": ["bbox", "mask", "span"]}
-            figures = {run: run_figures(http, name, run, query) for run in workload.predictions}
+            figures = {run: run_figures(client, name, run, query) for run in workload.predictions}
             out.print(f"{name}: {DATASETS[name]}", highlight=False, style="bold")
             out.print(runs_table(figures, "two runs at confidence 0.5, IoU 0.5, policy iou-greedy"))
         if once:
@@ -79,6 +80,10 @@ def demo(
                 time.sleep(3600)
         except KeyboardInterrupt:
             err.print("stopping")
+
+
+def _advance(bar: Progress, task: TaskID, count: int, _size: int) -> None:
+    bar.advance(task, count)
 
 
 @contextmanager

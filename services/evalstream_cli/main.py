@@ -62,6 +62,11 @@ COMMANDS: Final = {
         "Rebuild every result of a dataset from its events, after an upgrade that changes a policy for instance.",
     ),
     "demo": _Place("evalstream_cli.demo", "demo", "Show evalstream on real models with real mistakes."),
+    "spool": _Place(
+        "evalstream_cli.spool",
+        "spool",
+        "Send what training loops have logged and could not send, because they ended or the service was down.",
+    ),
     "dead-letters": _Place(
         "evalstream_cli.dead_letters",
         "app",

@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from evalstream_cli.client import DEFAULT_URL, ApiKey, Url, get, put, route, service
+from evalstream_cli.client import DEFAULT_URL, ApiKey, Url, service
 from evalstream_cli.console import fail, out
 
 CLASSES_SHOWN = 50
@@ -33,15 +33,13 @@ def ontology(
     """
     if file is not None and not file.is_file():
         fail(f"{file}: there is no such file")
-    with service(url, api_key) as http:
+    with service(url, api_key) as client:
         if file is not None:
-            query = {} if version is None else {"version": version}
-            said = put(http, f"{route(dataset)}/ontology", file.read_bytes(), **query)
+            said = client.declare(dataset, file.read_bytes(), version=version).model_dump(mode="json")
         else:
-            said = get(http, f"{route(dataset)}/ontology")
-            said["used"] = get(
-                http, f"{route(dataset)}/classes", limit=CLASSES_SHOWN, sort="annotations", descending=True
-            )
+            said = client.ontology(dataset).model_dump(mode="json")
+            used = client.dataset_classes(dataset, limit=CLASSES_SHOWN, sort="annotations", descending=True)
+            said["used"] = used.model_dump(mode="json")
     if as_json:
         out.file.write(orjson.dumps(said, option=orjson.OPT_INDENT_2).decode() + "\n")
     elif file is not None:

@@ -85,9 +85,9 @@ def _here(settings: ServiceSettings, dataset: str | None, which: Which) -> Itera
 
 
 def _by_service(dataset: str | None, which: Which, url: str, api_key: str) -> Iterator[Step]:
-    with service(url, api_key) as http:
+    with service(url, api_key) as client:
         wanted = {"dataset": dataset, "which": which}
-        with http.stream("POST", "/v1/reconcile", json=wanted) as answer:
+        with client.http.stream("POST", "/v1/reconcile", json=wanted) as answer:
             if answer.is_error:
                 answer.read()
             for line in answer.raise_for_status().iter_lines():

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-import httpx
 import orjson
 import typer
+from evalstream.client import Client
 from evalstream.policies import PolicyName
 from rich.table import Table
 
-from evalstream_cli.client import DEFAULT_URL, ApiKey, Url, get, route, service
+from evalstream_cli.client import DEFAULT_URL, ApiKey, Url, service
 from evalstream_cli.console import fail, out
 
 #: Figures of the table that compares runs, and the answers they come from.
@@ -62,19 +62,19 @@ def report(
         "type": type_ or [],
         "metadata": metadata or [],
     }
-    with service(url, api_key) as http:
-        datasets = {entry["dataset"]: entry for entry in get(http, "/v1/datasets")["datasets"]}
+    with service(url, api_key) as client:
+        datasets = {own.dataset: own.model_dump(mode="json") for own in client.datasets().datasets}
         if dataset is None:
             _show_catalog(datasets, as_json)
             return
         if dataset not in datasets:
             fail(f"there is no dataset {dataset!r}; there are: {', '.join(datasets) or 'none yet'}")
         runs = runs or datasets[dataset]["runs"]
-        figures = {run: run_figures(http, dataset, run, query) for run in runs}
+        figures = {run: run_figures(client, dataset, run, query) for run in runs}
         if intervals:
             for run, own in figures.items():
                 versus = {"versus": runs[0]} if run != runs[0] else {}
-                own["intervals"] = get(http, f"{route(dataset, run)}/intervals", **query, **versus)
+                own["intervals"] = client.intervals(dataset, run, **query, **versus).model_dump(mode="json")
     if as_json:
         out.file.write(orjson.dumps(figures, option=orjson.OPT_INDENT_2).decode() + "\n")
     else:
@@ -84,12 +84,16 @@ def report(
             out.print(_classes_table(run, own["classes"]["classes"]))
 
 
-def run_figures(http: httpx.Client, dataset: str, run: str, query: dict[str, Any]) -> dict[str, Any]:
+def run_figures(client: Client, dataset: str, run: str, query: dict[str, Any]) -> dict[str, Any]:
     """Ask for everything that the report shows of one run."""
-    questions = ("progress", "summary", "average-precision", "classes", "confusion-matrix")
-    base = route(dataset, run)
-    queries: dict[str, dict[str, Any]] = {"progress": {}, "classes": query | {"sort": "f1"}}  # of many, the worst
-    return {name: get(http, f"{base}/{name}", **queries.get(name, query)) for name in questions}
+    found = {
+        "progress": client.progress(dataset, run),
+        "summary": client.summary(dataset, run, **query),
+        "average-precision": client.average_precision(dataset, run, **query),
+        "classes": client.classes(dataset, run, **query, sort="f1"),  # of many, the worst
+        "confusion-matrix": client.confusion_matrix(dataset, run, **query),
+    }
+    return {name: own.model_dump(mode="json") for name, own in found.items()}
 
 
 def runs_table(figures: dict[str, dict[str, Any]], title: str) -> Table:

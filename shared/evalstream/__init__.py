@@ -14,19 +14,51 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from evalstream.client import (
+        AsyncClient,
+        Client,
+        ClientError,
+        NoServiceError,
+        RefusedError,
+        RejectedError,
+        connect,
+        connect_async,
+    )
     from evalstream.evaluation import Evaluation
     from evalstream.evaluator import Evaluator
     from evalstream.importers.problems import ImporterError, Problem
     from evalstream.library import evaluate
 
 __version__ = "0.1.0"
-__all__ = ["Evaluation", "Evaluator", "ImporterError", "Problem", "evaluate"]
+__all__ = [
+    "AsyncClient",
+    "Client",
+    "ClientError",
+    "Evaluation",
+    "Evaluator",
+    "ImporterError",
+    "NoServiceError",
+    "Problem",
+    "RefusedError",
+    "RejectedError",
+    "connect",
+    "connect_async",
+    "evaluate",
+]
 
 _HOME = {
+    "AsyncClient": "evalstream.client",
+    "Client": "evalstream.client",
+    "ClientError": "evalstream.client",
     "Evaluation": "evalstream.evaluation",
     "Evaluator": "evalstream.evaluator",
     "ImporterError": "evalstream.importers.problems",
+    "NoServiceError": "evalstream.client",
     "Problem": "evalstream.importers.problems",
+    "RefusedError": "evalstream.client",
+    "RejectedError": "evalstream.client",
+    "connect": "evalstream.client",
+    "connect_async": "evalstream.client",
     "evaluate": "evalstream.library",
 }
 

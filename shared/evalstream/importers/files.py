@@ -71,7 +71,9 @@ def format_of(source: Source, options: Options) -> Format:
     return options.format or detect(Path(source)) if isinstance(source, str | Path) else "coco"
 
 
-def read_rows(path: Path, form: Format, side: Side, options: Options, truth: GroundTruth | None = None) -> Imported:
+def read_rows(
+    path: Path | pa.Table, form: Format, side: Side, options: Options, truth: GroundTruth | None = None
+) -> Imported:
     """Read one side from a file of a format whose importer gives data rows.
 
     Raises

@@ -46,15 +46,18 @@ class _Table(NamedTuple):
     problems: list[Problem]
 
 
-def read(path: Path, side: Side, options: TableOptions) -> Imported:
-    """Read a table.
+def read(path: Path | pa.Table, side: Side, options: TableOptions) -> Imported:
+    """Read a table, from a file or one that is in memory.
 
     Raises
     ------
     ImporterError
         If it is none, or a column that is needed is not there.
     """
-    table = _parquet(path) if path != STDIN and _is_parquet(path) else _csv(path)
+    if isinstance(path, pa.Table):
+        table, path = _table(path), Path("the table")
+    else:
+        table = _parquet(path) if path != STDIN and _is_parquet(path) else _csv(path)
     own_id = _column(path, table.columns, options.id, _IDS, "id")
     scores = _score_columns(path, table.columns, options.scores) if side == "predictions" else {}
     guesses, given = (_TRUTHS, options.truth) if side == "annotations" else (_ANSWERS, options.answer)
@@ -190,6 +193,10 @@ def _parquet(path: Path) -> _Table:
         table = pq.read_table(path)
     except (OSError, pa.ArrowInvalid) as error:
         raise ImporterError(f"{path}: no Parquet: {error}") from None
+    return _table(table)
+
+
+def _table(table: pa.Table) -> _Table:
     columns = table.column_names
     lines = [
         (f"row {i}", {name: "" if value is None else str(value) for name, value in row.items()})

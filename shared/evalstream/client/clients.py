@@ -1,0 +1,168 @@
+"""The two clients of a service: one waits for answers, the other lets them be awaited."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+import anyio
+import httpx
+from pydantic import BaseModel
+from tenacity import AsyncRetrying, Retrying
+
+from evalstream.client.errors import told
+from evalstream.client.runs import OnRejected, Run
+from evalstream.client.service import Service, asking
+from evalstream.client.spool import DEFAULT_FOLDER
+from evalstream.client.steps import Done, Pause, Request, Steps, advance, retries
+from evalstream.importers.arrays import BoxFormat
+from evalstream.questions import Later, Now, Question
+
+A = TypeVar("A", bound=BaseModel)
+T = TypeVar("T")
+
+#: Seconds that a service may take for an answer.
+PATIENCE = 120
+
+
+def _settings(url: str, api_key: str) -> dict[str, Any]:
+    headers = {b"Authorization": f"Bearer {api_key}".encode()} if api_key else {}
+    return {"base_url": url, "headers": headers, "timeout": PATIENCE}
+
+
+class Client(Service, Now):
+    """A service, asked by a thread that waits for the answer; made by :func:`evalstream.connect`.
+
+    It may be used by several threads at once, and should be closed, as a context manager or by :meth:`close`.
+
+    Attributes
+    ----------
+    where : str
+        The URL of the service, or the folder of an engine in this process.
+    """
+
+    def __init__(
+        self, url: str, api_key: str = "", transport: httpx.BaseTransport | None = None, *, folder: Path | None = None
+    ) -> None:
+        self.url = url
+        self.where = url if folder is None else str(folder.resolve())
+        with told(url):
+            self.http = httpx.Client(**_settings(url, api_key), transport=transport)
+
+    def run(
+        self,
+        dataset: str,
+        name: str,
+        *,
+        step: int | None = None,
+        classes: Sequence[str] | None = None,
+        box_format: BoxFormat = "xyxy",
+        spool: str | Path = DEFAULT_FOLDER,
+        on_rejected: OnRejected = "raise",
+        wait: bool = True,
+    ) -> Run:
+        """Begin to log the predictions of a run, image by image, from a training loop for instance.
+
+        ``with client.run("street", "yolo-e12", step=12) as run: run.log(image, boxes=…, labels=…, scores=…)``
+
+        Parameters
+        ----------
+        dataset, name : str
+            Whose predictions they are.
+        step : int, optional
+            Where the run stands in a series of runs, an epoch for instance: what :meth:`history` goes along.
+        classes, box_format
+            What labels and boxes of arrays mean, as in :class:`evalstream.Evaluator`.
+        spool : path
+            The folder in which what is logged is kept until it is sent.
+        on_rejected : {"raise", "warn"}
+            What becomes of images that the service rejects, at the end.
+        wait : bool
+            End only when every figure of the run reflects what was logged.
+        """
+        return Run(
+            self,
+            dataset,
+            name,
+            step=step,
+            classes=classes,
+            box_format=box_format,
+            folder=Path(spool),
+            on_rejected=on_rejected,
+            wait=wait,
+        )
+
+    def _answer(self, question: Question[..., A], names: tuple[str, ...], said: dict[str, Any]) -> A:
+        return self._take(asking(question, names, said))
+
+    def _take(self, steps: Steps[T]) -> T:
+        with closing(steps), told(self.url):
+            step = advance(steps, None)
+            while not isinstance(step, Done):
+                step = advance(steps, self._do(step))
+            value: T = step.value
+            return value
+
+    def _do(self, step: Request | Pause) -> httpx.Response | None:
+        if isinstance(step, Pause):
+            time.sleep(step.seconds)
+            return None
+        answer: httpx.Response = Retrying(**retries(step))(self._send, step)
+        return answer
+
+    def _send(self, request: Request) -> httpx.Response:
+        return self.http.request(**request.arguments()).raise_for_status()
+
+    def close(self) -> None:
+        """Close connections; with an embedded engine, the engine."""
+        self.http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class AsyncClient(Service, Later):
+    """A service whose answers are awaited; made by :func:`evalstream.connect_async`."""
+
+    def __init__(self, url: str, api_key: str = "", transport: httpx.AsyncBaseTransport | None = None) -> None:
+        self.url = url
+        with told(url):
+            self.http = httpx.AsyncClient(**_settings(url, api_key), transport=transport)
+
+    async def _answer(self, question: Question[..., A], names: tuple[str, ...], said: dict[str, Any]) -> A:
+        return await self._take(asking(question, names, said))
+
+    async def _take(self, steps: Steps[T]) -> T:
+        # To read a file is work for a thread: between two steps nothing else of the loop would go on.
+        with closing(steps), told(self.url):
+            step = await anyio.to_thread.run_sync(advance, steps, None)
+            while not isinstance(step, Done):
+                step = await anyio.to_thread.run_sync(advance, steps, await self._do(step))
+            value: T = step.value
+            return value
+
+    async def _do(self, step: Request | Pause) -> httpx.Response | None:
+        if isinstance(step, Pause):
+            await anyio.sleep(step.seconds)
+            return None
+        answer: httpx.Response = await AsyncRetrying(**retries(step))(self._send, step)
+        return answer
+
+    async def _send(self, request: Request) -> httpx.Response:
+        return (await self.http.request(**request.arguments())).raise_for_status()
+
+    async def close(self) -> None:
+        """Close connections; with an embedded engine, the engine."""
+        await self.http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()

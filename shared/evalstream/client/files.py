@@ -1,0 +1,229 @@
+"""Whatever people have of one side of an evaluation, as the events that a service is sent.
+
+A side is a file or folder of any format that is read, what a JSON reader makes of COCO's, a table in memory (pyarrow's,
+or of any library that hands out Arrow: pandas, polars), arrays by image (:mod:`evalstream.client.objects`), or events.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import orjson
+import pyarrow as pa
+
+from evalstream.client import objects
+from evalstream.events import EVENTS, event_lines
+from evalstream.importers import columns, conll, rows
+from evalstream.importers.arrays import BoxFormat, image_name
+from evalstream.importers.files import (
+    GroundTruth,
+    Options,
+    Predictions,
+    format_of,
+    read_annotations,
+    read_predictions,
+    read_rows,
+)
+from evalstream.importers.problems import ImporterError, Problem, count_of, refuse
+from evalstream.importers.rows import Imported, Side
+from evalstream.importers.text import STDIN, json_lines
+
+
+class Lines(NamedTuple):
+    """Events to send: how many, and what of their source is left out, or read otherwise than it stands there."""
+
+    lines: Iterable[bytes]
+    total: int | None
+    notes: Sequence[str] = ()
+    problems: Sequence[Problem] = ()
+    not_storable: int = 0
+
+    @property
+    def left_out(self) -> int:
+        """How many records are not sent."""
+        return len(self.problems) + self.not_storable
+
+    def reasons(self) -> list[str]:
+        """Say which records are not sent, and why."""
+        said = [str(problem) for problem in self.problems]
+        if self.not_storable:
+            said.append(
+                f"{count_of(self.not_storable, 'record')} with a negative width, height or area cannot be stored"
+            )
+        return said
+
+
+class How(NamedTuple):
+    """How a side is read."""
+
+    options: Options = Options()
+    strict: bool = False  # refuse a source with any record that cannot be read
+    scheme: conll.Scheme | None = None  # of CoNLL's tags
+    classes: Sequence[str] | None = None  # of arrays
+    box_format: BoxFormat = "xyxy"
+
+
+def annotation_lines(source: Any, dataset: str, how: How, *, column: int = -1) -> tuple[Lines, GroundTruth | None]:
+    """Turn annotations into events; give the ground truth too, where predictions may need it.
+
+    Raises
+    ------
+    ImporterError
+        If they cannot be read, or nothing of them can; with ``strict`` if any record cannot.
+    """
+    if not isinstance(source, str | Path):
+        return _in_memory(source, "annotations", {"dataset": dataset}, how)
+    path = Path(source)
+    form = format_of(path, how.options)
+    if form == "events":
+        return _events(path), None
+    if form == "conll":
+        with _told_alike():
+            sentences = conll.read_sentences(path)
+            given = conll.annotation_events(sentences, dataset, time.time_ns(), column=column, scheme=how.scheme)
+            lines = list(given)
+        return Lines(lines, len(lines)), None
+    truth = read_annotations(path, how.options)
+    return _lines_of(truth, {"dataset": dataset}, how), truth
+
+
+def prediction_lines(
+    source: Any, annotations: Any, truth: GroundTruth | None, dataset: str, run: str, how: How
+) -> Lines:
+    """Turn predictions into events of a run, on the data rows of the annotations where these are given.
+
+    Raises
+    ------
+    ImporterError
+        As of :func:`annotation_lines`; or if they do not belong to the annotations.
+    """
+    known = {"dataset": dataset, "run": run}
+    if not isinstance(source, str | Path):
+        if truth is None or not _is_results(source):
+            return _in_memory(source, "predictions", known, how)[0]
+        return _lines_of(read_predictions(source, truth, how.options), known, how)
+    path = Path(source)
+    form = format_of(path, how.options)
+    if form == "events":
+        return _events(path)
+    if form == "conll":
+        with _told_alike():
+            sentences = conll.read_sentences(path)
+            if isinstance(annotations, str | Path) and format_of(annotations, how.options) == "conll":
+                conll.check_same_tokens(conll.read_sentences(Path(annotations)), sentences)
+            lines = list(conll.prediction_events(sentences, dataset, run, time.time_ns(), scheme=how.scheme))
+        return Lines(lines, len(lines))
+    if form == "coco" and truth is None:
+        raise ImporterError(
+            f"{path}: COCO results name images and categories by number: the annotations must be named too, with"
+            " --annotations or annotations="
+        )
+    return _lines_of(read_predictions(path, truth, how.options), known, how)
+
+
+def stamped(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """Give each event without a version the present time, so that sending it twice is sending it once."""
+    last = 0
+    for line in lines:
+        last = max(last + 1, time.time_ns())
+        try:
+            event = orjson.loads(line)
+        except orjson.JSONDecodeError:
+            yield line.rstrip(b"\n")  # the service says what is wrong with it, and keeps it
+            continue
+        if isinstance(event, dict) and event.get("version") is None:
+            yield orjson.dumps(event | {"version": last})
+        else:
+            yield line.rstrip(b"\n")
+
+
+def _in_memory(source: Any, side: Side, known: dict[str, str], how: How) -> tuple[Lines, GroundTruth | None]:
+    if hasattr(source, "__arrow_c_stream__"):
+        table = pa.table(source)
+        if set(EVENTS.names) <= set(table.column_names):
+            return Lines(stamped(event_lines(table)), len(table)), None
+        read = read_rows(table, "table", side, how.options)
+        return _lines_of_rows(read, known, how), None
+    if isinstance(source, Mapping):
+        if side == "annotations" and isinstance(source.get("images"), list):
+            truth = read_annotations(source, how.options)
+            return _lines_of(truth, known, how), truth
+        return Lines(stamped(_of_arrays(source, side, known, how)), len(source)), None
+    if isinstance(source, Iterable):
+        if _is_results(source):
+            raise ImporterError(
+                "COCO results name images and categories by number: give the annotations= that they are of, too"
+            )
+        total = len(source) if isinstance(source, Sequence) else None
+        return Lines(stamped(map(_line, source)), total), None
+    raise ImporterError(
+        f"{side}: a {type(source).__name__} cannot be read; give a path, a table, arrays by image, or events"
+    )
+
+
+def _is_results(source: Any) -> bool:
+    """Whether it is COCO's results as a JSON reader gives them."""
+    return isinstance(source, list) and bool(source) and isinstance(source[0], Mapping) and "image_id" in source[0]
+
+
+def _of_arrays(source: Mapping[Any, Any], side: Side, known: dict[str, str], how: How) -> Iterator[bytes]:
+    for image, given in source.items():
+        name = image_name(image)
+        said = objects.objects(name, given, side=side, classes=how.classes, box_format=how.box_format)
+        yield _line({**known, "data_row": name, "operation": "replace", side: said})
+
+
+def _line(event: Any) -> bytes:
+    if isinstance(event, bytes):
+        return event
+    if isinstance(event, str):
+        return event.encode()
+    if hasattr(event, "model_dump_json"):
+        return str(event.model_dump_json(exclude_unset=True)).encode()
+    return orjson.dumps(event, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def _lines_of(read: GroundTruth | Predictions, known: dict[str, str], how: How) -> Lines:
+    """Turn what was read of one side into events, and say what of it is left out."""
+    if read.imported is not None:
+        return _lines_of_rows(read.imported._replace(notes=read.notes, problems=read.problems), known, how)
+    if how.strict:
+        refuse(read.problems)
+    assert read.coco is not None
+    own, not_storable = columns.storable(read.coco.objects)
+    version, kind = time.time_ns(), how.options.type
+    if isinstance(read, GroundTruth):
+        assert isinstance(read.coco, columns.Truth)
+        events = columns.annotation_events(read.coco._replace(objects=own), known["dataset"], version, kind)
+    else:
+        assert isinstance(read.coco, columns.Found)
+        assert read.on is not None
+        found = read.coco._replace(objects=own)
+        events = columns.prediction_events(found, read.on, known["dataset"], known["run"], version, kind)
+    return Lines(event_lines(events), events.num_rows, read.notes, read.problems, not_storable)
+
+
+def _lines_of_rows(read: Imported, known: dict[str, str], how: How) -> Lines:
+    if how.strict:
+        refuse(read.problems)
+    lines = rows.lines(read.rows, read.side, **known, version=time.time_ns())
+    return Lines(lines, len(read.rows), read.notes, read.problems)
+
+
+def _events(path: Path) -> Lines:
+    # Counting finds what cannot be read before anything is sent; standard input can only be read once.
+    total = None if path == STDIN else sum(1 for _ in json_lines(path))
+    return Lines(stamped(json_lines(path)), total)
+
+
+@contextmanager
+def _told_alike() -> Iterator[None]:
+    """Make one kind of error of all that files can be wrong with."""
+    try:
+        yield
+    except conll.ConllError as error:
+        raise ImporterError(str(error)) from None

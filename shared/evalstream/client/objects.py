@@ -1,0 +1,188 @@
+"""What models give, as an event's objects: arrays, and what common libraries hold them in.
+
+Read without importing any of these libraries, by what is there:
+
+- a mapping of fields to arrays, as torchvision's models give it: :mod:`evalstream.importers.arrays`;
+- ``supervision.Detections``: ``xyxy``, ``class_id``, ``confidence``, ``mask`` and ``data["class_name"]``;
+- ``Results`` of Ultralytics: ``boxes``, ``obb`` or ``probs``, ``masks``, ``names`` and ``orig_shape``;
+- a list of mappings, as pipelines of Hugging Face give it: of boxes (``box``), of spans of text (``start``, ``end``) or
+  of whole images and texts (``label`` and ``score`` alone);
+- objects that are those of an event already: a list of mappings with ``type``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Literal
+
+import numpy as np
+
+from evalstream.importers.arrays import ArrayType, BoxFormat, Classes, Fields, Reader, as_array
+from evalstream.importers.problems import ImporterError
+
+Side = Literal["annotations", "predictions"]
+#: What is asked about an image or a text as a whole, as tables have it.
+QUESTION: Final = "class"
+
+
+def objects(
+    image: str,
+    given: Any,
+    *,
+    side: Side = "predictions",
+    classes: Sequence[str] | None = None,
+    box_format: BoxFormat = "xyxy",
+) -> list[dict[str, Any]]:
+    """Say what a model gave as the objects of an event.
+
+    Parameters
+    ----------
+    image : str
+        The image's name, for errors.
+    given : mapping of arrays, Detections, Results, or sequence of mappings
+        As above.
+    side : {"predictions", "annotations"}
+        Which side of an evaluation it is.
+    classes : sequence of str, optional
+        The names of classes, where labels are positions among these.
+    box_format : {"xyxy", "xywh", "cxcywh"}
+        How the four numbers of a box in a mapping are meant; the libraries say it themselves.
+
+    Raises
+    ------
+    ImporterError
+        If it cannot be read; the message names the image, the field and the reason.
+    """
+    if isinstance(given, Mapping):
+        return _of_arrays(image, given, side, classes, box_format)
+    if hasattr(given, "orig_shape") and hasattr(given, "names"):
+        return _of_ultralytics(image, given, side)
+    if hasattr(given, "xyxy") and hasattr(given, "class_id"):
+        return _of_supervision(image, given, side, classes)
+    if isinstance(given, Sequence) and not isinstance(given, str | bytes):
+        return _of_list(image, given)
+    raise ImporterError(
+        f"{side}: image {image}: a {type(given).__name__} cannot be read; give a mapping of arrays (boxes, labels,"
+        " scores), supervision's Detections, Ultralytics' Results, or a list of mappings"
+    )
+
+
+def _of_arrays(
+    image: str, fields: Fields, side: Side, classes: Sequence[str] | None, box_format: BoxFormat
+) -> list[dict[str, Any]]:
+    kind: ArrayType = "segm" if fields.get("masks") is not None and fields.get("boxes") is None else "bbox"
+    reader = Reader(kind, box_format, Classes(classes))
+    read = reader.predicted(image, fields) if side == "predictions" else reader.annotated(image, fields)
+    names = [reader.classes.names[code] for code in read.label.tolist()]
+    if kind == "bbox":
+        shapes: list[dict[str, Any]] = [{"type": "bbox", "bbox": box} for box in read.box.tolist()]
+    else:
+        shapes = [{"type": "mask", "mask": _rle(mask)} for mask in read.detail]
+    if side == "predictions":
+        return [
+            shape | {"feature": name, "confidence": score}
+            for shape, name, score in zip(shapes, names, read.score.tolist(), strict=True)
+        ]
+    return [
+        shape | {"feature": name} | ({"crowd": True} if crowd else {}) | ({"area": area} if "area" in fields else {})
+        for shape, name, crowd, area in zip(shapes, names, read.crowd.tolist(), read.area.tolist(), strict=True)
+    ]
+
+
+def _rle(detail: str) -> Any:
+    import orjson
+
+    return orjson.loads(detail)
+
+
+def _of_supervision(image: str, found: Any, side: Side, classes: Sequence[str] | None) -> list[dict[str, Any]]:
+    names = found.data.get("class_name") if isinstance(getattr(found, "data", None), Mapping) else None
+    if names is None and found.class_id is None and len(found.xyxy):
+        raise ImporterError(f"{side}: image {image}: class_id: missing; Detections without classes cannot be counted")
+    fields: dict[str, Any] = {"labels": found.class_id if names is None else np.asarray(names, np.str_)}
+    if len(found.xyxy) == 0:
+        return []
+    if found.mask is not None:
+        fields["masks"] = as_array(found.mask).astype(bool)
+    else:
+        fields["boxes"] = found.xyxy
+    if side == "predictions":
+        fields["scores"] = np.ones(len(found.xyxy)) if found.confidence is None else found.confidence
+    return _of_arrays(image, fields, side, classes if names is None else None, "xyxy")
+
+
+def _of_ultralytics(image: str, found: Any, side: Side) -> list[dict[str, Any]]:
+    def named(codes: Any) -> Any:
+        return np.array([found.names[int(code)] for code in as_array(codes)], np.str_)
+
+    if getattr(found, "keypoints", None) is not None:
+        raise ImporterError(
+            f"{side}: image {image}: keypoints: skeletons of Results are not read; give them as an event's objects of"
+            " type `keypoints`"
+        )
+    if getattr(found, "obb", None) is not None:
+        turned = as_array(found.obb.xywhr).astype(float)
+        rows = zip(turned.tolist(), named(found.obb.cls).tolist(), as_array(found.obb.conf).tolist(), strict=True)
+        return [
+            {
+                "type": "rotated_box",
+                "feature": name,
+                "rotated_box": [x, y, width, height, float(np.degrees(angle))],
+                "confidence": score,
+            }
+            for (x, y, width, height, angle), name, score in rows
+        ]
+    if getattr(found, "probs", None) is not None:
+        scores = as_array(found.probs.data).astype(float).tolist()
+        return [_answer({found.names[code]: score for code, score in enumerate(scores)})]
+    if found.boxes is None or not len(found.boxes):
+        return []
+    fields: dict[str, Any] = {"labels": named(found.boxes.cls), "scores": found.boxes.conf}
+    if getattr(found, "masks", None) is None:
+        return _of_arrays(image, fields | {"boxes": found.boxes.xyxy}, side, None, "xyxy")
+    # Their own masks are of the size that the model saw; the outlines are of the image's.
+    shapes = zip(found.masks.xy, fields["labels"].tolist(), as_array(found.boxes.conf).tolist(), strict=True)
+    return [
+        {"type": "polygon", "feature": name, "polygon": [as_array(outline).tolist()], "confidence": score}
+        for outline, name, score in shapes
+    ]
+
+
+def _of_list(image: str, given: Sequence[Any]) -> list[dict[str, Any]]:
+    if len(given) == 1 and isinstance(given[0], Sequence) and not isinstance(given[0], str):
+        given = given[0]  # of a batch of one
+    found = [_of_mapping(f"image {image}: object {place}", one) for place, one in enumerate(given)]
+    answers = [one for one in found if "type" not in one]
+    if not answers:
+        return found
+    if len(answers) < len(found):
+        raise ImporterError(f"image {image}: some objects have a place, and others are labels of the whole")
+    return [_answer({one["feature"]: one["confidence"] for one in answers})]
+
+
+def _of_mapping(where: str, one: Any) -> dict[str, Any]:
+    """Read one object; without a type where it is a label of the whole."""
+    if not isinstance(one, Mapping):
+        raise ImporterError(f"{where}: must be a mapping, and is a {type(one).__name__}")
+    if "type" in one:
+        return dict(one)
+    label = one.get("label", one.get("entity_group", one.get("entity")))
+    if label is None or "score" not in one:
+        raise ImporterError(f"{where}: has neither `type`, as an event's objects, nor `label` and `score`")
+    known: dict[str, Any] = {"feature": str(label), "confidence": float(one["score"])}
+    if "box" in one:
+        x, y, right, bottom = (float(one["box"][side]) for side in ("xmin", "ymin", "xmax", "ymax"))
+        return {"type": "bbox", "bbox": [x, y, right - x, bottom - y], **known}
+    if one.get("mask") is not None:
+        from evalstream.events.objects.mask import encoded
+
+        return {"type": "mask", "mask": encoded(np.asarray(one["mask"]) != 0).model_dump(mode="json"), **known}
+    if "start" in one:
+        return {"type": "span", "span": [int(one["start"]), int(one["end"])], **known}
+    return known
+
+
+def _answer(scores: Mapping[str, float]) -> dict[str, Any]:
+    best = max(scores, key=lambda label: scores[label])
+    own = {"type": "radio", "feature": QUESTION, "answer": best, "confidence": scores[best]}
+    return own | ({"scores": dict(scores)} if len(scores) > 1 else {})

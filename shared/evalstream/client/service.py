@@ -1,0 +1,332 @@
+"""A service as its clients see it: every question, uploads in parts that can be repeated, declarations, deletions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final, TypeVar
+from urllib.parse import quote
+
+import orjson
+from pydantic import BaseModel, Field, ValidationError
+
+from evalstream.changes import Declaration, Deleted, RejectedLine, Upload
+from evalstream.client.errors import RejectedError
+from evalstream.client.files import How, Lines, annotation_lines, prediction_lines
+from evalstream.client.steps import Pause, Request, Steps, operation
+from evalstream.importers.arrays import BoxFormat
+from evalstream.importers.conll import Scheme
+from evalstream.importers.files import Options
+from evalstream.queries.average_precision import ApFigures
+from evalstream.queries.catalog import Catalog
+from evalstream.questions import Question, Questions, RunProgress
+from evalstream.selection import QuestionError
+
+A = TypeVar("A", bound=BaseModel)
+
+#: What one request carries: small enough that repeating it costs little, large enough that a request costs nothing.
+PART_LINES: Final = 1_000
+PART_BYTES: Final = 4 * 1024 * 1024
+#: A large dataset takes its time to delete, and an answer that came too late would look like a failure.
+_DELETION_SECONDS: Final = 3600
+_LOOK_SECONDS: Final = 0.2
+
+
+class Sent(BaseModel):
+    """What became of events that were sent, all parts together."""
+
+    accepted: int
+    rejected: int
+    errors: list[RejectedLine] = Field(
+        description="rejected lines, counted from 1 over all parts; of each part the first"
+    )
+
+    def reasons(self) -> list[str]:
+        """Say which lines were rejected, and why."""
+        return [f"line {item.line}: {item.reason}" for item in self.errors]
+
+
+class Uploaded(BaseModel):
+    """What became of an upload."""
+
+    accepted: int
+    rejected: int
+    left_out: int = Field(description="records that their reader could not read, and that were not sent")
+    reasons: list[str] = Field(description="why records were rejected or left out")
+    notes: list[str] = Field(description="what was read otherwise than it stands there")
+
+
+def place(dataset: str, run: str | None = None) -> str:
+    """Where a dataset, or a run of it, is found; their names may hold what has a meaning in URLs."""
+    path = f"/v1/datasets/{quote(dataset, safe='')}"
+    return path if run is None else f"{path}/runs/{quote(run, safe='')}"
+
+
+def asking(question: Question[..., A], names: tuple[str, ...], said: Mapping[str, Any]) -> Steps[A]:
+    """Ask a question.
+
+    Raises
+    ------
+    QuestionError
+        If it cannot be put so; nothing is sent then.
+    """
+    try:
+        query = question.query.model_validate(dict(said))
+    except ValidationError as error:
+        found = ((".".join(map(str, one["loc"])), one["msg"], one["input"]) for one in error.errors())
+        wrong = "; ".join(f"{field}: {message} (got {given!r})" for field, message, given in found)
+        raise QuestionError(f"{question.name}: {wrong}") from None
+    path = "/v1/datasets" + question.path.format(
+        **{name: quote(own, safe="") for name, own in zip(question.names, names, strict=True)}
+    )
+    response = yield Request("GET", path, query.model_dump(mode="json", exclude_unset=True, exclude_none=True))
+    return question.answer.model_validate_json(response.content)
+
+
+class Service(Questions):
+    """What both clients do; :class:`evalstream.client.Client` waits for it, the other lets it be awaited.
+
+    The questions are methods too: ``client.summary("street", "v7", confidence=0.5)`` gives what
+    ``/v1/datasets/street/runs/v7/summary?confidence=0.5`` answers, as :class:`evalstream.queries.summary.Summary`.
+    """
+
+    @operation
+    def datasets(self) -> Steps[Catalog]:
+        """List the datasets, each with its runs, splits and metadata keys."""
+        response = yield Request("GET", "/v1/datasets")
+        return Catalog.model_validate_json(response.content)
+
+    @operation
+    def runs(self, dataset: str) -> Steps[list[str]]:
+        """List the runs of a dataset by name; none, where there is no such dataset."""
+        found = yield from Service.datasets.steps(self)
+        return next((own.runs for own in found.datasets if own.dataset == dataset), [])
+
+    @operation
+    def upload(
+        self,
+        dataset: str,
+        annotations: Any = None,
+        *,
+        predictions: Any = None,
+        run: str | None = None,
+        classes: Sequence[str] | None = None,
+        box_format: BoxFormat = "xyxy",
+        options: Options | None = None,
+        scheme: Scheme | None = None,
+        strict: bool = False,
+        step: int | None = None,
+        wait: bool = True,
+        on_rejected: str = "raise",
+        on_progress: Callable[[str, int, int | None], None] = lambda _what, _done, _total: None,
+    ) -> Steps[Uploaded]:
+        """Upload annotations, the predictions of a run, or both. Sent twice, they change nothing the second time.
+
+        Parameters
+        ----------
+        dataset, run : str
+            Names; ``run`` belongs to predictions.
+        annotations, predictions : path, mapping, table or events
+            As in :mod:`evalstream.client.files`: a file of any format that is read, COCO as a JSON reader gives it, a
+            table, arrays by image, or events as mappings, JSON or models of :mod:`evalstream.events`.
+        classes, box_format
+            Of arrays: what their labels and boxes mean, as in :class:`evalstream.Evaluator`.
+        options : Options, optional
+            What files do not say themselves: :class:`evalstream.importers.files.Options`.
+        scheme : str, optional
+            Read CoNLL's tags strictly by this scheme.
+        strict : bool
+            Send nothing of a source with a record that cannot be read.
+        step : int, optional
+            Where the run stands in a series, such as the epoch.
+        wait : bool
+            Return when every figure of the run reflects the upload.
+        on_rejected : {"raise", "tell"}
+            Whether records that the service or a reader rejects are an error in the end, or told in the answer alone.
+        on_progress : callable
+            Called with what is being done, how much of it is done, and of how much (None: not known).
+
+        Raises
+        ------
+        ImporterError
+            If a source cannot be read.
+        RejectedError
+            If records were rejected; all others are stored.
+        """
+        if annotations is None and predictions is None:
+            raise ValueError("nothing to upload: give annotations=, predictions= or both")
+        if (predictions is None) != (run is None):
+            raise ValueError("predictions= and run= belong together: whose predictions are they?")
+        if on_rejected not in ("raise", "tell"):
+            raise ValueError(f"on_rejected: must be 'raise' or 'tell', and is {on_rejected!r}")
+        how = How(options or Options(), strict, scheme, classes, box_format)
+        sent: list[tuple[Lines, Sent]] = []
+        truth = None
+        if annotations is not None:
+            lines, truth = annotation_lines(annotations, dataset, how)
+            sent.append((lines, (yield from self._sending(dataset, None, lines, on_progress))))
+        if predictions is not None and run is not None:
+            lines = prediction_lines(predictions, annotations, truth, dataset, run, how)
+            sent.append((lines, (yield from self._sending(dataset, run, lines, on_progress))))
+            if step is not None:
+                yield from Service.set_step.steps(self, dataset, run, step)
+            if wait:
+                yield from Service.wait.steps(self, dataset, run, on_progress=on_progress)
+        done = Uploaded(
+            accepted=sum(own.accepted for _, own in sent),
+            rejected=sum(own.rejected for _, own in sent),
+            reasons=[reason for lines, own in sent for reason in (*lines.reasons(), *own.reasons())],
+            left_out=sum(lines.left_out for lines, _ in sent),
+            notes=[note for lines, _ in sent for note in lines.notes],
+        )
+        if on_rejected == "raise" and (done.rejected or done.left_out):
+            raise RejectedError(f"dataset {dataset}", done.rejected + done.left_out, done.reasons)
+        return done
+
+    @operation
+    def send(
+        self,
+        dataset: str,
+        run: str | None,
+        lines: Iterable[bytes],
+        *,
+        on_part: Callable[[int, int], None] = lambda _count, _size: None,
+    ) -> Steps[Sent]:
+        """Send events as they are, of annotations where ``run`` is None; each should have a version.
+
+        Parts that get no answer are sent again, which changes nothing where they had arrived. ``on_part`` hears how
+        many lines, and how many bytes, were sent since the last time.
+        """
+        path = f"{place(dataset, run)}/{'annotations' if run is None else 'predictions'}"
+        done = Sent(accepted=0, rejected=0, errors=[])
+        sent = 0
+        for part in in_parts(lines):
+            content = b"\n".join(part)
+            response = yield Request("POST", path, content=content, kind="application/x-ndjson", insist=True)
+            answer = Upload.model_validate_json(response.content)
+            done.accepted += answer.accepted
+            done.rejected += answer.rejected
+            done.errors += [item.model_copy(update={"line": sent + item.line}) for item in answer.errors]
+            sent += len(part)
+            on_part(len(part), len(content))
+        return done
+
+    @operation
+    def wait(
+        self,
+        dataset: str,
+        run: str,
+        *,
+        on_progress: Callable[[str, int, int | None], None] = lambda _what, _done, _total: None,
+    ) -> Steps[RunProgress]:
+        """Wait until no data row of a run is pending: until every figure reflects all that was acknowledged."""
+        while True:
+            found = yield from asking(Questions.progress, (dataset, run), {})
+            on_progress(f"matching {run}", found.rows - found.pending, found.rows)
+            if not found.pending:
+                return found
+            yield Pause(_LOOK_SECONDS)
+
+    @operation
+    def set_step(self, dataset: str, run: str, step: int) -> Steps[None]:
+        """Say where a run stands in a series, such as the epoch: what :meth:`history` goes along."""
+        yield Request("PUT", f"{place(dataset, run)}/step", content=_json({"step": step}), insist=True)
+
+    @operation
+    def request(
+        self, method: str, path: str, query: Mapping[str, Any] | None = None, *, body: Any = None
+    ) -> Steps[Any]:
+        """Send any other request of the REST API, such as of dead letters; return the answer's JSON."""
+        content = None if body is None else _json(body)
+        response = yield Request(method, path, query or {}, content)
+        return orjson.loads(response.content)
+
+    @operation
+    def declare(self, dataset: str, ontology: Any, *, version: int | None = None) -> Steps[Declaration]:
+        """Declare classes, their hierarchy and how shapes are compared; all data rows are then matched anew.
+
+        Parameters
+        ----------
+        ontology : Ontology, mapping or bytes
+            The whole declaration (:class:`evalstream.ontology.Ontology`); it takes the place of the one before.
+        version : int, optional
+            The highest one is in force; none: the present time.
+        """
+        content = ontology if isinstance(ontology, bytes) else _json(ontology)
+        query = {} if version is None else {"version": version}
+        response = yield Request("PUT", f"{place(dataset)}/ontology", query, content, insist=True)
+        return Declaration.model_validate_json(response.content)
+
+    @operation
+    def delete_dataset(self, dataset: str, *, version: int | None = None, dry_run: bool = False) -> Steps[Deleted]:
+        """Delete a dataset: annotations, predictions, results, declarations and dead letters, of all runs.
+
+        ``version``: only what has at most this version. ``dry_run``: only count what would be deleted.
+        """
+        return (yield from _deleting(place(dataset), version, dry_run))
+
+    @operation
+    def delete_run(
+        self, dataset: str, run: str, *, version: int | None = None, dry_run: bool = False
+    ) -> Steps[Deleted]:
+        """Delete a run: its predictions and results. Annotations belong to the dataset, and stay."""
+        return (yield from _deleting(place(dataset, run), version, dry_run))
+
+    @operation
+    def delete_row(
+        self, dataset: str, data_row: str, *, version: int | None = None, dry_run: bool = False
+    ) -> Steps[Deleted]:
+        """Delete a data row: its annotations, every run's predictions of it, their results, and its dead letters."""
+        # A path of dots would be taken for a way up, and so for the dataset.
+        key = quote(data_row, safe="").replace(".", "%2E")
+        return (yield from _deleting(f"{place(dataset)}/rows/{key}", version, dry_run))
+
+    @operation
+    def figures(self, /, dataset: str, run: str, prefix: str = "", **filters: Any) -> Steps[dict[str, float]]:
+        """Give the headline figures as one flat dictionary, for any experiment tracker; undefined ones are left out.
+
+        As of :meth:`evalstream.Evaluation.figures`: ``wandb.log(client.figures("street", "v7", "val"))`` logs
+        ``val/ap``, ``val/ap50`` … ``val/f1``. Filters are those of every question; the policy is ``coco`` unless said.
+        """
+        said = {"policy": "coco", **filters}
+        found = yield from asking(Questions.average_precision, (dataset, run), said)
+        whole = yield from asking(Questions.summary, (dataset, run), said)
+        known = found.model_dump(include=set(ApFigures.model_fields))
+        known |= whole.model_dump(include={"tp", "fp", "fn", "precision", "recall", "f1"})
+        start = f"{prefix}/" if prefix else ""
+        return {f"{start}{name}": float(value) for name, value in known.items() if value is not None}
+
+    def _sending(
+        self, dataset: str, run: str | None, lines: Lines, on_progress: Callable[[str, int, int | None], None]
+    ) -> Steps[Sent]:
+        what, done = f"uploading {run or 'annotations'}", 0
+
+        def on_part(count: int, _size: int) -> None:
+            nonlocal done
+            done += count
+            on_progress(what, done, lines.total)
+
+        return (yield from Service.send.steps(self, dataset, run, lines.lines, on_part=on_part))
+
+
+def _deleting(path: str, version: int | None, dry_run: bool) -> Steps[Deleted]:
+    query = ({} if version is None else {"version": version}) | ({"dry_run": True} if dry_run else {})
+    response = yield Request("DELETE", path, query, patience=_DELETION_SECONDS)
+    return Deleted.model_validate_json(response.content)
+
+
+def _json(value: Any) -> bytes:
+    return value.model_dump_json().encode() if isinstance(value, BaseModel) else orjson.dumps(value)
+
+
+def in_parts(payloads: Iterable[bytes]) -> Iterator[list[bytes]]:
+    """Cut events into what one request carries."""
+    part: list[bytes] = []
+    size = 0
+    for payload in payloads:
+        part.append(payload)
+        size += len(payload)
+        if len(part) >= PART_LINES or size >= PART_BYTES:
+            yield part
+            part, size = [], 0
+    if part:
+        yield part
