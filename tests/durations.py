@@ -1,5 +1,8 @@
 """Where the time of the tests goes: by file, by fixture and by kind of work. A pytest plugin: ``make test-durations``.
 
+Seconds of the clock and, apart from them, seconds of CPU: of the tests themselves and of the programs that they
+started, by name. On a machine that does other things besides, only the latter say what a test takes.
+
 A second spent inside a kind of work counts there and nowhere else: what an engine's start asks in SQL is part of the
 start. "Python" is the rest: oracles, hypothesis, and waiting for anything that has no kind of its own.
 """
@@ -7,10 +10,12 @@ start. "Python" is the rest: oracles, hypothesis, and waiting for anything that 
 from __future__ import annotations
 
 import functools
+import os
 import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -22,12 +27,43 @@ from rich.console import Console
 from rich.table import Table
 
 KINDS: Final = ("engine start", "SQL", "browser", "Kafka and services", "Python")
+#: Programs whose seconds of CPU are told apart, by how the names of their processes begin.
+PROGRAMS: Final = {"tests": "", "browser": "chrom", "java": "java", "others": ""}
 #: Rows of each table that are printed.
 LONGEST: Final = 40
 
 _seconds: Counter[str] = Counter()
 _inside = False
-_cpu = [time.process_time()]
+_cpu: Counter[str] = Counter()
+
+
+def _cpu_seconds() -> Counter[str]:
+    """Add up the CPU seconds of this process and of all that it started, by program; without ``/proc`` as they end."""
+    seconds, parents = {}, {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            name, _, rest = stat.read_text(errors="replace").partition("(")[2].rpartition(")")
+        except OSError:  # ended meanwhile
+            continue
+        fields = rest.split()
+        pid, parents[pid] = int(stat.parent.name), int(fields[1])
+        seconds[pid] = name, sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")  # with children that have ended
+    own = os.getpid()
+    found = Counter(tests=time.process_time())
+
+    def is_own(pid: int) -> bool:
+        while pid > 1 and pid != own:
+            pid = parents.get(pid, 0)
+        return pid == own
+
+    for pid, (name, spent) in seconds.items():
+        if pid != own and is_own(pid):
+            found[next((kind for kind, start in PROGRAMS.items() if start and name.startswith(start)), "others")] += (
+                spent
+            )
+    ended = os.times()
+    found["others"] += ended.children_user + ended.children_system
+    return found
 
 
 @contextmanager
@@ -85,9 +121,14 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Send what was counted along with the report of each phase, from whichever process ran it."""
     report = yield
-    report.work = dict(_seconds) | {"CPU": time.process_time() - _cpu[0]}
+    spent = _cpu_seconds()
+    more = {kind: spent[kind] - _cpu[kind] for kind in PROGRAMS}
+    # What a program took passes to this process when it ends: it was counted by then.
+    more["others"] += sum(min(own, 0.0) for own in more.values())
+    report.work = dict(_seconds) | {f"CPU {kind}": max(own, 0.0) for kind, own in more.items()}
     _seconds.clear()
-    _cpu[0] = time.process_time()
+    _cpu.clear()
+    _cpu.update(spent)
     return report
 
 
@@ -115,22 +156,19 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
             of_kind["Python"] = max(report.duration - of_kind.total(), 0.0)
             of_file.update(of_kind)
             of_file["tests"] += report.when == "call"
-            of_file["CPU"] += work.get("CPU", 0.0)
+            of_file.update({f"CPU {kind}": work.get(f"CPU {kind}", 0.0) for kind in PROGRAMS})
             fixtures.update({name: spent for name, spent in work.items() if name.startswith("fixture ")})
-    console = Console(width=150)
+    console = Console(width=180)
     total: Counter[str] = Counter()
     for of_file in files.values():
         total.update(of_file)
-    table = Table(
-        "file", "tests", "seconds", "CPU", *KINDS, title="Where the time goes, in seconds of all workers together"
-    )
+    title = "Where the time goes, in seconds of all workers together"
+    figures = (*(f"CPU {kind}" for kind in PROGRAMS), *KINDS)
+    table = Table("file", "tests", "seconds", *figures, title=title)
     ordered = sorted(files.items(), key=lambda of_file: -_spent(of_file[1]))
     for name, of_file in [*ordered[:LONGEST], (f"all {len(files)} files", total)]:
-        table.add_row(
-            name,
-            str(of_file["tests"]),
-            *(f"{v:.1f}" for v in (_spent(of_file), of_file["CPU"], *(of_file[kind] for kind in KINDS))),
-        )
+        spent = (_spent(of_file), *(of_file[figure] for figure in figures))
+        table.add_row(name, str(of_file["tests"]), *(f"{seconds:.1f}" for seconds in spent))
     console.print(table)
     table = Table("fixture", "seconds", title="Fixtures of more than one test")
     for name, spent in fixtures.most_common(LONGEST):
