@@ -18,9 +18,11 @@ from playwright.sync_api import Browser, ConsoleMessage, Error, Page, expect, sy
 
 from tests.browser import zoo
 from tests.browser.helpers import OBJECTS, PATIENCE, box, send, settle, tile, upload, wait_until_matched
+from tests.browser.remembering import remembering
 from tests.faults.service import Service, running
 
 MANY_CLASSES = 3_000
+MANY = "x-many"
 expect.set_options(timeout=PATIENCE)
 
 
@@ -75,6 +77,13 @@ def http(service: Service) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture(scope="package")
+def address(service: Service, demo: dict[str, Workload]) -> Iterator[str]:
+    """Where the page is: before a service that computes once what many tests ask of data that stay."""
+    with remembering(service.url, {*demo, zoo.DATASET, MANY}) as address:
+        yield address
+
+
+@pytest.fixture(scope="package")
 def many(http: httpx.Client) -> str:
     """A dataset with thousands of classes, of which some forty are what others are taken for."""
     rng = np.random.default_rng(5)
@@ -85,8 +94,8 @@ def many(http: httpx.Client) -> str:
         found = np.where(rng.random(60) < 0.6, own, rng.integers(0, 40, 60))
         annotations[f"r{row}"] = [box(names[one], at) for at, one in enumerate(own)]
         predictions[f"r{row}"] = [box(names[one], at, 0.9) for at, one in enumerate(found)]
-    send(http, "x-many", annotations, predictions)
-    return "x-many"
+    send(http, MANY, annotations, predictions)
+    return MANY
 
 
 @pytest.fixture(scope="package")
@@ -138,24 +147,24 @@ def shared_page(browser: Browser) -> Iterator[Page]:
 
 
 @pytest.fixture
-def screen(shared_page: Page, service: Service, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Screen]:
+def screen(shared_page: Page, address: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Screen]:
     """The page as somebody finds it who has never been there."""
     page = shared_page
-    yield from _watched(page, service, request, tmp_path)
+    yield from _watched(page, address, request, tmp_path)
     page.unroute_all(behavior="ignoreErrors")
     page.evaluate("localStorage.clear(); sessionStorage.clear()")
     page.goto("about:blank")
 
 
 @pytest.fixture
-def own_screen(browser: Browser, service: Service, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Screen]:
+def own_screen(browser: Browser, address: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Screen]:
     """The same in a browser of its own, for a test that changes what time it is there."""
     context = browser.new_context()
-    yield from _watched(context.new_page(), service, request, tmp_path)
+    yield from _watched(context.new_page(), address, request, tmp_path)
     context.close()
 
 
-def _watched(page: Page, service: Service, request: pytest.FixtureRequest, folder: Path) -> Iterator[Screen]:
+def _watched(page: Page, address: str, request: pytest.FixtureRequest, folder: Path) -> Iterator[Screen]:
     """Give a screen; keep a picture of it where the test fails; fail where the page has complained."""
     page.set_viewport_size(VIEWPORT)  # type: ignore[arg-type]
     page.emulate_media(color_scheme="light", reduced_motion="no-preference")
@@ -171,7 +180,7 @@ def _watched(page: Page, service: Service, request: pytest.FixtureRequest, folde
 
     page.on("pageerror", fail)
     page.on("console", complain)
-    yield Screen(page, service.url)
+    yield Screen(page, address)
     page.remove_listener("pageerror", fail)
     page.remove_listener("console", complain)
     if request.node.stash.get(_FAILED, False):
