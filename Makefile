@@ -61,12 +61,12 @@ TESTS := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(WORKERS) --d
 SEED ?= 1028211818
 SHUFFLED := --randomly-seed=$(SEED)
 
-# What answers without an engine, a service, a browser or a broker.
+# What answers without an engine, a service, a browser or a broker; of random cases a quarter.
 QUICK := tests/unit/events tests/unit/geometry tests/unit/matching tests/unit/metrics tests/unit/docs tests/unit/deploy \
     tests/unit/queries tests/unit/ingest tests/unit/kafka tests/unit/test_ontology.py tests/pipeline/test_any_event.py
 
 check: lint
-	$(TESTS) $(SHUFFLED) $(QUICK)
+	HYPOTHESIS_PROFILE=quick $(TESTS) $(SHUFFLED) $(QUICK)
 
 test: lint $(PAGE)
 	$(TESTS) $(SHUFFLED)

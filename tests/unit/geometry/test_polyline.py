@@ -18,11 +18,12 @@ from evalstream.geometry.polyline import (
 )
 from evalstream.ontology import Ontology, OntologyClass
 from evalstream.types import CODES
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.distance import cdist, directed_hausdorff
 from shapely import LineString
 
+from tests.examples import some_examples
 from tests.unit.geometry.shapes import Shape, batch_of
 
 CODE = CODES["polyline"]
@@ -50,7 +51,7 @@ def iou(found: Shape, true: Shape) -> float:
     return first.intersection(second).area / first.union(second).area
 
 
-@settings(max_examples=60)
+@some_examples(0.6)
 @given(scenes)
 def test_iou_is_that_of_the_widened_lines(scenes: list[tuple[list[Shape], list[Shape]]]) -> None:
     found = polyline_pairs(batch_of("polyline", scenes, ONTOLOGY), CODE)
@@ -92,7 +93,7 @@ def by_definition(a: np.ndarray, b: np.ndarray) -> dict[str, float]:
     }
 
 
-@settings(max_examples=30)
+@some_examples(0.3)
 @given(lines, lines)
 def test_distances_are_those_of_points_along_the_lines(one: Shape, other: Shape) -> None:
     found = measured(one, other)
@@ -111,7 +112,7 @@ def along(line: LineString, tolerance: float) -> np.ndarray:
     return np.array([line.interpolate(i / count, normalized=True).coords[0] for i in range(count + 1)])
 
 
-@settings(max_examples=60)
+@some_examples(0.6)
 @given(lines, lines)
 def test_distances_hold_together(one: Shape, other: Shape) -> None:
     one, other = one._replace(feature="a"), other._replace(feature="a")
@@ -126,7 +127,7 @@ def test_distances_hold_together(one: Shape, other: Shape) -> None:
         assert forth["hausdorff"] == pytest.approx(shapely.hausdorff_distance(*dense), abs=3.0 / 10 + 0.1)
 
 
-@settings(max_examples=60)
+@some_examples(0.6)
 @given(lines, lines, st.integers(-10_000, 10_000), st.integers(-10_000, 10_000))
 def test_place_does_not_matter(one: Shape, other: Shape, dx: int, dy: int) -> None:
     moved = [

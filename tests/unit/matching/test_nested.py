@@ -11,9 +11,10 @@ import pytest
 from evalstream.events import AnnotationEvent, PredictionEvent, Reader, Record, decode, events_table
 from evalstream.matching import POLICIES
 from evalstream.pipeline.match import match
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import some_examples
 from tests.oracles import matching
 from tests.oracles import nested as oracle
 from tests.oracles.nested import Node
@@ -76,7 +77,7 @@ def around(values: set[float]) -> list[float]:
     return sorted(v for v in near | {0.0, 0.5, 1.0} if 0 <= v <= 1)
 
 
-@settings(max_examples=40)
+@some_examples(0.4)
 @given(seed=st.integers(0, 2**32))
 def test_nested_answers_are_matched_within_their_parents_match(seed: int) -> None:
     rng = random.Random(seed)

@@ -10,8 +10,10 @@ import pytest
 import scipy.stats
 from evalstream.events.objects.metrics import Aggregation
 from evalstream.metrics.aggregate import additive, aggregated, confusion_scores
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+
+from tests.examples import some_examples
 
 REFERENCES: dict[Aggregation, Callable[[Sequence[float]], float]] = {
     "arithmetic_mean": np.mean,
@@ -26,7 +28,7 @@ _VALUES = st.lists(
 
 @pytest.mark.parametrize("aggregation", REFERENCES)
 @given(_VALUES)
-@settings(max_examples=60)
+@some_examples(0.6)
 def test_as_the_reference_on_repeated_values(aggregation: Aggregation, weighted: list[tuple[float, int]]) -> None:
     values, weights = (np.array(column, np.float64) for column in zip(*weighted, strict=True))
     repeated = np.repeat(values, weights.astype(int))
