@@ -57,6 +57,12 @@ def settle(page: Page) -> None:
     page.evaluate(_QUIET)
 
 
+def move(page: Page, x: float, y: float) -> None:
+    """Move the mouse, and wait until the page has drawn what follows from it at once."""
+    page.mouse.move(x, y)
+    page.evaluate("() => new Promise((drawn) => requestAnimationFrame(() => setTimeout(drawn)))")
+
+
 # Where the page shows them
 
 

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Screen
-from tests.browser.helpers import OBJECTS, shown, tile
+from tests.browser.helpers import OBJECTS, move, shown, tile
 
 
 def test_a_threshold_typed_in_is_taken_exactly(screen: Screen) -> None:
@@ -44,8 +44,7 @@ def test_a_drag_is_followed_and_is_one_step_back(screen: Screen) -> None:
     page.mouse.move(x, y)
     page.mouse.down()
     for step in range(1, 9):
-        page.mouse.move(x + 8 * step, y)
-        page.wait_for_timeout(60)
+        move(page, x + 8 * step, y)
     # It is followed before it is let go.
     expect(tile(page, "TP")).not_to_have_text(before)
     page.mouse.up()
