@@ -21,9 +21,7 @@ def assert_within(screen: Screen) -> None:
 
 def test_nothing_is_wider_than_the_screen(screen: Screen) -> None:
     screen.open(d="digits", a="svm", b="logreg")
-    for scheme in ("light", "dark"):
-        screen.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-        assert_within(screen)
+    assert_within(screen)
 
 
 def test_the_lower_half_is_not_wider_than_the_screen(screen: Screen, zoo_dataset: str) -> None:
