@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import Screen
-from tests.browser.helpers import OBJECTS, shown, suggestions, tile
+from tests.browser.helpers import OBJECTS, move, settle, shown, suggestions, tile
 
 
 def curve_tab(page: Page, name: str) -> Locator:
@@ -56,12 +56,11 @@ def test_the_dot_is_dragged_along_the_curve(screen: Screen, kind: str) -> None:
     page.mouse.move(x, y)
     page.mouse.down()
     for i in range(1, 9):
-        page.mouse.move(x + i * step, y)
-        page.wait_for_timeout(40)
+        move(page, x + i * step, y)
     page.mouse.up()
     field = page.get_by_label("Confidence threshold, exactly")
     expect(field).not_to_have_value("0.9")
-    page.wait_for_timeout(500)  # until the last step of the drag has settled
+    settle(page)
     confidence = float(field.input_value())
     assert 0.1 < confidence < 0.85
     if kind == "pr":  # it stays on the curve
