@@ -13,6 +13,7 @@
 # make format schemas  what a change may need before it is committed
 # make agreement       docs/agreement.md anew, from the parity tests
 # make bench           against pycocotools and faster-coco-eval, in one run
+# make bench-log       what run.log costs a training loop, in CPU
 # make bench-pipeline  events through a running cluster (make up) until they are queryable
 
 PYTHON ?= python3
@@ -24,7 +25,7 @@ PAGE := services/evalstream_query/static/index.html
 # Node comes with the environment, from PyPI; what npm runs must find this one.
 NPM := PATH="$(CURDIR)/.venv/bin:$$PATH" $(BIN)/npm --prefix web --silent
 
-.PHONY: demo up down kafka page screenshot check test test-durations test-thorough test-faults test-attack test-mutants lint lint-python lint-page format schemas agreement bench bench-pipeline clean
+.PHONY: demo up down kafka page screenshot check test test-durations test-thorough test-faults test-attack test-mutants lint lint-python lint-page format schemas agreement bench bench-log bench-pipeline clean
 
 demo: $(INSTALLED) $(PAGE)
 	$(BIN)/evalstream demo --port $(PORT) $(if $(ONCE),--once)
@@ -114,6 +115,9 @@ agreement: $(INSTALLED)
 
 bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks.coco --write
+
+bench-log: $(INSTALLED)
+	$(BIN)/python -m benchmarks.run_log
 
 bench-pipeline: $(INSTALLED)
 	$(BIN)/python -m benchmarks.pipeline

@@ -13,6 +13,7 @@ Read without importing any of these libraries, by what is there:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -71,7 +72,7 @@ def _of_arrays(
     image: str, fields: Fields, side: Side, classes: Sequence[str] | None, box_format: BoxFormat
 ) -> list[dict[str, Any]]:
     kind: ArrayType = "segm" if fields.get("masks") is not None and fields.get("boxes") is None else "bbox"
-    reader = Reader(kind, box_format, Classes(classes))
+    reader = Reader(kind, box_format, Classes(None) if classes is None else _declared(tuple(classes)))
     read = reader.predicted(image, fields) if side == "predictions" else reader.annotated(image, fields)
     names = [reader.classes.names[code] for code in read.label.tolist()]
     if kind == "bbox":
@@ -87,6 +88,12 @@ def _of_arrays(
         shape | {"feature": name} | ({"crowd": True} if crowd else {}) | ({"area": area} if "area" in fields else {})
         for shape, name, crowd, area in zip(shapes, names, read.crowd.tolist(), read.area.tolist(), strict=True)
     ]
+
+
+@lru_cache(maxsize=16)
+def _declared(classes: tuple[str, ...]) -> Classes:
+    """Check names once, and not for each image."""
+    return Classes(classes)
 
 
 def _rle(detail: str) -> Any:
