@@ -221,7 +221,7 @@ def wait_until_matched(cluster: Cluster, dataset: str, rows: int) -> None:
     raise AssertionError(f"not all is matched: {last}")
 
 
-def found_results(cluster: Cluster, dataset: str) -> dict[tuple[str, str, str, str], ResultRow]:
+def found_results(cluster: Cluster, dataset: str) -> dict[tuple[str, str, str], ResultRow]:
     """Every result of a dataset, under the name that the clean run has."""
     client = cluster.clickhouse()
     try:

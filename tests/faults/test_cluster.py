@@ -39,7 +39,7 @@ def parts() -> list[Part]:
 
 
 @pytest.fixture(scope="module")
-def expected(parts: list[Part], tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str, str, str], ResultRow]:
+def expected(parts: list[Part], tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str, str], ResultRow]:
     return clean_results(tmp_path_factory.mktemp("clean"), parts)
 
 
@@ -48,7 +48,7 @@ def dataset(request: pytest.FixtureRequest) -> str:
     return request.node.name.replace("[", "-").replace("]", "")
 
 
-Expected = dict[tuple[str, str, str, str], ResultRow]
+Expected = dict[tuple[str, str, str], ResultRow]
 
 
 def assert_equal(cluster: Cluster, dataset: str, expected: Expected) -> None:

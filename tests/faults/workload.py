@@ -102,7 +102,7 @@ def _mask(rng: random.Random) -> dict[str, Any]:
 
 def clean_results(
     folder: Path, parts: list[Part], ontology: Ontology | None = None
-) -> dict[tuple[str, str, str, str], ResultRow]:
+) -> dict[tuple[str, str, str], ResultRow]:
     """What a single process makes of the workload that nothing happened to."""
     with opened(folder) as client:
         migrate(client)
@@ -115,8 +115,8 @@ def clean_results(
 
 
 def differences(
-    found: dict[tuple[str, str, str, str], ResultRow], expected: dict[tuple[str, str, str, str], ResultRow]
-) -> dict[tuple[str, str, str, str], dict[str, Any]]:
+    found: dict[tuple[str, str, str], ResultRow], expected: dict[tuple[str, str, str], ResultRow]
+) -> dict[tuple[str, str, str], dict[str, Any]]:
     """For each row that is not as it must be, the columns that differ: what was found, and what was expected."""
     assert found.keys() == expected.keys()
     return {
@@ -145,11 +145,11 @@ def event_keys(client: Client) -> list[Key]:
     return [tuple(row) for row in rows]
 
 
-def results(client: Client, dataset: str = DATASET) -> dict[tuple[str, str, str, str], ResultRow]:
+def results(client: Client, dataset: str = DATASET) -> dict[tuple[str, str, str], ResultRow]:
     """Every result of a dataset by its key, all columns."""
     rows = client.query_arrow(
-        "SELECT * FROM row_results FINAL WHERE dataset = {dataset:String}", parameters={"dataset": dataset}
+        "SELECT * FROM results FINAL WHERE dataset = {dataset:String}", parameters={"dataset": dataset}
     ).to_pylist()
-    found = {(row["dataset"], row["run"], row["policy"], row["data_row"]): row for row in rows}
+    found = {(row["dataset"], row["run"], row["data_row"]): row for row in rows}
     assert len(found) == len(rows)
     return found

@@ -341,7 +341,7 @@ def test_reconcile_and_replay_work_on_the_cluster(cluster: Cluster, monkeypatch:
     until(lambda: matched(cluster.query))
     expected = figures(cluster.query)
     client = open_server(cluster.clickhouse)
-    client.command(f"DELETE FROM row_results WHERE dataset = '{DATASET}' AND data_row < 'row 3'")
+    client.command(f"DELETE FROM results WHERE dataset = '{DATASET}' AND data_row < 'row 3'")
     client.close()
     assert not matched(cluster.query)
     repaired = CliRunner().invoke(app, ["reconcile", "--dataset", DATASET])

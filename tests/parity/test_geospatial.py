@@ -25,7 +25,7 @@ def results(client: Client, dataset: str, *columns: str) -> list[tuple[Any, ...]
     """The results of the only policy, by data row."""
     return list(
         client.query(
-            f"SELECT {', '.join(columns)} FROM row_results FINAL WHERE dataset = {{dataset:String}} ORDER BY data_row",
+            f"SELECT {', '.join(columns)} FROM results FINAL WHERE dataset = {{dataset:String}} ORDER BY data_row",
             parameters={"dataset": dataset},
         ).result_rows
     )
@@ -65,7 +65,7 @@ def test_boxes(client: Client, agree: Agree) -> None:
         areas.append(own)
         wanted.append(both / (own + others - both))
     feed(client, "boxes", truth, {"m": found}, rows=dict.fromkeys(truth, LONLAT), policies=["coco"])
-    got = results(client, "boxes", "error", "annotation_area[1]", "match_iou[1]", "annotation_geometry[1]")
+    got = results(client, "boxes", "error", "annotation_area[1]", "`coco.iou`[1]", "annotation_geometry[1]")
     assert {error for error, *_ in got} == {""}
     data = DATA.format(60, "35 km")
     agree("IoU of boxes in degrees", REFERENCE, data, [iou for _, _, iou, _ in got], wanted, tolerance=1e-6)
@@ -85,7 +85,7 @@ def test_polygons(client: Client, agree: Agree) -> None:
         found[f"{row:03}"] = [{"type": "polygon", "feature": "field", "polygon": [ring], "confidence": 0.5}]
         wanted.append(abs(EARTH.geometry_area_perimeter(shapely.Polygon(ring))[0]))
     feed(client, "polygons", truth, {"m": found}, rows=dict.fromkeys(truth, LONLAT), policies=["coco"])
-    got = results(client, "polygons", "error", "annotation_area[1]", "match_iou[1]")
+    got = results(client, "polygons", "error", "annotation_area[1]", "`coco.iou`[1]")
     assert {(error, iou) for error, _, iou in got} == {("", 1.0)}
     relative = [own / true for (_, own, _), true in zip(got, wanted, strict=True)]
     agree(

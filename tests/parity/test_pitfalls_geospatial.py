@@ -64,7 +64,7 @@ def test_18_a_polygon_across_the_antimeridian_is_not_as_wide_as_the_earth(client
     (row,) = rows(client, Selection(dataset="antimeridian", run="m", policy="coco", iou=0.4), Page()).rows
     assert row.predictions[0].iou == pytest.approx(0.5, abs=1e-4)
     ((area, geometry),) = client.query(
-        "SELECT annotation_area[1], annotation_geometry[1] FROM row_results FINAL WHERE dataset = 'antimeridian'"
+        "SELECT annotation_area[1], annotation_geometry[1] FROM results FINAL WHERE dataset = 'antimeridian'"
     ).result_rows
     assert area == pytest.approx(2 * 111.32e3 * 110.57e3, rel=1e-3)
     assert geometry == [value for point in ring for value in point]  # as it was sent
@@ -88,7 +88,7 @@ def test_18_a_place_that_is_not_on_earth_fails_its_row_and_says_why(client: Clie
         rows={"good": degrees},
         policies=["coco"],
     )
-    told = dict(client.query("SELECT data_row, error FROM row_results FINAL WHERE dataset = 'beyond'").result_rows)
+    told = dict(client.query("SELECT data_row, error FROM results FINAL WHERE dataset = 'beyond'").result_rows)
     assert told == {"good": "", "bad": "annotation 'mast 7' has a longitude of 181: they go from -180 to 180"}
     (row,) = rows(client, Selection(dataset="beyond", run="m", policy="coco"), Page()).rows
     assert row.data_row == "good"

@@ -60,7 +60,7 @@ def test_pitfall_19_text_is_never_normalised(client: Client, form: str) -> None:
     assert not ingest(client, [Record(json.dumps(event).encode(), 0, 1)], Reader(PredictionEvent), "test").rejected
     reconcile(client, ["coco"])
     ((kept, geometry),) = client.query(
-        "SELECT text, prediction_geometry[1] FROM row_results FINAL WHERE dataset = {name:String}",
+        "SELECT text, prediction_geometry[1] FROM results FINAL WHERE dataset = {name:String}",
         parameters={"name": form},
     ).result_rows
     assert (kept, [int(at) for at in geometry]) == (text, [start, start + 2])

@@ -51,7 +51,7 @@ def the_row(client: Client, dataset: str, **chosen: Any) -> Row:
 
 
 def areas(client: Client, dataset: str) -> list[float]:
-    query = "SELECT DISTINCT annotation_area FROM row_results FINAL WHERE dataset = {dataset:String}"
+    query = "SELECT DISTINCT annotation_area FROM results FINAL WHERE dataset = {dataset:String}"
     ((found,),) = client.query(query, parameters={"dataset": dataset}).result_rows
     return list(found)
 
@@ -150,7 +150,7 @@ def test_15_masks_of_different_sizes_fail_their_row_alone(client: Client) -> Non
     assert coco_mask.iou([rle[0]], [rle[1]], [0]).tolist() == [[-1.0]]
     feed(client, "sizes", {"1": [small], "2": [small]}, {"m": {"1": [large], "2": [small]}})
     ((reason,),) = client.query(
-        "SELECT DISTINCT error FROM row_results FINAL WHERE dataset = 'sizes' AND error != ''"
+        "SELECT DISTINCT error FROM results FINAL WHERE dataset = 'sizes' AND error != ''"
     ).result_rows
     assert "annotation 'gt' is 4 x 5, prediction 'dt' is 5 x 4" in reason
     assert summary(client, of("sizes")).tp == 1

@@ -396,8 +396,8 @@ def test_a_result_that_is_behind_is_said_and_counted_in_no_cell(client: Client) 
     columns = ("id", "type", "feature", "label", "area", "crowd", "geometry", "parent", "detail")
     shorter = ", ".join(f"arrayResize(annotation_{name}, 1) AS annotation_{name}" for name in columns)
     client.command(
-        f"INSERT INTO row_results SELECT * REPLACE (version + 1 AS version, {shorter}) FROM row_results FINAL"
-        f" WHERE dataset = 'behind' AND run = '{A}' AND policy = 'iou-greedy'"
+        f"INSERT INTO results SELECT * REPLACE (version + 1 AS version, {shorter}) FROM results FINAL"
+        f" WHERE dataset = 'behind' AND run = '{A}'"
     )
     found = comparison(client, Selection(dataset="behind", run=A), B)
     assert found.unsettled == 1

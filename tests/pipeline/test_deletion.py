@@ -9,13 +9,11 @@ import pyarrow as pa
 import pytest
 from clickhouse_connect.driver.client import Client
 from evalstream.deletions import COUNT_BITS
-from evalstream.matching import POLICIES
 from evalstream.ontology import Ontology
 from evalstream.pipeline import reconcile as stage
 from evalstream.pipeline.delete import delete
 from evalstream.pipeline.reconcile import reconcile, rematch
 from evalstream.queries.catalog import catalog, run_exists
-from evalstream.queries.dataset_classes import ClassesOfDatasetPage, classes_of_dataset
 from evalstream.queries.summary import summary
 from evalstream.selection import Selection
 from evalstream.storage.dead_letters import DeadLetter, keep_dead_letters, list_dead_letters
@@ -56,7 +54,7 @@ def names(client: Client) -> list[str]:
 
 def stored(client: Client, dataset: str) -> dict[str, int]:
     """How many rows each table holds, whether anybody reads them or not."""
-    tables = {"events": "1", "row_results": "NOT is_deleted", "ontologies": "1"}
+    tables = {"events": "1", "results": "NOT is_deleted", "ontologies": "1"}
     count = "SELECT count() FROM {table} WHERE dataset = {{dataset:String}} AND {condition}"
     return {
         table: client.query(
@@ -69,24 +67,24 @@ def stored(client: Client, dataset: str) -> dict[str, int]:
 def test_a_run_goes_and_the_annotations_stay(client: Client) -> None:
     fill(client, "run")
     gone = delete(client, Scope("run", run="v1"), 1)
-    assert gone.counts == Counts(data_rows=2, events=2, results=2 * len(NAMES), declarations=0, dead_letters=0)
+    assert gone.counts == Counts(data_rows=2, events=2, results=2, declarations=0, dead_letters=0)
     assert not gone.survived
     assert not run_exists(client, "run", "v1")
     assert [hits(client, "run", run) for run in RUNS] == [0, 2]
     assert next(item.runs for item in catalog(client).datasets if item.dataset == "run") == ["v2"]
     assert progress(client, "run", "v1", NAMES) == Progress(0, 0, 0)
     assert progress(client, "run", "v2", NAMES) == Progress(2, 0, 0)
-    assert stored(client, "run") == {"events": 4, "row_results": 2 * len(NAMES), "ontologies": 0}
+    assert stored(client, "run") == {"events": 4, "results": 2, "ontologies": 0}
     assert delete(client, Scope("run", run="v1"), 1).counts == Counts(0, 0, 0, 0, 0)
 
 
 def test_a_data_row_goes_in_every_run(client: Client) -> None:
     fill(client, "row")
     gone = delete(client, Scope("row", data_row="1"), 1)
-    assert gone.counts == Counts(data_rows=1, events=3, results=2 * len(NAMES), declarations=0, dead_letters=0)
+    assert gone.counts == Counts(data_rows=1, events=3, results=2, declarations=0, dead_letters=0)
     assert [hits(client, "row", run) for run in RUNS] == [1, 1]
     assert predicted_rows(client, "row") == ["2"]
-    assert stored(client, "row") == {"events": 3, "row_results": 2 * len(NAMES), "ontologies": 0}
+    assert stored(client, "row") == {"events": 3, "results": 2, "ontologies": 0}
 
 
 def test_a_dataset_goes_with_what_was_declared_of_it_and_its_dead_letters(client: Client) -> None:
@@ -109,8 +107,8 @@ def test_a_dataset_goes_with_what_was_declared_of_it_and_its_dead_letters(client
         declare(client, name, Ontology(tolerance=3), 1)
     assert delete(client, Scope("a dataset", data_row="s"), 1).counts.dead_letters == 1
     gone = delete(client, Scope("a dataset"), 1)
-    assert gone.counts == Counts(2, events=6, results=4 * len(NAMES), declarations=1, dead_letters=3)
-    assert stored(client, "a dataset") == {"events": 0, "row_results": 0, "ontologies": 0}
+    assert gone.counts == Counts(2, events=6, results=4, declarations=1, dead_letters=3)
+    assert stored(client, "a dataset") == {"events": 0, "results": 0, "ontologies": 0}
     assert "a dataset" not in names(client)
     assert in_force(client, "a dataset").revisions == 0
     assert sorted(letter.id for letter in list_dead_letters(client)) == ["none", "other"]
@@ -134,7 +132,7 @@ def test_what_comes_late_stays_dead_and_what_is_newer_lives(client: Client, scop
         rematch(client, dataset, ["1", "2"], NAMES)
         assert results(client, dataset) == before
         assert catalog(client) == known
-        assert predicted_rows(client, dataset) == sorted({row for row, _, _ in before})
+        assert predicted_rows(client, dataset) == sorted({row for row, _ in before})
     if scope.is_dataset:
         declare(client, dataset, Ontology(tolerance=4), 6)
         assert in_force(client, dataset).revisions == 0
@@ -145,23 +143,23 @@ def test_what_comes_late_stays_dead_and_what_is_newer_lives(client: Client, scop
     send(client, dataset, [annotated("1", 8, [box("a")]), predicted("1", "v1", 8, [box("a"), box("c")])])
     assert progress(client, dataset, "v1", NAMES).pending == 1
     assert reconcile(client, NAMES, dataset=dataset) == 1
-    assert results(client, dataset)["1", "v1", "coco"]["prediction_id"] == ["a", "c"]
+    assert results(client, dataset)["1", "v1"]["prediction_id"] == ["a", "c"]
     assert reconcile(client, NAMES, dataset=dataset) == 0
 
 
 def test_results_of_a_run_created_anew_win_over_those_of_more_events(client: Client) -> None:
     for version in range(1, 6):
         fill(client, "anew", version)
-    old = results(client, "anew")["1", "v1", "coco"]
+    old = results(client, "anew")["1", "v1"]
     delete(client, Scope("anew", run="v1"), 5)
     send(client, "anew", [predicted("1", "v1", 6, [])])
     reconcile(client, NAMES, dataset="anew")
-    new = results(client, "anew")["1", "v1", "coco"]
+    new = results(client, "anew")["1", "v1"]
     assert (old["version"], new["version"]) == (10, (1 << COUNT_BITS) + 6)
     assert new["prediction_id"] == []
     assert progress(client, "anew", "v1", NAMES) == Progress(1, 0, 0)
-    client.command("OPTIMIZE TABLE row_results FINAL")
-    assert results(client, "anew")["1", "v1", "coco"] == new
+    client.command("OPTIMIZE TABLE results FINAL")
+    assert results(client, "anew")["1", "v1"] == new
 
 
 def test_up_to_a_version_the_rest_is_matched_anew(client: Client) -> None:
@@ -186,7 +184,7 @@ def test_whoever_is_still_at_work_revives_nothing(client: Client, scope: Scope) 
     work = stage._matched(client, scope.dataset, ["1", "2"], NAMES)
     delete(client, scope, 1)
     write_results(client, work)
-    left = {(row, run) for row, run, _ in results(client, scope.dataset)}
+    left = {(row, run) for row, run in results(client, scope.dataset)}
     assert left == ({("2", "v2")} if scope.data_row else {("1", "v2"), ("2", "v2")} if scope.run else set())
     assert reconcile(client, NAMES, dataset=scope.dataset) == 0
 
@@ -205,7 +203,7 @@ def test_a_deletion_between_the_reads_of_a_worker_is_seen(client: Client, monkey
     monkeypatch.setattr(stage, "load_events", load_and_delete)
     rematch(client, "between", ["1", "2"], NAMES)
     assert reads == [6, 3]
-    assert {row for row, _, _ in results(client, "between")} == {"2"}
+    assert {row for row, _ in results(client, "between")} == {"2"}
 
 
 def test_cut_off_after_its_first_step_a_deletion_is_finished_by_whoever_reconciles(client: Client) -> None:
@@ -217,10 +215,10 @@ def test_cut_off_after_its_first_step_a_deletion_is_finished_by_whoever_reconcil
     assert "cut off" not in names(client)  # already
     assert not run_exists(client, "cut off", "v1")
     reconcile(client, NAMES)
-    assert stored(client, "cut off") == {"events": 0, "row_results": 0, "ontologies": 0}
+    assert stored(client, "cut off") == {"events": 0, "results": 0, "ontologies": 0}
     assert [hits(client, dataset, "v1") for dataset in ("cut off", "cut off 2")] == [0, 2]
     assert left_over(client, "cut off") == []
-    erase(client, deletion, NAMES)  # once more
+    erase(client, deletion)  # once more
     assert hits(client, "cut off 2", "v1") == 2
 
 
@@ -228,7 +226,7 @@ def test_results_that_lost_their_retraction_are_retracted_again(client: Client) 
     fill(client, "lost")
     work = stage._matched(client, "lost", ["1", "2"], NAMES)
     deletion = delete(client, Scope("lost", run="v1"), 1).deletion
-    client.command("DELETE FROM row_results WHERE dataset = 'lost' AND is_deleted")  # as after a loss of power
+    client.command("DELETE FROM results WHERE dataset = 'lost' AND is_deleted")  # as after a loss of power
     write_results(client, work)
     assert left_over(client, "lost") == [deletion]
     reconcile(client, NAMES, dataset="lost")
@@ -240,15 +238,6 @@ def test_a_deletion_counts_among_the_versions_that_are_there(client: Client) -> 
     before = newest_version(client)
     delete(client, Scope("clock", run="v1"), before + 10)
     assert newest_version(client) == before + 10
-
-
-def test_policies_of_which_only_retractions_are_left_do_not_count(client: Client) -> None:
-    fill(client, "policies")
-    delete(client, Scope("policies"), 1)
-    send(client, "policies", [predicted("1", "v1", 2, [box("a")])])
-    reconcile(client, [max(NAMES)], dataset="policies")
-    found = classes_of_dataset(client, "policies", ClassesOfDatasetPage()).classes
-    assert [(own.name, own.predictions) for own in found] == [("a", 1)]
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -277,7 +266,7 @@ def test_any_interleaving_of_events_deletions_and_workers_ends_as_a_clean_run(cl
         elif isinstance(step, tuple):
             buried.append(bury(client, *step))
         elif step == "erase" and buried:
-            erase(client, buried.pop(rng.randrange(len(buried))), tuple(POLICIES))
+            erase(client, buried.pop(rng.randrange(len(buried))))
         elif step == "load":
             loaded.append(stage._matched(client, messy, rows, NAMES))
         elif step == "write" and loaded:
@@ -293,10 +282,10 @@ def test_any_interleaving_of_events_deletions_and_workers_ends_as_a_clean_run(cl
         assert progress(client, messy, run, NAMES) == Progress(sum(own == run for _, own in counted), 0, 0)
     expected, found = results(client, clean), results(client, messy)
     assert list(found) == list(expected)
-    for (row, run, policy), result in found.items():
+    for (row, run), result in found.items():
         over = len({one for one in tombstones if one[0].run in ("", run) and one[0].data_row in ("", row)})
-        assert result.pop("version") == (over << COUNT_BITS) + expected[row, run, policy].pop("version")
-        assert result == expected[row, run, policy]
+        assert result.pop("version") == (over << COUNT_BITS) + expected[row, run].pop("version")
+        assert result == expected[row, run]
     assert left_over(client, messy) == []
 
 

@@ -136,11 +136,11 @@ def test_an_annotation_change_matches_every_run_anew(client: Client) -> None:
 # --- the same, folded by hand ---------------------------------------------------------------------------------------
 
 
-def assert_folded(found: dict[tuple[str, str, str], Payload], events: Sequence[Payload]) -> None:
+def assert_folded(found: dict[tuple[str, str], Payload], events: Sequence[Payload]) -> None:
     """Each result holds what a plain reading of the rule says."""
     counted = distinct_events(events)
-    assert {(row, run) for row, run, _ in found} == set(counted)
-    for (row, run, _), result in found.items():
+    assert set(found) == set(counted)
+    for (row, run), result in found.items():
         shared = [event for event in events if event["data_row"] == row and "run" not in event]
         own = [event for event in events if event["data_row"] == row and event.get("run") == run]
         assert result["version"] == counted[row, run]
@@ -231,13 +231,12 @@ def send(client: Client, dataset: str, events: Sequence[Payload]) -> None:
         assert (done.accepted, done.rejected) == (len(own), [])
 
 
-def results(client: Client, dataset: str) -> dict[tuple[str, str, str], Payload]:
+def results(client: Client, dataset: str) -> dict[tuple[str, str], Payload]:
     """Every row result of a dataset, all of its columns but the dataset's name."""
     columns = [name for name in RESULTS.names if name != "dataset"]
     table = client.query(
-        f"SELECT {', '.join(columns)} FROM row_results FINAL WHERE dataset = {{dataset:String}}"
-        " ORDER BY data_row, run, policy",
+        f"SELECT `{'`, `'.join(columns)}` FROM results FINAL WHERE dataset = {{dataset:String}} ORDER BY data_row, run",
         parameters={"dataset": dataset},
     )
     found = [dict(zip(columns, row, strict=True)) for row in table.result_rows]
-    return {(row["data_row"], row["run"], row["policy"]): row for row in found}
+    return {(row["data_row"], row["run"]): row for row in found}

@@ -134,7 +134,7 @@ def from_rows(client: Client, selection: Selection) -> dict[str, list[Pair]]:
 
 def area_of(client: Client, data_row: str, name: str) -> float:
     ((areas, names),) = client.query(
-        "SELECT annotation_area, annotation_id FROM row_results WHERE dataset = {d:String} AND data_row = {r:String}"
+        "SELECT annotation_area, annotation_id FROM results WHERE dataset = {d:String} AND data_row = {r:String}"
         " LIMIT 1",
         parameters={"d": DATASET, "r": data_row},
     ).result_rows

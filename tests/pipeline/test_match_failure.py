@@ -54,7 +54,7 @@ def test_a_row_that_cannot_be_matched_fails_alone(client: Client, corruption: st
         found = summary(client, Selection(dataset=dataset, run=run))
         assert (found.rows, found.tp, found.fp, found.fn) == (9 - failed, 2 * (9 - failed), 0, 0)
     reasons = errors(client, dataset)
-    assert set(reasons) == {(run, policy, BAD) for run in failing for policy in NAMES}
+    assert set(reasons) == {(run, BAD) for run in failing}
     assert all(": " in reason for reason in reasons.values())
 
     assert reconcile(client, NAMES, dataset=dataset) == 0
@@ -79,7 +79,7 @@ def test_two_bad_rows_whose_faults_make_up_for_each_other(client: Client) -> Non
     append_events(client, spoilt(event(dataset, ROWS[5], "v1", 2), [[*whole, 10.0], whole], ["bbox", "bbox"]))
     reconcile(client, NAMES, dataset=dataset)
     assert progress(client, dataset, "v1", NAMES) == Progress(9, 0, 2)
-    assert {row for _, _, row in errors(client, dataset)} == {ROWS[2], ROWS[5]}
+    assert {row for _, row in errors(client, dataset)} == {ROWS[2], ROWS[5]}
     assert summary(client, Selection(dataset=dataset, run="v1")).tp == 14
 
 
@@ -124,10 +124,10 @@ def spoilt(said: dict[str, Any], geometries: list[list[float]], types: list[str]
     return pa.table(columns | {"object_geometry": [geometries], "object_type": [types]}, schema=EVENTS)
 
 
-def errors(client: Client, dataset: str) -> dict[tuple[str, str, str], str]:
-    """The reason of each result that failed, by run, policy and data row."""
+def errors(client: Client, dataset: str) -> dict[tuple[str, str], str]:
+    """The reason of each result that failed, by run and data row."""
     found = client.query(
-        "SELECT run, policy, data_row, error FROM row_results FINAL WHERE dataset = {dataset:String} AND error != ''",
+        "SELECT run, data_row, error FROM results FINAL WHERE dataset = {dataset:String} AND error != ''",
         parameters={"dataset": dataset},
     )
-    return {(run, policy, data_row): error for run, policy, data_row, error in found.result_rows}
+    return {(run, data_row): error for run, data_row, error in found.result_rows}

@@ -211,7 +211,7 @@ def test_a_row_whose_skeletons_cannot_be_compared_fails_alone(client: Client) ->
         return {"type": "keypoints", "feature": "hand", "keypoints": [[i, i, 2] for i in range(size)]}
 
     feed(client, "hands", {"good": [hand(3)], "bad": [hand(3)]}, {RUN: {"good": [hand(3)], "bad": [hand(4)]}})
-    asked = "SELECT data_row, any(error) FROM row_results WHERE dataset = 'hands' GROUP BY 1"
+    asked = "SELECT data_row, any(error) FROM results WHERE dataset = 'hands' GROUP BY 1"
     errors = dict(client.query(asked).result_rows)
     assert errors["good"] == ""
     assert "has 3 keypoints" in errors["bad"]

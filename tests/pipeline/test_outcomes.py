@@ -85,7 +85,7 @@ def test_a_row_at_hand_says_what_the_engine_says(
 
 
 def test_the_rows_hold_every_awkward_case(client: Client) -> None:
-    codes = set(client.query("SELECT DISTINCT arrayJoin(annotation_crowd) FROM row_results").result_columns[0])
+    codes = set(client.query("SELECT DISTINCT arrayJoin(annotation_crowd) FROM results").result_columns[0])
     assert codes >= {Crowd.OBJECT, Crowd.CROWD, Crowd.GROUP_OF, Crowd.DIFFICULT}
     sql, parameters = caused(Selection(dataset="street", run="v1", policy="coco", iou=0.6))
     causes = client.query(

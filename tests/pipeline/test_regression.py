@@ -106,7 +106,7 @@ def test_numbers_in_a_crowd_region_are_nobodys(client: Client) -> None:
 def test_the_error_is_stored_as_a_measure(fed: Client) -> None:
     found = fed.query(
         "SELECT data_row, arrayFilter((v, n) -> n = 'absolute_error', measure_value, measure_name)[1][1]"
-        " FROM row_results FINAL WHERE dataset = 'd' AND policy = 'coco' AND has(measure_name, 'absolute_error')"
+        " FROM results FINAL WHERE dataset = 'd' AND has(measure_name, 'absolute_error')"
     ).result_rows
     expected = {row: abs(GUESSES[row][0] - AGES[row]) for row in ROWS if row in AGES and row in GUESSES}
     assert dict(found) == expected

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from importlib.resources import files
+from typing import Any
 
 import pytest
 from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+from evalstream.matching import POLICIES
+from evalstream.ontology import Ontology, OntologyClass
+from evalstream.pipeline.delete import delete
 from evalstream.pipeline.reconcile import reconcile
 from evalstream.queries.causes import ErrorOptions
 from evalstream.queries.confusion_matrix import confusion_matrix
@@ -14,20 +19,35 @@ from evalstream.queries.errors import errors
 from evalstream.queries.rows import Page, rows
 from evalstream.queries.summary import summary
 from evalstream.selection import Selection
+from evalstream.storage.deletions import Scope
 from evalstream.storage.engine import open_embedded
 from evalstream.storage.migrate import migrate
-from evalstream.storage.results import Progress, progress
+from evalstream.storage.ontologies import declare
+from evalstream.storage.results import MATCHES, RESULTS, Progress, of_policy, progress
+from evalstream_local.app import make_app
+from evalstream_local.settings import LocalSettings
+from fastapi.testclient import TestClient
 
-from tests.feeding import feed
+from tests.asking import asking
+from tests.feeding import feed, send
+from tests.pipeline.awkward import AWKWARD
+from tests.pipeline.test_every_question import OF_RUNS, QUESTIONS, ask
 
-#: The migrations of the first version, which knew boxes and radio answers.
-FIRST = ("0001_events.sql", "0002_row_results.sql", "0003_dead_letters.sql")
-POLICIES = ["iou-greedy", "coco", "best-candidate"]
+#: The last migration of the first version, which knew boxes and radio answers.
+FIRST = 3
+#: The last migration of the version that held a row of results for each policy.
+A_ROW_A_POLICY = 8
+#: The columns that hold labels of classes.
 LABELS = {
     "events": ["object_label"],
-    "row_results": ["annotation_label", "prediction_label", "match_actual", "match_predicted"],
+    "results": [
+        *("annotation_label", "prediction_label"),
+        *(f"`{of_policy(policy, name)}`" for policy in POLICIES for name in ("actual", "predicted")),
+    ],
 }
 NAMES = [f"r{i}" for i in range(5)]
+EVERY = list(POLICIES)
+DATASETS = ("every type", "odd names", "some rows failed")
 
 
 @pytest.fixture(scope="module")
@@ -47,15 +67,37 @@ def fill(client: Client, dataset: str) -> None:
     feed(client, dataset, truth, {"v1": found | {"r4": []}})
 
 
+def statement(start: str) -> str:
+    """The migration that contains this."""
+    (found,) = (
+        text
+        for file in files("evalstream.storage.migrations").iterdir()
+        if file.name.endswith(".sql") and start in (text := file.read_text())
+    )
+    return found
+
+
+def a_row_a_policy(client: Client) -> None:
+    """Make the tables those of the version that held a row of results for each policy, objects and all."""
+    client.command(statement("CREATE TABLE row_results\n"))
+    client.command(statement("row_results\n    ADD COLUMN IF NOT EXISTS coordinates"))
+    client.command(statement("row_results\n    ADD COLUMN IF NOT EXISTS prediction_own "))
+    same = [name for name in RESULTS.names if "." not in name and name != "policies"]
+    for policy in POLICIES:
+        of_matches = ", ".join(f"match_{name}" for name in MATCHES)
+        own = ", ".join(f"`{of_policy(policy, name)}`" for name in MATCHES)
+        client.command(
+            f"INSERT INTO row_results (policy, is_deleted, {', '.join(same)}, {of_matches})"
+            f" SELECT '{policy}', is_deleted, {', '.join(same)}, {own} FROM results"
+        )
+    client.command("DROP TABLE results")
+    client.command(f"DELETE FROM migrations WHERE number > {A_ROW_A_POLICY}")
+
+
 def as_it_was(client: Client, table: str) -> None:
     """Make the table what the first version had, with what it knew of the rows that are in it."""
-    (statement,) = (
-        file.read_text()
-        for file in files("evalstream.storage.migrations").iterdir()
-        if file.name in FIRST and f"CREATE TABLE {table}\n" in file.read_text()
-    )
     client.command(f"RENAME TABLE {table} TO new_{table}")
-    client.command(statement)
+    client.command(statement(f"CREATE TABLE {table}\n"))
     known = client.query(f"SELECT name FROM system.columns WHERE database = currentDatabase() AND table = '{table}'")
     columns = ", ".join(name for (name,) in known.result_rows)
     client.command(f"INSERT INTO {table} ({columns}) SELECT {columns} FROM new_{table} FINAL")
@@ -72,20 +114,124 @@ def test_an_older_folder_gives_the_numbers_of_a_fresh_one(client: Client) -> Non
         errors(client, selection, ErrorOptions()),
     )
     assert before[0].tp == 4
+    a_row_a_policy(client)
     as_it_was(client, "events")
     as_it_was(client, "row_results")
-    client.command("DELETE FROM migrations WHERE number > 3")
+    client.command(f"DELETE FROM migrations WHERE number > {FIRST}")
 
     migrate(client)
-    assert progress(client, "street", "v1", POLICIES) == Progress(5, 4, 0)  # of the fifth there is nothing to add
-    assert reconcile(client, POLICIES) == 4
+    assert progress(client, "street", "v1", EVERY) == Progress(5, 4, 0)  # of the fifth there is nothing to add
+    assert reconcile(client, EVERY) == 4
     after = (
         summary(client, selection),
         rows(client, selection, Page()),
         errors(client, selection, ErrorOptions()),
     )
     assert after == before
-    assert progress(client, "street", "v1", POLICIES) == Progress(5, 0, 0)
+    assert progress(client, "street", "v1", EVERY) == Progress(5, 0, 0)
+
+
+def columns(client: Client) -> list[tuple[Any, ...]]:
+    """Every result, all of its columns, in the order of its key."""
+    return list(client.query("SELECT * FROM results FINAL ORDER BY dataset, run, data_row").result_rows)
+
+
+def answers(service: TestClient) -> dict[tuple[str, str], Any]:
+    """The answer to every question of every dataset, under the next policy each time."""
+    found: dict[tuple[str, str], Any] = {}
+    for number, name in enumerate(DATASETS):
+        for path in QUESTIONS:
+            query = {"policy": EVERY[number % len(EVERY)], "confidence": 0.25, "roll_up": 1 + number % 2}
+            response = ask(service, path, name, query if path in OF_RUNS else {})
+            found[name, path] = response.status_code, response.json()
+    return found
+
+
+def test_every_answer_is_the_same_of_a_store_that_held_a_row_for_each_policy(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    app = make_app(LocalSettings(_env_file=None, data=tmp_path_factory.mktemp("data")))
+    with asking(app, raise_server_exceptions=False) as service:
+        client = app.state.clients()
+        for name in DATASETS:
+            data = AWKWARD[name]
+            runs = {data.run: data.predictions, "second": data.predictions, "deleted": data.predictions}
+            send(client, data.name or name, data.annotations, runs, rows=data.rows, metrics=data.metrics)
+        declare(client, "every type", Ontology(classes=[OntologyClass(name="bbox", parent="x")]), 1)
+        reconcile(client, EVERY)
+        delete(client, Scope("every type", run="deleted"), 2**62)
+        stored, before = columns(client), answers(service)
+        assert any(code == 200 and answer["tp"] for code, answer in _of(before, "summary"))
+        a_row_a_policy(client)
+
+        done = migrate(client)
+        assert done[:3] == ["0009_results.sql", "0010_copy_results.sql", "0011_drop_row_results.sql"]
+        # Nothing has to be matched anew, and of what was deleted nothing is back.
+        assert columns(client) == stored
+        assert reconcile(client, EVERY) == 0
+        assert answers(service) == before
+        assert not client.query("EXISTS TABLE row_results").result_rows[0][0]
+
+
+def _of(found: dict[tuple[str, str], Any], question: str) -> list[Any]:
+    return [answer for (_, path), answer in found.items() if path.endswith(f"/{question}")]
+
+
+def test_what_the_policies_of_an_older_store_disagree_on_is_matched_anew(client: Client) -> None:
+    migrate(client)
+    fill(client, "apart")
+    before = columns(client)
+    a_row_a_policy(client)
+    # Cut off between the policies of r0 and of r1; without one policy for r2.
+    client.command(
+        "INSERT INTO row_results SELECT * REPLACE (version - 1 AS version) FROM row_results FINAL"
+        " WHERE dataset = 'apart' AND data_row = 'r0' AND policy = 'coco'"
+    )
+    client.command(
+        "DELETE FROM row_results WHERE dataset = 'apart' AND data_row = 'r0' AND policy = 'coco' AND version = 2"
+    )
+    client.command(
+        "INSERT INTO row_results SELECT * REPLACE (version + 1 AS version) FROM row_results FINAL"
+        " WHERE dataset = 'apart' AND data_row = 'r1' AND policy = 'coco'"
+    )
+    client.command("DELETE FROM row_results WHERE dataset = 'apart' AND data_row = 'r2' AND policy = 'best-candidate'")
+    migrate(client)
+    assert progress(client, "apart", "v1", EVERY) == Progress(5, 3, 0)
+    assert progress(client, "apart", "v1", ["iou-greedy"]) == Progress(5, 1, 0)
+    client.command("DELETE FROM results WHERE dataset = 'apart' AND data_row = 'r1'")  # no event is that new
+    assert reconcile(client, EVERY) == 3
+    assert columns(client) == before
+
+
+def test_a_migration_that_another_process_was_faster_to_apply_is_applied(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    migrate(client)
+    a_row_a_policy(client)
+    command = client.command
+
+    def slow(text: str, *more: Any, **options: Any) -> Any:
+        if "INSERT INTO results" in text:
+            monkeypatch.undo()
+            migrate(client)
+        return command(text, *more, **options)
+
+    monkeypatch.setattr(client, "command", slow, raising=False)
+    migrate(client)
+    assert [number for (number,) in client.query("SELECT number FROM migrations FINAL ORDER BY 1").result_rows] == [
+        *range(1, 15)
+    ]
+
+
+def test_a_migration_that_fails_is_no_migration_applied(client: Client) -> None:
+    migrate(client)
+    a_row_a_policy(client)
+    client.command("DROP TABLE row_results")
+    with pytest.raises(ClickHouseError, match="row_results"):
+        migrate(client)
+    client.command(statement("CREATE TABLE row_results\n"))
+    with pytest.raises(ClickHouseError, match="annotation_parent"):
+        migrate(client)
 
 
 def test_names_with_an_equals_sign_become_classes_of_their_own(client: Client) -> None:

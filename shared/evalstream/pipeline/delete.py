@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from evalstream.matching import POLICIES
 from evalstream.storage.deletions import (
     Counts,
     Deletion,
@@ -19,8 +18,6 @@ from evalstream.storage.deletions import (
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
-
-_EVERY_POLICY: Final = tuple(POLICIES)
 
 
 class Deleted(NamedTuple):
@@ -39,7 +36,7 @@ def delete(client: Client, scope: Scope, version: int) -> Deleted:
     """
     counts = count_scope(client, scope, version)
     deletion = bury(client, scope, version)
-    erase(client, deletion, _EVERY_POLICY)
+    erase(client, deletion)
     return Deleted(deletion, counts, survivors(client, scope))
 
 
@@ -50,4 +47,4 @@ def erase_left_over(client: Client, dataset: str | None = None) -> None:
     """
     for name in touched(client) if dataset is None else [dataset]:
         for deletion in left_over(client, name):
-            erase(client, deletion, _EVERY_POLICY)
+            erase(client, deletion)

@@ -37,8 +37,8 @@ from evalstream.pipeline.objects import (
     type_codes,
     without_metrics,
 )
-from evalstream.scenes import Batch, Int, Measure, Pairs, Rectangles, Scenes
-from evalstream.storage.results import RESULTS
+from evalstream.scenes import RECTANGLE, Batch, Int, Measure, Pairs, Rectangles, Scenes
+from evalstream.storage.results import RESULTS, of_policy
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -105,7 +105,7 @@ def match(
     Returns
     -------
     table of schema ``RESULTS``
-        One row a (run, policy, data row). A row that cannot be matched holds the reason in ``error`` and no objects; it
+        One row a (run, data row). A row that cannot be matched holds the reason in ``error`` and no objects; it
         fails alone.
     """
     live = deletions.live(events)
@@ -175,8 +175,10 @@ def results(dataset: str, found: Matchable, policies: Sequence[str]) -> pa.Table
     rectangles = {policy: found.rectangles(policy) for policy in policies}
     nesting = found.nesting
     measures = measured(found.batch, list(rectangles.values()), nesting.prediction_type)
+    matches = {policy: rectangles.get(policy, np.empty(0, RECTANGLE)) for policy in POLICIES}
     closest = nearest(found.pairs, nesting.prediction_label, nesting.annotation_label, scenes.annotation_crowd)
-    objects = {
+    columns = {
+        **_scene_columns(dataset, found.folded, policies, ""),
         **lists("annotation", annotations, "id", "type", "feature", "label", "crowd", "geometry", "detail"),
         "annotation_area": ragged(annotations.offset, scenes.annotation_area),
         "annotation_parent": ragged(annotations.offset, annotations.parent_in_scene()),
@@ -187,13 +189,13 @@ def results(dataset: str, found: Matchable, policies: Sequence[str]) -> pa.Table
         "prediction_rank": ragged(predictions.offset, found.rank().astype(np.uint32)),
         **_closest(closest, annotations, predictions),
         **measure_columns([*measures, *found.metrics], annotations, predictions),
+        **{
+            of_policy(policy, name): column
+            for policy, own in matches.items()
+            for name, column in _matches(own, annotations, predictions).items()
+        },
     }
-    tables = []
-    for policy in policies:
-        own = _matches(rectangles[policy], annotations, predictions)
-        columns = _scene_columns(dataset, found.folded, policy, "") | objects | own
-        tables.append(pa.table([columns[name] for name in RESULTS.names], schema=RESULTS))
-    return pa.concat_tables(tables)
+    return pa.table([columns[name] for name in RESULTS.names], schema=RESULTS)
 
 
 def _scenes(annotations: Objects, predictions: Objects) -> tuple[Scenes, list[str]]:
@@ -231,15 +233,17 @@ def _nesting(annotations: Objects, predictions: Objects) -> tuple[Nesting, list[
     return nesting, labels
 
 
-def _scene_columns(dataset: str, folded: Sequence[FoldedScene], policy: str, error: str) -> dict[str, pa.Array]:
+def _scene_columns(
+    dataset: str, folded: Sequence[FoldedScene], policies: Sequence[str], error: str
+) -> dict[str, pa.Array]:
     count = len(folded)
     facts = [scene.facts for scene in folded]
     return {
         "dataset": pa.array([dataset] * count),
         "run": pa.array([scene.run for scene in folded]),
-        "policy": pa.array([policy] * count),
         "data_row": pa.array([scene.data_row for scene in folded]),
         "version": pa.array([scene.version for scene in folded], pa.uint64()),
+        "policies": pa.array([sorted(policies)] * count),
         "error": pa.array([error] * count),
         "split": pa.array([fact.split for fact in facts]),
         "width": pa.array([fact.width for fact in facts], pa.uint32()),
@@ -261,17 +265,17 @@ def _matches(rectangles: Rectangles, annotations: Objects, predictions: Objects)
     def by_scene(values: NDArray[np.generic] | pa.Array) -> pa.Array:
         return ragged(offset, values)
 
-    names = "iou", "confidence_low", "confidence_high", "iou_low", "iou_high", "area_range"
+    stored = "iou", "confidence_low", "confidence_high", "iou_low", "iou_high", "area_range"
     return {
-        "match_prediction": by_scene((prediction - predictions.offset[scene]).astype(np.uint32)),
-        "match_annotation": by_scene((annotation - annotations.offset[scene]).astype(np.uint32)),
-        "match_type": by_scene(predictions.columns["type"].take(pa.array(prediction))),
-        "match_predicted_feature": by_scene(predictions.columns["feature"].take(pa.array(prediction))),
-        "match_actual_feature": by_scene(annotations.columns["feature"].take(pa.array(annotation))),
-        "match_predicted": by_scene(predictions.columns["label"].take(pa.array(prediction))),
-        "match_actual": by_scene(annotations.columns["label"].take(pa.array(annotation))),
-        **{f"match_{name}": by_scene(np.ascontiguousarray(rectangles[name])) for name in names},
-        "match_ignored": by_scene(rectangles["ignored"].astype(np.uint8)),
+        "prediction": by_scene((prediction - predictions.offset[scene]).astype(np.uint32)),
+        "annotation": by_scene((annotation - annotations.offset[scene]).astype(np.uint32)),
+        "type": by_scene(predictions.columns["type"].take(pa.array(prediction))),
+        "predicted_feature": by_scene(predictions.columns["feature"].take(pa.array(prediction))),
+        "actual_feature": by_scene(annotations.columns["feature"].take(pa.array(annotation))),
+        "predicted": by_scene(predictions.columns["label"].take(pa.array(prediction))),
+        "actual": by_scene(annotations.columns["label"].take(pa.array(annotation))),
+        **{name: by_scene(np.ascontiguousarray(rectangles[name])) for name in stored},
+        "ignored": by_scene(rectangles["ignored"].astype(np.uint8)),
     }
 
 
@@ -286,10 +290,7 @@ def _closest(closest: Nearest, annotations: Objects, predictions: Objects) -> di
 
 
 def _failed(dataset: str, scene: FoldedScene, policies: Sequence[str], reason: str) -> pa.Table:
-    """Results that hold nothing but the reason, so that the row counts as failed and not as pending."""
-    tables = []
-    for policy in policies:
-        known = _scene_columns(dataset, [scene], policy, reason)
-        columns = [known[field.name] if field.name in known else pa.array([[]], field.type) for field in RESULTS]
-        tables.append(pa.table(columns, schema=RESULTS))
-    return pa.concat_tables(tables)
+    """A result that holds nothing but the reason, so that the row counts as failed and not as pending."""
+    known = _scene_columns(dataset, [scene], policies, reason)
+    columns = [known[field.name] if field.name in known else pa.array([[]], field.type) for field in RESULTS]
+    return pa.table(columns, schema=RESULTS)

@@ -7,13 +7,15 @@ can disagree.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 import pyarrow as pa
 
 from evalstream.matching import AREA_RANGES, MAX_DETECTIONS, MAX_SKELETONS
-from evalstream.queries.roll_up import FEATURES, NO_ROLL_UP, ROLLED_UP
+from evalstream.queries.roll_up import FEATURES, NO_ROLL_UP, rolled_up
 from evalstream.selection import ORDERED, QuestionError, Selection, object_codes, parse_condition
+from evalstream.storage.results import MATCHES, of_policy
 from evalstream.storage.settings import QUERY
 from evalstream.types import UNCOUNTED
 
@@ -32,12 +34,13 @@ class Fragment(NamedTuple):
     parameters: dict[str, Any]
 
 
-def selected(selection: Selection, *, with_failed: bool = False) -> Fragment:
-    """SQL for the results of the selected data rows, unscored.
+def selected(selection: Selection, *, with_failed: bool = False, columns: Collection[str] | None = None) -> Fragment:
+    """SQL for the results of the selected data rows, unscored; what the policy says of them is in ``match_…``.
 
-    Rows that could not be matched are left out, unless asked for; they have an ``error`` and no objects.
+    Rows that could not be matched are left out, unless asked for; they have an ``error`` and no objects. ``columns``
+    names those that are needed, which spares the engine a look at all the others.
     """
-    where = ["dataset = {dataset:String}", "policy = {policy:String}"]
+    where = ["dataset = {dataset:String}", "has(policies, {policy:String})"]
     if selection.both_sides:
         both = "notEmpty(annotation_id) AND arrayExists(c -> c >= 0, prediction_confidence)"
         where.append(f"(error != '' OR {both})")
@@ -63,10 +66,27 @@ def selected(selection: Selection, *, with_failed: bool = False) -> Fragment:
     own = ["run = {run:String}", *where, *([] if with_failed else [matched])]
     if selection.shared_with is not None:
         theirs = " AND ".join(["run = {shared_with:String}", *where, matched])
-        own.append(f"data_row IN (SELECT data_row FROM row_results FINAL WHERE {theirs})")
+        own.append(f"data_row IN (SELECT data_row FROM results FINAL WHERE {theirs})")
         parameters["shared_with"] = selection.shared_with
-    columns = f"* {ROLLED_UP}" if selection.roll_up else "*"
-    return Fragment(f"SELECT {columns} FROM row_results FINAL WHERE {' AND '.join(own)}", parameters)
+    return Fragment(f"SELECT {_columns(selection, columns)} FROM results FINAL WHERE {' AND '.join(own)}", parameters)
+
+
+def _columns(selection: Selection, only: Collection[str] | None) -> str:
+    """SQL for columns, those of the policy as ``match_…``; every label rolled up where that is asked for."""
+
+    def rolled(name: str, column: str) -> str:
+        return f"arrayMap(label -> {rolled_up('label')}, {column})" if selection.roll_up and name in _LABELS else column
+
+    matches = {f"match_{name}": f"`{of_policy(selection.policy, name)}`" for name in MATCHES}
+    own = [f"{rolled(name, column)} AS {name}" for name, column in matches.items() if only is None or name in only]
+    if only is not None:
+        return ", ".join([*(f"{rolled(name, name)} AS {name}" for name in only if name not in matches), *own])
+    objects = ", ".join(f"{rolled(name, name)} AS {name}" for name in _LABELS if name not in matches)
+    return ", ".join([f"* REPLACE ({objects})" if selection.roll_up else "*", *own])
+
+
+#: The columns that hold labels.
+_LABELS: Final = ("annotation_label", "prediction_label", "match_actual", "match_predicted")
 
 
 def is_object(selection: Selection) -> str:
@@ -83,7 +103,7 @@ def of_type(selection: Selection, kind: str) -> str:
 def counted(selection: Selection, *, whole_curve: bool = False, more: str = "") -> Fragment:
     """SQL for what counts in each selected data row, at the selected thresholds.
 
-    Columns beside those of ``row_results``, all arrays. Of each object ``…_asked`` says whether it passes the filters,
+    Columns beside those of ``selected``, all arrays. Of each object ``…_asked`` says whether it passes the filters,
     ``…_counts`` whether it counts besides; of each rectangle ``live`` says whether it holds at the thresholds,
     ``counting`` whether it counts besides. With ``whole_curve`` there is also ``curve_counting``: which rectangles
     count at any confidence from the selected one up. ``more`` is SQL for further columns, in terms of these.

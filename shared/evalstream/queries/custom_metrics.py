@@ -332,12 +332,11 @@ def _known(client: Client, selection: Selection) -> list[tuple[str, int]]:
         FROM (
             SELECT arrayJoin(arrayFilter(e -> startsWith(e.1, '{CUSTOM}'), arrayZip(measure_name, measure_value)))
                 AS entry
-            FROM row_results FINAL
-            WHERE dataset = {{dataset:String}} AND run = {{run:String}} AND policy = {{policy:String}}
+            FROM results FINAL WHERE dataset = {{dataset:String}} AND run = {{run:String}}
         )
         ORDER BY name, aggregation
         """,
-        {"dataset": selection.dataset, "run": selection.run, "policy": selection.policy},
+        {"dataset": selection.dataset, "run": selection.run},
     )
     return [(name, code) for name, code in found]
 

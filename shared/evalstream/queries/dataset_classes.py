@@ -18,7 +18,7 @@ from evalstream.storage.ontologies import in_force
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
-# Every policy holds the same objects, so one will do; and every run the same annotations, so of each data row one.
+# Every run has the same annotations, so of each data row one will do.
 # An answer stands under its label and under its question, which is named as the label of a class would be.
 _USED = r"""
 SELECT arrayJoin(arrayFlatten(arrayMap((label, feature, type) ->
@@ -26,9 +26,8 @@ SELECT arrayJoin(arrayFlatten(arrayMap((label, feature, type) ->
                [label, replaceAll(replaceAll(feature, '\\', '\\\\'), '=', '\\=')]))),
            {side}_label, {side}_feature, {side}_type))) AS name, count() AS objects
 FROM (
-    SELECT {side}_label, {side}_feature, {side}_type FROM row_results FINAL
+    SELECT {side}_label, {side}_feature, {side}_type FROM results FINAL
     WHERE dataset = {{dataset:String}} AND ({{run:String}} = '' OR run = {{run:String}})
-      AND policy = (SELECT min(policy) FROM row_results WHERE dataset = {{dataset:String}} AND NOT is_deleted)
     {once}
 ) GROUP BY name
 """

@@ -16,7 +16,7 @@ from evalstream.queries.counted import RowMetric
 from evalstream.selection import Selection, object_codes
 from evalstream.types import LOCALISED, UNCOUNTED
 
-#: The columns of ``row_results`` that it takes.
+#: The columns of ``selected`` that it takes.
 READ: Final = (
     *(f"annotation_{name}" for name in ("type", "feature", "label", "area", "crowd")),
     *(f"prediction_{name}" for name in ("type", "feature", "label", "area", "confidence", "rank")),

@@ -24,20 +24,9 @@ _ANCESTORS: Final = f"(SELECT arrayFlatten(groupArray({_ANCESTOR})) FROM ({_IN_F
 
 
 def rolled_up(label: str) -> str:
-    """SQL for the ancestor of a label at level ``roll_up``, or the label itself."""
+    """SQL for the ancestor of a label at level ``roll_up`` (1: the top); what is above it, or not declared, stays."""
     return f"transform({label}, {_NAMES}, {_ANCESTORS}, {label})"
 
-
-#: The columns of ``row_results`` that hold labels.
-_LABELS: Final = ("annotation_label", "prediction_label", "match_actual", "match_predicted")
-
-#: After ``SELECT *``, makes every label its ancestor at level ``roll_up`` (1: the top). What lies above that level,
-#: and what is not declared, stays as it is.
-ROLLED_UP: Final = (
-    "REPLACE ("
-    + ", ".join(f"arrayMap(label -> {rolled_up('label')}, {column}) AS {column}" for column in _LABELS)
-    + ")"
-)
 
 #: A subquery of the features that a filter selects: the ones named, and every kind of them. Under a roll-up first
 #: what is named is rolled up too, for with one part of a class a pair would count on one side only.

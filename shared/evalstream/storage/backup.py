@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 #: In the order in which they are read. Each is read at a moment of its own, while events arrive and things are deleted.
 #: Results come first: an event that came in between is then one that its row's result has not seen yet. And deletions
 #: come last: what was erased in between has its tombstone. Both are what `reconcile` makes good.
-TABLES: Final = ("row_results", "ontologies", "run_steps", "events", "dead_letters", "deletions")
+TABLES: Final = ("results", "ontologies", "run_steps", "events", "dead_letters", "deletions")
+#: What backups of older evalstreams hold besides, and nobody reads: results of another layout, for `reconcile` to make
+#: anew.
+_FORMER: Final = frozenset({"row_results"})
 _MANIFEST: Final = "manifest.json"
 #: The rows of a file, as the engine reads and writes them; a header says the names and types of their columns.
 _ROWS: Final = "file({path:String}, 'RowBinaryWithNamesAndTypes')"
@@ -76,7 +79,7 @@ def read_manifest(source: Path) -> Manifest:
             names = set(archive.namelist())
     except (BadZipFile, KeyError, ValidationError, OSError) as error:
         raise BackupError(f"{source} is no backup, or not all of one: {error}") from error
-    if manifest.format != 1 or not manifest.rows.keys() <= set(TABLES):
+    if manifest.format != 1 or not manifest.rows.keys() <= _FORMER.union(TABLES):
         own = evalstream.__version__
         raise BackupError(f"{source} is a backup of evalstream {manifest.evalstream}, which {own} cannot read")
     if not {_part(table) for table in manifest.rows} <= names:
@@ -87,6 +90,8 @@ def read_manifest(source: Path) -> Manifest:
 def read_backup(client: Client, source: Path, scratch: Path) -> Manifest:
     """Fill empty tables, which are up to date, with what a backup holds; ``scratch`` is a folder with room for it.
 
+    Returns what was read.
+
     Raises
     ------
     BackupError
@@ -96,6 +101,9 @@ def read_backup(client: Client, source: Path, scratch: Path) -> Manifest:
     known = {number for (number,) in client.query("SELECT number FROM migrations").result_rows}
     if newer := set(manifest.migrations) - known:
         raise BackupError(f"the backup is of a newer evalstream ({manifest.evalstream}): migrations {sorted(newer)}")
+    manifest = manifest.model_copy(
+        update={"rows": {name: n for name, n in manifest.rows.items() if name not in _FORMER}}
+    )
     with tempfile.TemporaryDirectory(dir=scratch) as folder, ZipFile(source) as archive:
         for table, expected in manifest.rows.items():
             part = Path(archive.extract(_part(table), folder))

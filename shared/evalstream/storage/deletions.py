@@ -7,7 +7,6 @@ first, then the events, so that while anything is left to do :func:`left_over` f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import quote
@@ -75,20 +74,20 @@ WHERE dataset = {dataset:String} AND run = {run:String} AND data_row = {data_row
 # A deleted result is replaced by one that says so, of a higher version: whoever is still at work with the events that
 # were there before writes one that loses against it. Only keys of these events can be written; they are all named here.
 _RETRACT: Final = f"""
-INSERT INTO row_results (dataset, run, policy, data_row, version, is_deleted)
-SELECT {{dataset:String}}, run, policy, data_row, {LEAST_VERSION}, 1
+INSERT INTO results (dataset, run, data_row, version, is_deleted)
+SELECT {{dataset:String}}, run, data_row, {LEAST_VERSION}, 1
 FROM (
-    SELECT toString(run) AS run, toString(policy) AS policy, data_row FROM row_results FINAL
+    SELECT toString(run) AS run, data_row FROM results FINAL
     WHERE {_SCOPE} AND version < {LEAST_VERSION}
     UNION DISTINCT
-    SELECT toString(run) AS run, arrayJoin({{policies:Array(String)}}) AS policy, data_row FROM events
+    SELECT toString(run) AS run, data_row FROM events
     WHERE {_SCOPE} AND run != '' AND version <= {{version:UInt64}}
 )
 """
 _LEFT: Final = f"""
     SELECT toString(run) AS run, data_row FROM events WHERE dataset = {{dataset:String}} AND NOT {LIVES}
     UNION DISTINCT
-    SELECT toString(run) AS run, data_row FROM row_results FINAL
+    SELECT toString(run) AS run, data_row FROM results FINAL
     WHERE dataset = {{dataset:String}} AND version < {LEAST_VERSION}
 """
 _LEFT_OVER: Final = f"""
@@ -164,7 +163,7 @@ def count_scope(client: Client, scope: Scope, version: int) -> Counts:
     data_rows, events = ask(
         f"SELECT uniqExact(data_row), count() FROM events FINAL WHERE {_SCOPE} AND {old} AND {LIVES}"
     )
-    (results,) = ask(f"SELECT count() FROM row_results FINAL WHERE {_SCOPE} AND version >= {LEAST_VERSION}")
+    (results,) = ask(f"SELECT count() FROM results FINAL WHERE {_SCOPE} AND version >= {LEAST_VERSION}")
     declarations = letters = 0
     if scope.is_dataset:
         (declarations,) = ask(
@@ -204,16 +203,12 @@ def bury(client: Client, scope: Scope, version: int) -> Deletion:
     return written
 
 
-def erase(client: Client, deletion: Deletion, policies: Sequence[str]) -> None:
-    """Take away what a tombstone covers; when this returns no question finds any of it. Newer things stay.
-
-    ``policies`` are all those of which a result may be there, or be written by whoever still has dead events in hand.
-    """
+def erase(client: Client, deletion: Deletion) -> None:
+    """Take away what a tombstone covers; when this returns no question finds any of it. Newer things stay."""
     scope = deletion.scope
     parameters = _parameters(scope) | {
         "version": deletion.version,
         "milliseconds": round(deletion.deleted_at.timestamp() * 1000),
-        "policies": list(policies),
         "least": _least_version(client, scope),
     }
 
@@ -223,7 +218,7 @@ def erase(client: Client, deletion: Deletion, policies: Sequence[str]) -> None:
             client.command(f"DELETE FROM {table} WHERE {condition}", parameters=parameters)
 
     client.command(_RETRACT, parameters=parameters, settings=INSERT)
-    delete("row_results", f"{_SCOPE} AND version < {{least:UInt64}} AND NOT is_deleted")
+    delete("results", f"{_SCOPE} AND version < {{least:UInt64}} AND NOT is_deleted")
     if not scope.run:
         delete("dead_letters", f"{_LETTERS} AND toUnixTimestamp64Milli(received_at) <= {{milliseconds:Int64}}")
     if scope.is_dataset:

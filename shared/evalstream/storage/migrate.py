@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
 from evalstream.storage.engine import Clients, client_per_thread
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
+
+log = logging.getLogger(__name__)
 
 _LEDGER = """
 CREATE TABLE IF NOT EXISTS migrations
@@ -22,11 +27,12 @@ ENGINE = ReplacingMergeTree ORDER BY number
 def migrate(client: Client) -> list[str]:
     """Apply the migrations that the database has not seen; return their names.
 
-    A migration is one statement. It is written down after it succeeded; one that was applied but not written down
-    (the process died between the two) is recognised by its table being there.
+    A migration is one statement, which changes nothing when it is applied again: it is written down after it succeeded,
+    and the process may die between the two. Several processes may begin at the same time; what one of them fails to
+    apply because another one was faster, is applied.
     """
     client.command(_LEDGER)
-    applied = {number for (number,) in client.query("SELECT number FROM migrations").result_rows}
+    applied = _applied(client)
     done = []
     for file in sorted(files("evalstream.storage.migrations").iterdir(), key=lambda file: file.name):
         if not file.name.endswith(".sql"):
@@ -35,10 +41,21 @@ def migrate(client: Client) -> list[str]:
         if number in applied:
             continue
         statement = file.read_text(encoding="utf-8")
-        client.command(statement.replace("CREATE TABLE ", "CREATE TABLE IF NOT EXISTS ", 1))
+        if applied:
+            log.info("bringing the tables up to date: %s; large ones take a while", file.name)
+        try:
+            client.command(statement.replace("CREATE TABLE ", "CREATE TABLE IF NOT EXISTS ", 1))
+        except ClickHouseError:
+            if number not in _applied(client):
+                raise
+            continue
         client.insert("migrations", [[number, file.name]], column_names=["number", "name"])
         done.append(file.name)
     return done
+
+
+def _applied(client: Client) -> set[int]:
+    return {number for (number,) in client.query("SELECT number FROM migrations").result_rows}
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Table ``row_results``: write what the matcher made, and find the rows that it has yet to make."""
+"""Table ``results``: write what the matcher made, and find the rows that it has yet to make."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pyarrow as pa
 
+from evalstream.matching import POLICIES
 from evalstream.storage.deletions import conditions
 from evalstream.storage.events import INSERT_ROWS
 from evalstream.storage.ontologies import REVISIONS
@@ -32,13 +33,37 @@ def _objects(side: str, *more: tuple[str, pa.DataType]) -> list[tuple[str, pa.Da
     return [(f"{side}_{name}", pa.list_(kind)) for name, kind in columns]
 
 
+#: Of each match rectangle, in columns of its policy: see :func:`of_policy`.
+MATCHES: Final[dict[str, pa.DataType]] = {
+    "prediction": pa.uint32(),
+    "annotation": pa.uint32(),
+    "type": pa.string(),
+    "predicted_feature": pa.string(),
+    "actual_feature": pa.string(),
+    "predicted": pa.string(),
+    "actual": pa.string(),
+    "iou": pa.float64(),
+    "confidence_low": pa.float64(),
+    "confidence_high": pa.float64(),
+    "iou_low": pa.float64(),
+    "iou_high": pa.float64(),
+    "area_range": pa.uint8(),
+    "ignored": pa.uint8(),
+}
+
+
+def of_policy(policy: str, name: str) -> str:
+    """Name the column that holds something of each match rectangle of a policy."""
+    return f"{policy.replace('-', '_')}.{name}"
+
+
 RESULTS: Final = pa.schema(
     [
         ("dataset", pa.string()),
         ("run", pa.string()),
-        ("policy", pa.string()),
         ("data_row", pa.string()),
         ("version", pa.uint64()),
+        ("policies", pa.list_(pa.string())),
         ("error", pa.string()),
         ("split", pa.string()),
         ("width", pa.uint32()),
@@ -55,20 +80,6 @@ RESULTS: Final = pa.schema(
         ("prediction_other_iou", pa.list_(pa.float64())),
         ("prediction_score_label", pa.list_(pa.list_(pa.string()))),
         ("prediction_score", pa.list_(pa.list_(pa.float64()))),
-        ("match_prediction", pa.list_(pa.uint32())),
-        ("match_annotation", pa.list_(pa.uint32())),
-        ("match_type", pa.list_(pa.string())),
-        ("match_predicted_feature", pa.list_(pa.string())),
-        ("match_actual_feature", pa.list_(pa.string())),
-        ("match_predicted", pa.list_(pa.string())),
-        ("match_actual", pa.list_(pa.string())),
-        ("match_iou", pa.list_(pa.float64())),
-        ("match_confidence_low", pa.list_(pa.float64())),
-        ("match_confidence_high", pa.list_(pa.float64())),
-        ("match_iou_low", pa.list_(pa.float64())),
-        ("match_iou_high", pa.list_(pa.float64())),
-        ("match_area_range", pa.list_(pa.uint8())),
-        ("match_ignored", pa.list_(pa.uint8())),
         ("measure_name", pa.list_(pa.string())),
         ("measure_actual", pa.list_(pa.string())),
         ("measure_predicted", pa.list_(pa.string())),
@@ -76,11 +87,13 @@ RESULTS: Final = pa.schema(
         ("measure_prediction", pa.list_(pa.int32())),
         ("measure_confidence", pa.list_(pa.float64())),
         ("measure_value", pa.list_(pa.list_(pa.float64()))),
+        *((of_policy(policy, name), pa.list_(kind)) for policy in POLICIES for name, kind in MATCHES.items()),
     ]
 )
 
-# A row is up to date under a policy when its result has folded in as many live events, and declarations of the dataset,
-# as there are, and has seen every tombstone. A row of a run exists once the run has said something of it that lives.
+# A row is up to date when its result has folded in as many live events, and declarations of the dataset, as there are,
+# has seen every tombstone, and holds every policy. A row of a run exists once the run has said something of it that
+# lives.
 # ``lives`` and ``least`` are the conditions that the deletions of the dataset make.
 _WANTED = """
     SELECT own.data_row AS data_row, own.run AS run, own.least + own.events + shared.events + {revisions} AS version
@@ -94,15 +107,9 @@ _WANTED = """
         WHERE dataset = {{dataset:String}} AND run = '' AND {lives} GROUP BY data_row
     ) AS shared ON own.data_row = shared.data_row
 """
-#
-# A result from before an evalstream that stores more of each object (`prediction_own`) has yet to be made.
 _DONE = """
-    SELECT data_row, run, max(error) AS error,
-           if(count() = {policies:UInt32} AND min(length(prediction_own) = length(prediction_id)), min(version), 0)
-               AS version
-    FROM row_results FINAL
-    WHERE dataset = {dataset:String} AND ({run:String} = '' OR run = {run:String}) AND policy IN {names:Array(String)}
-    GROUP BY data_row, run
+    SELECT data_row, run, error, if(hasAll(policies, {policies:Array(String)}), version, 0) AS version
+    FROM results FINAL WHERE dataset = {dataset:String} AND ({run:String} = '' OR run = {run:String})
 """
 _STALE = """
 SELECT DISTINCT wanted.data_row FROM {compared}
@@ -127,8 +134,8 @@ class Progress(NamedTuple):
 def write_results(client: Client, results: pa.Table) -> None:
     """Write results (schema ``RESULTS``); of two for one key the one with the higher version stays."""
     for start in range(0, results.num_rows, INSERT_ROWS):
-        with INSERT_SECONDS.labels("row_results").time():
-            client.insert_arrow("row_results", results.slice(start, INSERT_ROWS), settings=INSERT)
+        with INSERT_SECONDS.labels("results").time():
+            client.insert_arrow("results", results.slice(start, INSERT_ROWS), settings=INSERT)
 
 
 def stale_rows(client: Client, dataset: str, policies: Sequence[str], *, failed: bool = False) -> list[str]:
@@ -154,4 +161,4 @@ def _compared(client: Client, dataset: str) -> str:
 
 
 def _parameters(dataset: str, run: str, policies: Sequence[str]) -> dict[str, Any]:
-    return {"dataset": dataset, "run": run, "names": list(policies), "policies": len(policies)}
+    return {"dataset": dataset, "run": run, "policies": list(policies)}

@@ -197,7 +197,7 @@ def test_reconcile_and_replay(service: Service) -> None:
     while service.http.get(progress).json()["pending"]:
         time.sleep(0.01)
     assert "up to date" in service.say("reconcile", "--failed")
-    service.embedded.state.clients().command("DELETE FROM row_results WHERE dataset = 'repaired'")
+    service.embedded.state.clients().command("DELETE FROM results WHERE dataset = 'repaired'")
     assert service.http.get(progress).json()["pending"] == 1
     assert "1 data rows matched anew" in service.say("reconcile", "--dataset", "repaired")
     assert service.http.get(progress).json()["pending"] == 0
