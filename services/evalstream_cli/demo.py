@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 import uvicorn
+from evalstream_http.connections import PatientProtocol
 from evalstream_local.app import make_app
 from evalstream_local.settings import LocalSettings
 from rich.progress import Progress, TaskID
@@ -89,9 +90,10 @@ def _advance(bar: Progress, task: TaskID, count: int, _size: int) -> None:
 @contextmanager
 def _serving(settings: LocalSettings) -> Iterator[None]:
     """Run the service in a thread of this process."""
-    server = uvicorn.Server(
-        uvicorn.Config(make_app(settings), host=settings.host, port=settings.port, log_level="warning")
+    config = uvicorn.Config(
+        make_app(settings), http=PatientProtocol, host=settings.host, port=settings.port, log_level="warning"
     )
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started and thread.is_alive():

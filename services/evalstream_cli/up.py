@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 import uvicorn
 from evalstream.storage.engine import EngineUnavailableError, open_embedded
+from evalstream_http.connections import PatientProtocol
 from evalstream_local.app import make_app
 from evalstream_local.settings import LocalSettings
 from pydantic import ValidationError
@@ -79,6 +80,7 @@ def up(
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     config = uvicorn.Config(
         app,
+        http=PatientProtocol,
         host=settings.host,
         port=settings.port,
         log_level="warning",

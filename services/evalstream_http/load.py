@@ -15,6 +15,8 @@ from anyio import CapacityLimiter, to_thread
 from evalstream.telemetry import JOINED, SHED
 from fastapi import FastAPI, HTTPException, Request
 
+from evalstream_http.connections import BoundedBodies
+
 T = TypeVar("T")
 
 #: Seconds after which a client that was turned away may ask again.
@@ -128,7 +130,8 @@ class Bounds(Protocol):
 
 
 def bound_load(app: FastAPI, bounds: Bounds) -> None:
-    """Bound what the service does at a time."""
+    """Bound what the service does at a time, and how long and large bodies may be."""
+    app.add_middleware(BoundedBodies)
     app.state.load = Load(
         Questions("questions", at_work=bounds.questions_at_work, under_way=bounds.questions_under_way),
         Questions("progress", at_work=PROGRESS_AT_WORK, under_way=bounds.questions_under_way),

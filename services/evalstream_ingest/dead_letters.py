@@ -164,7 +164,7 @@ def delete_dead_letters(request: Request, chosen: Annotated[Chosen, Query()]) ->
     return Count(count=count)
 
 
-@router.post("/replay", dependencies=_CHANGE, responses=declared(400, 409, 507))
+@router.post("/replay", dependencies=_CHANGE, responses=declared(400, 408, 409, 413, 507))
 async def replay_dead_letters(request: Request, chosen: Chosen) -> Count:
     """Put dead letters back where they came from, one after another, in the order given.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Annotated, Final
 from urllib.parse import quote, unquote
@@ -22,8 +21,6 @@ from evalstream_ingest.ndjson import lines
 #: Lines, and bytes, that are kept together: large inserts are cheap, and a batch must fit into memory many times over.
 BATCH_LINES: Final = 1_000
 BATCH_BYTES: Final = 8 * 1024 * 1024
-#: How long an upload may pause in the middle.
-SILENCE_SECONDS = 60
 
 #: Keeps a batch of the upload that goes by a name for good before it returns; gives the number of events kept, and
 #: what was rejected.
@@ -117,19 +114,7 @@ async def _upload(request: Request, reader: Reader) -> Upload:
 async def _bounded(request: Request) -> AsyncIterator[bytes]:
     limit: int = request.app.state.max_upload_bytes
     total = 0
-    chunks = request.stream()
-    while True:
-        try:
-            chunk = await asyncio.wait_for(anext(chunks), SILENCE_SECONDS)
-        except StopAsyncIteration:
-            return
-        except TimeoutError:
-            raise HTTPException(
-                408,
-                f"nothing came for {SILENCE_SECONDS} s; send the upload again (parts already accepted stay accepted)",
-            ) from None
-        except asyncio.CancelledError:  # the service stops, and has waited for the rest for as long as it may
-            raise HTTPException(503, "the service stops; send the upload again when it is back") from None
+    async for chunk in request.stream():
         total += len(chunk)
         if total > limit:
             raise HTTPException(

@@ -37,7 +37,7 @@ router = APIRouter(
     prefix="/v1/datasets/{dataset}",
     tags=["ontology"],
     dependencies=[Depends(require("write")), Depends(change)],
-    responses=declared(*KEYED, 409, 413, 507),
+    responses=declared(*KEYED, 408, 409, 413, 507),
 )
 _BODY = {
     "requestBody": {

@@ -8,6 +8,7 @@ import sys
 
 import uvicorn
 from evalstream.telemetry import READY
+from evalstream_http.connections import PatientProtocol
 from evalstream_http.observe import observe
 from fastapi import FastAPI, Response
 
@@ -42,7 +43,14 @@ def serve(app: FastAPI, settings: ServiceSettings, consumer: Consumer | None = N
     # uvicorn stops in good order, and then raises the signal again for whoever waited for it.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     server = uvicorn.Server(
-        uvicorn.Config(app, host=settings.host, port=settings.port, log_level="warning", timeout_graceful_shutdown=70)
+        uvicorn.Config(
+            app,
+            http=PatientProtocol,
+            host=settings.host,
+            port=settings.port,
+            log_level="warning",
+            timeout_graceful_shutdown=70,
+        )
     )
     if consumer is not None:
         consumer.on_failure = lambda: setattr(server, "should_exit", True)

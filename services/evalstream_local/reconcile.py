@@ -19,7 +19,7 @@ router = APIRouter(
     prefix="/v1/reconcile",
     tags=["operation"],
     dependencies=[Depends(require("admin")), Depends(change)],
-    responses=declared(*KEYED, 400),
+    responses=declared(*KEYED, 400, 408, 413),
 )
 
 

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -32,11 +32,12 @@ def environment(**more: str) -> dict[str, str]:
 class Service:
     """``evalstream up`` on a folder and a port; may be started again after it ended."""
 
-    def __init__(self, folder: Path, **settings: str) -> None:
+    def __init__(self, folder: Path, command: Sequence[str | Path] = (COMMAND,), **settings: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        self._command = command
         self._settings = settings
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -54,7 +55,7 @@ class Service:
         return (self.folder / "log").read_text(encoding="utf-8", errors="replace")
 
     def start(self) -> None:
-        command = [COMMAND, "up", "--port", str(self.port), "--data", self.folder / "data"]
+        command = [*self._command, "up", "--port", str(self.port), "--data", self.folder / "data"]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 command, cwd=self.folder, env=environment(**self._settings), stdout=log, stderr=log
@@ -84,8 +85,8 @@ class Service:
 
 
 @contextmanager
-def running(folder: Path, **settings: str) -> Iterator[Service]:
-    service = Service(folder, **settings)
+def running(folder: Path, command: Sequence[str | Path] = (COMMAND,), **settings: str) -> Iterator[Service]:
+    service = Service(folder, command, **settings)
     try:
         service.start()
         yield service

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
 import socket
+import sys
+import time
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
-import pytest
-from evalstream_ingest import gateway
-from fastapi import HTTPException, Request
+import httpx
 
-from tests.faults.service import Service, running
+from tests.faults.service import PATIENCE, Service, running
 
 HALF = (
     b"POST /v1/datasets/d/runs/m/predictions HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000\r\n\r\n"
@@ -42,6 +39,42 @@ def test_clients_do_not_hold_up_the_end(tmp_path: Path) -> None:
         assert "Traceback" not in service.log
 
 
+#: `evalstream up` with a matcher that never comes back from a row.
+STUCK = """
+import threading
+from evalstream_cli.main import app
+from evalstream_cli import up
+from evalstream_local import matcher
+
+up.STOP_SECONDS = 2
+
+def rematch(*_):
+    print("stuck", flush=True)
+    threading.Event().wait()
+
+matcher.rematch = rematch
+app()
+"""
+
+
+def test_a_stuck_matcher_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    with running(tmp_path, command=[sys.executable, "-c", STUCK]) as service:
+        route = f"{service.url}/v1/datasets/d/runs/m/predictions"
+        httpx.post(route, content=b'{"data_row": "r", "operation": "replace"}', timeout=PATIENCE).raise_for_status()
+        deadline = time.monotonic() + PATIENCE
+        while "stuck" not in service.log:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert service.end(signal.SIGTERM) == 0
+        assert "stopped with work undone" in service.log
+        assert "Traceback" not in service.log
+    with running(tmp_path) as service:  # and the next start takes it up
+        deadline = time.monotonic() + PATIENCE
+        while httpx.get(f"{service.url}/v1/datasets/d/runs/m/progress", timeout=PATIENCE).json()["done"] != 1:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+
 def test_a_client_that_leaves_is_no_error(tmp_path: Path) -> None:
     with running(tmp_path) as service:
         connection(service, HALF).close()
@@ -50,23 +83,3 @@ def test_a_client_that_leaves_is_no_error(tmp_path: Path) -> None:
             assert client.recv(100).startswith(b"HTTP/1.1 200")
         assert service.end(signal.SIGTERM) == 0
         assert "Traceback" not in service.log
-
-
-async def silent(receive: asyncio.Event) -> dict[str, Any]:
-    """What a server gives of a request whose body does not come."""
-    await receive.wait()
-    raise AssertionError("nobody sets it")
-
-
-def test_an_upload_that_falls_silent_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gateway, "SILENCE_SECONDS", 0.05)
-
-    async def read() -> None:
-        waiting = asyncio.Event()
-        app = SimpleNamespace(state=SimpleNamespace(max_upload_bytes=100))
-        request = Request({"type": "http", "app": app, "method": "POST", "headers": []}, lambda: silent(waiting))
-        async for _ in gateway._bounded(request):
-            raise AssertionError("there is nothing to read")
-
-    with pytest.raises(HTTPException, match="408: nothing came"):
-        asyncio.run(read())
