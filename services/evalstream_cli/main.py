@@ -77,6 +77,11 @@ COMMANDS: Final = {
         "app",
         "Delete a dataset, a run or a data row, with everything that was made of it.",
     ),
+    "retention": _Place(
+        "evalstream_cli.retention",
+        "retention",
+        "Say how long a dataset keeps what; or, without options, show what it keeps and what retention has removed.",
+    ),
     "keys": _Place(
         "evalstream_cli.keys",
         "app",

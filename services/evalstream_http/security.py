@@ -153,7 +153,12 @@ def demand(request: Request, dataset: str | None) -> None:
 def audit(request: Request, action: str, **what: Any) -> None:
     """Log who did something that an administrator may have to account for, as one line of JSON."""
     key = _key_of(request)
-    _audit_log.info("%s", orjson.dumps({"key": key and key.name, "action": action, **what}).decode())
+    audit_line(None if key is None else key.name, action, **what)
+
+
+def audit_line(key: str | None, action: str, **what: Any) -> None:
+    """Log what was done with a key, or without one by the service itself, as one line of JSON."""
+    _audit_log.info("%s", orjson.dumps({"key": key, "action": action, **what}).decode())
 
 
 def _key_of(request: Request) -> ApiKey | None:

@@ -31,7 +31,7 @@ from evalstream_kafka.topics import ANNOTATIONS, CHANGED_ROWS, PREDICTIONS, ensu
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
-from evalstream_ingest import dead_letters, deletions, gateway, ontology, runs
+from evalstream_ingest import dead_letters, deletions, gateway, ontology, retention, runs
 from evalstream_ingest.stream import KNOWN_HEADERS, ingest_records, tell_changed
 
 log = logging.getLogger(__name__)
@@ -72,7 +72,8 @@ def run(settings: ServiceSettings) -> int:
                 app.state.put_back = partial(put_back, producer)
                 app.state.rematch_all = rematch_all_by(clients, producer, settings)
                 await broker.start()
-                yield
+                async with retention.retention_applied(app):
+                    yield
             finally:
                 await broker.stop()
                 with suppress(TimeoutError):  # what nobody was told is accepted need not be waited for
@@ -92,6 +93,7 @@ def run(settings: ServiceSettings) -> int:
         app.include_router(ontology.router)
         app.include_router(runs.router)
         app.include_router(deletions.router)
+        app.include_router(retention.router)
         tell_errors(app)
         app.add_middleware(OnlyOwnPages, names=served_names(settings.host, settings.allowed_hosts, keys=keys.needed))
         _tell_kafka_errors(app)

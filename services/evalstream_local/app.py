@@ -23,7 +23,7 @@ from evalstream_http.errors import declared, tell_errors
 from evalstream_http.load import bound_load, watch
 from evalstream_http.observe import observe
 from evalstream_http.security import checked_keys, demand, require
-from evalstream_ingest import dead_letters, deletions, gateway, ontology, runs
+from evalstream_ingest import dead_letters, deletions, gateway, ontology, retention, runs
 from evalstream_query import page, routes
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.responses import FileResponse
@@ -58,7 +58,8 @@ def make_app(settings: LocalSettings) -> FastAPI:
             app.state.accept = _accept(clients, matcher, clock)
             app.state.put_back = _put_back(app.state.accept, clock)
             app.state.rematch_all = _rematch_all(matcher)
-            yield
+            async with retention.retention_applied(app):
+                yield
 
     app = FastAPI(
         title="evalstream",
@@ -80,6 +81,7 @@ def make_app(settings: LocalSettings) -> FastAPI:
     app.include_router(ontology.router)
     app.include_router(runs.router)
     app.include_router(deletions.router)
+    app.include_router(retention.router)
     app.include_router(reconcile.router)
     app.include_router(backup.router)
     app.include_router(routes.router)

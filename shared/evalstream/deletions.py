@@ -32,12 +32,16 @@ class Deletions(NamedTuple):
         """Count the tombstones that cover a data row of a run."""
         return sum(own.number for own in self._of(run, data_row))
 
+    def floor(self, run: str, data_row: str) -> int:
+        """Give the lowest version that lives of a data row of a run; 0 where nothing was deleted."""
+        return max(own.floor for own in self._of(run, data_row))
+
     def live(self, events: pa.Table) -> pa.Table:
         """Leave out the events that a tombstone covers."""
         if not self.tombstones:
             return events
         keys = zip(events["run"].to_pylist(), events["data_row"].to_pylist(), strict=True)
-        floors = [max(own.floor for own in self._of(*key)) for key in keys]
+        floors = [self.floor(*key) for key in keys]
         return events.filter(pc.greater_equal(events["version"], pa.array(floors, pa.uint64())))
 
     def _of(self, run: str, data_row: str) -> list[Tombstones]:

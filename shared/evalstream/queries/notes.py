@@ -10,6 +10,7 @@ from evalstream.queries.counted import MOST_COUNTED, ask, is_object, scored, sel
 from evalstream.queries.missing_rows import rows_without_predictions
 from evalstream.scoring.notes import Unusual, sentences
 from evalstream.selection import Selection
+from evalstream.storage.retentions import removed
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
@@ -49,7 +50,14 @@ def notes(client: Client, selection: Selection) -> Known:
     ((any_other, rows_failed),) = ask(client, _ANY.format(rows=rows), parameters)
     missing = rows_without_predictions(client, selection.dataset, selection.run)
     unusual = _unusual(client, selection) if any_other else Unusual()
-    return Known(sentences(rows_failed, missing, unusual, selection), missing)
+    said = sentences(rows_failed, missing, unusual, selection)
+    gone = removed(client, selection.dataset)
+    if gone.rows:
+        said.append(
+            f"{gone.rows:,} data row{'' if gone.rows == 1 else 's'} of the dataset removed by retention, older than"
+            f" {gone.older_than:%Y-%m-%d %H:%M:%S} UTC."
+        )
+    return Known(said, missing)
 
 
 def _unusual(client: Client, selection: Selection) -> Unusual:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 #: In the order in which they are read. Each is read at a moment of its own, while events arrive and things are deleted.
 #: Results come first: an event that came in between is then one that its row's result has not seen yet. And deletions
 #: come last: what was erased in between has its tombstone. Both are what `reconcile` makes good.
-TABLES: Final = ("results", "ontologies", "run_steps", "events", "dead_letters", "deletions")
+TABLES: Final = ("results", "ontologies", "run_steps", "retentions", "events", "dead_letters", "deletions")
 #: What backups of older evalstreams hold besides, and nobody reads: results of another layout, for `reconcile` to make
 #: anew.
 _FORMER: Final = frozenset({"row_results"})

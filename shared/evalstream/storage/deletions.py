@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import quote
 
-from evalstream.deletions import COUNT_BITS, Deletions, Tombstones
+from evalstream.deletions import COUNT_BITS, NO_TOMBSTONES, Deletions, Tombstones
 from evalstream.storage.settings import INSERT
 
 if TYPE_CHECKING:
@@ -54,12 +54,13 @@ _OF_RUNS: Final = "dataset = {dataset:String} AND ({run:String} = '' OR run = {r
 _SCOPE: Final = f"{_OF_RUNS} AND ({{data_row:String}} = '' OR data_row = {{data_row:String}})"
 # A record says in one of four places of which dataset it is: the route it was sent to, a header of the gateway's, its
 # Kafka key, or itself.
-_LETTERS: Final = """
+_LETTERS_OF_DATASET: Final = """
     (startsWith(source, {route:String}) OR headers['evalstream-dataset'] = {dataset:String}
         OR startsWith(ifNull(key, ''), concat({dataset:String}, '/'))
         OR JSONExtractString(ifNull(payload, ''), 'dataset') = {dataset:String})
-    AND ({data_row:String} = '' OR data_row = {data_row:String})
 """
+_LETTERS: Final = f"{_LETTERS_OF_DATASET} AND ({{data_row:String}} = '' OR data_row = {{data_row:String}})"
+_RECEIVED_BEFORE: Final = "toUnixTimestamp64Milli(received_at) <= {milliseconds:Int64}"
 _LOAD: Final = f"""
 SELECT run, data_row, {_COUNT}, {_FLOOR} FROM deletions WHERE dataset = {{dataset:String}} GROUP BY run, data_row
 """
@@ -71,19 +72,34 @@ _LAST: Final = """
 SELECT run, data_row, max((version, deleted_at)) AS last FROM deletions
 WHERE dataset = {dataset:String} AND run = {run:String} AND data_row = {data_row:String} GROUP BY run, data_row
 """
+
+
 # A deleted result is replaced by one that says so, of a higher version: whoever is still at work with the events that
 # were there before writes one that loses against it. Only keys of these events can be written; they are all named here.
-_RETRACT: Final = f"""
+def _retract(scope: str, dead: str) -> str:
+    return f"""
 INSERT INTO results (dataset, run, data_row, version, is_deleted)
 SELECT {{dataset:String}}, run, data_row, {LEAST_VERSION}, 1
 FROM (
     SELECT toString(run) AS run, data_row FROM results FINAL
-    WHERE {_SCOPE} AND version < {LEAST_VERSION}
+    WHERE {scope} AND version < {LEAST_VERSION}
     UNION DISTINCT
     SELECT toString(run) AS run, data_row FROM events
-    WHERE {_SCOPE} AND run != '' AND version <= {{version:UInt64}}
+    WHERE {scope} AND run != '' AND {dead}
 )
 """
+
+
+_RETRACT: Final = _retract(_SCOPE, "version <= {version:UInt64}")
+# The same of some data rows together, each up to a version of its own.
+_SOME_ROWS: Final = "dataset = {dataset:String} AND data_row IN {data_rows:Array(String)}"
+
+
+def _own(values: str) -> str:
+    return f"transform(data_row, {{data_rows:Array(String)}}, {{{values}:Array(UInt64)}}, toUInt64(0))"
+
+
+_RETRACT_ROWS: Final = _retract(_SOME_ROWS, f"version <= {_own('versions')}")
 _LEFT: Final = f"""
     SELECT toString(run) AS run, data_row FROM events WHERE dataset = {{dataset:String}} AND NOT {LIVES}
     UNION DISTINCT
@@ -179,7 +195,8 @@ def newest_in(client: Client, scope: Scope) -> int:
     """Give the highest version of anything in a scope; 0 where there is nothing."""
     versions = f"SELECT max(version) AS v FROM events WHERE {_SCOPE}"
     if scope.is_dataset:
-        versions += " UNION ALL SELECT max(version) AS v FROM ontologies WHERE dataset = {dataset:String}"
+        for table in ("ontologies", "retentions"):
+            versions += f" UNION ALL SELECT max(version) AS v FROM {table} WHERE dataset = {{dataset:String}}"
     return int(client.query(f"SELECT max(v) FROM ({versions})", parameters=_parameters(scope)).result_rows[0][0])
 
 
@@ -187,6 +204,12 @@ def survivors(client: Client, scope: Scope) -> bool:
     """Whether a run has said anything in a scope that lives: its results have to be made anew after a deletion."""
     statement = f"SELECT 1 FROM events WHERE {_SCOPE} AND run != '' AND {LIVES} LIMIT 1"
     return bool(client.query(statement, parameters=_parameters(scope)).result_rows)
+
+
+def rows_survive(client: Client, dataset: str, data_rows: Sequence[str]) -> bool:
+    """Whether a run has said anything of some data rows that lives."""
+    statement = f"SELECT 1 FROM events WHERE {_SOME_ROWS} AND run != '' AND {LIVES} LIMIT 1"
+    return bool(client.query(statement, parameters={"dataset": dataset, "data_rows": list(data_rows)}).result_rows)
 
 
 def last_deletion(client: Client, scope: Scope) -> Deletion | None:
@@ -206,26 +229,58 @@ def bury(client: Client, scope: Scope, version: int) -> Deletion:
 def erase(client: Client, deletion: Deletion) -> None:
     """Take away what a tombstone covers; when this returns no question finds any of it. Newer things stay."""
     scope = deletion.scope
+    if scope.data_row:
+        erase_rows(client, [deletion])
+        return
     parameters = _parameters(scope) | {
         "version": deletion.version,
         "milliseconds": round(deletion.deleted_at.timestamp() * 1000),
         "least": _least_version(client, scope),
     }
 
-    def delete(table: str, condition: str) -> None:
-        # Not even where there is nothing to delete: that would rewrite every part all the same.
-        if client.query(f"SELECT 1 FROM {table} WHERE {condition} LIMIT 1", parameters=parameters).result_rows:
-            client.command(f"DELETE FROM {table} WHERE {condition}", parameters=parameters)
-
     client.command(_RETRACT, parameters=parameters, settings=INSERT)
-    delete("results", f"{_SCOPE} AND version < {{least:UInt64}} AND NOT is_deleted")
+    _delete(client, "results", f"{_SCOPE} AND version < {{least:UInt64}} AND NOT is_deleted", parameters)
     if not scope.run:
-        delete("dead_letters", f"{_LETTERS} AND toUnixTimestamp64Milli(received_at) <= {{milliseconds:Int64}}")
+        _delete(client, "dead_letters", f"{_LETTERS} AND {_RECEIVED_BEFORE}", parameters)
     if scope.is_dataset:
-        delete("ontologies", "dataset = {dataset:String} AND version <= {version:UInt64}")
-    if not scope.data_row:
-        delete("run_steps", f"{_OF_RUNS} AND version <= {{version:UInt64}}")
-    delete("events", f"{_SCOPE} AND version <= {{version:UInt64}}")
+        for table in ("ontologies", "retentions"):
+            _delete(client, table, "dataset = {dataset:String} AND version <= {version:UInt64}", parameters)
+    _delete(client, "run_steps", f"{_OF_RUNS} AND version <= {{version:UInt64}}", parameters)
+    _delete(client, "events", f"{_SCOPE} AND version <= {{version:UInt64}}", parameters)
+
+
+def bury_many(client: Client, scopes: Sequence[tuple[Scope, int]], older_than: datetime) -> list[Deletion]:
+    """Write tombstones of retention, each of a scope up to a version; nothing of it had come since ``older_than``."""
+    now = datetime.now(UTC)
+    rows = [[*scope, version, older_than, now] for scope, version in scopes]
+    names = ["dataset", "run", "data_row", "version", "older_than", "deleted_at"]
+    client.insert("deletions", rows, column_names=names, settings=INSERT)
+    return [Deletion(scope, version, now) for scope, version in scopes]
+
+
+def erase_rows(client: Client, deletions: Sequence[Deletion]) -> None:
+    """Do as :func:`erase` does, for tombstones of data rows of one dataset, all at once: some thousand at the most."""
+    dataset = deletions[0].scope.dataset
+    versions = {one.scope.data_row: one.version for one in deletions}
+    tombstones = load_deletions(client, dataset).tombstones
+    whole = tombstones.get(("", ""), NO_TOMBSTONES).number
+    parameters = _parameters(Scope(dataset)) | {
+        "data_rows": list(versions),
+        "versions": list(versions.values()),
+        "least": [whole + tombstones["", row].number << COUNT_BITS for row in versions],
+        "milliseconds": round(max(one.deleted_at for one in deletions).timestamp() * 1000),
+    }
+    client.command(_RETRACT_ROWS, parameters=parameters, settings=INSERT)
+    letters = f"{_LETTERS_OF_DATASET} AND data_row IN {{data_rows:Array(String)}}"
+    _delete(client, "results", f"{_SOME_ROWS} AND version < {_own('least')} AND NOT is_deleted", parameters)
+    _delete(client, "dead_letters", f"{letters} AND {_RECEIVED_BEFORE}", parameters)
+    _delete(client, "events", f"{_SOME_ROWS} AND version <= {_own('versions')}", parameters)
+
+
+def _delete(client: Client, table: str, condition: str, parameters: dict[str, Any]) -> None:
+    # Not even where there is nothing to delete: that would rewrite every part all the same.
+    if client.query(f"SELECT 1 FROM {table} WHERE {condition} LIMIT 1", parameters=parameters).result_rows:
+        client.command(f"DELETE FROM {table} WHERE {condition}", parameters=parameters)
 
 
 def left_over(client: Client, dataset: str) -> list[Deletion]:

@@ -89,14 +89,16 @@ def _is_locked(file: Path) -> bool:
 def client_per_thread(connect: Callable[[], Client]) -> Iterator[Clients]:
     """Give each thread that asks a client of its own, closed when the thread or the context ends."""
     local = threading.local()
+    lock = threading.Lock()
     first = connect()  # at once, so that what is wrong with the engine shows here
     opened: list[weakref.finalize[..., Any]] = []
 
     def client() -> Client:
         if not hasattr(local, "client"):
             local.client = connect()
-            opened[:] = [each for each in opened if each.alive]
-            opened.append(weakref.finalize(threading.current_thread(), local.client.close))
+            with lock:  # or of two that come at once one is forgotten, and never closed
+                opened[:] = [each for each in opened if each.alive]
+                opened.append(weakref.finalize(threading.current_thread(), local.client.close))
         return cast(Client, local.client)
 
     try:

@@ -45,9 +45,26 @@ def load_events(client: Client, dataset: str, data_rows: Sequence[str]) -> pa.Ta
     return pa.concat_tables(parts).cast(EVENTS) if parts else EVENTS.empty_table()
 
 
+def stored_versions(
+    client: Client, dataset: str, data_rows: Sequence[str], ids: Sequence[str]
+) -> list[tuple[str, str, int, list[tuple[str, int]]]]:
+    """Give, of each data row and run, the highest version, and the versions of the events that have one of the ids."""
+    statement = """
+        SELECT data_row, toString(run), max(version), groupArrayIf((event_id, version), event_id IN {ids:Array(String)})
+        FROM events WHERE dataset = {dataset:String} AND data_row IN {data_rows:Array(String)} GROUP BY data_row, run
+    """
+    found: list[tuple[str, str, int, list[tuple[str, int]]]] = []
+    for start in range(0, len(data_rows), LOOKUP_ROWS):
+        some = data_rows[start : start + LOOKUP_ROWS]
+        parameters = {"dataset": dataset, "data_rows": list(some), "ids": list(ids)}
+        rows = client.query(statement, parameters=parameters).result_rows
+        found += [(data_row, run, version, list(own)) for data_row, run, version, own in rows]
+    return found
+
+
 def newest_version(client: Client) -> int:
-    """Give the highest version of any event, declaration or deletion; 0 where there is none."""
-    tables = ("events", "ontologies", "deletions")
+    """Give the highest version of any event, declaration, retention or deletion; 0 where there is none."""
+    tables = ("events", "ontologies", "retentions", "deletions")
     versions = " UNION ALL ".join(f"SELECT max(version) AS v FROM {table}" for table in tables)
     return int(client.query(f"SELECT max(v) FROM ({versions})").result_rows[0][0])
 

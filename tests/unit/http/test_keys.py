@@ -140,6 +140,7 @@ WANTED: Final = {
     ("post", "/v1/datasets/{dataset}/annotations"): "write",
     ("post", "/v1/datasets/{dataset}/runs/{run}/predictions"): "write",
     ("put", "/v1/datasets/{dataset}/ontology"): "write",
+    ("put", "/v1/datasets/{dataset}/retention"): "admin",
     ("get", "/media/{path}"): "read",
 }
 #: Routes that speak of no dataset in their path; each has a test of its own below of what a key for some datasets sees.

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import chdb
 import pyarrow as pa
@@ -94,3 +97,24 @@ def test_threads_do_not_get_each_others_bytes(tmp_path: Path) -> None:
     with client_per_thread(lambda: open_embedded(tmp_path)) as clients, ThreadPoolExecutor(4) as pool:
         numbers = range(9)
         assert list(pool.map(lambda n: ask(clients, n), numbers)) == [[(n,)] for n in numbers]
+
+
+def test_clients_of_threads_that_come_at_once_are_all_closed() -> None:
+    opened: list[Mock] = []
+    count = 50
+    together = threading.Barrier(count)
+
+    def connect() -> Any:
+        opened.append(Mock())
+        return opened[-1]
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with client_per_thread(connect) as clients, ThreadPoolExecutor(count) as pool:
+            for _ in pool.map(lambda _: (together.wait(), clients()), range(count)):
+                pass
+    finally:
+        sys.setswitchinterval(interval)
+    assert len(opened) == count + 1
+    assert all(client.close.called for client in opened)
