@@ -6,12 +6,15 @@ with :func:`declared`, so that the OpenAPI document names every status with its 
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 import re
 from collections.abc import Mapping
 from typing import Any, Final
 
 from clickhouse_connect.driver.exceptions import ClickHouseError
+from evalstream.events.versions import OutOfVersionsError
 from evalstream.selection import QuestionError
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
@@ -40,8 +43,8 @@ _TOO_LARGE: Final = (
     "the question needs more memory than one may have, and will whenever it is asked; narrow it with a split or a"
     " metadata filter",
 )
-#: What the system calls a full disk, in whichever of its errors the engine passes that on.
-_DISK_FULL: Final = "No space left on device"
+#: What the system says where a disk, or one's share of it, is full: in its own errors, and in those of the engine.
+_DISK_FULL: Final = tuple(os.strerror(code) for code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 
 
 class Problem(BaseModel):
@@ -93,15 +96,11 @@ def declared(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
-class OutOfVersionsError(RuntimeError):
-    """No version is left for what comes without one; the message says what to do."""
-
-
 def _told(error: str) -> tuple[int, str] | None:
     """Say what an error of the engine is to whoever asked: a status, and what to do."""
     if _TOO_MUCH_FOR_ONE.search(error):
         return _TOO_LARGE
-    if _DISK_FULL in error:
+    if any(words in error for words in _DISK_FULL):
         return _BOUNDS["243"]
     code = _CODE.search(error)
     return _BOUNDS.get(code[1]) if code else None
@@ -133,6 +132,14 @@ def tell_errors(app: FastAPI) -> None:
     @app.exception_handler(QuestionError)
     def _wrong_question(_request: Request, error: QuestionError) -> JSONResponse:
         return JSONResponse({"detail": str(error)}, 422)
+
+    @app.exception_handler(OSError)
+    def _system(_request: Request, error: OSError) -> JSONResponse:
+        if error.strerror not in _DISK_FULL:
+            raise error
+        status, detail = _BOUNDS["243"]
+        log.error("the disk is full: %s", error)
+        return JSONResponse({"detail": detail}, status)
 
     @app.exception_handler(ClickHouseError)
     def _engine(_request: Request, error: ClickHouseError) -> JSONResponse:

@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaProducer
 from evalstream.events import AnnotationEvent, PredictionEvent, Reader, Received, Rejection, decode, events_table
 from evalstream.events.decoding import Decoded
 from evalstream.events.decoding import Record as Payload
+from evalstream.pipeline.versions import versioned
 from evalstream.storage.dead_letters import DeadLetter, keep_dead_letters
 from evalstream.storage.engine import Clients
 from evalstream.storage.events import append_events
@@ -32,7 +33,7 @@ _LAST_MS: Final = 2**63 // 1_000_000 - 1
 class _Read(NamedTuple):
     """What a batch says: events, what could not be read, and the rows changed with when word of it came."""
 
-    received: list[Received]
+    received: list[tuple[Received, Record]]
     rejected: list[DeadLetter]
     changed: dict[tuple[str, str], int]
 
@@ -71,7 +72,7 @@ def _read(records: Iterable[Record], annotations: str) -> _Read:
         model = AnnotationEvent if topic == annotations else PredictionEvent
         members = {record.offset: record for record in group}
         received, rejected = _decoded(members.values(), model, said)
-        read.received.extend(received)
+        read.received.extend((item, members[item.position]) for item in received)
         read.rejected.extend(dead_letter(members[item.position], item.data_row, item.reason) for item in rejected)
         for event in received:
             key = event.event.dataset, event.event.data_row
@@ -80,9 +81,10 @@ def _read(records: Iterable[Record], annotations: str) -> _Read:
 
 
 def version_of(timestamp_ms: int, offset: int) -> int:
-    """Give an event without a version its time of receipt in nanoseconds, told apart within a millisecond by offset.
+    """Give the time of a record in nanoseconds, told apart within a millisecond by offset.
 
-    The same on every delivery of the record, and of the same magnitude as the clocks of producers that give one. Kafka
+    An event without a version has it, unless something newer is there (:mod:`evalstream.pipeline.versions`). It is the
+    same on every delivery of the record, and of the same magnitude as the clocks of producers that give versions. Kafka
     lets producers write any timestamp, below 0 too.
     """
     return min(max(timestamp_ms, 0), _LAST_MS) * 1_000_000 + offset % 1_000_000
@@ -120,9 +122,12 @@ def _unreadable(records: Sequence[Record], read: _Read) -> dict[str, list[bool]]
 
 def _keep(clients: Clients, read: _Read) -> None:
     client = clients()
-    if read.received:
-        append_events(client, events_table(read.received))
-    keep_dead_letters(client, read.rejected)
+    events, without = versioned(client, [item for item, _ in read.received])
+    if events:
+        append_events(client, events_table(events))
+    late = ((*read.received[position], reason) for position, reason in without)
+    letters = [dead_letter(record, item.event.data_row, reason) for item, record, reason in late]
+    keep_dead_letters(client, [*read.rejected, *letters])
 
 
 async def tell_changed(producer: AIOKafkaProducer, topic: str, changed: Mapping[tuple[str, str], int]) -> None:
@@ -139,7 +144,7 @@ async def tell_changed(producer: AIOKafkaProducer, topic: str, changed: Mapping[
 
 
 def _count(read: _Read) -> None:
-    for item in read.received:
+    for item, _ in read.received:
         kind = "annotation" if isinstance(item.event, AnnotationEvent) else "prediction"
         EVENTS.labels(kind, "accepted").inc()
     for letter in read.rejected:

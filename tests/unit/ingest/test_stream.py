@@ -10,6 +10,10 @@ import orjson
 import pytest
 from aiokafka import ConsumerRecord
 from clickhouse_connect.driver.client import Client
+from evalstream.pipeline.delete import delete
+from evalstream.storage.dead_letters import list_dead_letters
+from evalstream.storage.deletions import Scope
+from evalstream.storage.events import predicted_rows
 from evalstream_ingest.stream import ingest_records
 from evalstream_kafka.consume import FatalError
 from evalstream_kafka.settings import ServiceSettings
@@ -48,7 +52,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
 
 @pytest.fixture
 def client(engine: Client) -> Client:
-    for table in ("events", "dead_letters"):
+    for table in ("events", "dead_letters", "deletions"):
         engine.command(f"TRUNCATE TABLE {table}")
     return engine
 
@@ -111,3 +115,62 @@ def test_a_batch_that_is_tried_again_counts_once(client: Client) -> None:
     asyncio.run(process(batch))
     asyncio.run(process([record(4, b"{")]))  # the third in a row, and not the seventh
     assert count(client, "dead_letters") == 3
+
+
+def stored(client: Client, data_row: str = "r1") -> list[int]:
+    """The versions of a row's events, in order."""
+    statement = "SELECT version FROM events FINAL WHERE data_row = {row:String} ORDER BY version"
+    return [version for (version,) in client.query(statement, parameters={"row": data_row}).result_rows]
+
+
+def newest_operation(client: Client) -> str:
+    statement = "SELECT operation FROM events FINAL WHERE data_row = 'r1' ORDER BY version DESC, event_id DESC LIMIT 1"
+    return str(client.query(statement).result_rows[0][0])
+
+
+def ingested(client: Client, *batches: list[Any]) -> None:
+    process = ingest_records(lambda: client, Told(), settings())  # type: ignore[arg-type]
+    for batch in batches:
+        asyncio.run(process(batch))
+
+
+LAST_WORD = b'{"dataset":"d","data_row":"r1","run":"m","operation":"delete","ids":["a"]%s}'
+MS = 1_000_000
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_an_event_without_a_version_is_the_newest_of_its_row_wherever_clocks_go(client: Client, together: bool) -> None:
+    records = [
+        record(1, GOOD % 1, 9_000),
+        record(2, GOOD % 1, 5_000),  # by a clock that was set back
+        record(3, (GOOD % 1)[:-1] + b',"version":20000000000}', 5_001),  # and ahead of all clocks
+        record(4, LAST_WORD % b"", 5_002),
+        record(5, GOOD % 2, 5_003),  # no other row has to do with it
+    ]
+    ingested(client, *([records] if together else [[one] for one in records]))
+    expected = [9_000 * MS + 1, 9_000 * MS + 2, 20_000 * MS, 20_000 * MS + 1]
+    assert stored(client) == expected
+    assert newest_operation(client) == "delete"
+    assert stored(client, "r2") == [5_003 * MS + 5]
+    for size in (1, 2, 5):  # delivered again, in batches of any size, nothing changes
+        ingested(client, *(records[start : start + size] for start in range(0, 5, size)))
+        assert stored(client) == expected
+    ingested(client, [record(9, GOOD % 1, 4_000)])  # the same content once more is a new word
+    assert stored(client) == [*expected, 20_000 * MS + 2]
+    assert count(client, "dead_letters") == 0
+
+
+def test_it_is_newer_than_a_deletion_too(client: Client) -> None:
+    delete(client, Scope("d", run="m"), 9_000 * MS)
+    ingested(client, [record(1, GOOD % 1, 5_000)])
+    assert stored(client) == [9_000 * MS + 1]
+    assert predicted_rows(client, "d") == ["r1"]
+
+
+def test_where_no_version_is_left_it_is_a_dead_letter_that_says_so(client: Client) -> None:
+    last = (GOOD % 1)[:-1] + b',"version":%d}' % (2**63 - 1)
+    ingested(client, [record(1, last), record(2, GOOD % 1), record(3, GOOD % 2)])
+    assert (stored(client), len(stored(client, "r2"))) == ([2**63 - 1], 1)
+    (letter,) = list_dead_letters(client)
+    assert (letter.position, letter.data_row) == (2, "r1")
+    assert "give the events versions of your own" in letter.reason

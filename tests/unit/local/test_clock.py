@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from evalstream_http.errors import OutOfVersionsError
+from evalstream.events.versions import LAST, OutOfVersionsError
 from evalstream_local.app import make_app
-from evalstream_local.clock import LAST, Clock
+from evalstream_local.clock import Clock
 from evalstream_local.settings import LocalSettings
 from fastapi.testclient import TestClient
 from hypothesis import given
