@@ -18,7 +18,7 @@ from starlette.background import BackgroundTask
 _UNDER_WAY: Final = "backups-under-way"
 
 router = APIRouter(
-    prefix="/v1/backup", tags=["operation"], dependencies=[Depends(require("admin"))], responses=declared(*KEYED)
+    prefix="/v1/backup", tags=["operation"], dependencies=[Depends(require("admin"))], responses=declared(*KEYED, 507)
 )
 
 

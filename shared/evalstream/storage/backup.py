@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from zipfile import BadZipFile, ZipFile
 
 import orjson
+from clickhouse_connect.driver.exceptions import ClickHouseError
 from pydantic import BaseModel, ValidationError
 
 import evalstream
@@ -48,14 +49,20 @@ class Manifest(BaseModel):
 
 
 def write_backup(client: Client, target: Path) -> Manifest:
-    """Write all tables to a new file. Whatever arrives meanwhile is in it or not, but no row of it is half there."""
+    """Write all tables to a new file. Whatever arrives meanwhile is in it or not, but no row of it is half there.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written, because the disk is full for instance.
+    """
     migrations = [number for (number,) in client.query("SELECT number FROM migrations FINAL ORDER BY 1").result_rows]
     rows = {}
     with tempfile.TemporaryDirectory(dir=target.parent) as folder, ZipFile(target, "x") as archive:
         for table in TABLES:
             part = Path(folder, _part(table))
             client.command(f"INSERT INTO FUNCTION {_ROWS} SELECT * FROM {table} FINAL", parameters=_of(part))
-            rows[table] = _count(client, part)
+            rows[table] = _count_written(client, part)
             archive.write(part, part.name)
             part.unlink()
         manifest = Manifest(
@@ -125,6 +132,16 @@ def _fill(client: Client, table: str, part: Path) -> None:
 
 def _count(client: Client, part: Path) -> int:
     return int(client.query(f"SELECT count() FROM {_ROWS}", parameters=_of(part)).result_rows[0][0])
+
+
+def _count_written(client: Client, part: Path) -> int:
+    try:
+        return _count(client, part)
+    except ClickHouseError:
+        # The engine does not tell of what it could not write; the system does, to whoever tries to go on.
+        with part.open("ab") as file:
+            file.write(bytes(65_536))
+        raise
 
 
 def _of(part: Path) -> dict[str, str]:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import resource
+import secrets
 from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 from evalstream.queries import counted
@@ -54,3 +60,43 @@ def test_a_full_disk_is_told_and_nothing_is_acknowledged(client: TestClient, lin
         "detail": "the disk is full, and what was sent last is not stored; make room, then send it again"
     }
     assert client.get("/health").status_code == 200
+
+
+@contextmanager
+def files_at_most(size: int) -> Iterator[None]:
+    """What the system says where a disk, or one's share of it, is full: no file can be written beyond a size."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("where", ["a table", "the archive"])
+def test_a_backup_for_which_there_is_no_room_is_told_and_leaves_nothing(client: TestClient, where: str) -> None:
+    for dataset in ("one", "two"):  # what cannot be compressed
+        line = secrets.token_bytes(200_000).replace(b"\n", b"")
+        assert client.post(f"{base(dataset)}/annotations", content=line).json()["rejected"] == 1
+        names = [{"name": secrets.token_hex(32)} for _ in range(2_000)]
+        assert client.put(f"{base(dataset)}/ontology", json={"classes": names}).status_code == 200
+    whole = client.get("/v1/backup").content
+    largest = max(one.file_size for one in ZipFile(BytesIO(whole)).infolist())
+    assert largest < len(whole) * 0.9
+    under_way: Path = client.app.state.data / "backups-under-way"
+    with files_at_most(largest // 2 if where == "a table" else (largest + len(whole)) // 2):
+        answer = client.get("/v1/backup")
+    assert answer.status_code == 507, answer.text
+    assert "the disk is full" in answer.json()["detail"]
+    assert list(under_way.iterdir()) == []
+    assert len(ZipFile(BytesIO(client.get("/v1/backup").content)).infolist()) == 7
+    assert list(under_way.iterdir()) == []
+
+
+def test_what_the_system_cannot_write_is_told_and_not_acknowledged(client: TestClient) -> None:
+    line = secrets.token_bytes(300_000).replace(b"\n", b"")
+    before = client.get("/v1/dead-letters").json()
+    with files_at_most(100_000):
+        assert client.post(f"{base('full')}/annotations", content=line).status_code == 507
+    assert client.get("/v1/dead-letters").json() == before
+    assert client.post(f"{base('full')}/annotations", content=line).json()["rejected"] == 1
