@@ -1,7 +1,7 @@
 """How long a connection may take: for the head of a request, for the next piece of its body, and to read an answer.
 
-A connection costs memory and a file handle, so nobody may keep one without using it. uvicorn closes those that are
-idle between two requests; it waits for ever for the end of a head, and for a client to read.
+A connection costs memory and a file handle, so nobody may keep one without using it. uvicorn by itself waits for ever
+for the end of a head, and for a client to read.
 """
 
 from __future__ import annotations
@@ -42,6 +42,9 @@ class PatientProtocol(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for the first head; turn the connection away if there are too many."""
         super().connection_made(transport)
+        # Between two requests as well. Clients close connections that are idle for 5 s, as uvicorn does by itself, and
+        # must be the first to: what they sent meanwhile would be lost.
+        self.timeout_keep_alive = HEAD_SECONDS
         if len(self.connections) > MOST_CONNECTIONS:
             transport.write(_TOO_MANY)
             transport.close()

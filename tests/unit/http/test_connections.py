@@ -162,7 +162,7 @@ def test_an_answer_may_take_longer_than_a_head() -> None:
     assert waiting == [True] * 5
 
 
-def test_who_does_not_read_an_answer_is_left() -> None:
+def test_who_does_not_read_an_answer_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     size = 64 * 2**20
 
     async def large(_scope: Scope, _receive: Receive, send: Send) -> None:
@@ -175,6 +175,7 @@ def test_who_does_not_read_an_answer_is_left() -> None:
         head = await reader.readuntil(b"\r\n\r\n")
         assert b"200" in head
         await until(lambda: not server.server_state.connections)  # closed, though nobody has read on
+        monkeypatch.setattr(connections, "READ_SECONDS", PATIENCE)
         reader, writer = await connect()  # and who reads gets all of it
         writer.write(REQUEST)
         await reader.readuntil(b"\r\n\r\n")
