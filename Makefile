@@ -8,12 +8,13 @@
 # make test-durations  the same tests, and where their time goes: by file, by fixture, by kind of work
 # make test-thorough   by hand: twenty times as many random cases, and every fault harder and longer
 # make test-faults     of these, the faults alone
-# make test-attack    by hand, ten minutes: random requests, bytes and kills against the embedded service, with a table
+# make test-attack     by hand, 20 minutes: random requests, bytes, kills and a soak against the embedded service, with a table
 # make test-mutants    by hand: whether the tests notice faults that are seeded into the code
 # make format schemas  what a change may need before it is committed
 # make agreement       docs/agreement.md anew, from the parity tests
 # make bench           against pycocotools and faster-coco-eval, in one run
 # make bench-log       what run.log costs a training loop, in CPU
+# make bench-load      200 readers and 4 writers at a time: how long answers take, and how many are turned away
 # make bench-pipeline  events through a running cluster (make up) until they are queryable
 
 PYTHON ?= python3
@@ -25,7 +26,7 @@ PAGE := services/evalstream_query/static/index.html
 # Node comes with the environment, from PyPI; what npm runs must find this one.
 NPM := PATH="$(CURDIR)/.venv/bin:$$PATH" $(BIN)/npm --prefix web --silent
 
-.PHONY: demo up down kafka page screenshot check test test-durations test-thorough test-faults test-attack test-mutants lint lint-python lint-page format schemas agreement bench bench-log bench-pipeline clean
+.PHONY: demo up down kafka page screenshot check test test-durations test-thorough test-faults test-attack test-mutants lint lint-python lint-page format schemas agreement bench bench-log bench-pipeline clean bench-load
 
 demo: $(INSTALLED) $(PAGE)
 	$(BIN)/evalstream demo --port $(PORT) $(if $(ONCE),--once)
@@ -118,6 +119,8 @@ bench: $(INSTALLED)
 
 bench-log: $(INSTALLED)
 	$(BIN)/python -m benchmarks.run_log
+bench-load: $(INSTALLED)
+	$(BIN)/python -m benchmarks.load
 
 bench-pipeline: $(INSTALLED)
 	$(BIN)/python -m benchmarks.pipeline

@@ -15,7 +15,10 @@ from pathlib import Path
 import httpx
 
 COMMAND = Path(sys.executable).with_name("evalstream")
-PATIENCE = 60
+#: Seconds, for whatever must come sooner or later on however busy a machine.
+PATIENCE = 240
+#: Seconds in which a service must end that was told to.
+ENDS_WITHIN = 60
 
 
 def free_port() -> int:
@@ -76,7 +79,7 @@ class Service:
         """End it by a signal; return its status."""
         assert self._process is not None
         self._process.send_signal(by)
-        return self._process.wait(PATIENCE)
+        return self._process.wait(ENDS_WITHIN)
 
     def clean_up(self) -> None:
         if self._process is not None and self._process.poll() is None:
