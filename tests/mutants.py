@@ -1,4 +1,4 @@
-"""Do the tests notice? Faults are seeded into kernels, folding and queries, one at a time: ``make test-mutants``.
+"""Do the tests notice? Faults are seeded into what computes figures, one at a time: ``make test-mutants``.
 
 Each fault is one small change of one place, chosen by a seed: a comparison that is strict or not, a sum for a
 difference, AND for OR, in Python, in SQL and in C. The tests of the changed module run until the first one fails. What
@@ -35,6 +35,7 @@ PLACES: Final = (
     (f"{SHARED}/metrics/*.[pc]*", 8, ("unit/metrics", "pipeline/queries", "parity", "pipeline")),
     (f"{SHARED}/geometry/*.[pc]*", 4, ("unit/geometry", "parity", "pipeline/test_any_event.py")),
     (f"{SHARED}/queries/*.py", 10, ("pipeline/queries", "pipeline", "parity", "unit/http")),
+    (f"{SHARED}/scoring/*.py", 6, ("unit/test_evaluator.py", "pipeline/queries", "parity")),
 )
 _CHANGES: Final = {
     "<": "<=", "<=": "<", ">": ">=", ">=": ">", "==": "!=", "!=": "==", "+": "-", "-": "+", "*": "+", "/": "*",
@@ -167,7 +168,7 @@ def main() -> None:
     """Seed the faults one after another and print what became of each."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=40, help="which faults")
-    parser.add_argument("--share", type=float, default=1.0, help="of the 40 faults; 0.25 for a quick look")
+    parser.add_argument("--share", type=float, default=1.0, help="of all these faults; 0.25 for a quick look")
     parser.add_argument("--seconds", type=float, default=1200, help="the longest that one set of tests may take")
     arguments = parser.parse_args()
     console = Console(width=160)
