@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Final
 
 from clickhouse_connect.driver.client import Client
@@ -16,6 +16,7 @@ from evalstream.storage.engine import Clients
 from evalstream.storage.retentions import (
     InForce,
     Retention,
+    engine_time,
     removed,
     retained,
     retention_in_force,
@@ -99,7 +100,7 @@ def put_retention(
     clock: Callable[[], int] = request.app.state.clock
     before = retention_in_force(client, dataset)
     wanted = Retention(kept.days, kept.runs)
-    due = over(client, dataset, wanted, datetime.now(UTC))
+    due = over(client, dataset, wanted, engine_time(client))
     in_force = InForce(wanted, before.version, before.set_at)
     if not dry_run:
         set_retention(client, dataset, wanted, max(clock(), before.version + 1))
@@ -167,4 +168,4 @@ async def _apply_everywhere(app: FastAPI, stopped: asyncio.Event) -> None:
 
 def _steps(clients: Clients, dataset: str) -> Iterator[Step]:
     wanted = retention_in_force(clients(), dataset).retention
-    yield from applying(clients, dataset, wanted, datetime.now(UTC))
+    yield from applying(clients, dataset, wanted, engine_time(clients()))

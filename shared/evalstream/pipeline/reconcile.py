@@ -48,13 +48,13 @@ def rematch(
 
 def _matched(client: Client, dataset: str, data_rows: Sequence[str], policies: Sequence[str]) -> pa.Table:
     """Match data rows by what is known of them at a moment at which nothing is being deleted."""
-    deletions = load_deletions(client, dataset)
+    deletions = load_deletions(client, dataset, data_rows)
     while True:
         # First what is declared, with its count, and then the events: the version must claim no more than was used.
         declared = in_force(client, dataset)
         events = load_events(client, dataset, data_rows)
         # And the deletions last: what is matched without one was there before it, so that it has retracted the result.
-        before, deletions = deletions, load_deletions(client, dataset)
+        before, deletions = deletions, load_deletions(client, dataset, data_rows)
         if deletions == before:
             return match(dataset, events, policies, declared.ontology, declared.revisions, deletions)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from evalstream.storage.deletions import Scope, bury_many, erase, erase_rows, rows_survive, survivors
 from evalstream.storage.engine import Clients
-from evalstream.storage.retentions import Retention, expired_rows, runs_by_age
+from evalstream.storage.retentions import Retention, count_expired, expired_rows, runs_by_age
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
@@ -36,7 +36,7 @@ class Over(NamedTuple):
 def over(client: Client, dataset: str, retention: Retention, now: datetime) -> Over:
     """Name what the next application of a retention would delete."""
     before = _before(retention, now)
-    rows = 0 if before is None else len(expired_rows(client, dataset, before, 2**62))
+    rows = 0 if before is None else count_expired(client, dataset, before)
     runs = [] if retention.runs is None else runs_by_age(client, dataset)[retention.runs :]
     return Over(rows, [name for name, _, _ in runs])
 

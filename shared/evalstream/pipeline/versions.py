@@ -44,7 +44,7 @@ def versioned(client: Client, received: Sequence[Received]) -> tuple[list[Receiv
     kept: dict[tuple[Place, str], int] = {}
     for dataset, data_rows in wanted.items():
         ids = [_id(item) for item in without if item.event.dataset == dataset]
-        deletions = load_deletions(client, dataset)
+        deletions = load_deletions(client, dataset, sorted(data_rows))
         for data_row, run, highest, own in stored_versions(client, dataset, sorted(data_rows), ids):
             newest[dataset, data_row, run] = highest
             kept |= {((dataset, data_row, run), name): version for name, version in own}

@@ -62,7 +62,9 @@ _LETTERS_OF_DATASET: Final = """
 _LETTERS: Final = f"{_LETTERS_OF_DATASET} AND ({{data_row:String}} = '' OR data_row = {{data_row:String}})"
 _RECEIVED_BEFORE: Final = "toUnixTimestamp64Milli(received_at) <= {milliseconds:Int64}"
 _LOAD: Final = f"""
-SELECT run, data_row, {_COUNT}, {_FLOOR} FROM deletions WHERE dataset = {{dataset:String}} GROUP BY run, data_row
+SELECT run, data_row, {_COUNT}, {_FLOOR} FROM deletions
+WHERE dataset = {{dataset:String}} AND (data_row = '' OR {{all:Bool}} OR data_row IN {{data_rows:Array(String)}})
+GROUP BY run, data_row
 """
 _BURY: Final = """
 INSERT INTO deletions (dataset, run, data_row, version)
@@ -148,9 +150,10 @@ class Counts(NamedTuple):
     dead_letters: int
 
 
-def load_deletions(client: Client, dataset: str) -> Deletions:
-    """Load the tombstones of a dataset."""
-    rows = client.query(_LOAD, parameters={"dataset": dataset}).result_rows
+def load_deletions(client: Client, dataset: str, data_rows: Sequence[str] | None = None) -> Deletions:
+    """Load the tombstones of a dataset: all, or those that cover some data rows, some thousand at the most."""
+    parameters = {"dataset": dataset, "all": data_rows is None, "data_rows": list(data_rows or [])}
+    rows = client.query(_LOAD, parameters=parameters).result_rows
     return Deletions({(run, data_row): Tombstones(count, floor) for run, data_row, count, floor in rows})
 
 
@@ -262,7 +265,7 @@ def erase_rows(client: Client, deletions: Sequence[Deletion]) -> None:
     """Do as :func:`erase` does, for tombstones of data rows of one dataset, all at once: some thousand at the most."""
     dataset = deletions[0].scope.dataset
     versions = {one.scope.data_row: one.version for one in deletions}
-    tombstones = load_deletions(client, dataset).tombstones
+    tombstones = load_deletions(client, dataset, list(versions)).tombstones
     whole = tombstones.get(("", ""), NO_TOMBSTONES).number
     parameters = _parameters(Scope(dataset)) | {
         "data_rows": list(versions),

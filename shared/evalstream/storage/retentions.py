@@ -89,6 +89,18 @@ def expired_rows(client: Client, dataset: str, before: datetime, at_most: int) -
     return [(name, version) for name, version in client.query(_EXPIRED, parameters=parameters).result_rows]
 
 
+def count_expired(client: Client, dataset: str, before: datetime) -> int:
+    """Count them."""
+    parameters = {"dataset": dataset, "before": round(before.timestamp() * 1000), "at_most": 2**62}
+    return int(client.query(f"SELECT count() FROM ({_EXPIRED})", parameters=parameters).result_rows[0][0])
+
+
+def engine_time(client: Client) -> datetime:
+    """Give the time by the clock that says when events were received."""
+    ((milliseconds,),) = client.query("SELECT toUnixTimestamp64Milli(now64(3))").result_rows
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
 def runs_by_age(client: Client, dataset: str) -> list[tuple[str, int, datetime]]:
     """Name runs, those of which an event came last first, with their highest version and when that was."""
     rows = client.query(_RUNS, parameters={"dataset": dataset}).result_rows
