@@ -19,8 +19,17 @@ def p99(milliseconds: Sequence[float]) -> float | None:
 
 def peak_mb(pid: int | str = "self") -> float | None:
     """The most memory that a living process has had, where the system says so (Linux)."""
+    return _status_mb(pid, "VmHWM:")
+
+
+def rss_mb(pid: int | str) -> float | None:
+    """The memory that a living process has now, where the system says so."""
+    return _status_mb(pid, "VmRSS:")
+
+
+def _status_mb(pid: int | str, name: str) -> float | None:
     try:
         status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
     except OSError:
         return None
-    return next((int(line.split()[1]) // 1024 for line in status.splitlines() if line.startswith("VmHWM:")), None)
+    return next((int(line.split()[1]) // 1024 for line in status.splitlines() if line.startswith(name)), None)

@@ -51,7 +51,7 @@ def test_random_kills_lose_nothing(tmp_path: Path, tell: Tell) -> None:
             assert service.end(signal.SIGKILL) == -signal.SIGKILL
             service.start()
         done.result()
-        _wait_until_matched(service)
+        wait_until_matched(service)
         memory += filter(None, [peak_mb(service.pid)])
         assert service.end(signal.SIGTERM) == 0
     with opened(service.engine) as client:
@@ -63,7 +63,7 @@ def test_random_kills_lose_nothing(tmp_path: Path, tell: Tell) -> None:
     assert not differences(found, clean_results(tmp_path / "clean", parts)), f"seed {seed}"
 
 
-def _wait_until_matched(service: Service) -> None:
+def wait_until_matched(service: Service) -> None:
     deadline = time.monotonic() + PATIENCE * 2
     with httpx.Client(base_url=f"{service.url}/v1/datasets/{DATASET}", timeout=PATIENCE) as http:
         while any(http.get(f"/runs/{run}/progress").json().get("pending") for run in RUNS):
