@@ -105,7 +105,7 @@ def _understand(
 def _side(path: Path, form: Format, truth: GroundTruth | None, options: Options) -> Side:
     """Tell what a file holds; where it may be either, the first is annotations and the others are predictions."""
     if form == "coco":
-        return "predictions" if head(path).lstrip().startswith("[") else "annotations"
+        return "predictions" if truth is not None or head(path).lstrip().startswith("[") else "annotations"
     if form == "yolo" and path.is_dir() and yolo.has_confidences(path, options.yolo):
         return "predictions"
     return "annotations" if truth is None else "predictions"

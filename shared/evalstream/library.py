@@ -8,6 +8,7 @@ from typing import Any
 from evalstream.evaluation import Evaluation
 from evalstream.evaluator import Evaluator
 from evalstream.importers.arrays import BoxFormat, Fields
+from evalstream.importers.coco_dataset import is_dataset
 from evalstream.importers.coco_records import Source
 from evalstream.importers.columns import CocoType
 from evalstream.importers.files import (
@@ -43,8 +44,8 @@ def evaluate(
         Ground truth: COCO, as a file or as a JSON reader gives it; or YOLO labels, Pascal VOC, a table, a Labelbox
         export. Or, by image, mappings of fields to arrays: :mod:`evalstream.importers.arrays`.
     predictions : path, sequence of mappings, or mapping
-        COCO results: a list of detections; or the same formats. Or arrays by image; an image that is not among them has
-        no predictions.
+        COCO results: a list of detections, or a data set that holds them; or the same formats. Or arrays by image; an
+        image that is not among them has no predictions.
     type : {"bbox", "segm", "keypoints"}
         What to compare (pycocotools' ``iouType``).
     policy : {"coco", "iou-greedy", "best-candidate"}
@@ -68,7 +69,7 @@ def evaluate(
     ImporterError
         If a file cannot be read; with ``strict``, if any record cannot; if any array cannot.
     """
-    if isinstance(predictions, Mapping):
+    if isinstance(predictions, Mapping) and not is_dataset(predictions):
         if type == "keypoints":
             raise ImporterError("predictions: arrays are of boxes and masks; skeletons are read as COCO has them")
         return _evaluate_arrays(

@@ -22,6 +22,7 @@ import pyarrow as pa
 from msgspec import UNSET
 
 from evalstream.events.base import OBJECTS_LIMIT, Crowd
+from evalstream.importers.coco_dataset import as_detections, is_dataset
 from evalstream.importers.coco_records import (
     ANNOTATIONS,
     DETECTIONS,
@@ -98,7 +99,7 @@ def read_results(
     skip_unknown_images: bool = False,
     category_offset: int = 0,
 ) -> Found:
-    """Read detections on the images of a ground truth.
+    """Read detections on the images of a ground truth: a list of them, or a data set whose annotations they are.
 
     Parameters
     ----------
@@ -118,6 +119,10 @@ def read_results(
     problems: list[Problem] = []
     notes: list[str] = []
     kind = DETECTIONS[iou_type]
+    if isinstance(document, bytes) and document.lstrip().startswith(b"{"):
+        document = generic(name, document)
+    if is_dataset(document):
+        document, truth = as_detections(name, document, truth, notes)
     if isinstance(document, bytes):
         try:
             read = msgspec.json.decode(document, type=list[kind])  # type: ignore[valid-type]
@@ -126,7 +131,10 @@ def read_results(
             document = generic(name, document)
     if not isinstance(document, bytes):
         if not isinstance(document, Sequence) or isinstance(document, str):
-            raise ImporterError(f"{name}: a COCO results file is a list of detections")
+            raise ImporterError(
+                f"{name}: a COCO results file is a list of detections, or a data set with images, categories and"
+                " annotations"
+            )
         detections = converted(name, document, kind, detection_name, problems)
     if category_offset:
         for record in detections.own:

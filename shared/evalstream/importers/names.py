@@ -25,11 +25,16 @@ class ImageNames:
 
     def __init__(self, ids: Sequence[str], file_names: Sequence[str]) -> None:
         self._ids = {name: i for i, name in enumerate(ids)}
+        self._has_file_names = any(file_names)
         self._by_form: list[dict[str, list[int]]] = [{} for _ in FORMS]
         for i, (name, file_name) in enumerate(zip(ids, file_names, strict=True)):
             for own, key in zip(self._by_form, _keys(name, file_name or name), strict=True):
                 if key:
                     own.setdefault(key, []).append(i)
+
+    def has_file_names(self, other: bool) -> bool:
+        """Whether these images and the other side are both known by the names of files."""
+        return self._has_file_names and other
 
     def find(self, given: Any) -> Match:
         """Find the image that a record names."""
@@ -61,6 +66,17 @@ def stem(file_name: str) -> str:
     before, dot, ending = name.rpartition(".")
     plain = before if dot and before and ending.lower() in IMAGE_ENDINGS else name
     return str(int(plain)) if plain.isascii() and plain.isdigit() else plain
+
+
+def stems(file_names: Sequence[str]) -> list[str]:
+    """Name data rows after their files, without folder and ending; with its folder where several are called so.
+
+    >>> stems(["a/1.jpg", "b/1.jpg", "b/2.png"])
+    ['a/1', 'b/1', '2']
+    """
+    plain = [PurePosixPath(name.replace("\\", "/")) for name in file_names]
+    count = Counter(path.stem for path in plain)
+    return [path.stem if count[path.stem] == 1 else path.with_suffix("").as_posix() for path in plain]
 
 
 #: Endings of images, and of label files that are named after them.
