@@ -24,7 +24,7 @@ from evalstream_cli.import_options import with_import_options
 def evaluate(
     annotations: Annotated[
         Path,
-        typer.Option(help="COCO ground truth; a folder of YOLO labels or Pascal VOC XML; a table; a Labelbox export."),
+        typer.Option(help="File or folder of any format in docs/importing.md: COCO, YOLO, Pascal VOC, CVAT, …"),
     ],
     predictions: Annotated[Path, typer.Option(help="COCO results, or the same formats.")],
     options: Options,

@@ -37,11 +37,13 @@ def _options(
     format_: Annotated[Format | None, _option("--format", "Format of the files; without, by what they hold.")] = None,
     names: Annotated[
         Path | None,
-        _option("--names", "YOLO: names of classes, a line each or in a data.yaml; found beside otherwise."),
+        _option("--names", "Names of classes or tags in order, a line each or in a data.yaml; found beside otherwise."),
     ] = None,
-    images: Annotated[Path | None, _option("--images", "YOLO: folder of images; found beside otherwise.")] = None,
+    images: Annotated[
+        Path | None, _option("--images", "YOLO, Open Images, panoptic: folder of images; found beside otherwise.")
+    ] = None,
     image_size: Annotated[
-        str | None, _option("--image-size", "YOLO: size of every image, where there are none.", metavar="WxH")
+        str | None, _option("--image-size", "YOLO, Open Images: size of every image.", metavar="WxH")
     ] = None,
     yolo_task: Annotated[yolo.Task | None, _option("--yolo-task", "YOLO: what lines hold.")] = None,
     kpt_shape: Annotated[

@@ -31,8 +31,8 @@ def upload(
     annotations: Annotated[
         Path | None,
         typer.Option(
-            help="Annotations: events (NDJSON; - is standard input), COCO ground truth, YOLO labels, Pascal VOC XML, a "
-            "table, a Labelbox export or CoNLL columns."
+            help="Annotations: events (NDJSON; - is standard input), CoNLL columns, or any other format in "
+            "docs/importing.md: COCO, YOLO, Pascal VOC, CVAT, tables, …"
         ),
     ] = None,
     predictions: Annotated[

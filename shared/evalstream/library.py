@@ -41,8 +41,8 @@ def evaluate(
     Parameters
     ----------
     annotations : path or mapping
-        Ground truth: COCO, as a file or as a JSON reader gives it; or YOLO labels, Pascal VOC, a table, a Labelbox
-        export. Or, by image, mappings of fields to arrays: :mod:`evalstream.importers.arrays`.
+        Ground truth: COCO, as a file or as a JSON reader gives it; or a file or folder of another format in
+        ``docs/importing.md``. Or, by image, mappings of fields to arrays: :mod:`evalstream.importers.arrays`.
     predictions : path, sequence of mappings, or mapping
         COCO results: a list of detections, or a data set that holds them; or the same formats. Or arrays by image; an
         image that is not among them has no predictions.

@@ -6,20 +6,40 @@ import re
 from pathlib import Path
 from typing import Final, Literal, get_args
 
-from evalstream.importers import yolo
+from evalstream.importers import cvat, masks, open_images, yolo
 from evalstream.importers.problems import ImporterError
 from evalstream.importers.table import PARQUET
-from evalstream.importers.text import STDIN, head
+from evalstream.importers.text import STDIN, head, plain_bytes
 
-Format = Literal["events", "coco", "yolo", "voc", "table", "labelbox", "conll"]
+Format = Literal[
+    "events",
+    "coco",
+    "yolo",
+    "voc",
+    "table",
+    "labelbox",
+    "conll",
+    "cvat",
+    "labelstudio",
+    "openimages",
+    "ner",
+    "masks",
+    "panoptic",
+]
 FORMATS: Final[tuple[Format, ...]] = get_args(Format)
 
 _LABELBOX: Final = re.compile(r'"data_row"\s*:\s*\{')
 _EVENT: Final = re.compile(r'"data_row"\s*:')
+_LABEL_STUDIO: Final = re.compile(r'"completed_by"\s*:|"from_name"\s*:')
+_TOKENS: Final = re.compile(r'"tokens"\s*:\s*\[')
+_TAGS: Final = re.compile(r'"(ner_)?tags"\s*:\s*\[')
+_TEXT: Final = re.compile(r'"text"\s*:\s*"')
+_ENTITIES: Final = re.compile(r'"(entities|ents|spans|labels?)"\s*:\s*\[')
+_CVAT: Final = re.compile(r"<annotations[\s>]")
 #: Formats that are known and not read, and what to export instead.
 _OTHERS: Final = (
     (re.compile(r'"dataRow"\s*:\s*\{'), "Labelbox's import lines are not read; its exports (NDJSON, version 2) are"),
-    (re.compile(r'"completed_by"\s*:|"from_name"\s*:'), "Label Studio's JSON is not read; export it as COCO or YOLO"),
+    (re.compile(r'"lead_time"\s*:'), "Label Studio's JSON-MIN is not read; export it as JSON"),
 )
 
 
@@ -42,21 +62,30 @@ def detect(path: Path) -> Format:
         return "table"
     start = text.lstrip()
     if start.startswith("<"):
-        return "voc"
+        return "cvat" if _CVAT.search(start) else "voc"
     if start.startswith(("{", "[")) and path.suffix not in (".conll", ".iob", ".bio"):
         return _of_json(path, start)
-    if path.suffix == ".csv":
-        return "table"
     first = start.partition("\n")[0]
+    if path.suffix == ".csv" or open_images.is_header(first):
+        return "openimages" if open_images.is_header(first) else "table"
+    if path.name in yolo.NAMES_FILES:
+        raise ImporterError(f"{path}: holds names of classes, and no labels: name the folder of the label files")
     return "yolo" if yolo.is_label_line(first) else _of_text(path)
 
 
 def _of_folder(path: Path) -> Format:
-    if next(path.rglob("*.xml"), None) is not None:
-        return "voc"
-    if next(path.rglob("*.txt"), None) is not None or next(path.glob("*.y*ml"), None) is not None:
+    if (path / masks.CLASSES).is_dir():
+        return "masks"
+    xml = next(path.rglob("*.xml"), None)
+    if xml is not None:
+        return "cvat" if xml.name == cvat.FILE and _CVAT.search(head(xml)) else "voc"
+    if yolo.label_files(path) or next(path.glob("*.y*ml"), None) is not None:
         return "yolo"
-    raise ImporterError(f"{path}: a folder without label files of YOLO (.txt) or Pascal VOC (.xml)")
+    if next(path.rglob("*.png"), None) is not None:
+        return "masks"
+    if next(path.rglob("*.txt"), None) is not None:
+        return "yolo"
+    raise ImporterError(f"{path}: a folder without label files of YOLO (.txt), Pascal VOC (.xml) or masks (.png)")
 
 
 def _of_json(path: Path, text: str) -> Format:
@@ -64,11 +93,30 @@ def _of_json(path: Path, text: str) -> Format:
         return "labelbox"
     if _EVENT.search(text):
         return "events"
+    if _LABEL_STUDIO.search(text):
+        return "labelstudio"
     for pattern, reason in _OTHERS:
         if pattern.search(text):
             raise ImporterError(f"{path}: {reason}")
+    if (_TOKENS.search(text) and _TAGS.search(text)) or (_TEXT.search(text) and _ENTITIES.search(text)):
+        return "ner"
     # Of a file that is neither, the reader that its ending stands for says best what is wrong.
-    return "events" if path.suffix in (".ndjson", ".jsonl") else "coco"
+    return "events" if path.suffix in (".ndjson", ".jsonl") else _of_coco(path, text)
+
+
+def _of_coco(path: Path, text: str) -> Format:
+    """Tell apart what COCO has several tasks for; what annotations hold may stand far behind the images."""
+    if '"bbox"' in text or not text.startswith("{"):
+        return "coco"
+    whole = plain_bytes(path)
+    if b'"segments_info"' in whole:
+        return "panoptic"
+    if b'"caption"' in whole and b'"category_id"' not in whole:
+        raise ImporterError(
+            f"{path}: captions are not read: an image has several, and evalstream compares one text with another;"
+            " send them as events of type `text`"
+        )
+    return "coco"
 
 
 def _of_text(path: Path) -> Format:

@@ -10,7 +10,20 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from evalstream.importers import coco, columns, labelbox, rows, table, voc, yolo
+from evalstream.importers import (
+    coco,
+    columns,
+    cvat,
+    label_studio,
+    labelbox,
+    masks,
+    ner,
+    open_images,
+    rows,
+    table,
+    voc,
+    yolo,
+)
 from evalstream.importers.coco_records import Source
 from evalstream.importers.detect import Format, detect
 from evalstream.importers.images import Size
@@ -24,7 +37,9 @@ from evalstream.importers.voc import VocOptions
 from evalstream.importers.yolo import YoloOptions
 
 #: Formats whose importers give data rows with objects; the others give columns, or lines.
-ROW_FORMATS: Final = frozenset({"yolo", "voc", "table", "labelbox"})
+ROW_FORMATS: Final = frozenset(
+    {"yolo", "voc", "table", "labelbox", "cvat", "labelstudio", "openimages", "ner", "masks", "panoptic"}
+)
 
 
 class Options(NamedTuple):
@@ -91,6 +106,25 @@ def read_rows(
         found = table.read(path, side, options.table)
     elif form == "labelbox":
         found = labelbox.read(path, side, options.labelbox)
+    elif form == "cvat":
+        found = cvat.read(path, side)
+    elif form == "labelstudio":
+        found = label_studio.read(path, side)
+    elif form == "openimages":
+        found = open_images.read(
+            path,
+            side,
+            names=options.yolo.names,
+            images=options.yolo.images,
+            image_size=options.yolo.image_size,
+            known=_sizes(truth) if truth else None,
+        )
+    elif form == "ner":
+        found = ner.read(path, side, yolo.read_names(options.yolo.names) if options.yolo.names else None)
+    elif form == "masks":
+        found = masks.read(path, side, options.yolo.names)
+    elif form == "panoptic":
+        found = masks.read_panoptic(path, side, options.yolo.images)
     else:
         raise ImporterError(f"{path}: {form} is only read by `evalstream upload`")
     found = rows.checked(found)

@@ -25,8 +25,10 @@ from evalstream.importers.text import plain_bytes
 Task = Literal["detect", "segment", "pose", "obb"]
 Split = Literal["train", "val", "test"]
 #: Files of text beside label files, which hold no labels.
-_NAMES_FILES: Final = ("classes.txt", "obj.names", "classes.names", "names.txt", "labels.txt")
-_NO_LABELS: Final = frozenset({*_NAMES_FILES, "train.txt", "val.txt", "test.txt", "readme.txt", "requirements.txt"})
+NAMES_FILES: Final = ("classes.txt", "obj.names", "classes.names", "names.txt", "labels.txt")
+_NO_LABELS: Final = frozenset(
+    {*NAMES_FILES, "labelmap.txt", "train.txt", "val.txt", "test.txt", "readme.txt", "requirements.txt"}
+)
 _SPLITS: Final = {"train": "train", "val": "validation", "test": "test"}
 #: Ultralytics takes labels that reach so far beyond the image.
 _TOLERANCE: Final = 0.01
@@ -71,7 +73,7 @@ def is_label_line(line: str) -> bool:
 def has_confidences(path: Path, options: YoloOptions) -> bool:
     """Whether a folder holds predictions: then its first label has one column more than labels have."""
     keypoints = options.keypoints or _labels(path, options).keypoints
-    for file in _label_files(path):
+    for file in label_files(path):
         for line in plain_bytes(file).decode(errors="replace").splitlines():
             if is_label_line(line):
                 columns = len(line.split())
@@ -152,7 +154,7 @@ def _labels(path: Path, options: YoloOptions) -> _Labels:
     else:
         label_folders = []
         image_folders = [options.images or _images_of(path.parent)]
-    files = [(folder, file) for folder in label_folders for file in _label_files(folder)]
+    files = [(folder, file) for folder in label_folders for file in label_files(folder)]
     if path.is_file() and path.suffix == ".txt":
         files = [(path.parent, path)]
     pictures = [(folder, image) for folder in image_folders if folder.is_dir() for image in images_in(folder)]
@@ -194,7 +196,7 @@ def _place(folder: Path, file: Path) -> str:
     return "/".join(part for part in parts if part not in ("labels", "images"))
 
 
-def _label_files(folder: Path) -> list[Path]:
+def label_files(folder: Path) -> list[Path]:
     """Find label files; where folders are called ``labels``, only in those."""
     found = [file for file in sorted(folder.rglob("*.txt")) if file.name.lower() not in _NO_LABELS]
     in_labels = [file for file in found if "labels" in file.relative_to(folder).parts[:-1]]
@@ -227,7 +229,7 @@ def _config_of(path: Path) -> Path | None:
 def _names_beside(path: Path) -> Path | None:
     folder = path if path.is_dir() else path.parent
     for place in (folder, folder.parent):
-        for name in _NAMES_FILES:
+        for name in NAMES_FILES:
             if (place / name).is_file():
                 return place / name
     return None

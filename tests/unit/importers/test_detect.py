@@ -33,6 +33,13 @@ LABELBOX = '{"data_row": {"id": "a"}, "projects": {}}'
         ("a.ndjson", LABELBOX, "labelbox"),
         ("a.json", LABELBOX, "labelbox"),
         ("a.xml", '<?xml version="1.0"?><annotation/>', "voc"),
+        ("a.xml", '<?xml version="1.0"?><annotations><image/></annotations>', "cvat"),
+        ("a.json", '[{"annotations": [{"completed_by": 1}]}]', "labelstudio"),
+        ("a.jsonl", '{"text": "a", "label": [[0, 1, "X"]]}', "ner"),
+        ("a.jsonl", '{"text": "a", "ents": []}', "ner"),
+        ("a.json", '[{"tokens": ["a"], "ner_tags": [0]}]', "ner"),
+        ("a.csv", "ImageID,Source,LabelName,Confidence\n", "openimages"),
+        ("a.json", '{"images": [], "annotations": [{"segments_info": []}]}', "panoptic"),
         ("a.txt", "0 0.5 0.5 0.1 0.1\n", "yolo"),
         ("a.txt", "EU B-ORG\n", "conll"),
         ("a.conll", "[ O\n", "conll"),
@@ -63,7 +70,7 @@ def test_a_folder(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("document", "message"),
     [
-        ([{"annotations": [{"completed_by": 1, "result": []}]}], "Label Studio's JSON is not read; export it as COCO"),
+        ({"images": [], "annotations": [{"image_id": 1, "caption": "a cat"}]}, "captions are not read"),
         ({"dataRow": {"id": "a"}, "uuid": "b"}, "Labelbox's import lines are not read"),
     ],
 )
@@ -71,6 +78,22 @@ def test_formats_that_are_known_and_not_read(tmp_path: Path, document: object, m
     (tmp_path / "a.json").write_text(json.dumps(document))
     with pytest.raises(ImporterError, match=message):
         detect(tmp_path / "a.json")
+
+
+def test_folders_of_masks(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_text("")
+    (tmp_path / "classes.txt").write_text("cat")
+    assert detect(tmp_path) == "masks"
+    (tmp_path / "a.txt").write_text("")
+    assert detect(tmp_path) == "yolo", "images beside their labels"
+    (tmp_path / "SegmentationClass").mkdir()
+    assert detect(tmp_path) == "masks"
+
+
+def test_names_of_classes_alone_are_no_labels(tmp_path: Path) -> None:
+    (tmp_path / "classes.txt").write_text("cat\ndog\n")
+    with pytest.raises(ImporterError, match="holds names of classes, and no labels: name the folder"):
+        detect(tmp_path / "classes.txt")
 
 
 def test_what_is_not_there(tmp_path: Path) -> None:

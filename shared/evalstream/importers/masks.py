@@ -1,0 +1,312 @@
+"""PNG masks to data rows: one an image, whose pixels say the class, or the object; and COCO's panoptic files.
+
+The layouts: a folder of PNG files; Pascal VOC's ``SegmentationClass`` and ``SegmentationObject``, as CVAT writes them,
+with ``labelmap.txt`` (http://host.robots.ox.ac.uk/pascal/VOC/voc2012/htmldoc/devkit_doc.html); Cityscapes' instances,
+which are 1000 times the class and a number; panoptic files (https://cocodataset.org/#format-data, 4).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+from pydantic_core import from_json
+
+from evalstream.importers import shapes
+from evalstream.importers.names import stems
+from evalstream.importers.problems import ImporterError, Problem, count_of
+from evalstream.importers.rows import Imported, Row, Side
+from evalstream.importers.text import plain_bytes
+from evalstream.importers.yolo import read_names
+from evalstream.scenes import Int
+
+#: Folders of VOC's layout: of classes, and of objects.
+CLASSES: Final = "SegmentationClass"
+OBJECTS: Final = "SegmentationObject"
+LABELMAP: Final = "labelmap.txt"
+_NAMES_FILES: Final = ("classes.txt", "names.txt")
+_BACKGROUND: Final = frozenset({"background", "_background_", "__background__", "unlabeled", "unlabelled"})
+#: The class of pixels that nobody is to be right or wrong about.
+VOID: Final = "void"
+_VOID_INDEX: Final = 255
+_VOID_COLOUR: Final = 0xE0E0C0  # of the borders of VOC's objects
+_IN_CITYSCAPES: Final = 1000
+_PIXELS_LIMIT: Final = 2**26
+_VALUES_LIMIT: Final = 4_096
+
+
+class _Pixels(NamedTuple):
+    """The values of an image's pixels: indices, or colours as 0xRRGGBB."""
+
+    values: Int
+    coloured: bool
+
+
+class _Palette(NamedTuple):
+    """What values stand for."""
+
+    names: list[str] | None  # by index
+    colours: Mapping[int, str] | None  # by colour
+
+
+def read(path: Path, side: Side, names: Path | None = None) -> Imported:
+    """Read a folder.
+
+    Raises
+    ------
+    ImporterError
+        If no mask is there, or not one can be read.
+    """
+    classes = path / CLASSES if (path / CLASSES).is_dir() else path
+    objects = path / OBJECTS if (path / OBJECTS).is_dir() else None
+    files = sorted(classes.rglob("*.png"))
+    if not files:
+        raise ImporterError(f"{path}: no PNG files there")
+    palette = _palette(path, names)
+    tally: Counter[str] = Counter()
+    problems: list[Problem] = []
+    rows: list[Row] = []
+    for file, name in zip(files, stems([file.relative_to(classes).as_posix() for file in files]), strict=True):
+        try:
+            pixels = _pixels(file, palette)
+            parts = objects / file.relative_to(classes) if objects else None
+            if parts is not None and parts.exists():
+                found = list(_by_object(pixels, _pixels(parts, _Palette(None, None)), palette, tally))
+            else:
+                tally["without objects"] += parts is not None
+                found = list(_by_class(pixels, palette, tally))
+        except ValueError as error:
+            field, _, reason = str(error).partition(": ")
+            problems.append(Problem(str(path), file.name, field, reason))
+            continue
+        height, width = pixels.values.shape
+        if side == "predictions":
+            found = [item for item in found if item["feature"] != VOID]
+        facts = {"width": width, "height": height, "metadata": {"file_name": file.name}}
+        rows.append(Row(name, facts, found, [f"{file.name} value {item['id']}" for item in found]))
+    if not rows:
+        raise ImporterError(str(problems[0]))
+    own = {item["feature"] for row in rows for item in row.objects} - {VOID}
+    return Imported(str(path), side, rows, sorted(own), list(_notes(tally, palette, objects is not None)), problems)
+
+
+def _palette(path: Path, names: Path | None) -> _Palette:
+    found = names or next((path / name for name in (LABELMAP, *_NAMES_FILES) if (path / name).exists()), None)
+    if found is None:
+        return _Palette(None, None)
+    if found.name != LABELMAP:
+        return _Palette(read_names(found), None)
+    colours: dict[int, str] = {}
+    for number, line in enumerate(plain_bytes(found).decode(errors="replace").splitlines(), 1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        name, _, rest = line.partition(":")
+        try:
+            red, green, blue = (int(value) for value in rest.partition(":")[0].split(","))
+        except ValueError:
+            raise ImporterError(f"{found}: line {number}: must be name:red,green,blue:: (got {line!r})") from None
+        colours[red << 16 | green << 8 | blue] = name
+    return _Palette(None, colours)
+
+
+def _pixels(file: Path, palette: _Palette) -> _Pixels:
+    try:
+        with Image.open(file) as image:
+            if image.width * image.height > _PIXELS_LIMIT:
+                raise ValueError(f"size: {image.width} x {image.height} pixels; the limit is {_PIXELS_LIMIT} in all")
+            if image.mode == "P" and palette.colours is None:
+                return _Pixels(np.asarray(image).astype(np.int64), coloured=False)
+            if image.mode in ("P", "RGB", "RGBA"):
+                return _Pixels(_packed(np.asarray(image.convert("RGB")).astype(np.int64), 16, 8, 0), coloured=True)
+            return _Pixels(
+                np.asarray(image.convert("I") if image.mode == "1" else image).astype(np.int64), coloured=False
+            )
+    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+        raise ValueError(f"PNG: {error}") from None
+
+
+def _packed(channels: Int, *shifts: int) -> Int:
+    """Put the channels of each pixel into one number."""
+    return np.asarray(sum(channels[..., i] << shift for i, shift in enumerate(shifts)))
+
+
+def _values(pixels: _Pixels) -> list[int]:
+    values: list[int] = np.unique(pixels.values).tolist()
+    if len(values) > _VALUES_LIMIT:
+        raise ValueError(f"pixels: have {len(values):,} values; it is a picture, and no mask")
+    return values
+
+
+def _name(value: int, pixels: _Pixels, palette: _Palette, tally: Counter[str]) -> str | None:
+    """Name the class of a value; None is background."""
+    if pixels.coloured:
+        if palette.colours is None:
+            return f"#{value:06x}" if value else None
+        name = palette.colours.get(value)
+        if name is None and value == _VOID_COLOUR:
+            return VOID
+        if name is None:
+            tally["unlisted"] += 1
+            return f"#{value:06x}"
+    elif palette.names is None:
+        name = VOID if value == _VOID_INDEX else str(value) if value else "background"
+    elif value < len(palette.names):
+        name = palette.names[value]
+    elif value == _VOID_INDEX:
+        name = VOID
+    else:
+        tally["unlisted"] += 1
+        name = str(value)
+    return None if name.lower() in _BACKGROUND else name
+
+
+def _by_class(pixels: _Pixels, palette: _Palette, tally: Counter[str]) -> Iterator[dict[str, Any]]:
+    """Give a mask of each value: of a class, or in Cityscapes' way of one object of it."""
+    for value in _values(pixels):
+        of_object = not pixels.coloured and value >= _IN_CITYSCAPES
+        tally["cityscapes"] += of_object
+        name = _name(value // _IN_CITYSCAPES if of_object else value, pixels, palette, tally)
+        if name is not None:
+            yield _object(value, name, pixels.values == value)
+
+
+def _by_object(pixels: _Pixels, objects: _Pixels, palette: _Palette, tally: Counter[str]) -> Iterator[dict[str, Any]]:
+    """Give a mask of each object, whose class is that of most of its pixels."""
+    if objects.values.shape != pixels.values.shape:
+        raise ValueError(
+            f"size: {pixels.values.shape[::-1]}, and that of its {OBJECTS} is {objects.values.shape[::-1]}"
+        )
+    for value in _values(objects):
+        if value == 0:
+            continue
+        inside = objects.values == value
+        own, count = np.unique(pixels.values[inside], return_counts=True)
+        tally["mixed"] += len(own) > 1
+        name = _name(int(own[count.argmax()]), pixels, palette, tally)
+        if name is None:
+            tally["background objects"] += 1
+        else:
+            yield _object(value, name, inside)
+
+
+def _object(value: int, name: str, inside: np.ndarray[Any, Any]) -> dict[str, Any]:
+    height, width = inside.shape
+    said = {"id": str(value), "feature": name} | shapes.mask(inside, width, height)
+    return said | ({"crowd": True} if name == VOID else {})
+
+
+def _notes(tally: Counter[str], palette: _Palette, by_object: bool) -> Iterator[str]:
+    if by_object:
+        yield f"Objects are those of {OBJECTS}, with the class that most of their pixels have in {CLASSES}."
+    elif tally["cityscapes"]:
+        yield "Values from 1000 on are objects, as in Cityscapes: 1000 times the class, and a number."
+    else:
+        yield "Each class of an image is one mask: figures are of classes, and not of single objects."
+    if palette.names is None and palette.colours is None:
+        yield "No names of classes were found (labelmap.txt, --names): 0 is background, 255 void, others go by value."
+    elif palette.names and palette.names[0].lower() not in _BACKGROUND:
+        yield f"The value 0 is {palette.names[0]!r}, the first of the names, and no background."
+    what = {
+        "unlisted": ("value", "in no list of names, called as they stand there"),
+        "mixed": ("object", "of pixels of several classes; each has the one that most of its pixels have"),
+        "background objects": ("object", "on background, left out"),
+        "without objects": ("image", f"that {OBJECTS} does not have; each class is one mask there"),
+    }
+    for key, (noun, text) in what.items():
+        if tally[key]:
+            yield f"{count_of(tally[key], noun)}: {text}."
+
+
+# --- COCO's panoptic files ------------------------------------------------------------------------------------------
+
+
+def read_panoptic(path: Path, side: Side, folder: Path | None = None) -> Imported:
+    """Read a panoptic file with the PNG files that it names, in the folder called like it or another one.
+
+    Raises
+    ------
+    ImporterError
+        If it cannot be read, or no image of it can.
+    """
+    try:
+        document = from_json(plain_bytes(path))
+    except ValueError as error:
+        raise ImporterError(f"{path}: not JSON: {error}") from None
+    folder = folder or path.with_suffix("")
+    if not folder.is_dir():
+        raise ImporterError(f"{folder}: no such folder; --images names the one of the PNG files")
+    problems: list[Problem] = []
+    tally: Counter[str] = Counter()
+    rows: list[Row] = []
+    try:
+        names = {one["id"]: str(one["name"]) for one in document.get("categories") or ()}
+        images = {one["id"]: one for one in document.get("images") or ()}
+        annotations = list(document["annotations"])
+    except (KeyError, TypeError) as error:
+        raise ImporterError(
+            f"{path}: categories, images and annotations: must be lists of objects with ids ({error})"
+        ) from None
+    for i, given in enumerate(annotations):
+        place = f"annotations[{i}]"
+        try:
+            file = str(given["file_name"])
+            pixels = _packed(_rgb(folder / file), 0, 8, 16)
+            objects = list(_segments(given["segments_info"], pixels, names, side, tally))
+        except (KeyError, TypeError) as error:
+            problems.append(Problem(str(path), place, str(error), "missing, or of another type"))
+            continue
+        except ValueError as error:
+            field, _, reason = str(error).partition(": ")
+            problems.append(Problem(str(path), place, field, reason))
+            continue
+        height, width = pixels.shape
+        image = images.get(given.get("image_id"), {})
+        facts = {"width": width, "height": height, "metadata": {"file_name": str(image.get("file_name") or file)}}
+        where = [f"{place} segment {item['id']}" for item in objects]
+        rows.append(Row(str(given.get("image_id")), facts, objects, where))
+    if not rows and problems:
+        raise ImporterError(str(problems[0]))
+    notes = ["Each segment is a mask, of things and of stuff alike."]
+    if tally["empty"]:
+        notes.append(f"{count_of(tally['empty'], 'segment')} without a pixel in its PNG file, left out.")
+    if tally["unscored"]:
+        notes.append(f"{count_of(tally['unscored'], 'segment')} without a score; its confidence is 1.")
+    return Imported(str(path), side, rows, list(names.values()), notes, problems)
+
+
+def _rgb(file: Path) -> Int:
+    try:
+        with Image.open(file) as image:
+            if image.width * image.height > _PIXELS_LIMIT:
+                raise ValueError(f"size: {image.width} x {image.height} pixels; the limit is {_PIXELS_LIMIT} in all")
+            return np.asarray(image.convert("RGB")).astype(np.int64)
+    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+        raise ValueError(f"PNG: {error}") from None
+
+
+def _segments(
+    given: Any, pixels: Int, names: Mapping[Any, str], side: Side, tally: Counter[str]
+) -> Iterator[dict[str, Any]]:
+    known = {one["id"]: one for one in given}
+    for value in np.unique(pixels).tolist():
+        if value and value not in known:
+            raise ValueError(f"segments_info: has no segment {value}, which the PNG file has")
+    for value, one in known.items():
+        inside = pixels == value
+        if not inside.any():
+            tally["empty"] += 1
+            continue
+        if one["category_id"] not in names:
+            raise ValueError(f"segments_info: segment {value}: the file lists no category {one['category_id']!r}")
+        height, width = pixels.shape
+        said = {"id": str(value), "feature": names[one["category_id"]]} | shapes.mask(inside, width, height)
+        if side == "predictions":
+            tally["unscored"] += "score" not in one
+            said |= {"confidence": one["score"]} if "score" in one else {}
+        elif one.get("iscrowd"):
+            said["crowd"] = True
+        yield said
