@@ -22,6 +22,7 @@ import pyarrow as pa
 from msgspec import UNSET
 
 from evalstream.events.base import OBJECTS_LIMIT, Crowd
+from evalstream.importers import lvis
 from evalstream.importers.coco_dataset import as_detections, is_dataset
 from evalstream.importers.coco_records import (
     ANNOTATIONS,
@@ -86,9 +87,18 @@ def read_truth(source: Source, iou_type: CocoType = "bbox") -> Truth:
         ]
         annotations = converted(name, document["annotations"], kind, annotation_name, problems)
     known, listed = _images(name, images, notes), _categories(name, categories)
+    federated = iou_type != "keypoints" and lvis.is_federated(images)
+    count = len(annotations.own)
+    if federated:
+        annotations = lvis.regions(images, annotations, kind, iou_type)
     objects = _annotated(name, annotations, known, listed, iou_type, notes, problems)
     _refuse_all(objects, problems)
-    return Truth(name, known, listed, objects, notes, problems)
+    truth = Truth(name, known, listed, objects, notes, problems)
+    if not federated:
+        return truth
+    looked_for = lvis.looked_for(name, images, known, listed, objects.row, objects.feature)
+    notes.append(lvis.told(looked_for, len(annotations.own) - count))
+    return truth._replace(looked_for=looked_for)
 
 
 def read_results(
@@ -295,6 +305,8 @@ def _predicted(
         ~missing & ~np.isfinite(confidence), "score", lambda i: f"must be a finite number (got {confidence[i]})"
     )
     confidence[missing] = 1.0
+    if truth.looked_for is not None:
+        checks.kept &= lvis.kept(truth.looked_for, row, np.array(category, np.int64), confidence, checks.kept, notes)
     kept = checks.kept
     note = partial(_note, notes)
     note(renamed & kept, "detection", "`confidence` in the place of `score`")

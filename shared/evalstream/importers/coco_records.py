@@ -43,6 +43,8 @@ class ImageRecord(Struct, gc=False):
     height: Any = None
     file_name: Any = None
     coco_url: Any = None
+    neg_category_ids: Any = None  # of federated data sets, as the next one
+    not_exhaustive_category_ids: Any = None
 
 
 class CategoryRecord(Struct, gc=False):

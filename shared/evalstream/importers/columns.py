@@ -59,6 +59,7 @@ class Truth(NamedTuple):
     objects: Objects
     notes: list[str]
     problems: list[Problem]
+    looked_for: Int | None = None  # of a federated data set: :func:`evalstream.importers.lvis.looked_for`
 
 
 class Found(NamedTuple):
