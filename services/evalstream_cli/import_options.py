@@ -58,6 +58,7 @@ def _options(
         str | None,
         _option("--class-columns", "Tables: probabilities, a column a class: 'cat,dog', or 'p_*' for p_cat, p_dog."),
     ] = None,
+    logits: Annotated[bool, _option("--logits", "Tables: class columns are logits; their softmax is taken.")] = False,
     question: Annotated[str, _option("--question", "Tables: what is answered.")] = "class",
     task: Annotated[
         table.Task, _option("--task", "Tables: whether answers are classes or numbers.")
@@ -90,6 +91,7 @@ def _options(
             tuple(class_columns.split(",")) if class_columns else (),
             question,
             task,
+            logits,
         ),
         labelbox=LabelboxOptions(project),
     )

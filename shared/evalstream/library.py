@@ -9,9 +9,9 @@ from evalstream.evaluation import Evaluation
 from evalstream.evaluator import Evaluator
 from evalstream.importers.arrays import BoxFormat, Fields
 from evalstream.importers.coco_dataset import is_dataset
-from evalstream.importers.coco_records import Source
 from evalstream.importers.columns import CocoType
 from evalstream.importers.files import (
+    Input,
     Options,
     annotations_table,
     predictions_table,
@@ -25,8 +25,8 @@ _NAME = "evaluated"
 
 
 def evaluate(
-    annotations: Source | Mapping[Any, Fields],
-    predictions: Source | Mapping[Any, Fields],
+    annotations: Input | Mapping[Any, Fields],
+    predictions: Input | Mapping[Any, Fields],
     *,
     type: CocoType = "bbox",  # noqa: A002 -- the word of events, questions and the command line
     policy: PolicyName = "coco",
@@ -42,7 +42,8 @@ def evaluate(
     ----------
     annotations : path or mapping
         Ground truth: COCO, as a file or as a JSON reader gives it; or a file or folder of another format in
-        ``docs/importing.md``. Or, by image, mappings of fields to arrays: :mod:`evalstream.importers.arrays`.
+        ``docs/importing.md``, or a data frame of answers (pandas, polars, Arrow). Or, by image, mappings of fields to
+        arrays: :mod:`evalstream.importers.arrays`.
     predictions : path, sequence of mappings, or mapping
         COCO results: a list of detections, or a data set that holds them; or the same formats. Or arrays by image; an
         image that is not among them has no predictions.

@@ -8,7 +8,7 @@ from typing import Final, Literal, get_args
 
 from evalstream.importers import cvat, masks, open_images, yolo
 from evalstream.importers.problems import ImporterError
-from evalstream.importers.table import PARQUET
+from evalstream.importers.table import ARROW, PARQUET
 from evalstream.importers.text import STDIN, head, plain_bytes
 
 Format = Literal[
@@ -58,7 +58,7 @@ def detect(path: Path) -> Format:
     if path.suffix in (".yaml", ".yml"):
         return "yolo"
     text = head(path)
-    if text.startswith(PARQUET.decode()):
+    if text.startswith((PARQUET.decode(), ARROW.decode())):
         return "table"
     start = text.lstrip()
     if start.startswith("<"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 import msgspec
 import numpy as np
@@ -31,11 +31,13 @@ from evalstream.importers.labelbox import LabelboxOptions
 from evalstream.importers.names import stem
 from evalstream.importers.problems import ImporterError, Problem, refuse
 from evalstream.importers.rows import Imported, Side
-from evalstream.importers.table import TableOptions
+from evalstream.importers.table import Frame, TableOptions
 from evalstream.importers.text import plain_bytes
 from evalstream.importers.voc import VocOptions
 from evalstream.importers.yolo import YoloOptions
 
+#: A file, what a JSON reader makes of it, or a data frame.
+Input = Source | Frame
 #: Formats whose importers give data rows with objects; the others give columns, or lines.
 ROW_FORMATS: Final = frozenset(
     {"yolo", "voc", "table", "labelbox", "cvat", "labelstudio", "openimages", "ner", "masks", "panoptic"}
@@ -81,22 +83,26 @@ class Predictions(NamedTuple):
     on: columns.Truth | None  # the images of COCO's columns
 
 
-def format_of(source: Source, options: Options) -> Format:
-    """Tell the format of a file, which options may state; what is in memory already is COCO's."""
-    return options.format or detect(Path(source)) if isinstance(source, str | Path) else "coco"
+def format_of(source: Input, options: Options) -> Format:
+    """Tell the format of a file, which options may state; what is in memory already is a data frame, or COCO's."""
+    if isinstance(source, str | Path):
+        return options.format or detect(Path(source))
+    return "table" if isinstance(source, Frame) else "coco"
 
 
 def read_rows(
-    path: Path | pa.Table, form: Format, side: Side, options: Options, truth: GroundTruth | None = None
+    path: Path | Frame, form: Format, side: Side, options: Options, truth: GroundTruth | None = None
 ) -> Imported:
-    """Read one side from a file of a format whose importer gives data rows.
+    """Read one side from a file of a format whose importer gives data rows, or from a data frame.
 
     Raises
     ------
     ImporterError
         If it cannot be read, or nothing of it can.
     """
-    if form == "yolo":
+    if not isinstance(path, Path):
+        found = table.read(path, side, options.table)
+    elif form == "yolo":
         found = yolo.read(path, side, options.yolo, yolo.Known(_sizes(truth), _class_names(truth)) if truth else None)
         if truth is not None and truth.format != "yolo":
             _refuse_numbers(found, truth)
@@ -133,7 +139,7 @@ def read_rows(
     return found._replace(rows=rows.in_order(found.rows))
 
 
-def read_annotations(source: Source, options: Options) -> GroundTruth:
+def read_annotations(source: Input, options: Options) -> GroundTruth:
     """Read ground truth.
 
     Raises
@@ -142,14 +148,14 @@ def read_annotations(source: Source, options: Options) -> GroundTruth:
         If it cannot be read, or nothing of it can.
     """
     form = format_of(source, options)
-    if form == "coco" or not isinstance(source, str | Path):
-        truth = coco.read_truth(source, options.type)
+    if form == "coco":
+        truth = coco.read_truth(cast(Source, source), options.type)
         images = truth.images
         own = truth.categories.names
         return GroundTruth(
             truth.source, form, truth, None, images.data_row, images.file_name, own, truth.notes, truth.problems
         )
-    found = read_rows(Path(source), form, "annotations", options)
+    found = read_rows(_opened(source), form, "annotations", options)
     file_names = [str(row.facts.get("metadata", {}).get("file_name", "")) for row in found.rows]
     names = [row.data_row for row in found.rows]
     return GroundTruth(
@@ -157,7 +163,7 @@ def read_annotations(source: Source, options: Options) -> GroundTruth:
     )
 
 
-def read_predictions(source: Source, truth: GroundTruth | None, options: Options) -> Predictions:
+def read_predictions(source: Input, truth: GroundTruth | None, options: Options) -> Predictions:
     """Read predictions, on the data rows of a ground truth where one is given.
 
     Raises
@@ -168,18 +174,19 @@ def read_predictions(source: Source, truth: GroundTruth | None, options: Options
     form = format_of(source, options)
     if form in ROW_FORMATS and _is_coco(source):
         form = "coco"  # Ultralytics writes predictions.json on a ground truth of label files
-    if form == "coco" or not isinstance(source, str | Path):
+    if form == "coco":
+        results = cast(Source, source)
         if truth is None:
             raise ImporterError(
                 f"{source}: COCO results name images and categories of a ground truth, which is needed too"
             )
-        on, offset, notes = _columns(truth, source, options)
+        on, offset, notes = _columns(truth, results, options)
         found = coco.read_results(
-            source, on, options.type, skip_unknown_images=options.skip_unknown_images, category_offset=offset
+            results, on, options.type, skip_unknown_images=options.skip_unknown_images, category_offset=offset
         )
         _refuse_other_types(truth, found.source, {columns.OBJECT_TYPES[options.type]}, options)
         return Predictions(found.source, form, found, None, [*notes, *found.notes], found.problems, on)
-    given = read_rows(Path(source), form, "predictions", options, truth)
+    given = read_rows(_opened(source), form, "predictions", options, truth)
     if truth is not None:
         types = {item["type"] for row in given.rows for item in row.objects}
         _refuse_other_types(truth, given.source, types, options)
@@ -199,7 +206,12 @@ def _refuse_other_types(truth: GroundTruth, source: str, types: set[str], option
         )
 
 
-def _is_coco(source: Source) -> bool:
+def _opened(source: Input) -> Path | Frame:
+    """Give a file or a data frame, which all but COCO's formats are."""
+    return Path(source) if isinstance(source, str | Path) else cast(Frame, source)
+
+
+def _is_coco(source: Input) -> bool:
     return isinstance(source, str | Path) and Path(source).suffix == ".json" and detect(Path(source)) == "coco"
 
 

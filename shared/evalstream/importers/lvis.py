@@ -20,7 +20,7 @@ import numpy as np
 from evalstream.importers.coco_records import AnnotationRecord, ImageRecord, Records
 from evalstream.importers.columns import Categories, CocoType, Images
 from evalstream.importers.problems import ImporterError, count_of
-from evalstream.scenes import Flag, Float, Int
+from evalstream.scenes import Code, Flag, Float, Int
 
 DETECTIONS_LIMIT: Final = 300
 #: Detections of one class on one image that average precision takes.
@@ -57,7 +57,7 @@ def regions(
 
 
 def looked_for(
-    source: str, records: Sequence[ImageRecord], images: Images, categories: Categories, row: Int, feature: Int
+    source: str, records: Sequence[ImageRecord], images: Images, categories: Categories, row: Int, feature: Code
 ) -> Int:
     """Give the classes of which something is known, of each image: ``row`` × 2³² + ``feature``, in order.
 

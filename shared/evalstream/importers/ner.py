@@ -90,8 +90,8 @@ def _row(
     if isinstance(document.get("tokens"), list) and all(isinstance(token, str) for token in document["tokens"]):
         tags = next((document[key] for key in _TAGS if isinstance(document.get(key), list)), None)
         if tags is not None:
-            text, objects = _of_tags(document["tokens"], tags, names)
-            return Row(name, {"text": text}, objects, [f"{place} entity {i}" for i in range(len(objects))])
+            joined, objects = _of_tags(document["tokens"], tags, names)
+            return Row(name, {"text": joined}, objects, [f"{place} entity {i}" for i in range(len(objects))])
     text = document.get("text")
     if not isinstance(text, str):
         raise ValueError("text: must be there, and be a text (or `tokens` with `ner_tags`)")

@@ -1,4 +1,8 @@
-"""Tables of answers (CSV, Parquet) to data rows: one line is one data row, and answers one question."""
+"""Tables of answers to data rows: one line is one data row, and answers one question.
+
+They are CSV, Parquet or Arrow files, or data frames in memory: whatever gives its columns as Arrow does
+(https://arrow.apache.org/docs/format/CDataInterface/PyCapsuleInterface.html), as pandas, polars and pyarrow do.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, Protocol, runtime_checkable
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -21,8 +25,21 @@ from evalstream.importers.text import STDIN, plain_bytes
 
 Task = Literal["classification", "regression"]
 PARQUET: Final = b"PAR1"
+ARROW: Final = b"ARROW1"  # Feather, too
 #: What columns are called where no option names them, the most telling first.
-_IDS: Final = ("data_row", "id", "image_id", "image_name", "image", "file_name", "filename", "file", "path", "uuid")
+_IDS: Final = (
+    "data_row",
+    "id",
+    "image_id",
+    "image_name",
+    "image",
+    "file_name",
+    "filename",
+    "file",
+    "path",
+    "uuid",
+    "__index_level_0__",
+)
 _TRUTHS: Final = ("y_true", "truth", "ground_truth", "gt", "target", "actual", "label", "class", "class_id", "y")
 _ANSWERS: Final = ("y_pred", "prediction", "predicted", "pred", "answer", "label", "class", "class_id")
 _WHOLE: Final = re.compile(r"([+-]?\d+)\.0*")
@@ -38,6 +55,15 @@ class TableOptions(NamedTuple):
     scores: tuple[str, ...] = ()  # a column a class; with one `*`, which stands for the name of the class
     question: str = "class"
     task: Task = "classification"
+    logits: bool = False  # scores are logits, of which the softmax is taken
+
+
+@runtime_checkable
+class Frame(Protocol):
+    """A table in memory."""
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """Give the columns as a capsule of Arrow's C interface."""
 
 
 class _Table(NamedTuple):
@@ -46,18 +72,16 @@ class _Table(NamedTuple):
     problems: list[Problem]
 
 
-def read(path: Path | pa.Table, side: Side, options: TableOptions) -> Imported:
-    """Read a table, from a file or one that is in memory.
+def read(source: Path | Frame, side: Side, options: TableOptions) -> Imported:
+    """Read a table, from a file or from memory.
 
     Raises
     ------
     ImporterError
         If it is none, or a column that is needed is not there.
     """
-    if isinstance(path, pa.Table):
-        table, path = _table(path), Path("the table")
-    else:
-        table = _parquet(path) if path != STDIN and _is_parquet(path) else _csv(path)
+    path = source if isinstance(source, Path) else Path(side)
+    table = _read(path) if isinstance(source, Path) else _of_arrow(pa.table(source))
     own_id = _column(path, table.columns, options.id, _IDS, "id")
     scores = _score_columns(path, table.columns, options.scores) if side == "predictions" else {}
     guesses, given = (_TRUTHS, options.truth) if side == "annotations" else (_ANSWERS, options.answer)
@@ -122,6 +146,8 @@ def _said(
             raise ValueError("answer: regression needs a column of answers")
         return {"type": "number", "answer": _number(answer, line[answer])}
     by_class = {name: _number(column, line[column]) for column, name in scores.items()}
+    if options.logits and by_class:
+        by_class = _softmax(by_class)
     if answer is not None:
         chosen = _class(answer, line[answer], tally)
         if by_class and chosen not in by_class:
@@ -183,26 +209,40 @@ def _score_columns(path: Path, columns: Sequence[str], given: Sequence[str]) -> 
     return found
 
 
-def _is_parquet(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(len(PARQUET)) == PARQUET
+def _softmax(logits: Mapping[str, float]) -> dict[str, float]:
+    """Turn logits into probabilities.
+
+    >>> _softmax({"a": 1000.0, "b": 1000.0})
+    {'a': 0.5, 'b': 0.5}
+    """
+    highest = max(logits.values())
+    weights = {name: math.exp(value - highest) for name, value in logits.items()}
+    total = math.fsum(weights.values())
+    return {name: weight / total for name, weight in weights.items()}
 
 
-def _parquet(path: Path) -> _Table:
+def _read(path: Path) -> _Table:
+    if path == STDIN:
+        return _csv(path)
     try:
-        table = pq.read_table(path)
+        with path.open("rb") as file:
+            magic = file.read(len(ARROW))
+        if magic.startswith(PARQUET):
+            return _of_arrow(pq.read_table(path))
+        if magic == ARROW:
+            with pa.memory_map(str(path)) as mapped:
+                return _of_arrow(pa.ipc.open_file(mapped).read_all())
     except (OSError, pa.ArrowInvalid) as error:
-        raise ImporterError(f"{path}: no Parquet: {error}") from None
-    return _table(table)
+        raise ImporterError(f"{path}: no Parquet or Arrow: {error}") from None
+    return _csv(path)
 
 
-def _table(table: pa.Table) -> _Table:
-    columns = table.column_names
+def _of_arrow(table: pa.Table) -> _Table:
     lines = [
         (f"row {i}", {name: "" if value is None else str(value) for name, value in row.items()})
         for i, row in enumerate(table.to_pylist())
     ]
-    return _Table(columns, lines, [])
+    return _Table(table.column_names, lines, [])
 
 
 def _csv(path: Path) -> _Table:

@@ -7,6 +7,7 @@ first, then the events, so that while anything is left to do :func:`left_over` f
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import quote

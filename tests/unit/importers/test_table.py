@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import evalstream
+import numpy as np
 import pyarrow as pa
+import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 from evalstream.importers import rows
+from evalstream.importers.detect import detect
 from evalstream.importers.files import Options
 from evalstream.importers.problems import ImporterError
 from evalstream.importers.rows import Imported, Side
@@ -110,6 +113,47 @@ def test_parquet(tmp_path: Path) -> None:
     found = read(tmp_path / "t", "annotations", TableOptions())
     assert [(row.data_row, row.objects[0]["answer"]) for row in found.rows] == [("3", "cat")]
     assert [str(problem).partition("t: ")[2] for problem in found.problems] == ["row 1: label: empty"]
+
+
+@pytest.mark.parametrize("given", [{"cat": 2.0, "dog": 0.0}, {"cat": -1e4, "dog": 1e4}])
+def test_logits_become_probabilities(tmp_path: Path, given: dict[str, float]) -> None:
+    text = f"id,z_cat,z_dog\na,{given['cat']},{given['dog']}\n"
+    (said,) = read_csv(tmp_path, text, scores=("z_*",), logits=True).rows[0].objects
+    expected = 1 / (1 + np.exp(np.clip(given["dog"] - given["cat"], -700, 700)))
+    assert said["scores"]["cat"] == pytest.approx(expected, rel=1e-12, abs=1e-300)
+    assert sum(said["scores"].values()) == pytest.approx(1)
+
+
+def test_arrow_files(tmp_path: Path) -> None:
+    table = pa.table({"id": ["a", "b"], "label": pa.array(["cat", "dog"]).dictionary_encode()})
+    with pa.ipc.new_file(tmp_path / "t.arrow", table.schema) as file:
+        file.write_table(table)
+    assert detect(tmp_path / "t.arrow") == "table"
+    assert answers(read(tmp_path / "t.arrow", "annotations", TableOptions())) == {"a": "cat", "b": "dog"}
+    (tmp_path / "t.arrow").write_bytes(b"ARROW1 and nothing")
+    with pytest.raises(ImporterError, match="no Parquet or Arrow: "):
+        read(tmp_path / "t.arrow", "annotations", TableOptions())
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow"])
+def test_frames_have_the_figures_of_files(real_data: Path, library: str) -> None:
+    module = pytest.importorskip(library, reason=f"{library} is none of our dependencies, and not installed")
+    path = real_data / "classifier_probabilities" / "iris_logreg.csv"
+    frame = pa.csv.read_csv(path) if library == "pyarrow" else module.read_csv(path)
+    options = Options(table=TableOptions(scores=("p*",)))
+    found = evalstream.evaluate(frame, frame, options=options)
+    of_file = evalstream.evaluate(path, path, options=options)
+    assert found.confusion_matrix().cells == of_file.confusion_matrix().cells
+    expected = json.loads((path.parent / "expected.json").read_bytes())["iris_logreg"]
+    assert found.summary().tp == round(expected["accuracy"] * expected["n"])
+
+
+def test_an_index_of_a_frame_names_the_data_rows() -> None:
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"label": ["cat", "dog", None]}, index=["a", "b", "c"])
+    found = read(frame, "annotations", TableOptions())
+    assert {row.data_row: row.objects[0]["answer"] for row in found.rows} == {"a": "cat", "b": "dog"}
+    assert [str(problem) for problem in found.problems] == ["annotations: row 2: label: empty"]
 
 
 @pytest.mark.parametrize("name", ["8n", "11m", "11x"])
