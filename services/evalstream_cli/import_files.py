@@ -10,7 +10,7 @@ from typing import Annotated, Any, NamedTuple
 import orjson
 import typer
 from evalstream.events import AnnotationEvent, PredictionEvent, Reader, Record, decode, event_lines
-from evalstream.importers import columns, conll, rows, yolo
+from evalstream.importers import columns, rows, yolo
 from evalstream.importers.detect import Format
 from evalstream.importers.files import (
     GroundTruth,
@@ -69,7 +69,7 @@ def import_files(
             found, read = _understand(path, given, truth)
             truth = read if isinstance(read, GroundTruth) else truth
             understood.append(found)
-    except (ImporterError, conll.ConllError) as error:
+    except ImporterError as error:
         fail(str(error))
     if dry_run and as_json:
         out.file.write(orjson.dumps([_as_json(one) for one in understood], option=orjson.OPT_INDENT_2).decode() + "\n")
@@ -91,8 +91,6 @@ def _understand(
     form = format_of(path, options)
     if form == "events":
         return _of_events(path), None
-    if form == "conll":
-        return _of_conll(path), None
     side = _side(path, form, truth, options)
     read = read_annotations(path, options) if side == "annotations" else read_predictions(path, truth, options)
     count, counts, lines, not_storable = _content(read, options)
@@ -166,22 +164,6 @@ def _loaded(line: bytes) -> Any:
 def _parted(reason: str) -> tuple[str, str]:
     field, colon, why = reason.partition(": ")
     return (field, why) if colon else ("the event", reason)
-
-
-def _of_conll(path: Path) -> _Understood:
-    sentences = conll.read_sentences(path)
-    lines = list(conll.annotation_events(sentences, "d", 1))
-    counts = Counter(("span", item["feature"]) for line in lines for item in orjson.loads(line)["annotations"])
-    return _Understood(
-        path,
-        "conll",
-        "annotations",
-        len(lines),
-        counts,
-        ["The tags of the last column."],
-        [],
-        map(_without_names, lines),
-    )
 
 
 def _as_json(found: _Understood) -> dict[str, Any]:

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Annotated, Any, Final, get_type_hints
 
 import typer
-from evalstream.importers import table, voc, yolo
+from evalstream.importers import conll, table, voc, yolo
+from evalstream.importers.conll import ConllOptions
 from evalstream.importers.detect import Format
 from evalstream.importers.files import Options
 from evalstream.importers.images import Size
@@ -63,6 +64,11 @@ def _options(
     task: Annotated[
         table.Task, _option("--task", "Tables: whether answers are classes or numbers.")
     ] = "classification",
+    scheme: Annotated[
+        conll.Scheme | None,
+        _option("--scheme", "CoNLL: read tags strictly by this scheme; without, leniently, as conlleval does."),
+    ] = None,
+    tag_form: Annotated[conll.TagForm, _option("--tag-form", "CoNLL: how tags are written.")] = "B-TYPE",
     project: Annotated[str | None, _option("--project", "Labelbox: whose labels, by id or name.")] = None,
     skip_unknown_images: Annotated[
         bool, _option("--skip-unknown-images", "Leave out predictions on images that the annotations do not have.")
@@ -94,6 +100,7 @@ def _options(
             logits,
         ),
         labelbox=LabelboxOptions(project),
+        conll=ConllOptions(-1, scheme, tag_form),
     )
 
 

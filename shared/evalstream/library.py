@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from evalstream.evaluation import Evaluation
@@ -78,7 +79,9 @@ def evaluate(
         )
     on_progress("reading annotations", 0, 2)
     given = (options or Options())._replace(type=type)
-    truth = read_annotations(annotations, given)
+    same = isinstance(annotations, str | Path) and annotations == predictions
+    # Of one CoNLL file for both, the tags of the annotations stand before those of the predictions.
+    truth = read_annotations(annotations, given._replace(conll=given.conll._replace(column=-2)) if same else given)
     on_progress("reading predictions", 1, 2)
     found = read_predictions(predictions, truth, given)
     problems = [*truth.problems, *found.problems]

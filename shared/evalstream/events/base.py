@@ -35,8 +35,8 @@ Name = Annotated[Text, Field(min_length=1, max_length=200), AfterValidator(_path
 Key = Annotated[Text, Field(min_length=1, max_length=1024)]
 Feature = Annotated[Text, Field(min_length=1, max_length=256)]
 ObjectId = Annotated[Text, Field(min_length=1, max_length=256)]
-#: Text that people wrote: lines and tabs are part of it.
-Prose = Annotated[str, Field(pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$", max_length=1_000_000)]
+#: Text that people wrote: it holds what texts hold, control characters too, for offsets count them.
+Prose = Annotated[str, Field(max_length=1_000_000)]
 
 Coordinate = Annotated[float, Field(ge=-COORDINATE_LIMIT, le=COORDINATE_LIMIT, allow_inf_nan=False)]
 Extent = Annotated[float, Field(ge=0, le=COORDINATE_LIMIT, allow_inf_nan=False)]

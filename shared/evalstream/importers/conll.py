@@ -11,24 +11,41 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from pathlib import Path
-from typing import Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from pydantic_core import to_json
 
 from evalstream.events.decoding import Reader, Record, decode
 from evalstream.events.models import AnnotationEvent, PredictionEvent
+from evalstream.importers.problems import ImporterError
+from evalstream.importers.rows import Imported, Row, Side
 
 Scheme = Literal["IOB1", "IOB2", "IOE1", "IOE2", "IOBES", "BILOU"]
 
 #: File names that end so hold CoNLL columns.
 SUFFIXES: Final = frozenset({".conll", ".iob", ".bio", ".txt", ".tsv"})
 
+#: How a tag is written, by an example: where the marker stands, what parts it from the type, and its case.
+TagForm = Literal["B-TYPE", "TYPE-B", "B_TYPE", "TYPE_B", "b-type", "type-b", "b_type", "type_b"]
+
 _LENIENT: Final = re.compile(r"O|[BIES](-.+)?")
+_ANY_TAG: Final = re.compile(r"O|[BIESLU]|[BIESLU][-_].+|.+[-_][BIESLU]", re.IGNORECASE)
 _DOCUMENT: Final = "-DOCSTART-"  # a line between documents (CoNLL 2003), and no token
 
 
 class ConllError(ValueError):
     """A file of CoNLL columns that cannot be read; the message names the file and the line."""
+
+
+class ConllOptions(NamedTuple):
+    """How tags are read."""
+
+    column: int = -1  # from 0, or from −1 backwards
+    scheme: Scheme | None = None  # strictly by it; otherwise leniently
+    form: TagForm = "B-TYPE"
+
+
+_LENIENTLY: Final = ConllOptions()
 
 
 class Sentence(NamedTuple):
@@ -59,6 +76,8 @@ def read_sentences(path: Path) -> list[Sentence]:
         with path.open(encoding="utf-8-sig") as file:
             for number, line in enumerate([*file, ""], 1):
                 text = line.rstrip("\n")
+                if not columns and _is_comment(text):
+                    continue
                 if text.strip(" \t") and not text.startswith(_DOCUMENT):
                     columns.append(text.split("\t") if "\t" in text else re.split(" +", text.strip(" ")))
                     if len(columns[-1]) != len(columns[0]) or not columns[-1][0]:
@@ -76,6 +95,35 @@ def read_sentences(path: Path) -> list[Sentence]:
     return found
 
 
+def _is_comment(line: str) -> bool:
+    """Whether a line before a sentence is about it, as in CoNLL-U: ``# id 1``; a token ``#`` has a tag at the end.
+
+    >>> _is_comment("# id 1"), _is_comment("# SYM O"), _is_comment("#tag O")
+    (True, False, False)
+    """
+    return line.startswith("# ") and not _ANY_TAG.fullmatch(line.split()[-1])
+
+
+def usual(tag: str, form: TagForm) -> str:
+    """Write a tag as ``B-TYPE``, from another form.
+
+    >>> usual("org_b", "type_b"), usual("ORG-I", "TYPE-B"), usual("o", "b-type")
+    ('B-org', 'I-ORG', 'O')
+
+    Raises
+    ------
+    ConllError
+        If it has not this form.
+    """
+    sign = "_" if "_" in form else "-"
+    first, found, last = tag.rpartition(sign) if form.lower().startswith("type") else tag.partition(sign)[::-1]
+    kind, mark = (first, last) if found else ("", tag)
+    right = mark.islower() if form.islower() else mark.isupper()
+    if len(mark) != 1 or not right:
+        raise ConllError(f"the tag {tag!r} is not written like {form}")
+    return f"{mark.upper()}-{kind}" if kind else mark.upper()
+
+
 def check_same_tokens(annotated: Sequence[Sentence], predicted: Sequence[Sentence]) -> None:
     """Make sure that two files hold the same sentences, or say where they part."""
     for number, (one, other) in enumerate(zip(annotated, predicted, strict=False), 1):
@@ -89,16 +137,11 @@ def check_same_tokens(annotated: Sequence[Sentence], predicted: Sequence[Sentenc
 
 
 def annotation_events(
-    sentences: Sequence[Sentence], dataset: str, version: int, *, column: int = -1, scheme: Scheme | None = None
+    sentences: Sequence[Sentence], dataset: str, version: int, options: ConllOptions = _LENIENTLY
 ) -> Iterator[bytes]:
     """Turn tags into annotation events, one ``replace`` for every sentence, named by its number from 1.
 
-    Parameters
-    ----------
-    column : int
-        Where the tags are: from 0, or from −1 backwards.
-    scheme : str, optional
-        Read strictly by this scheme, as seqeval's ``mode='strict'``; otherwise leniently, as its default mode.
+    Tags are read strictly by a scheme, as seqeval's ``mode='strict'``, or leniently, as its default mode.
 
     Raises
     ------
@@ -109,7 +152,7 @@ def annotation_events(
     for number, sentence in enumerate(sentences, 1):
         known = {"dataset": dataset, "data_row": str(number), "operation": "replace", "version": version}
         facts = {"row": {"text": " ".join(sentence.tokens)}}
-        yield _checked(known | facts | {"annotations": _spans(sentence, column, scheme)}, sentence, reader)
+        yield _checked(known | facts | {"annotations": _spans(sentence, options)}, sentence, reader)
 
 
 def prediction_events(
@@ -117,15 +160,38 @@ def prediction_events(
     dataset: str,
     run: str,
     version: int,
-    *,
-    column: int = -1,
-    scheme: Scheme | None = None,
+    options: ConllOptions = _LENIENTLY,
 ) -> Iterator[bytes]:
     """Turn tags into prediction events of one run, as :func:`annotation_events` does into annotations."""
     reader = Reader(PredictionEvent)
     for number, sentence in enumerate(sentences, 1):
         known = {"dataset": dataset, "data_row": str(number), "run": run, "operation": "replace", "version": version}
-        yield _checked(known | {"predictions": _spans(sentence, column, scheme)}, sentence, reader)
+        yield _checked(known | {"predictions": _spans(sentence, options)}, sentence, reader)
+
+
+def read(path: Path, side: Side, options: ConllOptions = _LENIENTLY) -> Imported:
+    """Read a file as data rows: one a sentence, named by its number from 1.
+
+    Raises
+    ------
+    ImporterError
+        If it cannot be read, or a tag of it cannot.
+    """
+    try:
+        found = [
+            Row(
+                str(number),
+                {"text": " ".join(sentence.tokens)},
+                spans,
+                [f"sentence at line {sentence.line}"] * len(spans),
+            )
+            for number, sentence in enumerate(read_sentences(path), 1)
+            for spans in [_spans(sentence, options)]
+        ]
+    except ConllError as error:
+        raise ImporterError(str(error)) from None
+    names = sorted({item["feature"] for row in found for item in row.objects})
+    return Imported(str(path), side, found, names, [f"The tags of column {options.column}."], [])
 
 
 def entities(tags: Sequence[str], scheme: Scheme | None = None) -> list[tuple[str, int, int]]:
@@ -155,10 +221,13 @@ def entities(tags: Sequence[str], scheme: Scheme | None = None) -> list[tuple[st
         raise ConllError(f"not {scheme}: {error}") from None
 
 
-def _spans(sentence: Sentence, column: int, scheme: Scheme | None) -> list[dict[str, object]]:
+def _spans(sentence: Sentence, options: ConllOptions) -> list[dict[str, Any]]:
+    column = options.column
     try:
         tags = [columns[column] for columns in sentence.columns]
-        found = entities(tags, scheme)
+        if options.form != "B-TYPE":
+            tags = [usual(tag, options.form) for tag in tags]
+        found = entities(tags, options.scheme)
     except IndexError:
         count = len(sentence.columns[0])
         raise ConllError(f"{sentence.path}: line {sentence.line}: {count} columns, and no column {column}") from None

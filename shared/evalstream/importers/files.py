@@ -13,6 +13,7 @@ import pyarrow as pa
 from evalstream.importers import (
     coco,
     columns,
+    conll,
     cvat,
     label_studio,
     labelbox,
@@ -25,6 +26,7 @@ from evalstream.importers import (
     yolo,
 )
 from evalstream.importers.coco_records import Source
+from evalstream.importers.conll import ConllOptions
 from evalstream.importers.detect import Format, detect
 from evalstream.importers.images import Size
 from evalstream.importers.labelbox import LabelboxOptions
@@ -40,7 +42,7 @@ from evalstream.importers.yolo import YoloOptions
 Input = Source | Frame
 #: Formats whose importers give data rows with objects; the others give columns, or lines.
 ROW_FORMATS: Final = frozenset(
-    {"yolo", "voc", "table", "labelbox", "cvat", "labelstudio", "openimages", "ner", "masks", "panoptic"}
+    {"conll", "yolo", "voc", "table", "labelbox", "cvat", "labelstudio", "openimages", "ner", "masks", "panoptic"}
 )
 
 
@@ -55,6 +57,7 @@ class Options(NamedTuple):
     voc: VocOptions = VocOptions()
     table: TableOptions = TableOptions()
     labelbox: LabelboxOptions = LabelboxOptions()
+    conll: ConllOptions = ConllOptions()
 
 
 class GroundTruth(NamedTuple):
@@ -112,6 +115,8 @@ def read_rows(
         found = table.read(path, side, options.table)
     elif form == "labelbox":
         found = labelbox.read(path, side, options.labelbox)
+    elif form == "conll":
+        found = conll.read(path, side, options.conll)
     elif form == "cvat":
         found = cvat.read(path, side)
     elif form == "labelstudio":

@@ -6,15 +6,20 @@ import json
 from pathlib import Path
 from typing import Any
 
+import evalstream
 import pytest
 from evalstream.importers.conll import (
     ConllError,
+    ConllOptions,
+    TagForm,
     annotation_events,
     check_same_tokens,
     entities,
     prediction_events,
+    read,
     read_sentences,
 )
+from evalstream.importers.problems import ImporterError
 
 FILE = """-DOCSTART- -X- O O
 
@@ -34,7 +39,7 @@ def written(folder: Path, content: str, name: str = "a.conll") -> Path:
 
 
 def events(path: Path, **options: Any) -> list[Any]:
-    return [json.loads(line) for line in annotation_events(read_sentences(path), "d", 1, **options)]
+    return [json.loads(line) for line in annotation_events(read_sentences(path), "d", 1, ConllOptions(**options))]
 
 
 def test_a_sentence_is_a_data_row(tmp_path: Path) -> None:
@@ -45,7 +50,9 @@ def test_a_sentence_is_a_data_row(tmp_path: Path) -> None:
     assert (second["data_row"], second["annotations"]) == ("2", [])
     said = [json.loads(line) for line in prediction_events(read_sentences(path), "d", "m", 1)]
     assert [[span["feature"] for span in event["predictions"]] for event in said] == [["PER", "LOC"], ["X"]]
-    said = [json.loads(line) for line in prediction_events(read_sentences(path), "d", "m", 1, scheme="IOB2")]
+    said = [
+        json.loads(line) for line in prediction_events(read_sentences(path), "d", "m", 1, ConllOptions(scheme="IOB2"))
+    ]
     assert [[span["feature"] for span in event["predictions"]] for event in said] == [["PER"], ["X"]]
 
 
@@ -67,7 +74,6 @@ def test_how_columns_and_lines_part(tmp_path: Path) -> None:
         ("a U-X\n", None, "sentence at line 1: the tag 'U-X'"),
         ("a Q-X\n", "IOB2", "sentence at line 1: a tag begins with 'Q', which IOB2 does not know"),
         ("a S-X\n", "IOB2", "sentence at line 1: not IOB2: Invalid token is found: S-X"),
-        ("a O\n\nb\x07 O\n", None, "sentence at line 3: row.text: "),
         (f"a B-{'x' * 257}\n", None, "sentence at line 1: annotations.0.feature: "),
     ],
 )
@@ -111,3 +117,44 @@ def test_two_files_must_hold_the_same_tokens(tmp_path: Path) -> None:
 )
 def test_schemes(scheme: Any, tags: str, found: list[tuple[str, int, int]]) -> None:
     assert entities(tags.split(), scheme) == found
+
+
+def test_comments_are_no_tokens(tmp_path: Path) -> None:
+    text = "# id 1\n# text = EU met\nEU B-ORG\nmet O\n\n# B-X\nEU B-ORG\n"
+    found = read_sentences(written(tmp_path, text))
+    assert [(sentence.line, sentence.tokens) for sentence in found] == [(3, ["EU", "met"]), (6, ["#", "EU"])]
+
+
+@pytest.mark.parametrize(
+    ("form", "tags"),
+    [
+        ("B-TYPE", "B-ORG I-ORG O"),
+        ("TYPE-B", "ORG-B ORG-I O"),
+        ("B_TYPE", "B_ORG I_ORG O"),
+        ("TYPE_B", "ORG_B ORG_I O"),
+        ("b-type", "b-ORG i-ORG o"),
+        ("type_b", "ORG_b ORG_i o"),
+    ],
+)
+def test_forms_of_tags(tmp_path: Path, form: TagForm, tags: str) -> None:
+    path = written(tmp_path, "\n".join(f"{token} {tag}" for token, tag in zip("abc", tags.split(), strict=True)))
+    (row,) = read(path, "annotations", ConllOptions(form=form)).rows
+    assert [(item["feature"], item["span"]) for item in row.objects] == [("ORG", [0, 3])]
+    if form != "B-TYPE":
+        other: TagForm = "b-type" if form != "b-type" else "TYPE_B"
+        with pytest.raises(ImporterError, match=f"sentence at line 1: the tag '.*' is not written like {other}"):
+            read(path, "annotations", ConllOptions(form=other))
+
+
+def test_texts_hold_what_texts_hold(tmp_path: Path) -> None:
+    path = written(tmp_path, "a\x85\x0c\x00\tB-X\n\u2028\tO\n")
+    (event,) = events(path)
+    assert event["row"]["text"] == "a\x85\x0c\x00 \u2028"
+    assert event["annotations"][0]["span"] == [0, 4]
+
+
+def test_real_chunks_evaluate_without_a_service(real_data: Path) -> None:
+    path = real_data / "conll2000_chunks" / "ground_truth.txt"
+    found = evalstream.evaluate(path, path, policy="iou-greedy").summary(iou=0.999)
+    own = json.loads((path.parent / "expected.json").read_bytes())["default"]
+    assert (found.precision, found.recall, found.f1) == pytest.approx((own["p"], own["r"], own["f1"]), abs=1e-12)

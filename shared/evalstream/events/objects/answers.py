@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
@@ -100,31 +100,65 @@ class _Checklist(Object):
             raise ValueError(f"the option {twice!r} is chosen twice")
         return self
 
-    def _option(self, answer: str, position: int) -> Part:
-        return Part("checklist", self.feature, class_label(self.feature, answer), parent=position + 1)
+    def _parts(
+        self, question: Part, under: Mapping[str, Sequence[Object]], confidence: Mapping[str, float], most: float = 1.0
+    ) -> list[Part]:
+        """Give the list, and each option chosen, with what is nested under it: called ``question/option/…``."""
+        parts = [question]
+        for answer in self.answers:
+            option = Part(
+                "checklist",
+                f"{self.feature}/{answer}",
+                class_label(self.feature, answer),
+                confidence=min(confidence.get(answer, 1.0), most),
+            )
+            own = nested(option, under.get(answer, ()))
+            own[0] = own[0]._replace(feature=self.feature, parent=len(parts))
+            parts += own
+        return parts
+
+
+def _check_chosen(answers: Sequence[str], under: Mapping[str, Sequence[Object]]) -> None:
+    unknown = under.keys() - set(answers)
+    if unknown:
+        raise ValueError(f"`classifications` has questions under the option {min(unknown)!r}, which is not chosen")
 
 
 class ChecklistAnnotation(_Checklist):
     """The true answer to a question with any number of answers."""
 
+    classifications: AnnotatedUnder = Field(
+        default_factory=dict, description="questions that an option leads to, by the option, which must be chosen"
+    )
+
+    @model_validator(mode="after")
+    def _under_chosen(self) -> Self:
+        _check_chosen(self.answers, self.classifications)
+        return self
+
     def parts(self) -> list[Part]:
-        """The list, and each option chosen."""
-        options = [self._option(answer, i) for i, answer in enumerate(self.answers)]
-        return [Part(QUESTION, self.feature, ""), *options]
+        """The list, each option chosen, and the answers nested under it."""
+        return self._parts(Part(QUESTION, self.feature, ""), self.classifications, {})
 
 
 class ChecklistPrediction(_Checklist, Predicted, Scored):
     """A predicted answer to a question with any number of answers; an option's score, if any, is its confidence."""
 
+    classifications: PredictedUnder = Field(
+        default_factory=dict, description="questions that an option leads to, by the option, which must be chosen"
+    )
+
+    @model_validator(mode="after")
+    def _under_chosen(self) -> Self:
+        _check_chosen(self.answers, self.classifications)
+        return self
+
     def parts(self) -> list[Part]:
-        """The list, and each option chosen."""
-        options = [
-            self._option(answer, i)._replace(confidence=min(self.scores.get(answer, 1.0), self.confidence))
-            for i, answer in enumerate(self.answers)
-        ]
+        """The list, each option chosen, and the answers nested under it."""
         question = Part(QUESTION, self.feature, "", confidence=self.confidence, scores=self.scores)
-        metrics = [part._replace(parent=1 + len(options) + i) for i, part in enumerate(self.metric_parts())]
-        return [question, *options, *metrics]
+        parts = self._parts(question, self.classifications, self.scores, self.confidence)
+        metrics = [part._replace(parent=len(parts) + i) for i, part in enumerate(self.metric_parts())]
+        return parts + metrics
 
 
 class _Plain(Object):
@@ -195,5 +229,9 @@ PredictedAnswers = Annotated[
     Field(max_length=ANSWERS_LIMIT),
     AfterValidator(_asked_once),
 ]
+AnnotatedUnder = Annotated[dict[Feature, AnnotatedAnswers], Field(max_length=ANSWERS_LIMIT)]
+PredictedUnder = Annotated[dict[Feature, PredictedAnswers], Field(max_length=ANSWERS_LIMIT)]
 RadioAnnotation.model_rebuild()
 RadioPrediction.model_rebuild()
+ChecklistAnnotation.model_rebuild()
+ChecklistPrediction.model_rebuild()
