@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -104,6 +105,8 @@ def _side(path: Path, form: Format, truth: GroundTruth | None, options: Options)
     """Tell what a file holds; where it may be either, the first is annotations and the others are predictions."""
     if form == "coco":
         return "predictions" if truth is not None or head(path).lstrip().startswith("[") else "annotations"
+    if form == "labelboximport" and re.search(r'"(confidence|metricValue)"\s*:', head(path)):
+        return "predictions"
     if form == "yolo" and path.is_dir() and yolo.has_confidences(path, options.yolo):
         return "predictions"
     return "annotations" if truth is None else "predictions"

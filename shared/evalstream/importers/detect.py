@@ -18,6 +18,7 @@ Format = Literal[
     "voc",
     "table",
     "labelbox",
+    "labelboximport",
     "conll",
     "cvat",
     "labelstudio",
@@ -29,6 +30,7 @@ Format = Literal[
 FORMATS: Final[tuple[Format, ...]] = get_args(Format)
 
 _LABELBOX: Final = re.compile(r'"data_row"\s*:\s*\{')
+_LABELBOX_IMPORT: Final = re.compile(r'"dataRow"\s*:\s*\{')
 _EVENT: Final = re.compile(r'"data_row"\s*:')
 _LABEL_STUDIO: Final = re.compile(r'"completed_by"\s*:|"from_name"\s*:')
 _TOKENS: Final = re.compile(r'"tokens"\s*:\s*\[')
@@ -37,10 +39,7 @@ _TEXT: Final = re.compile(r'"text"\s*:\s*"')
 _ENTITIES: Final = re.compile(r'"(entities|ents|spans|labels?)"\s*:\s*\[')
 _CVAT: Final = re.compile(r"<annotations[\s>]")
 #: Formats that are known and not read, and what to export instead.
-_OTHERS: Final = (
-    (re.compile(r'"dataRow"\s*:\s*\{'), "Labelbox's import lines are not read; its exports (NDJSON, version 2) are"),
-    (re.compile(r'"lead_time"\s*:'), "Label Studio's JSON-MIN is not read; export it as JSON"),
-)
+_OTHERS: Final = ((re.compile(r'"lead_time"\s*:'), "Label Studio's JSON-MIN is not read; export it as JSON"),)
 
 
 def detect(path: Path) -> Format:
@@ -91,6 +90,8 @@ def _of_folder(path: Path) -> Format:
 def _of_json(path: Path, text: str) -> Format:
     if _LABELBOX.search(text):
         return "labelbox"
+    if _LABELBOX_IMPORT.search(text):
+        return "labelboximport"
     if _EVENT.search(text):
         return "events"
     if _LABEL_STUDIO.search(text):

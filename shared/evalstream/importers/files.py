@@ -17,6 +17,7 @@ from evalstream.importers import (
     cvat,
     label_studio,
     labelbox,
+    labelbox_import,
     masks,
     ner,
     open_images,
@@ -42,7 +43,20 @@ from evalstream.importers.yolo import YoloOptions
 Input = Source | Frame
 #: Formats whose importers give data rows with objects; the others give columns, or lines.
 ROW_FORMATS: Final = frozenset(
-    {"conll", "yolo", "voc", "table", "labelbox", "cvat", "labelstudio", "openimages", "ner", "masks", "panoptic"}
+    {
+        "conll",
+        "yolo",
+        "voc",
+        "table",
+        "labelbox",
+        "labelboximport",
+        "cvat",
+        "labelstudio",
+        "openimages",
+        "ner",
+        "masks",
+        "panoptic",
+    }
 )
 
 
@@ -115,6 +129,8 @@ def read_rows(
         found = table.read(path, side, options.table)
     elif form == "labelbox":
         found = labelbox.read(path, side, options.labelbox)
+    elif form == "labelboximport":
+        found = labelbox_import.read(path, side)
     elif form == "conll":
         found = conll.read(path, side, options.conll)
     elif form == "cvat":

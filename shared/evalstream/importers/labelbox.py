@@ -22,7 +22,8 @@ _BESIDES: Final = {
     "frames": "annotated video frame",
     "segments": "video segment",
 }
-_SHAPES: Final = ("bounding_box", "polygon", "line", "point")
+#: Members of objects that say where they are.
+SHAPES: Final = ("bounding_box", "bbox", "polygon", "line", "point", "location")
 
 
 class LabelboxOptions(NamedTuple):
@@ -62,12 +63,23 @@ def read(path: Path, side: Side, options: LabelboxOptions) -> Imported:
         rows[row.data_row] = row
     if not rows and problems:
         raise ImporterError(str(problems[0]))
-    notes = [f"Left out: {count_of(count, what)}." for what, count in sorted(left_out.items()) if count]
     names = sorted({item["feature"] for row in rows.values() for item in row.objects})
-    return Imported(str(path), side, list(rows.values()), names, notes, problems)
+    return Imported(str(path), side, list(rows.values()), names, notes_of(left_out), problems)
 
 
-def _mapping(given: Any, field: str) -> Mapping[str, Any]:
+def notes_of(left_out: Counter[str]) -> list[str]:
+    """Say what of a file is left out, and how much."""
+    return [f"Left out: {count_of(count, what)}." for what, count in sorted(left_out.items()) if count]
+
+
+def mapping(given: Any, field: str) -> Mapping[str, Any]:
+    """Give an object.
+
+    Raises
+    ------
+    ValueError
+        If it is none.
+    """
     if not isinstance(given, Mapping):
         raise ValueError(f"{field}: must be an object")
     return given
@@ -81,8 +93,8 @@ def _row(
     left_out: Counter[str],
     problems: list[Problem],
 ) -> Row | None:
-    document = _mapping(document, "the line")
-    asset = _mapping(document.get("data_row"), "data_row")
+    document = mapping(document, "the line")
+    asset = mapping(document.get("data_row"), "data_row")
     key = asset.get("global_key") or asset.get("id")
     if not isinstance(key, str):
         raise ValueError("data_row.id: missing")
@@ -93,7 +105,7 @@ def _row(
         return None
     for field, what in _BESIDES.items():
         left_out[what] += len(label.get(field) or label.get("annotations", {}).get(field) or ())
-    own = _mapping(label.get("annotations") or {}, "annotations")
+    own = mapping(label.get("annotations") or {}, "annotations")
     objects: list[dict[str, Any]] = []
     places: list[str] = []
     for kind, make in (("objects", _object), ("classifications", _answer)):
@@ -134,8 +146,8 @@ def _label(
 ) -> Mapping[str, Any] | None:
     """Find the label of a data row; of several, the first, and the others are told."""
     found: list[tuple[str, Mapping[str, Any]]] = []
-    for key, project in _mapping(document.get("projects") or {}, "projects").items():
-        labels = _mapping(project, "projects").get("labels") or []
+    for key, project in mapping(document.get("projects") or {}, "projects").items():
+        labels = mapping(project, "projects").get("labels") or []
         if options.project not in (None, key, project.get("name")):
             left_out["foreign project label"] += len(labels)
             continue
@@ -153,20 +165,30 @@ def _name(given: Mapping[str, Any], field: str = "name") -> str:
 
 
 def _object(given: Any, left_out: Counter[str]) -> dict[str, Any] | None:
-    given = _mapping(given, "object")
-    kind = next((kind for kind in _SHAPES if given.get(kind) is not None), None)
+    given = mapping(given, "object")
+    kind = next((kind for kind in SHAPES if given.get(kind) is not None), None)
     if kind is None:
         left_out[f"{given.get('annotation_kind') or 'unknown'} object"] += 1
         return None
-    said: dict[str, Any] = {"feature": _name(given)} | _shape(kind, given[kind])
+    said: dict[str, Any] = {"feature": _name(given)} | shape(kind, given[kind])
     if isinstance(given.get("feature_id"), str):
         said["id"] = given["feature_id"]
     return said | _nested(given, left_out)
 
 
-def _shape(kind: str, given: Any) -> dict[str, Any]:
-    if kind == "bounding_box":
-        box = _mapping(given, kind)
+def shape(kind: str, given: Any) -> dict[str, Any]:
+    """Give a shape as events say it.
+
+    Raises
+    ------
+    ValueError
+        If something of it is missing.
+    """
+    if kind == "location":
+        start, end = (_number(mapping(given, kind), name, kind) for name in ("start", "end"))
+        return {"type": "span", "span": [int(start), int(end)]}
+    if kind in ("bounding_box", "bbox"):
+        box = mapping(given, kind)
         return {"type": "bbox", "bbox": [_number(box, name, kind) for name in ("left", "top", "width", "height")]}
     if kind == "point":
         return {"type": "point", "point": _point(given, kind)}
@@ -179,7 +201,7 @@ def _shape(kind: str, given: Any) -> dict[str, Any]:
 
 
 def _point(given: Any, kind: str) -> list[float]:
-    return [_number(_mapping(given, kind), name, kind) for name in ("x", "y")]
+    return [_number(mapping(given, kind), name, kind) for name in ("x", "y")]
 
 
 def _number(given: Mapping[str, Any], name: str, kind: str) -> float:
@@ -190,22 +212,28 @@ def _number(given: Mapping[str, Any], name: str, kind: str) -> float:
 
 
 def _nested(given: Mapping[str, Any], left_out: Counter[str]) -> dict[str, Any]:
-    answers = [answer for one in given.get("classifications") or () if (answer := _answer(one, left_out)) is not None]
+    answers = _answers(given, left_out)
     return {"classifications": answers} if answers else {}
 
 
+def _answers(given: Mapping[str, Any], left_out: Counter[str]) -> list[dict[str, Any]]:
+    """Give the answers nested in an object, an answer or an option."""
+    return [answer for one in given.get("classifications") or () if (answer := _answer(one, left_out)) is not None]
+
+
 def _answer(given: Any, left_out: Counter[str]) -> dict[str, Any] | None:
-    given = _mapping(given, "classification")
+    given = mapping(given, "classification")
     said: dict[str, Any] = {"feature": _name(given)}
     if given.get("radio_answer") is not None:
-        chosen = _mapping(given["radio_answer"], "radio_answer")
+        chosen = mapping(given["radio_answer"], "radio_answer")
         answer = {"type": "radio", "answer": _name(chosen, "radio_answer.name")}
         return said | answer | _nested(chosen, left_out)
     if isinstance(given.get("checklist_answers"), list):
-        options = [_mapping(option, "checklist_answers") for option in given["checklist_answers"]]
-        left_out["nested checklist answer"] += sum(len(option.get("classifications") or ()) for option in options)
-        return said | {"type": "checklist", "answers": [_name(option, "checklist_answers.name") for option in options]}
+        options = [mapping(option, "checklist_answers") for option in given["checklist_answers"]]
+        under = {_name(option): nested for option in options if (nested := _answers(option, left_out))}
+        chosen = {"type": "checklist", "answers": [_name(option, "checklist_answers.name") for option in options]}
+        return said | chosen | ({"classifications": under} if under else {})
     if given.get("text_answer") is not None:
-        return said | {"type": "text", "answer": _mapping(given["text_answer"], "text_answer").get("content") or ""}
+        return said | {"type": "text", "answer": mapping(given["text_answer"], "text_answer").get("content") or ""}
     left_out["unknown classification"] += 1
     return None

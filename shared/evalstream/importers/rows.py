@@ -25,6 +25,7 @@ class Row(NamedTuple):
     facts: dict[str, Any]
     objects: list[dict[str, Any]]
     places: list[str]
+    metrics: Sequence[dict[str, Any]] = ()  # of predictions: what their producer measured
 
 
 class Imported(NamedTuple):
@@ -158,6 +159,8 @@ def _event(row: Row, side: Side) -> dict[str, Any]:
     event: dict[str, Any] = {"data_row": row.data_row, "operation": "replace"}
     if side == "annotations" and row.facts:
         event["row"] = row.facts
+    if side == "predictions" and row.metrics:
+        event["metrics"] = row.metrics
     return event | {side: row.objects}
 
 

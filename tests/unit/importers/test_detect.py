@@ -32,6 +32,7 @@ LABELBOX = '{"data_row": {"id": "a"}, "projects": {}}'
         ("a.json", "not JSON", "coco"),
         ("a.ndjson", LABELBOX, "labelbox"),
         ("a.json", LABELBOX, "labelbox"),
+        ("a.ndjson", '{"dataRow": {"id": "a"}, "uuid": "b"}', "labelboximport"),
         ("a.xml", '<?xml version="1.0"?><annotation/>', "voc"),
         ("a.xml", '<?xml version="1.0"?><annotations><image/></annotations>', "cvat"),
         ("a.json", '[{"annotations": [{"completed_by": 1}]}]', "labelstudio"),
@@ -71,7 +72,6 @@ def test_a_folder(tmp_path: Path) -> None:
     ("document", "message"),
     [
         ({"images": [], "annotations": [{"image_id": 1, "caption": "a cat"}]}, "captions are not read"),
-        ({"dataRow": {"id": "a"}, "uuid": "b"}, "Labelbox's import lines are not read"),
     ],
 )
 def test_formats_that_are_known_and_not_read(tmp_path: Path, document: object, message: str) -> None:
