@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import evalstream
 import orjson
 import typer
+from evalstream.geometry.sigmas import PUBLISHED, SigmasName
 from evalstream.importers.columns import CocoType
 from evalstream.importers.files import Options
 from evalstream.importers.problems import SHOWN
@@ -32,9 +33,10 @@ def evaluate(
     confidence: Annotated[float, typer.Option(min=0, max=1, help="Leave out predictions below it.")] = 0.0,
     iou: Annotated[float, typer.Option(min=0, max=1, help="Overlap that a matched pair needs.")] = 0.5,
     type_: Annotated[CocoType, typer.Option("--type", help="What to compare (pycocotools' iouType).")] = "bbox",
-    strict: Annotated[
-        bool, typer.Option(help="Refuse files with any record that cannot be read, instead of leaving it out.")
-    ] = False,
+    sigmas: Annotated[
+        str | None,
+        typer.Option(help="Of keypoints: coco, crowdpose, wholebody or hand, as published; or numbers: 0.03,0.05,…"),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
     """Evaluate files, with no service.
@@ -60,7 +62,7 @@ def evaluate(
                 predictions,
                 type=type_,
                 policy=policy,
-                strict=strict,
+                sigmas=_sigmas(sigmas),
                 options=options,
                 on_progress=lambda what, done, total: bar.update(task, description=what, completed=done, total=total),
             )
@@ -71,6 +73,15 @@ def evaluate(
         out.file.write(orjson.dumps(figures, option=orjson.OPT_INDENT_2).decode() + "\n")
     else:
         _show(figures, policy, confidence, iou)
+
+
+def _sigmas(given: str | None) -> SigmasName | list[float] | None:
+    if given is None or given in PUBLISHED:
+        return cast(SigmasName | None, given)
+    try:
+        return [float(sigma) for sigma in given.split(",")]
+    except ValueError:
+        fail(f"--sigmas: must be one of {', '.join(PUBLISHED)}, or numbers with commas between (got {given!r})")
 
 
 def _figures(evaluation: evalstream.Evaluation, confidence: float, iou: float) -> dict[str, Any]:

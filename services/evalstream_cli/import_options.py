@@ -13,7 +13,7 @@ import typer
 from evalstream.importers import conll, table, voc, yolo
 from evalstream.importers.conll import ConllOptions
 from evalstream.importers.detect import Format
-from evalstream.importers.files import Options
+from evalstream.importers.files import OnError, Options
 from evalstream.importers.images import Size
 from evalstream.importers.labelbox import LabelboxOptions
 from evalstream.importers.table import TableOptions
@@ -36,6 +36,9 @@ def _pair(text: str, what: str) -> tuple[int, int]:
 
 def _options(
     format_: Annotated[Format | None, _option("--format", "Format of the files; without, by what they hold.")] = None,
+    on_error: Annotated[
+        OnError, _option("--on-error", "Leave out records that cannot be read, and report them; or refuse their file.")
+    ] = "report",
     names: Annotated[
         Path | None,
         _option("--names", "Names of classes or tags in order, a line each or in a data.yaml; found beside otherwise."),
@@ -79,6 +82,7 @@ def _options(
 ) -> Options:
     return Options(
         format=format_,
+        on_error=on_error,
         skip_unknown_images=skip_unknown_images,
         category_offset=category_offset,
         yolo=YoloOptions(

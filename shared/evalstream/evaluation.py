@@ -28,6 +28,7 @@ import pyarrow as pa
 
 from evalstream.class_labels import class_label
 from evalstream.importers.problems import Problem
+from evalstream.ontology import NOTHING_DECLARED, Ontology
 from evalstream.pipeline.fold import FoldedScene, side_by_side
 from evalstream.pipeline.match import Failed, Matchable, matchable, work_through
 from evalstream.policies import PolicyName
@@ -89,6 +90,8 @@ class Evaluation:
         What is to be known of any figure: how records were read.
     problems : sequence of Problem
         The records that could not be read and are left out.
+    ontology : Ontology
+        What is declared: tolerances, sigmas of skeletons.
 
     Attributes
     ----------
@@ -105,6 +108,7 @@ class Evaluation:
         categories: list[str] | None = None,
         notes: list[str] | None = None,
         problems: list[Problem] | None = None,
+        ontology: Ontology = NOTHING_DECLARED,
         on_progress: Callable[[int, int], None] = lambda _done, _total: None,
     ) -> None:
         self.policy: PolicyName = policy
@@ -119,7 +123,7 @@ class Evaluation:
         scenes = side_by_side(annotated, predicted)
         done = 0
         for batch in _batches(scenes):
-            for one in work_through(batch, lambda some: matchable(annotated, predicted, some)):
+            for one in work_through(batch, lambda some: matchable(annotated, predicted, some, ontology)):
                 if isinstance(one, Failed):
                     self._failed.append(one)
                 else:

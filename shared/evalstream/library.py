@@ -8,6 +8,7 @@ from typing import Any
 
 from evalstream.evaluation import Evaluation
 from evalstream.evaluator import Evaluator
+from evalstream.geometry.sigmas import PUBLISHED, SigmasName
 from evalstream.importers.arrays import BoxFormat, Fields
 from evalstream.importers.coco_dataset import is_dataset
 from evalstream.importers.columns import CocoType
@@ -19,7 +20,8 @@ from evalstream.importers.files import (
     read_annotations,
     read_predictions,
 )
-from evalstream.importers.problems import ImporterError, refuse
+from evalstream.importers.problems import ImporterError
+from evalstream.ontology import NOTHING_DECLARED, Ontology, OntologyClass
 from evalstream.policies import PolicyName
 
 _NAME = "evaluated"
@@ -34,6 +36,7 @@ def evaluate(
     strict: bool = False,
     classes: Sequence[str] | None = None,
     box_format: BoxFormat = "xyxy",
+    sigmas: SigmasName | Sequence[float] | None = None,
     options: Options | None = None,
     on_progress: Callable[[str, int, int], None] = lambda _what, _done, _total: None,
 ) -> Evaluation:
@@ -57,6 +60,8 @@ def evaluate(
         each told in ``Evaluation.problems`` and their number in the notes of every answer.
     classes, box_format
         Of arrays: what their labels and boxes mean, as in :class:`evalstream.evaluator.Evaluator`.
+    sigmas : {"coco", "crowdpose", "wholebody", "hand"} or sequence of float, optional
+        Of the keypoints of every class; without, COCO's for 17 keypoints, and 1/n each for another number.
     options : Options, optional
         What files do not say themselves: :class:`evalstream.importers.files.Options`.
     on_progress : callable
@@ -79,14 +84,14 @@ def evaluate(
         )
     on_progress("reading annotations", 0, 2)
     given = (options or Options())._replace(type=type)
+    if strict:
+        given = given._replace(on_error="refuse")
     same = isinstance(annotations, str | Path) and annotations == predictions
     # Of one CoNLL file for both, the tags of the annotations stand before those of the predictions.
     truth = read_annotations(annotations, given._replace(conll=given.conll._replace(column=-2)) if same else given)
     on_progress("reading predictions", 1, 2)
     found = read_predictions(predictions, truth, given)
     problems = [*truth.problems, *found.problems]
-    if strict:
-        refuse(problems)
     return Evaluation(
         annotations_table(truth, _NAME, given),
         predictions_table(found, _NAME, given),
@@ -94,8 +99,28 @@ def evaluate(
         categories=truth.categories,
         notes=[*truth.notes, *found.notes],
         problems=problems,
+        ontology=_with_sigmas(truth.categories, sigmas),
         on_progress=lambda done, total: on_progress("matching", done, total),
     )
+
+
+def _with_sigmas(classes: Sequence[str], sigmas: SigmasName | Sequence[float] | None) -> Ontology:
+    """Declare the sigmas of every class.
+
+    Raises
+    ------
+    ImporterError
+        If the name is none of those that are published, or a sigma is not above 0.
+    """
+    if sigmas is None:
+        return NOTHING_DECLARED
+    if isinstance(sigmas, str):
+        if sigmas not in PUBLISHED:
+            raise ImporterError(f"sigmas: none are published as {sigmas!r}; these are: {', '.join(PUBLISHED)}")
+        sigmas = PUBLISHED[sigmas]
+    if not sigmas or not all(0 < sigma <= 10 for sigma in sigmas):
+        raise ImporterError(f"sigmas: must be above 0 and at most 10 (got {list(sigmas)})")
+    return Ontology(classes=[OntologyClass(name=name, sigmas=list(map(float, sigmas))) for name in classes])
 
 
 def _evaluate_arrays(annotations: Any, predictions: Mapping[Any, Fields], evaluator: Evaluator) -> Evaluation:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, Literal, NamedTuple, cast
 
 import msgspec
 import numpy as np
@@ -60,11 +60,16 @@ ROW_FORMATS: Final = frozenset(
 )
 
 
+#: What becomes of a record that cannot be read: it is left out and reported, or its file is refused.
+OnError = Literal["report", "refuse"]
+
+
 class Options(NamedTuple):
     """What files do not say themselves."""
 
     format: Format | None = None  # None: by what a file holds
     type: columns.CocoType = "bbox"
+    on_error: OnError = "report"
     skip_unknown_images: bool = False
     category_offset: int | None = None  # None: as it stands, or evident from the names of a ground truth in YOLO
     yolo: YoloOptions = YoloOptions()
@@ -155,9 +160,15 @@ def read_rows(
     else:
         raise ImporterError(f"{path}: {form} is only read by `evalstream upload`")
     found = rows.checked(found)
+    _refuse_if_asked(found.problems, options)
     if not any(row.objects for row in found.rows):
         refuse(found.problems)
     return found._replace(rows=rows.in_order(found.rows))
+
+
+def _refuse_if_asked(problems: Sequence[Problem], options: Options) -> None:
+    if options.on_error == "refuse":
+        refuse(problems)
 
 
 def read_annotations(source: Input, options: Options) -> GroundTruth:
@@ -171,6 +182,7 @@ def read_annotations(source: Input, options: Options) -> GroundTruth:
     form = format_of(source, options)
     if form == "coco":
         truth = coco.read_truth(cast(Source, source), options.type)
+        _refuse_if_asked(truth.problems, options)
         images = truth.images
         own = truth.categories.names
         return GroundTruth(
@@ -205,6 +217,7 @@ def read_predictions(source: Input, truth: GroundTruth | None, options: Options)
         found = coco.read_results(
             results, on, options.type, skip_unknown_images=options.skip_unknown_images, category_offset=offset
         )
+        _refuse_if_asked(found.problems, options)
         _refuse_other_types(truth, found.source, {columns.OBJECT_TYPES[options.type]}, options)
         return Predictions(found.source, form, found, None, [*notes, *found.notes], found.problems, on)
     given = read_rows(_opened(source), form, "predictions", options, truth)

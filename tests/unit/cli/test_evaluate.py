@@ -181,7 +181,7 @@ def test_a_wrong_record_is_told_and_left_out_unless_that_is_refused(evaluate: An
     for_people = evaluate(predictions=wrong)
     assert "detection 3: bbox:" in for_people.stderr
     assert "2 records could not be read" in for_people.stdout
-    refused = evaluate("--json", "--strict", predictions=wrong)
+    refused = evaluate("--json", "--on-error=refuse", predictions=wrong)
     assert refused.exit_code == 2
     assert refused.stdout == ""
     assert len(refused.stderr.splitlines()) == 2

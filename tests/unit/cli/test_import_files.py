@@ -120,7 +120,7 @@ def test_evaluate(folder: Path) -> None:
     assert (found["tp"], found["fp"], found["fn"]) == (1, 1, 2)
     assert found["per_class"]["cat"]["ap50"] == pytest.approx(1)
     assert len(found["left_out"]) == 1
-    assert run("evaluate", *files, *SIZE, "--strict").exit_code == 2
+    assert run("evaluate", *files, *SIZE, "--on-error=refuse").exit_code == 2
     without = run("evaluate", *files)
     assert (without.exit_code, "--image-size WIDTHxHEIGHT" in without.stderr) == (2, True)
 
@@ -150,7 +150,7 @@ def upload(service: Service, *options: str | Path, standard_input: bytes | None 
 
 def test_upload(service: Service, folder: Path) -> None:
     files = ["--annotations", folder / "labels", "--predictions", folder / "predictions", "--run", "v8", *SIZE]
-    refused = upload(service, "--dataset", "strict", *files, "--strict")
+    refused = upload(service, "--dataset", "strict", *files, "--on-error=refuse")
     assert (refused.exit_code, "nothing was sent" in refused.stderr) == (2, True)
     result = upload(service, "--dataset", "yolo", *files)
     assert (result.exit_code, result.stdout) == (1, "4 events accepted, 0 rejected\n"), result.output

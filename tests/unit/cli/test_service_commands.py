@@ -152,7 +152,7 @@ def test_a_wrong_record_of_a_coco_file_is_told_and_the_others_are_sent(service: 
         "annotations": [good, good | {"id": 8, "bbox": [0, 0, 1]}, good | {"id": 9, "bbox": [0, 0, -1, 1]}]
     }
     command = ["upload", "--dataset", "wrong", "--annotations", write(tmp_path / "gt.json", truth)]
-    refused = run(service, *command, "--strict")
+    refused = run(service, *command, "--on-error=refuse")
     assert refused.exit_code == 2
     assert refused.stderr.startswith("error: nothing was sent, because ")
     assert "wrong" not in [entry["dataset"] for entry in report(service)]
