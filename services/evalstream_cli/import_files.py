@@ -20,6 +20,7 @@ from evalstream.importers.files import (
     format_of,
     read_annotations,
     read_predictions,
+    with_facts,
 )
 from evalstream.importers.problems import ImporterError, Problem, count_of
 from evalstream.importers.rows import Side
@@ -124,6 +125,7 @@ def _content(
     if isinstance(read, GroundTruth):
         assert isinstance(read.coco, columns.Truth)
         events = columns.annotation_events(read.coco._replace(objects=objects), "", 0, options.type)
+        events = with_facts(events, options)
     else:
         assert isinstance(read.coco, columns.Found)
         assert read.on is not None

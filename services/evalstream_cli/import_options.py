@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final, get_type_hints
 
 import typer
-from evalstream.importers import conll, table, voc, yolo
+from evalstream.importers import columns, conll, table, voc, yolo
 from evalstream.importers.conll import ConllOptions
 from evalstream.importers.detect import Format
 from evalstream.importers.files import OnError, Options
@@ -34,6 +34,13 @@ def _pair(text: str, what: str) -> tuple[int, int]:
     return int(found[1]), int(found[2])
 
 
+def _key_and_value(text: str) -> tuple[str, str]:
+    key, sign, value = text.partition("=")
+    if not sign or not key:
+        raise typer.BadParameter(f"--metadata must be KEY=VALUE (got {text!r})")
+    return key, value
+
+
 def _options(
     format_: Annotated[Format | None, _option("--format", "Format of the files; without, by what they hold.")] = None,
     on_error: Annotated[
@@ -53,7 +60,16 @@ def _options(
     kpt_shape: Annotated[
         str | None, _option("--kpt-shape", "YOLO: keypoints of a skeleton, and numbers of each.", metavar="17x3")
     ] = None,
-    split: Annotated[yolo.Split, _option("--split", "YOLO: which split of a data.yaml.")] = "val",
+    split: Annotated[
+        yolo.Split | None,
+        _option("--split", "Which split the data rows are of; of a data.yaml, which one is read (val unless named)."),
+    ] = None,
+    metadata: Annotated[
+        list[str] | None, _option("--metadata", "Metadata of every data row; may be repeated.", metavar="KEY=VALUE")
+    ] = None,
+    row_key: Annotated[
+        columns.RowKey, _option("--row-key", "What data rows are called by: ids of images, or their files.")
+    ] = "id",
     voc_pixels: Annotated[voc.Pixels, _option("--voc-pixels", "Pascal VOC: whether xmax is in the box.")] = "exclusive",
     id_column: Annotated[str | None, _option("--id-column", "Tables: names the data row.")] = None,
     truth_column: Annotated[str | None, _option("--truth-column", "Tables: the true answer.")] = None,
@@ -83,6 +99,9 @@ def _options(
     return Options(
         format=format_,
         on_error=on_error,
+        row_key=row_key,
+        split=split,
+        metadata=tuple(map(_key_and_value, metadata or ())),
         skip_unknown_images=skip_unknown_images,
         category_offset=category_offset,
         yolo=YoloOptions(
@@ -91,7 +110,7 @@ def _options(
             Size(*_pair(image_size, "WIDTHxHEIGHT")) if image_size else None,
             yolo_task,
             _pair(kpt_shape, "COUNTxDIMENSIONS") if kpt_shape else None,
-            split,
+            split or "val",
         ),
         voc=VocOptions(voc_pixels),
         table=TableOptions(

@@ -81,15 +81,21 @@ def event_lines(events: pa.Table) -> Iterator[bytes]:
 
     The inverse of :func:`events_table` for what importers give.
     """
-    names = ("dataset", "data_row", "run", "version", "width", "height", "media_url", "metadata")
+    names = ("dataset", "data_row", "run", "version", "split", "width", "height", "media_url", "metadata")
     lists = ("id", "type", "feature", "confidence", "area", "crowd", "geometry", "detail")
     for batch in events.to_batches(max_chunksize=1_000):
         rows = zip(*(batch[name].to_pylist() for name in names), strict=True)
         objects = zip(*(batch[f"object_{name}"].to_pylist() for name in lists), strict=True)
-        for (dataset, data_row, run, version, width, height, media_url, metadata), columns in zip(
+        for (dataset, data_row, run, version, split, width, height, media_url, metadata), columns in zip(
             rows, objects, strict=True
         ):
-            facts = {"width": width, "height": height, "media_url": media_url, "metadata": dict(metadata)}
+            facts = {
+                "split": split,
+                "width": width,
+                "height": height,
+                "media_url": media_url,
+                "metadata": dict(metadata),
+            }
             row = {name: value for name, value in facts.items() if value}
             made = [_said(bool(run), *item) for item in zip(*columns, strict=True)]
             event: dict[str, Any] = {"dataset": dataset, "data_row": data_row, "operation": "replace"}

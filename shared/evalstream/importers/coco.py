@@ -41,16 +41,21 @@ from evalstream.importers.coco_records import (
     required,
 )
 from evalstream.importers.coco_shapes import Checks, Shapes, check_numbers, shapes
-from evalstream.importers.columns import Categories, CocoType, Found, Images, Objects, Truth, bound
-from evalstream.importers.names import ImageNames, refuse_ambiguous, told
+from evalstream.importers.columns import Categories, CocoType, Found, Images, Objects, RowKey, Truth, bound
+from evalstream.importers.names import ImageNames, named_by_file, refuse_ambiguous, told
 from evalstream.importers.problems import ImporterError, Problem, count_of, refuse
 from evalstream.scenes import Code, Flag, Float, Int, row_order
 
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
-def read_truth(source: Source, iou_type: CocoType = "bbox") -> Truth:
+def read_truth(source: Source, iou_type: CocoType = "bbox", row_key: RowKey = "id") -> Truth:
     """Read ground truth (``instances_*.json``).
+
+    Parameters
+    ----------
+    row_key : {"id", "file_name", "stem"}
+        What data rows are called by.
 
     Raises
     ------
@@ -86,7 +91,7 @@ def read_truth(source: Source, iou_type: CocoType = "bbox") -> Truth:
             required(name, f"categories[{i}]", one, CategoryRecord) for i, one in enumerate(document["categories"])
         ]
         annotations = converted(name, document["annotations"], kind, annotation_name, problems)
-    known, listed = _images(name, images, notes), _categories(name, categories)
+    known, listed = _images(name, images, row_key, notes), _categories(name, categories)
     federated = iou_type != "keypoints" and lvis.is_federated(images)
     count = len(annotations.own)
     if federated:
@@ -166,8 +171,12 @@ def _key(given: Any) -> str:
     return str(int(given)) if isinstance(given, float) and given.is_integer() else str(given)
 
 
-def _images(source: str, images: Sequence[ImageRecord], notes: list[str]) -> Images:
-    by_key = {_key(image.id): image for image in images}
+def _images(source: str, images: Sequence[ImageRecord], row_key: RowKey, notes: list[str]) -> Images:
+    own_names = [_key(image.id) for image in images]
+    if row_key != "id":
+        records = [f"image {name}" for name in own_names]
+        own_names = named_by_file(source, [image.file_name for image in images], records, row_key)
+    by_key = dict(zip(own_names, images, strict=True))
     for key in by_key:
         if not key or len(key) > 1024 or _CONTROL.search(key):
             raise ImporterError(
@@ -201,7 +210,8 @@ def _images(source: str, images: Sequence[ImageRecord], notes: list[str]) -> Ima
         [size(image.height) for image in ordered],
         [text(image.file_name, 1024) for image in ordered],
         [text(image.coco_url, 4096) for image in ordered],
-        {form: i for i, image in enumerate(ordered) for form in (image.id, names[i])},
+        {name: i for i, name in enumerate(names)}
+        | {form: i for i, image in enumerate(ordered) for form in (_key(image.id), image.id)},
     )
     if left_out:
         notes.append(f"Of the images, {left_out:,} of width, height, file_name and coco_url cannot be used.")

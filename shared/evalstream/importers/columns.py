@@ -14,6 +14,8 @@ from evalstream.scenes import Code, Flag, Float, Int
 
 #: What of a record is read, in COCO's words: `segm` is the segmentation, which becomes a mask.
 CocoType = Literal["bbox", "segm", "keypoints"]
+#: What a data row is called by: the id of its image, or the name of its file, whole or without folder and ending.
+RowKey = Literal["id", "file_name", "stem"]
 
 
 class Images(NamedTuple):

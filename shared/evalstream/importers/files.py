@@ -31,9 +31,9 @@ from evalstream.importers.conll import ConllOptions
 from evalstream.importers.detect import Format, detect
 from evalstream.importers.images import Size
 from evalstream.importers.labelbox import LabelboxOptions
-from evalstream.importers.names import stem
+from evalstream.importers.names import named_by_file, stem
 from evalstream.importers.problems import ImporterError, Problem, refuse
-from evalstream.importers.rows import Imported, Side
+from evalstream.importers.rows import Imported, Row, Side
 from evalstream.importers.table import Frame, TableOptions
 from evalstream.importers.text import plain_bytes
 from evalstream.importers.voc import VocOptions
@@ -70,6 +70,9 @@ class Options(NamedTuple):
     format: Format | None = None  # None: by what a file holds
     type: columns.CocoType = "bbox"
     on_error: OnError = "report"
+    row_key: columns.RowKey = "id"
+    split: yolo.Split | None = None  # of all data rows
+    metadata: tuple[tuple[str, str], ...] = ()  # of all data rows
     skip_unknown_images: bool = False
     category_offset: int | None = None  # None: as it stands, or evident from the names of a ground truth in YOLO
     yolo: YoloOptions = YoloOptions()
@@ -163,6 +166,11 @@ def read_rows(
     _refuse_if_asked(found.problems, options)
     if not any(row.objects for row in found.rows):
         refuse(found.problems)
+    if options.row_key != "id" and truth is None:
+        files = [row.facts.get("metadata", {}).get("file_name") for row in found.rows]
+        records = [f"data row {row.data_row!r}" for row in found.rows]
+        keys = named_by_file(found.source, files, records, options.row_key)
+        found = found._replace(rows=[row._replace(data_row=key) for row, key in zip(found.rows, keys, strict=True)])
     return found._replace(rows=rows.in_order(found.rows))
 
 
@@ -181,7 +189,7 @@ def read_annotations(source: Input, options: Options) -> GroundTruth:
     """
     form = format_of(source, options)
     if form == "coco":
-        truth = coco.read_truth(cast(Source, source), options.type)
+        truth = coco.read_truth(cast(Source, source), options.type, options.row_key)
         _refuse_if_asked(truth.problems, options)
         images = truth.images
         own = truth.categories.names
@@ -189,6 +197,7 @@ def read_annotations(source: Input, options: Options) -> GroundTruth:
             truth.source, form, truth, None, images.data_row, images.file_name, own, truth.notes, truth.problems
         )
     found = read_rows(_opened(source), form, "annotations", options)
+    found = found._replace(rows=[_with_facts(row, options) for row in found.rows])
     file_names = [str(row.facts.get("metadata", {}).get("file_name", "")) for row in found.rows]
     names = [row.data_row for row in found.rows]
     return GroundTruth(
@@ -252,9 +261,32 @@ def _is_coco(source: Input) -> bool:
 def annotations_table(truth: GroundTruth, dataset: str, options: Options) -> pa.Table:
     """Turn ground truth into columns (schema ``EVENTS``)."""
     if truth.coco is not None:
-        return columns.annotation_events(truth.coco, dataset, 1, options.type)
+        return with_facts(columns.annotation_events(truth.coco, dataset, 1, options.type), options)
     assert truth.imported is not None
     return rows.table(truth.imported.rows, "annotations")
+
+
+def _with_facts(row: Row, options: Options) -> Row:
+    """Say of a data row what options say of all: its split, and metadata."""
+    said: dict[str, Any] = {}
+    if options.split is not None:
+        said["split"] = yolo.SPLITS[options.split]
+    if options.metadata:
+        said["metadata"] = row.facts.get("metadata", {}) | dict(options.metadata)
+    return row._replace(facts=row.facts | said) if said else row
+
+
+def with_facts(events: pa.Table, options: Options) -> pa.Table:
+    """Say the same of every data row in columns of events."""
+    if options.split is not None:
+        place = events.schema.get_field_index("split")
+        said = pa.repeat(pa.scalar(yolo.SPLITS[options.split], events.schema.field(place).type), events.num_rows)
+        events = events.set_column(place, events.schema.field(place), said)
+    if options.metadata:
+        place = events.schema.get_field_index("metadata")
+        own = [list((dict(one or ()) | dict(options.metadata)).items()) for one in events.column(place).to_pylist()]
+        events = events.set_column(place, events.schema.field(place), pa.array(own, events.schema.field(place).type))
+    return events
 
 
 def predictions_table(found: Predictions, dataset: str, options: Options) -> pa.Table:

@@ -79,6 +79,25 @@ def stems(file_names: Sequence[str]) -> list[str]:
     return [path.stem if count[path.stem] == 1 else path.with_suffix("").as_posix() for path in plain]
 
 
+def named_by_file(source: str, file_names: Sequence[Any], records: Sequence[str], key: str) -> list[str]:
+    """Name data rows after their files, as they are (key `file_name`) or without folder and ending (`stem`).
+
+    Raises
+    ------
+    ImporterError
+        If one has no file name, or two have the same name.
+    """
+    seen: dict[str, str] = {}
+    for file_name, record in zip(file_names, records, strict=True):
+        if not isinstance(file_name, str) or not file_name:
+            raise ImporterError(f"{source}: {record}: file_name: missing, and data rows are to be called by it")
+        name = file_name if key == "file_name" else PurePosixPath(file_name.replace("\\", "/")).stem
+        if name in seen:
+            raise ImporterError(f"{source}: {record}: file_name: {name!r} is the {key} of {seen[name]}, too")
+        seen[name] = record
+    return list(seen)
+
+
 #: Endings of images, and of label files that are named after them.
 IMAGE_ENDINGS: Final = frozenset(
     {

@@ -29,7 +29,8 @@ NAMES_FILES: Final = ("classes.txt", "obj.names", "classes.names", "names.txt", 
 _NO_LABELS: Final = frozenset(
     {*NAMES_FILES, "labelmap.txt", "train.txt", "val.txt", "test.txt", "readme.txt", "requirements.txt"}
 )
-_SPLITS: Final = {"train": "train", "val": "validation", "test": "test"}
+#: What events call them.
+SPLITS: Final = {"train": "train", "val": "validation", "test": "test"}
 #: Ultralytics takes labels that reach so far beyond the image.
 _TOLERANCE: Final = 0.01
 _BOX: Final = 5  # columns
@@ -146,7 +147,7 @@ def _labels(path: Path, options: YoloOptions) -> _Labels:
         folders = _split_folders(config_path, config, options.split)
         image_folders = [options.images] if options.images else folders
         label_folders = [_beside(folder, "images", "labels") for folder in folders]
-        split = _SPLITS[options.split]
+        split = SPLITS[options.split]
         notes.append(f"Of the splits of {config_path.name}, {options.split!r} is read; --split names another.")
     elif path.is_dir():
         label_folders = [path]
@@ -289,7 +290,7 @@ def _distinct(names: list[str], path: Path | None) -> list[str]:
 def _split_folders(path: Path, config: Mapping[str, Any], split: Split) -> list[Path]:
     given = config.get(split)
     if given is None:
-        there = [name for name in _SPLITS if config.get(name)]
+        there = [name for name in SPLITS if config.get(name)]
         raise ImporterError(f"{path}: {split}: there is no such split, but {', '.join(there) or 'none'}; see --split")
     base = Path(str(config.get("path") or ""))
     places = [path.parent / base, path.parent] if not base.is_absolute() else [base, path.parent]

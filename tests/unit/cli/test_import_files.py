@@ -125,6 +125,43 @@ def test_evaluate(folder: Path) -> None:
     assert (without.exit_code, "--image-size WIDTHxHEIGHT" in without.stderr) == (2, True)
 
 
+def test_splits_with_the_same_numbers_are_told_apart(tmp_path: Path) -> None:
+    for split in ("train", "val"):
+        truth = {
+            "images": [{"id": 1, "file_name": f"{split}/{split}.1.jpg"}],
+            "categories": [{"id": 1, "name": "car"}],
+            "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [0, 0, 1, 1]}],
+        }
+        (tmp_path / f"{split}.json").write_text(json.dumps(truth))
+    (tmp_path / "dt.json").write_text(json.dumps([{"image_id": 1, "category_id": 1, "bbox": [0, 0, 1, 1], "score": 1}]))
+    own = ["--split", "train", "--metadata", "camera=a", "--metadata", "day=1"]
+    lines = run("import", tmp_path / "train.json", tmp_path / "dt.json", "--row-key", "stem", *own).stdout.splitlines()
+    truth_event, found = map(json.loads, lines)
+    assert (truth_event["data_row"], found["data_row"]) == ("train.1", "train.1"), "results name images by id"
+    assert truth_event["row"]["split"] == "train"
+    assert truth_event["row"]["metadata"] == {"file_name": "train/train.1.jpg", "camera": "a", "day": "1"}
+    line = run("import", tmp_path / "val.json", "--row-key", "file_name").stdout
+    assert json.loads(line)["data_row"] == "val/val.1.jpg"
+    xml = tmp_path / "a.xml"
+    xml.write_text('<annotations><image name="x/a.jpg" width="2" height="2"/></annotations>')
+    event = json.loads(run("import", xml, "--row-key", "file_name", *own).stdout)
+    assert (event["data_row"], event["row"]["split"]) == ("x/a.jpg", "train")
+    assert event["row"]["metadata"] == {"file_name": "x/a.jpg", "camera": "a", "day": "1"}
+
+
+def test_names_that_data_rows_cannot_have(tmp_path: Path) -> None:
+    truth = {"images": [{"id": 1, "file_name": "a/1.jpg"}, {"id": 2, "file_name": "b/1.jpg"}], "categories": []}
+    (tmp_path / "gt.json").write_text(json.dumps(truth | {"annotations": []}))
+    result = run("import", tmp_path / "gt.json", "--row-key", "stem")
+    assert (result.exit_code, "image 2: file_name: '1' is the stem of image 1, too" in result.stderr) == (2, True)
+    truth["images"] = [{"id": 3}]
+    (tmp_path / "gt.json").write_text(json.dumps(truth | {"annotations": []}))
+    result = run("import", tmp_path / "gt.json", "--row-key", "stem")
+    assert "image 3: file_name: missing, and data rows are to be called by it" in result.stderr
+    wrong = run("import", tmp_path / "gt.json", "--metadata", "camera")
+    assert (wrong.exit_code, "must be KEY=VALUE" in wrong.stderr) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("options", "message"), [(["--image-size", "100"], "WIDTHxHEIGHT"), (["--kpt-shape", "0x3"], "COUNTxDIMENSIONS")]
 )
