@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 import evalstream
 import orjson
@@ -77,7 +77,7 @@ def evaluate(
 
 def _sigmas(given: str | None) -> SigmasName | list[float] | None:
     if given is None or given in PUBLISHED:
-        return cast(SigmasName | None, given)
+        return given
     try:
         return [float(sigma) for sigma in given.split(",")]
     except ValueError:

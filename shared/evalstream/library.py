@@ -46,8 +46,8 @@ def evaluate(
     ----------
     annotations : path or mapping
         Ground truth: COCO, as a file or as a JSON reader gives it; or a file or folder of another format in
-        ``docs/importing.md``, or a data frame of answers (pandas, polars, Arrow). Or, by image, mappings of fields to
-        arrays: :mod:`evalstream.importers.arrays`.
+        ``docs/importing.md``, a data frame of answers (pandas, polars, Arrow), or a data set of Hugging Face or
+        FiftyOne. Or, by image, mappings of fields to arrays: :mod:`evalstream.importers.arrays`.
     predictions : path, sequence of mappings, or mapping
         COCO results: a list of detections, or a data set that holds them; or the same formats. Or arrays by image; an
         image that is not among them has no predictions.

@@ -15,6 +15,8 @@ from evalstream.importers import (
     columns,
     conll,
     cvat,
+    fiftyone,
+    hugging_face,
     label_studio,
     labelbox,
     labelbox_import,
@@ -39,8 +41,10 @@ from evalstream.importers.text import plain_bytes
 from evalstream.importers.voc import VocOptions
 from evalstream.importers.yolo import YoloOptions
 
-#: A file, what a JSON reader makes of it, or a data frame.
-Input = Source | Frame
+#: What is in memory and no COCO: data frames, and data sets of Hugging Face and FiftyOne.
+Held = Frame | hugging_face.Dataset | fiftyone.Samples
+#: A file, what a JSON reader makes of it, or something else in memory.
+Input = Source | Held
 #: Formats whose importers give data rows with objects; the others give columns, or lines.
 ROW_FORMATS: Final = frozenset(
     {
@@ -109,23 +113,28 @@ class Predictions(NamedTuple):
 
 
 def format_of(source: Input, options: Options) -> Format:
-    """Tell the format of a file, which options may state; what is in memory already is a data frame, or COCO's."""
+    """Tell the format of a file, which options may state; what is in memory already is a table, or COCO's."""
     if isinstance(source, str | Path):
         return options.format or detect(Path(source))
-    return "table" if isinstance(source, Frame) else "coco"
+    return "table" if isinstance(source, Held) else "coco"
 
 
 def read_rows(
-    path: Path | Frame, form: Format, side: Side, options: Options, truth: GroundTruth | None = None
+    path: Path | Held, form: Format, side: Side, options: Options, truth: GroundTruth | None = None
 ) -> Imported:
-    """Read one side from a file of a format whose importer gives data rows, or from a data frame.
+    """Read one side from a file of a format whose importer gives data rows, or from memory.
 
     Raises
     ------
     ImporterError
         If it cannot be read, or nothing of it can.
     """
-    if not isinstance(path, Path):
+    if isinstance(path, hugging_face.Dataset):
+        found = hugging_face.read(path, side, options.table)
+    elif isinstance(path, fiftyone.Samples):
+        field = options.table.truth if side == "annotations" else options.table.answer
+        found = fiftyone.read(path, side, field, options.table.question)
+    elif not isinstance(path, Path):
         found = table.read(path, side, options.table)
     elif form == "yolo":
         found = yolo.read(path, side, options.yolo, yolo.Known(_sizes(truth), _class_names(truth)) if truth else None)
@@ -249,9 +258,9 @@ def _refuse_other_types(truth: GroundTruth, source: str, types: set[str], option
         )
 
 
-def _opened(source: Input) -> Path | Frame:
-    """Give a file or a data frame, which all but COCO's formats are."""
-    return Path(source) if isinstance(source, str | Path) else cast(Frame, source)
+def _opened(source: Input) -> Path | Held:
+    """Give a file, or what is in memory and no COCO."""
+    return Path(source) if isinstance(source, str | Path) else cast(Held, source)
 
 
 def _is_coco(source: Input) -> bool:

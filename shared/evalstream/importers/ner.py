@@ -24,7 +24,8 @@ _ENTITIES: Final = ("entities", "ents", "spans", "label", "labels")
 _STARTS: Final = ("start", "start_offset", "start_char")
 _ENDS: Final = ("end", "end_offset", "end_char")
 _NAMES: Final = ("label", "entity", "entity_group", "type")
-_TAGS: Final = ("ner_tags", "tags", "labels")
+#: Fields that hold tags of tokens.
+TAGS: Final = ("ner_tags", "tags", "labels")
 
 
 def read(path: Path, side: Side, names: Sequence[str] | None = None) -> Imported:
@@ -88,9 +89,9 @@ def _row(
     tally["numbered"] += given is None
     name = place.removeprefix("line ") if given is None else str(given)
     if isinstance(document.get("tokens"), list) and all(isinstance(token, str) for token in document["tokens"]):
-        tags = next((document[key] for key in _TAGS if isinstance(document.get(key), list)), None)
+        tags = next((document[key] for key in TAGS if isinstance(document.get(key), list)), None)
         if tags is not None:
-            joined, objects = _of_tags(document["tokens"], tags, names)
+            joined, objects = of_tags(document["tokens"], tags, names)
             return Row(name, {"text": joined}, objects, [f"{place} entity {i}" for i in range(len(objects))])
     text = document.get("text")
     if not isinstance(text, str):
@@ -135,9 +136,16 @@ def _entity(given: Any) -> dict[str, Any]:
     return {"type": "span", "feature": label, "span": [start, end]}
 
 
-def _of_tags(
+def of_tags(
     tokens: Sequence[str], tags: Sequence[Any], names: Sequence[str] | None
 ) -> tuple[str, list[dict[str, Any]]]:
+    """Give the text of tokens, and the spans that their tags say.
+
+    Raises
+    ------
+    ValueError
+        If there are more or less tags than tokens, or a number has no name.
+    """
     if len(tokens) != len(tags):
         raise ValueError(f"ner_tags: {len(tags)} tags of {len(tokens)} tokens")
     read: list[str] = []

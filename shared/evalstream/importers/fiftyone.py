@@ -1,0 +1,111 @@
+"""FiftyOne data sets in memory to data rows: one a sample, called by the path of its file.
+
+They are known by what they have, so that the package need not be installed. Boxes are fractions of the image
+(https://docs.voxel51.com/user_guide/using_datasets.html).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any, Protocol, runtime_checkable
+
+from evalstream.importers.problems import ImporterError, Problem, count_of
+from evalstream.importers.rows import Imported, Row, Side
+
+#: Fields of samples where none is named, as FiftyOne's own examples call them.
+_FIELDS: dict[Side, tuple[str, ...]] = {
+    "annotations": ("ground_truth", "detections"),
+    "predictions": ("predictions", "detections"),
+}
+
+
+@runtime_checkable
+class Samples(Protocol):
+    """As much of ``fiftyone.Dataset``, or a view of one, as is used."""
+
+    def iter_samples(self) -> Iterator[Any]:
+        """Give the samples."""
+
+    def get_field_schema(self) -> dict[str, Any]:
+        """Give the fields of samples."""
+
+
+def read(source: Samples, side: Side, field: str | None, question: str) -> Imported:
+    """Read one field of the samples: detections, or a classification, which answers the question.
+
+    Raises
+    ------
+    ImporterError
+        If samples have no such field.
+    """
+    known = source.get_field_schema()
+    own = next((name for name in ([field] if field else _FIELDS[side]) if name in known), None)
+    if own is None:
+        raise ImporterError(f"{side}: samples have no field {field or _FIELDS[side][0]!r}; these are: {sorted(known)}")
+    rows: list[Row] = []
+    problems: list[Problem] = []
+    tally: Counter[str] = Counter()
+    for sample in source.iter_samples():
+        name = str(sample["filepath"])
+        size = _size(sample)
+        facts: dict[str, Any] = {"metadata": {"file_name": name}}
+        if size is not None:
+            facts |= {"width": size[0], "height": size[1]}
+        objects: list[dict[str, Any]] = []
+        places: list[str] = []
+        label = sample[own]
+        for i, one in enumerate(_labels(label)):
+            place = f"sample {name!r}: {own}[{i}]"
+            try:
+                objects.append(_object(one, question, size, side, tally))
+                places.append(place)
+            except ValueError as error:
+                part, _, reason = str(error).partition(": ")
+                problems.append(Problem(side, place, part, reason))
+        rows.append(Row(name, facts, objects, places))
+    notes = [f"The field {own!r} of samples."]
+    if tally["masks"]:
+        notes.append(f"{count_of(tally['masks'], 'detection')} with a mask: read as boxes.")
+    if tally["unscored"]:
+        notes.append(f"{count_of(tally['unscored'], 'label')} without a confidence; it is 1.")
+    names = sorted({item["feature"] for row in rows for item in row.objects})
+    return Imported(side, side, rows, names, notes, problems)
+
+
+def _size(sample: Any) -> tuple[int, int] | None:
+    metadata = sample["metadata"]
+    width, height = getattr(metadata, "width", None), getattr(metadata, "height", None)
+    return (int(width), int(height)) if width and height else None
+
+
+def _labels(label: Any) -> list[Any]:
+    if label is None:
+        return []
+    for name in ("detections", "classifications"):
+        if getattr(label, name, None) is not None:
+            return list(getattr(label, name))
+    return [label]
+
+
+def _object(one: Any, question: str, size: tuple[int, int] | None, side: Side, tally: Counter[str]) -> dict[str, Any]:
+    box = getattr(one, "bounding_box", None)
+    said: dict[str, Any]
+    if box is not None:
+        if size is None:
+            raise ValueError("metadata: the size of the image is not known; `dataset.compute_metadata()` reads it")
+        x, y, width, height = (float(value) for value in box)
+        pixels = [x * size[0], y * size[1], width * size[0], height * size[1]]
+        said = {"type": "bbox", "feature": str(one.label), "bbox": pixels}
+        tally["masks"] += getattr(one, "mask", None) is not None
+        if side == "annotations" and getattr(one, "iscrowd", False):
+            said["crowd"] = True
+    elif hasattr(one, "points"):
+        raise ValueError("points: polylines and keypoints are not read; export them as COCO")
+    else:
+        said = {"type": "radio", "feature": question, "answer": str(one.label)}
+    if side == "predictions":
+        confidence = getattr(one, "confidence", None)
+        tally["unscored"] += confidence is None
+        said |= {} if confidence is None else {"confidence": float(confidence)}
+    return said

@@ -1,0 +1,125 @@
+"""Data sets of Hugging Face and FiftyOne, known by what they have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import evalstream
+import pytest
+from evalstream.importers.files import Options
+from evalstream.importers.problems import ImporterError
+from evalstream.importers.table import TableOptions
+
+NAMES = ["O", "B-PER", "I-PER"]
+
+
+class Records:
+    """As much of a data set of Hugging Face as is used."""
+
+    def __init__(self, features: dict[str, Any], records: list[dict[str, Any]]) -> None:
+        self.features, self.records, self.column_names = features, records, list(features)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return iter(self.records)
+
+
+def made(of: str, kind: str, records: list[dict[str, Any]]) -> Any:
+    """Make a data set: of the package where it is installed, or one that has the same attributes."""
+    if of == "package":
+        datasets = pytest.importorskip("datasets", reason="Hugging Face's datasets is none of our dependencies")
+        label = datasets.ClassLabel(names=["cat", "dog"])
+        text = datasets.Value("string")
+        tags = {"tokens": datasets.Sequence(text), "ner_tags": datasets.Sequence(datasets.ClassLabel(names=NAMES))}
+        features = datasets.Features({"id": text, "label": label} if kind == "label" else {"id": text} | tags)
+        return datasets.Dataset.from_list(records, features=features)
+    label = SimpleNamespace(names=["cat", "dog"], dtype="int64")
+    text = SimpleNamespace(dtype="string")
+    tags = {"tokens": SimpleNamespace(feature=text), "ner_tags": SimpleNamespace(feature=SimpleNamespace(names=NAMES))}
+    return Records({"id": text, "label": label} if kind == "label" else {"id": text} | tags, records)
+
+
+@pytest.mark.parametrize("of", ["attributes", "package"])
+def test_class_labels(of: str) -> None:
+    truth = made(of, "label", [{"id": "a", "label": 0}, {"id": "b", "label": 1}, {"id": "c", "label": 1}])
+    found = made(of, "label", [{"id": "a", "label": 0}, {"id": "b", "label": 0}, {"id": "c", "label": 1}])
+    evaluation = evalstream.evaluate(truth, found)
+    cells = {(cell.actual, cell.predicted): cell.count for cell in evaluation.confusion_matrix().cells}
+    assert cells == {
+        ("class=cat", "class=cat"): 1,
+        ("class=dog", "class=dog"): 1,
+        ("class=dog", "class=cat"): 1,
+    }
+
+
+@pytest.mark.parametrize("of", ["attributes", "package"])
+def test_tags_of_tokens(of: str) -> None:
+    tokens = ["Ada", "Lovelace", "met", "Zoë"]
+    truth = made(of, "tags", [{"id": "a", "tokens": tokens, "ner_tags": [1, 2, 0, 1]}])
+    found = made(of, "tags", [{"id": "a", "tokens": tokens, "ner_tags": [1, 2, 0, 0]}])
+    summary = evalstream.evaluate(truth, found, policy="iou-greedy").summary(iou=0.999)
+    assert (summary.tp, summary.fp, summary.fn) == (1, 0, 1)
+
+
+class Samples:
+    """As much of a data set of FiftyOne as is used."""
+
+    def __init__(self, *samples: dict[str, Any]) -> None:
+        self.samples = samples
+
+    def get_field_schema(self) -> dict[str, Any]:
+        return dict.fromkeys(self.samples[0])
+
+    def iter_samples(self) -> Iterator[dict[str, Any]]:
+        return iter(self.samples)
+
+
+def detection(label: str, box: list[float], **more: Any) -> SimpleNamespace:
+    return SimpleNamespace(**{"label": label, "bounding_box": box, "confidence": None, "mask": None} | more)
+
+
+def sample(**fields: Any) -> dict[str, Any]:
+    return {"filepath": "/data/a.jpg", "metadata": SimpleNamespace(width=200, height=100)} | fields
+
+
+def test_detections_of_fiftyone() -> None:
+    boxes = SimpleNamespace(detections=[detection("cat", [0.1, 0.2, 0.5, 0.5])])
+    found = SimpleNamespace(
+        detections=[
+            detection("cat", [0.1, 0.2, 0.5, 0.4], confidence=0.5),
+            detection("dog", [0, 0, 0.1, 0.1], mask=[[1]]),
+        ]
+    )
+    samples = Samples(
+        sample(ground_truth=boxes, predictions=found), sample(filepath="b", ground_truth=None, predictions=None)
+    )
+    evaluation = evalstream.evaluate(samples, samples)
+    summary = evaluation.summary(iou=0.79)
+    assert (summary.tp, summary.fp, summary.fn, summary.rows) == (1, 1, 0, 2)
+    assert evaluation.summary(iou=0.81).tp == 0
+    assert "1 detection with a mask: read as boxes." in summary.notes
+    assert "1 label without a confidence; it is 1." in summary.notes
+
+
+def test_classifications_of_fiftyone_and_fields_by_name() -> None:
+    samples = Samples(sample(gt=SimpleNamespace(label="cat"), clip=SimpleNamespace(label="cat", confidence=0.5)))
+    options = Options(table=TableOptions(truth="gt", answer="clip"))
+    assert evalstream.evaluate(samples, samples, options=options).summary().tp == 1
+    with pytest.raises(ImporterError, match="samples have no field 'ground_truth'; these are: "):
+        evalstream.evaluate(samples, samples)
+
+
+def test_labels_of_fiftyone_that_cannot_be_read_are_told() -> None:
+    boxes = SimpleNamespace(detections=[detection("cat", [0, 0, 1, 1])])
+    lines = SimpleNamespace(points=[[0, 0]], label="lane")
+    samples = Samples(
+        sample(ground_truth=boxes, predictions=boxes),
+        sample(filepath="b", metadata=None, ground_truth=boxes, predictions=None),
+        sample(filepath="c", ground_truth=lines, predictions=None),
+    )
+    problems = evalstream.evaluate(samples, samples).problems
+    assert [(problem.record, problem.field) for problem in problems] == [
+        ("sample 'b': ground_truth[0]", "metadata"),
+        ("sample 'c': ground_truth[0]", "points"),
+    ]
