@@ -6,8 +6,9 @@ from typing import Annotated, Any
 
 import orjson
 import typer
+from evalstream.client.service import place
 
-from evalstream_cli.client import DEFAULT_URL, ApiKey, Url, get, put, route, service
+from evalstream_cli.client import DEFAULT_URL, ApiKey, Url, service
 from evalstream_cli.console import fail, out
 
 
@@ -34,16 +35,15 @@ def retention(
     given = days is not None or runs is not None
     if keep_all and given:
         fail("--keep-all goes with neither --days nor --runs")
-    path = f"{route(dataset)}/retention"
-    with service(url, api_key) as http:
+    path = f"{place(dataset)}/retention"
+    with service(url, api_key) as client:
         if not keep_all and not given:
-            said = get(http, path)
+            said = client.request("GET", path)
         else:
-            body = orjson.dumps(asked)
             if not yes and not keep_all:
-                found = put(http, path, body, dry_run=True)
+                found = client.request("PUT", path, {"dry_run": True}, body=asked)
                 typer.confirm(f"Delete of {dataset} now: {_over(found)}? And the same later.", abort=True, err=True)
-            said = put(http, path, body)
+            said = client.request("PUT", path, body=asked)
     if as_json:
         out.file.write(orjson.dumps(said, option=orjson.OPT_INDENT_2).decode() + "\n")
     else:

@@ -11,7 +11,7 @@ import typer
 from evalstream.client import Client
 from evalstream.client.files import How, Lines, annotation_lines, prediction_lines
 from evalstream.client.service import Sent
-from evalstream.importers import columns, conll
+from evalstream.importers import columns
 from evalstream.importers.files import GroundTruth, Options
 from evalstream.importers.problems import ImporterError, count_of
 from evalstream.importers.text import STDIN
@@ -40,16 +40,9 @@ def upload(
         typer.Option(help="Predictions of --run: the same; COCO results need COCO --annotations too."),
     ] = None,
     run: Annotated[str | None, typer.Option(help="Name of the model run that made the predictions.")] = None,
-    scheme: Annotated[
-        conll.Scheme | None,
-        typer.Option(help="Read CoNLL tags strictly by this scheme; without, leniently, as conlleval does."),
-    ] = None,
     type_: Annotated[
         columns.CocoType, typer.Option("--type", help="What to read from COCO files; events say it themselves.")
     ] = "bbox",
-    strict: Annotated[
-        bool, typer.Option(help="Send nothing of a file of another format with any record that cannot be read.")
-    ] = False,
     wait: Annotated[bool, typer.Option(help="Wait until every number reflects the upload.")] = True,
     url: Url = DEFAULT_URL,
     api_key: ApiKey = "",
@@ -68,8 +61,8 @@ def upload(
 
     Safe to repeat: what had arrived already changes nothing. Lines that cannot be read are reported here, kept by the
     service as dead letters, and make the command end with status 1; the others are not held up by them. So do records
-    of other formats that cannot be read; --strict sends nothing of such a file. `evalstream import --dry-run` tells
-    beforehand what is understood of files.
+    of other formats that cannot be read; --on-error=refuse sends nothing of such a file. `evalstream import --dry-run`
+    tells beforehand what is understood of files.
     """
     if annotations is None and predictions is None:
         fail("nothing to upload: name a file with --annotations, --predictions or both")
@@ -78,7 +71,7 @@ def upload(
     for path in filter(None, (annotations, predictions)):
         if path != STDIN and not path.exists():
             fail(f"{path}: there is no such file")
-    how = How(options._replace(type=type_), strict, scheme)
+    how = How(options._replace(type=type_))
     with service(url, api_key) as client, progress_bar() as bar:
         results = []
         truth: GroundTruth | None = None

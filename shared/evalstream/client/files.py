@@ -21,14 +21,15 @@ from evalstream.importers import columns, conll, rows
 from evalstream.importers.arrays import BoxFormat, image_name
 from evalstream.importers.files import (
     GroundTruth,
+    Held,
     Options,
     Predictions,
     format_of,
     read_annotations,
     read_predictions,
-    read_rows,
+    with_facts,
 )
-from evalstream.importers.problems import ImporterError, Problem, count_of, refuse
+from evalstream.importers.problems import ImporterError, Problem, count_of
 from evalstream.importers.rows import Imported, Side
 from evalstream.importers.text import STDIN, json_lines
 
@@ -61,8 +62,6 @@ class How(NamedTuple):
     """How a side is read."""
 
     options: Options = Options()
-    strict: bool = False  # refuse a source with any record that cannot be read
-    scheme: conll.Scheme | None = None  # of CoNLL's tags
     classes: Sequence[str] | None = None  # of arrays
     box_format: BoxFormat = "xyxy"
 
@@ -73,7 +72,7 @@ def annotation_lines(source: Any, dataset: str, how: How, *, column: int = -1) -
     Raises
     ------
     ImporterError
-        If they cannot be read, or nothing of them can; with ``strict`` if any record cannot.
+        If they cannot be read, or nothing of them can; with ``on_error="refuse"`` if any record cannot.
     """
     if not isinstance(source, str | Path):
         return _in_memory(source, "annotations", {"dataset": dataset}, how)
@@ -84,8 +83,8 @@ def annotation_lines(source: Any, dataset: str, how: How, *, column: int = -1) -
     if form == "conll":
         with _told_alike():
             sentences = conll.read_sentences(path)
-            given = conll.annotation_events(sentences, dataset, time.time_ns(), column=column, scheme=how.scheme)
-            lines = list(given)
+            own = how.options.conll._replace(column=column)
+            lines = list(conll.annotation_events(sentences, dataset, time.time_ns(), own))
         return Lines(lines, len(lines)), None
     truth = read_annotations(path, how.options)
     return _lines_of(truth, {"dataset": dataset}, how), truth
@@ -115,7 +114,7 @@ def prediction_lines(
             sentences = conll.read_sentences(path)
             if isinstance(annotations, str | Path) and format_of(annotations, how.options) == "conll":
                 conll.check_same_tokens(conll.read_sentences(Path(annotations)), sentences)
-            lines = list(conll.prediction_events(sentences, dataset, run, time.time_ns(), scheme=how.scheme))
+            lines = list(conll.prediction_events(sentences, dataset, run, time.time_ns(), how.options.conll))
         return Lines(lines, len(lines))
     if form == "coco" and truth is None:
         raise ImporterError(
@@ -146,8 +145,11 @@ def _in_memory(source: Any, side: Side, known: dict[str, str], how: How) -> tupl
         table = pa.table(source)
         if set(EVENTS.names) <= set(table.column_names):
             return Lines(stamped(event_lines(table)), len(table)), None
-        read = read_rows(table, "table", side, how.options)
-        return _lines_of_rows(read, known, how), None
+    if isinstance(source, Held):
+        if side == "annotations":
+            truth = read_annotations(source, how.options)
+            return _lines_of(truth, known, how), truth
+        return _lines_of(read_predictions(source, None, how.options), known, how), None
     if isinstance(source, Mapping):
         if side == "annotations" and isinstance(source.get("images"), list):
             truth = read_annotations(source, how.options)
@@ -190,15 +192,14 @@ def _line(event: Any) -> bytes:
 def _lines_of(read: GroundTruth | Predictions, known: dict[str, str], how: How) -> Lines:
     """Turn what was read of one side into events, and say what of it is left out."""
     if read.imported is not None:
-        return _lines_of_rows(read.imported._replace(notes=read.notes, problems=read.problems), known, how)
-    if how.strict:
-        refuse(read.problems)
+        return _lines_of_rows(read.imported._replace(notes=read.notes, problems=read.problems), known)
     assert read.coco is not None
     own, not_storable = columns.storable(read.coco.objects)
     version, kind = time.time_ns(), how.options.type
     if isinstance(read, GroundTruth):
         assert isinstance(read.coco, columns.Truth)
         events = columns.annotation_events(read.coco._replace(objects=own), known["dataset"], version, kind)
+        events = with_facts(events, how.options)
     else:
         assert isinstance(read.coco, columns.Found)
         assert read.on is not None
@@ -207,9 +208,7 @@ def _lines_of(read: GroundTruth | Predictions, known: dict[str, str], how: How) 
     return Lines(event_lines(events), events.num_rows, read.notes, read.problems, not_storable)
 
 
-def _lines_of_rows(read: Imported, known: dict[str, str], how: How) -> Lines:
-    if how.strict:
-        refuse(read.problems)
+def _lines_of_rows(read: Imported, known: dict[str, str]) -> Lines:
     lines = rows.lines(read.rows, read.side, **known, version=time.time_ns())
     return Lines(lines, len(read.rows), read.notes, read.problems)
 

@@ -14,7 +14,6 @@ from evalstream.client.errors import RejectedError
 from evalstream.client.files import How, Lines, annotation_lines, prediction_lines
 from evalstream.client.steps import Pause, Request, Steps, operation
 from evalstream.importers.arrays import BoxFormat
-from evalstream.importers.conll import Scheme
 from evalstream.importers.files import Options
 from evalstream.queries.average_precision import ApFigures
 from evalstream.queries.catalog import Catalog
@@ -112,8 +111,6 @@ class Service(Questions):
         classes: Sequence[str] | None = None,
         box_format: BoxFormat = "xyxy",
         options: Options | None = None,
-        scheme: Scheme | None = None,
-        strict: bool = False,
         step: int | None = None,
         wait: bool = True,
         on_rejected: str = "raise",
@@ -131,11 +128,8 @@ class Service(Questions):
         classes, box_format
             Of arrays: what their labels and boxes mean, as in :class:`evalstream.Evaluator`.
         options : Options, optional
-            What files do not say themselves: :class:`evalstream.importers.files.Options`.
-        scheme : str, optional
-            Read CoNLL's tags strictly by this scheme.
-        strict : bool
-            Send nothing of a source with a record that cannot be read.
+            What files do not say themselves, and what becomes of records that cannot be read:
+            :class:`evalstream.importers.files.Options`.
         step : int, optional
             Where the run stands in a series, such as the epoch.
         wait : bool
@@ -158,7 +152,7 @@ class Service(Questions):
             raise ValueError("predictions= and run= belong together: whose predictions are they?")
         if on_rejected not in ("raise", "tell"):
             raise ValueError(f"on_rejected: must be 'raise' or 'tell', and is {on_rejected!r}")
-        how = How(options or Options(), strict, scheme, classes, box_format)
+        how = How(options or Options(), classes, box_format)
         sent: list[tuple[Lines, Sent]] = []
         truth = None
         if annotations is not None:
