@@ -15,9 +15,8 @@ from evalstream.queries.confusion_matrix import (
     matrix_of,
 )
 from evalstream.queries.label_counts import SCORING, Scoring
-from evalstream.queries.notes import notes
 from evalstream.queries.summary import Summary, summary_of
-from evalstream.queries.tally import tally
+from evalstream.queries.tally import tally_and_notes
 from evalstream.selection import Selection
 
 if TYPE_CHECKING:
@@ -46,9 +45,9 @@ def overview(
     scoring: Scoring = SCORING,
 ) -> Overview:
     """Answer ``summary``, ``confusion_matrix`` and ``classes`` at once, of one and the same state of the run."""
-    tallied = tally(client, selection)
+    tallied, known = tally_and_notes(client, selection)
     return Overview(
-        summary=summary_of(tallied, *notes(client, selection), scoring),
+        summary=summary_of(tallied, *known, scoring),
         confusion_matrix=matrix_of(tallied, CellsPage(limit=options.cells)),
         classes=classes_of(tallied, ClassesPage(limit=options.labels), scoring),
     )

@@ -19,8 +19,7 @@ from evalstream.queries.label_counts import (
     label_counts,
     undefined,
 )
-from evalstream.queries.notes import notes
-from evalstream.queries.tally import tally
+from evalstream.queries.tally import tally_and_notes
 from evalstream.scoring.tally import Tally
 from evalstream.selection import Selection
 
@@ -59,7 +58,8 @@ class Summary(LabelScores):
 
 def summary(client: Client, selection: Selection, scoring: Scoring = SCORING) -> Summary:
     """Count and score everything that is selected."""
-    return summary_of(tally(client, selection), *notes(client, selection), scoring)
+    tallied, known = tally_and_notes(client, selection)
+    return summary_of(tallied, *known, scoring)
 
 
 def summary_of(

@@ -10,9 +10,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from evalstream.queries.columns import read_columns
 from evalstream.queries.counted import ask_arrow, counted
+from evalstream.queries.missing_rows import rows_without_predictions
+from evalstream.queries.notes import Known, notes
 from evalstream.scenes import Int
-from evalstream.scoring.tally import Tally
+from evalstream.scoring.counting import count
+from evalstream.scoring.notes import sentences, unusual
+from evalstream.scoring.tally import Tally, tally_of
 from evalstream.selection import Selection
 
 if TYPE_CHECKING:
@@ -49,6 +54,25 @@ def tally(client: Client, selection: Selection) -> Tally:
 
     A label may be in pairs alone: the partner of an object that passes the filters need not pass them.
     """
+    stored = read_columns(client, selection)
+    if stored is None:
+        return _counted_there(client, selection)
+    return tally_of(stored.columns, count(stored.columns, stored.selection))
+
+
+def tally_and_notes(client: Client, selection: Selection) -> tuple[Tally, Known]:
+    """Count, and say what has to be known of it: of a small run, from one look at it."""
+    stored = read_columns(client, selection)
+    if stored is None:
+        return _counted_there(client, selection), notes(client, selection)
+    columns, left, failed = stored
+    counting = count(columns, left)
+    missing = rows_without_predictions(client, selection.dataset, selection.run)
+    said = sentences(failed, missing, unusual(columns, counting, left), selection)
+    return tally_of(columns, counting), Known(said, missing)
+
+
+def _counted_there(client: Client, selection: Selection) -> Tally:
     sql, parameters = counted(selection)
     table = ask_arrow(client, _TALLY.format(counted=sql), parameters)
     rows, annotated, predicted, pairs = (

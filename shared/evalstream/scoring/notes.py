@@ -27,20 +27,19 @@ def notes(of: Columns, selection: Selection) -> list[str]:
     counting = count(of, selection)
     passes = row_filter(selection)
     failed = sum(passes(one.scene.data_row, one.scene.facts) for one in of.failed)
-    repaired = int(np.count_nonzero(counting.rows[of.repaired]))
-    return sentences(failed, 0, _unusual(of, counting, selection, repaired), selection)
+    return sentences(failed, 0, unusual(of, counting, selection), selection)
 
 
-def _unusual(of: Columns, counting: Counting, selection: Selection, repaired: int) -> Unusual:
+def unusual(of: Columns, counting: Counting, selection: Selection) -> Unusual:
+    """Count what is not as most objects are."""
     # What is nested shares its parent's fate, and is not counted beside it.
     root = counting.prediction_asked & (of.prediction.parent < 0)
     there = root & (of.confidence >= selection.confidence)
     beyond = there & (of.rank >= most_counted(of.prediction.type))
     negative = root & (of.confidence < 0)
     regions = counting.annotation_asked & ~np.isin(of.crowd, object_codes(selection))
-    flags = beyond, negative, there & counting.ignored, regions
-    counts = [int(np.count_nonzero(flag)) for flag in flags]
-    return Unusual(*counts)._replace(repaired=repaired)
+    flags = beyond, negative, there & counting.ignored, regions, counting.rows[of.repaired]
+    return Unusual(*(int(np.count_nonzero(flag)) for flag in flags))
 
 
 def sentences(rows_failed: int, rows_missing: int, unusual: Unusual, selection: Selection) -> list[str]:

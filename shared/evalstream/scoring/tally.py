@@ -12,7 +12,7 @@ import numpy as np
 
 from evalstream.scenes import Code, Flag, Float, Int
 from evalstream.scoring.columns import Columns
-from evalstream.scoring.counting import count
+from evalstream.scoring.counting import Counting, count
 from evalstream.selection import Selection
 from evalstream.types import CODES
 
@@ -44,7 +44,11 @@ def tally(of: Columns, selection: Selection) -> Tally:
     The same as :func:`evalstream.queries.tally.tally` counts of a stored run. A label may be in pairs alone: the
     partner of an object that passes the filters need not pass them.
     """
-    counting = count(of, selection)
+    return tally_of(of, count(of, selection))
+
+
+def tally_of(of: Columns, counting: Counting) -> Tally:
+    """Sum up what counts."""
     size = len(of.labels)
     annotated = of.annotation.label[counting.annotation_counts]
     predicted = of.prediction.label[counting.prediction_counts]

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
 from evalstream.matching import AREA_RANGES, POLICIES
 from evalstream.pipeline.fold import fold
 from evalstream.pipeline.match import matchable
+from evalstream.queries import columns as stored_columns
 from evalstream.queries.average_precision import ApOptions, average_precision_of, average_precisions
 from evalstream.queries.confusion_matrix import CellsPage, ClassesPage, classes_of, matrix_of
 from evalstream.queries.notes import notes as known_notes
@@ -86,6 +88,10 @@ def test_counts(client: Client, data: Data, runs: Runs, policy: str) -> None:
                 assert_classes(found[2], scored)
             if i % SAMPLE == number % SAMPLE:
                 stored = overview(client, selection, OverviewOptions(cells=100_000, labels=100_000))
+                with pytest.MonkeyPatch.context() as patch:  # as of a run that is too large to be read
+                    patch.setitem(stored_columns._LARGE, (dataset, run), None)
+                    there = overview(client, selection, OverviewOptions(cells=100_000, labels=100_000))
+                assert there == stored, selection
                 # Rows without predictions are in the table of events alone.
                 known = known_notes(client, selection)
                 assert stored.summary.notes == known.notes
@@ -106,3 +112,28 @@ def test_average_precision(client: Client, data: Data, runs: Runs, policy: str) 
             found = average_precision_of(detected, [], selection, options)
             stored = average_precisions(client, selection, options)
             assert found.model_copy(update={"notes": stored.notes}) == stored, selection
+
+
+def test_a_run_that_is_too_large_to_be_read_is_counted_where_it_is(
+    client: Client, data: Data, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset, run = next(iter(data.runs))
+    selection = Selection(dataset=dataset, run=run)
+    expected = overview(client, selection)
+    assert stored_columns.read_columns(client, selection) is not None
+    monkeypatch.setattr(stored_columns, "_LARGE", {("other", "run"): None})
+    monkeypatch.setattr(stored_columns, "_LARGE_LIMIT", 1)
+    monkeypatch.setattr(stored_columns, "_SETTINGS", stored_columns._SETTINGS | {"max_result_bytes": 1_000})
+    assert stored_columns.read_columns(client, selection) is None
+    assert {(dataset, run): None} == stored_columns._LARGE  # and is not read again
+    assert overview(client, selection) == expected
+
+
+def test_what_is_wrong_with_the_engine_is_not_taken_for_a_large_run(
+    client: Client, data: Data, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset, run = next(iter(data.runs))
+    monkeypatch.setattr(stored_columns, "_SETTINGS", stored_columns._SETTINGS | {"max_memory_usage": 1})
+    with pytest.raises(ClickHouseError):
+        stored_columns.read_columns(client, Selection(dataset=dataset, run=run))
+    assert (dataset, run) not in stored_columns._LARGE

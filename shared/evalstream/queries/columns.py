@@ -1,0 +1,170 @@
+"""A selection of a stored run as columns in memory.
+
+Most of what a question over a small run costs the engine is the analysis of long SQL. So small ones are read as they
+are stored, and counted by :mod:`evalstream.scoring`; large ones are counted where they are. Tests hold both against
+each other.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from clickhouse_connect.driver.exceptions import ClickHouseError
+from numpy.typing import NDArray
+
+from evalstream.pipeline.fold import Facts
+from evalstream.queries.counted import ask, ask_arrow, selected
+from evalstream.queries.roll_up import FEATURES, NO_ROLL_UP
+from evalstream.scenes import RECTANGLE, Code, Int
+from evalstream.scoring.columns import Columns, Side
+from evalstream.selection import Selection
+from evalstream.types import CODES
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
+
+#: A run whose columns here are larger than this is counted where it is: about 500,000 objects.
+MOST_BYTES: Final = 32 * 2**20
+#: The engine's code for an answer that is larger than asked for.
+_TOO_LARGE: Final = "396"
+#: Runs, by dataset and name, that were too large when they were last read. It saves the attempt, and decides no answer.
+_LARGE: Final[dict[tuple[str, str], None]] = {}
+_LARGE_LIMIT: Final = 1_000
+
+SIDES: Final = ("annotation", "prediction")
+_OBJECT: Final = ("type", "feature", "label", "area", "parent")
+_READ: Final = (
+    "error",
+    *(f"annotation_{name}" for name in (*_OBJECT, "crowd")),
+    *(f"prediction_{name}" for name in (*_OBJECT, "confidence", "rank")),
+    *(f"match_{name}" for name in RECTANGLE.names or ()),
+    "measure_name",
+)
+#: What only policy `coco` looks at, and is 0 under the others.
+_OF_COCO: Final = ("annotation_area", "prediction_area", "prediction_rank", "match_area_range")
+_SETTINGS: Final = {"max_result_bytes": MOST_BYTES, "output_format_arrow_low_cardinality_as_dictionary": 1}
+_NO_FACTS: Final = Facts("", 0, 0, "", "", "", {})
+
+
+class Stored(NamedTuple):
+    """The selected rows of a stored run: ``selection`` is what has yet to be asked of them."""
+
+    columns: Columns
+    selection: Selection
+    rows_failed: int  # selected, and not among the columns
+
+
+def read_columns(client: Client, selection: Selection) -> Stored | None:
+    """Read the selected rows, with what thresholds and filters of objects decide left open; none if they are too large.
+
+    Areas, ranks and area ranges are 0 but under policy ``coco``.
+    """
+    run = selection.dataset, selection.run
+    if run in _LARGE:
+        return None
+    try:
+        return _read(client, selection)
+    except ClickHouseError as error:
+        if f"Code: {_TOO_LARGE}." not in str(error):
+            raise
+        while len(_LARGE) >= _LARGE_LIMIT:
+            del _LARGE[next(iter(_LARGE))]
+        _LARGE[run] = None
+        return None
+
+
+def _read(client: Client, selection: Selection) -> Stored:
+    features: list[str] = []
+    if selection.feature:  # every kind of them is asked for too
+        bound = {"dataset": selection.dataset, "feature": selection.feature, "roll_up": selection.roll_up or NO_ROLL_UP}
+        features = [name for (name,) in ask(client, f"SELECT * FROM {FEATURES}", bound)]
+    unread = () if selection.policy == "coco" else _OF_COCO
+    names = [name for name in _READ if name not in unread]
+    sql, parameters = selected(selection, with_failed=True, columns=names)
+    table = ask_arrow(client, sql, parameters, **_SETTINGS).unify_dictionaries().combine_chunks()
+    failed = np.asarray(pc.not_equal(table["error"], ""))
+    # Rows that failed have no objects, and are no rows of the columns.
+    row = np.cumsum(~failed) - 1
+    labels, label = _coded(table, "label")
+    feature_names, feature = _coded(table, "feature")
+    annotation, prediction = (_side(table, side, row, feature[side], label[side]) for side in SIDES)
+    of_pair = _row(table["match_prediction"])
+    rectangle = np.zeros(len(of_pair), RECTANGLE)
+    for name in RECTANGLE.names or ():
+        if f"match_{name}" not in unread:
+            rectangle[name] = _flat(table[f"match_{name}"]).to_numpy()
+    for side in SIDES:
+        rectangle[side] += _first(table[f"{side}_label"])[of_pair].astype(np.int32)
+    repaired = np.asarray(pc.equal(_flat(table["measure_name"]), "repaired"))
+    rows = int(np.count_nonzero(~failed))
+    found = Columns(
+        selection.policy,
+        [""] * rows,  # whatever depends on a row's name and facts is selected already
+        [_NO_FACTS] * rows,
+        [],
+        feature_names,
+        labels,
+        annotation,
+        _flat(table["annotation_crowd"]).to_numpy(),
+        prediction,
+        _flat(table["prediction_confidence"]).to_numpy(),
+        _numbers(table, "prediction_rank", prediction.row).astype(np.int64),
+        rectangle,
+        row[_row(table["measure_name"])[repaired]],
+    )
+    done: dict[str, Any] = {"data_row": [], "split": [], "metadata": [], "both_sides": False, "shared_with": None}
+    left = selection.model_copy(update=done | {"roll_up": None, "feature": features})
+    return Stored(found, left, len(failed) - rows)
+
+
+def _side(table: pa.Table, side: str, row: Int, feature: Code, label: Code) -> Side:
+    of_object = _row(table[f"{side}_label"])
+    parent = _flat(table[f"{side}_parent"]).to_numpy().astype(np.int64)
+    words, word = _words(table[f"{side}_type"])
+    return Side(
+        row[of_object],
+        np.array([CODES[name] if name else 0 for name in words], np.int32)[word],
+        feature,
+        label,
+        _numbers(table, f"{side}_area", of_object).astype(np.float64),
+        np.where(parent >= 0, parent + _first(table[f"{side}_label"])[of_object], -1),
+    )
+
+
+def _numbers(table: pa.Table, name: str, of_object: Int) -> NDArray[Any]:
+    """A column of numbers; zeros where it was not read."""
+    return _flat(table[name]).to_numpy() if name in table.column_names else np.zeros(len(of_object))
+
+
+def _coded(table: pa.Table, name: str) -> tuple[list[str], dict[str, Code]]:
+    """Code a column of both sides; give the string of each code too, in their order."""
+    of_sides = {side: _words(table[f"{side}_{name}"]) for side in SIDES}
+    names = sorted({word for words, _ in of_sides.values() for word in words})
+    at = {word: code for code, word in enumerate(names)}
+    return names, {side: np.array([at[w] for w in words], np.int32)[word] for side, (words, word) in of_sides.items()}
+
+
+def _words(column: pa.ChunkedArray) -> tuple[list[str], Int]:
+    """Give the distinct strings of a column of lists, and which one each entry is. Some may be of no entry."""
+    values = _flat(column)
+    values = values if pa.types.is_dictionary(values.type) else pc.dictionary_encode(values)  # what was rolled up
+    return values.dictionary.to_pylist(), values.indices.to_numpy()
+
+
+def _flat(column: pa.ChunkedArray) -> pa.Array:
+    return column.combine_chunks().flatten()
+
+
+def _first(column: pa.ChunkedArray) -> Int:
+    """Where the entries of each row begin."""
+    lengths = np.asarray(pc.list_value_length(column.combine_chunks()), np.int64)
+    return np.cumsum(lengths) - lengths
+
+
+def _row(column: pa.ChunkedArray) -> Int:
+    """Give the row of each entry."""
+    lengths = np.asarray(pc.list_value_length(column.combine_chunks()), np.int64)
+    return np.repeat(np.arange(len(lengths)), lengths)
