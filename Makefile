@@ -11,6 +11,7 @@
 # make test-attack     by hand, 20 minutes: random requests, bytes, kills and a soak against the embedded service, with a table
 # make test-mutants    by hand: whether the tests notice faults that are seeded into the code
 # make format schemas  what a change may need before it is committed
+# make docs           the documentation as a site, in .site
 # make agreement       docs/agreement.md anew, from the parity tests
 # make bench           against pycocotools and faster-coco-eval, in one run
 # make bench-log       what run.log costs a training loop, in CPU
@@ -26,7 +27,7 @@ PAGE := services/evalstream_query/static/index.html
 # Node comes with the environment, from PyPI; what npm runs must find this one.
 NPM := PATH="$(CURDIR)/.venv/bin:$$PATH" $(BIN)/npm --prefix web --silent
 
-.PHONY: demo up down kafka page screenshot check test test-durations test-thorough test-faults test-attack test-mutants lint lint-python lint-page format schemas agreement bench bench-log bench-pipeline clean bench-load
+.PHONY: demo up down kafka page screenshot check test test-durations test-thorough test-faults test-attack test-mutants lint lint-python lint-page format schemas agreement bench bench-log bench-pipeline bench-load docs clean
 
 demo: $(INSTALLED) $(PAGE)
 	$(BIN)/evalstream demo --port $(PORT) $(if $(ONCE),--once)
@@ -110,6 +111,10 @@ format: $(INSTALLED) web/node_modules/.installed
 schemas: $(INSTALLED)
 	$(BIN)/python -m evalstream_local.schemas
 
+docs: $(INSTALLED)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "Open .site/index.html, or for the search too: $(BIN)/python -m http.server --bind 127.0.0.1 --directory .site"
+
 agreement: $(INSTALLED)
 	rm -f docs/agreement.md
 	$(BIN)/pytest tests/parity --write-agreement
@@ -136,4 +141,4 @@ $(INSTALLED): pyproject.toml constraints.txt hatch_build.py $(shell find shared 
 clean:
 	rm -rf web/node_modules services/evalstream_query/static
 	rm -f shared/evalstream/native/kernels.so shared/evalstream/native/kernels.dylib shared/evalstream/native/kernels.dll
-	rm -rf .venv .evalstream .mypy_cache .pytest_cache .ruff_cache .hypothesis .schemathesis
+	rm -rf .venv .site .evalstream .mypy_cache .pytest_cache .ruff_cache .hypothesis .schemathesis

@@ -70,7 +70,7 @@ def test_old_rows_go_and_every_answer_says_so(client: Client, monkeypatch: pytes
     assert apply(client, "aged", kept, middle + DAY) == (0, 0)
     assert predicted_rows(client, "aged") == ["b", "x", "y"]
     assert stored(client, "aged")["events"] == 7
-    left = "SELECT DISTINCT data_row FROM row_results WHERE dataset = 'aged' AND NOT is_deleted ORDER BY data_row"
+    left = "SELECT DISTINCT data_row FROM results WHERE dataset = 'aged' AND NOT is_deleted ORDER BY data_row"
     assert client.query(left).result_rows == [("b",), ("x",), ("y",)]
     assert not left_over(client, "aged")
     assert removed(client, "aged") == Removed(4, 0, middle)
@@ -123,7 +123,7 @@ def test_cut_off_it_is_finished_by_whoever_reconciles(client: Client) -> None:
     bury_many(client, [(Scope("cut off", data_row="a"), 1)], at)
     assert [one.scope.data_row for one in left_over(client, "cut off")] == ["a"]
     reconcile(client, NAMES)
-    assert stored(client, "cut off") == {"events": 2, "row_results": len(NAMES), "ontologies": 0}
+    assert stored(client, "cut off") == {"events": 2, "results": 1, "ontologies": 0}
     assert removed(client, "cut off") == Removed(1, 0, at)
 
 

@@ -1,0 +1,41 @@
+"""Pages of the documentation's site that are made of the code: the command line, and the files in schemas/."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from evalstream_cli.main import app
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+from typer.cli import get_docs_for_click
+from typer.main import get_command
+
+_SCHEMAS = Path(__file__).resolve().parents[1] / "schemas"
+
+
+# How docstrings mark names, for other tools than this one.
+_ROLES = re.compile(r":(?:class|data|func|meth|mod):(?=<code>)")
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add the schemas, which the reference links to."""
+    for schema in sorted(_SCHEMAS.glob("*.json")):
+        files.append(File.generated(config, f"reference/{schema.name}", abs_src_path=str(schema)))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:  # noqa: ARG001
+    """Put in what every command says of itself, and lead links to files beside ``docs/`` to their pages."""
+    if page.file.src_uri == "reference/cli.md":
+        command = get_command(app)
+        with command.make_context("evalstream", [], resilient_parsing=True) as context:
+            said = get_docs_for_click(obj=command, ctx=context, name="evalstream", title="")
+        markdown = markdown.replace("<!-- commands -->", said)
+    return markdown.replace("](../README.md)", "](index.md)").replace("](../schemas/", "](reference/")
+
+
+def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:  # noqa: ARG001
+    """Take the roles of names out of docstrings."""
+    return _ROLES.sub("", html)

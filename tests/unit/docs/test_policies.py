@@ -1,0 +1,11 @@
+"""The pictures of docs/policies.md show what the engine answers now."""
+
+from __future__ import annotations
+
+from docs.policy_pictures import FOLDER, drawn
+
+
+def test_pictures_are_drawn_from_what_the_engine_answers() -> None:
+    found = dict(drawn())
+    assert len(found) == 9
+    assert found == {path.name: path.read_text(encoding="utf-8") for path in FOLDER.glob("*.svg")}
