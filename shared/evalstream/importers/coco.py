@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
+from itertools import repeat
 from operator import attrgetter
 from typing import Any, Final
 
@@ -248,8 +249,7 @@ def _annotated(
     own, positions = records
     checks = Checks(source, lambda i: annotation_name(positions[i], own[i]), len(own), problems)
     row = _rows(source, own, images, checks)
-    category = [categories.place.get(record.category_id, -1) for record in own]
-    feature = np.array(category, np.int32)
+    feature = _places(categories.place, map(attrgetter("category_id"), own)).astype(np.int32)
     checks.leave_out(
         feature < 0,
         "category_id",
@@ -297,18 +297,18 @@ def _predicted(
         _skip_unknown(own, row, checks, notes)
     else:
         _refuse_unknown(source, truth, records, row)
-    notes += _off_by_one({record.category_id for record in own}, truth.categories)
+    given = list(map(attrgetter("category_id"), own))
+    classes = dict.fromkeys(given)  # in the order in which they come
+    notes += _off_by_one(set(classes), truth.categories)
     names = list(truth.categories.names)
     place: dict[Any, int] = dict(truth.categories.place)
-    category = []
-    for record in own:
-        at = place.get(record.category_id)
-        if at is None:
+    for key in classes:
+        if key not in place:
             # A class that the ground truth does not list has no name there; its predictions are still predictions. The
             # bare id would not do: a listed class may be called so, "7" where digits are detected.
-            at = place[record.category_id] = len(names)
-            names.append(f"unlisted category {record.category_id}")
-        category.append(at)
+            place[key] = len(names)
+            names.append(f"unlisted category {key}")
+    category = _places(place, given).astype(np.int32)
     shape = shapes(own, row, truth.images, iou_type, checks, annotated=False)
     confidence, missing, renamed = _scores(own)
     checks.leave_out(
@@ -326,7 +326,7 @@ def _predicted(
     note(shape.thin & kept, "detection", "an outline of less than three points, drawn as pycocotools draws it")
     code = np.zeros(len(own), np.int32)
     ids = pa.array(np.array(positions, np.int64)).cast(pa.string())
-    columns = row, ids, np.array(category, np.int32), names, confidence, shape.area, code, shape, ~shape.negative
+    columns = row, ids, category, names, confidence, shape.area, code, shape, ~shape.negative
     return _in_order(source, truth.images, kept, *columns)
 
 
@@ -346,12 +346,15 @@ def _column(records: list[Any], field: str) -> Float:
     return np.fromiter(map(attrgetter(field), records), np.float64, len(records))
 
 
+def _places(place: Mapping[Any, int], given: Iterable[Any]) -> Int:
+    """Look up the place of each id, −1 of those that have none."""
+    return np.array(list(map(place.get, given, repeat(-1))), np.int64)
+
+
 def _rows(source: str, records: Sequence[Any], images: Images, checks: Checks) -> Int:
-    place = images.place
-    found = [place.get(image_id, -1) for image_id in map(attrgetter("image_id"), records)]
-    row = np.array(found, np.int64)
+    row = _places(images.place, map(attrgetter("image_id"), records))
     for i in np.flatnonzero(row < 0).tolist():  # one that is written otherwise: 1.0 for 1
-        row[i] = place.get(_key(records[i].image_id), -1)
+        row[i] = images.place.get(_key(records[i].image_id), -1)
     if not isinstance(records[0] if records else None, DetectionRecord):
         checks.leave_out(row < 0, "image_id", lambda i: f"{source} has no image {records[i].image_id}")
     return row
