@@ -16,6 +16,7 @@
 # make bench           against pycocotools and faster-coco-eval, in one run
 # make bench-log       what run.log costs a training loop, in CPU
 # make bench-load      200 readers and 4 writers at a time: how long answers take, and how many are turned away
+# make bench           against pycocotools and its rivals, in one run; LARGE=1 with 1.8 million detections, too
 # make bench-pipeline  events through a running cluster (make up) until they are queryable
 
 PYTHON ?= python3
@@ -120,7 +121,7 @@ agreement: $(INSTALLED)
 	$(BIN)/pytest tests/parity --write-agreement
 
 bench: $(INSTALLED)
-	$(BIN)/python -m benchmarks.coco --write
+	$(BIN)/python -m benchmarks.coco --write $(if $(LARGE),--large)
 
 bench-log: $(INSTALLED)
 	$(BIN)/python -m benchmarks.run_log

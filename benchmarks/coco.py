@@ -8,9 +8,6 @@ well, for a fast wrong answer is none.
 from __future__ import annotations
 
 import argparse
-import contextlib
-import importlib
-import io
 import json
 import os
 import platform
@@ -18,33 +15,75 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-import evalstream
 import numpy as np
-from evalstream.queries.average_precision import ApFigures
 
-from benchmarks.workload import coco_files
+from benchmarks.workload import as_masks, as_skeletons, coco_files
 
-#: By name: the package, the modules that COCO and the evaluation come from, and the evaluation's name.
-PEERS: Final = {
-    "ultrafast-pycocotools": ("ultrafast_pycocotools.coco", "ultrafast_pycocotools.cocoeval", "COCOeval"),
-    "hotcoco": ("hotcoco", "hotcoco", "COCOeval"),
-    "faster-coco-eval": ("faster_coco_eval", "faster_coco_eval", "COCOeval_faster"),
-    "pycocotools": ("pycocotools.coco", "pycocotools.cocoeval", "COCOeval"),
-}
-_SCRIPT: Final = """
-import json, sys
+#: pycocotools' calls, which several packages have.
+_AS_PYCOCOTOOLS: Final = """
 from {coco} import COCO
 from {module} import {evaluation}
-truth = COCO(sys.argv[1])
-run = {evaluation}(truth, truth.loadRes(sys.argv[2]), "bbox")
-run.evaluate(); run.accumulate(); run.summarize()
-print(json.dumps([float(value) for value in run.stats[:12]]))
+def work(gt, dt, kind):
+    with contextlib.redirect_stdout(io.StringIO()):
+        truth = COCO(gt)
+        run = {evaluation}(truth, truth.loadRes(dt), kind)
+        run.evaluate(); run.accumulate(); run.summarize()
+    return list(run.stats)
 """
+#: By package: what defines `work`, which takes the files and pycocotools' `iouType` and gives the figures.
+PEERS: Final = {
+    "ultrafast-pycocotools": _AS_PYCOCOTOOLS.format(
+        coco="ultrafast_pycocotools.coco", module="ultrafast_pycocotools.cocoeval", evaluation="COCOeval"
+    ),
+    "hotcoco": _AS_PYCOCOTOOLS.format(coco="hotcoco", module="hotcoco", evaluation="COCOeval"),
+    "vernier": """
+from vernier import instance
+def work(gt, dt, kind):
+    iou = {"bbox": instance.Bbox, "segm": instance.Segm, "keypoints": instance.Keypoints}[kind]()
+    with open(gt, "rb") as truth, open(dt, "rb") as found:
+        run = instance.Evaluator(iou=iou, parity_mode="strict").evaluate(truth.read(), found.read(), num_threads=1)
+    return list(run.stats)
+""",
+    "faster-coco-eval": _AS_PYCOCOTOOLS.format(
+        coco="faster_coco_eval", module="faster_coco_eval", evaluation="COCOeval_faster"
+    ),
+    "pycocotools": _AS_PYCOCOTOOLS.format(
+        coco="pycocotools.coco", module="pycocotools.cocoeval", evaluation="COCOeval"
+    ),
+}
+_OURS: Final = """
+import evalstream
+def work(gt, dt, kind):
+    return evalstream.evaluate(gt, dt, type=kind).average_precision()
+"""
+#: Once, and the figures; or twice, and the seconds of CPU of the second time.
+_ONCE: Final = "import contextlib, io, json, sys\n{work}\n" + (
+    "print(json.dumps([float(one) for one in work(*sys.argv[1:])]))"
+)
+_TWICE: Final = """import contextlib, io, sys, time
+{work}
+work(*sys.argv[1:])
+start = time.process_time()
+work(*sys.argv[1:])
+print(time.process_time() - start)
+"""
+_TWELVE: Final = (
+    *("ap", "ap50", "ap75", "ap_small", "ap_medium", "ap_large"),
+    *("ar_1", "ar_10", "ar_100", "ar_small", "ar_medium", "ar_large"),
+)
+#: The figures of each kind, in pycocotools' order.
+FIGURES: Final = {
+    "bbox": _TWELVE,
+    "segm": _TWELVE,
+    "keypoints": (
+        *("ap", "ap50", "ap75", "ap_medium", "ap_large"),
+        *("ar_100", "ar50", "ar75", "ar_medium", "ar_large"),
+    ),
+}
 RESULTS: Final = Path(__file__).parent / "RESULTS.md"
 
 
@@ -62,38 +101,54 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=int, default=5000)
     parser.add_argument("--per-image", type=int, default=36)
+    parser.add_argument("--kind", nargs="+", choices=FIGURES, default=list(FIGURES))
+    parser.add_argument("--large", action="store_true", help="boxes of ten times as many images, too")
+    parser.add_argument("--without", nargs="*", choices=PEERS, default=[], help="peers to leave out, as slow ones")
     parser.add_argument("--write", action="store_true", help="write RESULTS.md")
     arguments = parser.parse_args()
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    with tempfile.TemporaryDirectory() as folder:
-        table = run(Path(folder), arguments.images, arguments.per_image)
-    print(table)
+    peers = [name for name in PEERS if name not in arguments.without]
+    in_kind = {kind: [name for name in peers if kind == "bbox" or name != "vernier"] for kind in FIGURES}
+    sizes = [(kind, arguments.images) for kind in arguments.kind]
+    tables = []
+    for kind, images in [*sizes, ("bbox", 10 * arguments.images)] if arguments.large else sizes:
+        with tempfile.TemporaryDirectory() as folder:
+            tables.append(run(Path(folder), images, arguments.per_image, kind, in_kind[kind]))
+        print(tables[-1], flush=True)
     if arguments.write:
-        RESULTS.write_text(table, encoding="utf-8")
+        load = f"Load of the machine's {os.cpu_count()} cores at the end: {os.getloadavg()[0]:.1f}."
+        head = (
+            "# Benchmark: COCO files to the figures",
+            f"One core of {platform.machine()}, {platform.system()}, Python {platform.python_version()},"
+            f" {time.strftime('%Y-%m-%d')}. `make bench` prints these tables; a ratio above 1 is slower than ours."
+            f" {load} vernier reads no masks and skeletons of detections without a box, and is missing there.",
+        )
+        RESULTS.write_text("\n\n".join([*head, *tables]), encoding="utf-8")
 
 
-def run(folder: Path, images: int, per_image: int) -> str:
+def run(folder: Path, images: int, per_image: int, kind: str, peers: list[str]) -> str:
     """Make the files, time everybody, give the table."""
     gt, dt = folder / "gt.json", folder / "dt.json"
     truth, results = coco_files(images, per_image)
+    if kind != "bbox":
+        truth, results = (as_masks if kind == "segm" else as_skeletons)(truth, results)
     gt.write_text(json.dumps(truth))
     dt.write_text(json.dumps(results))
-    ours(gt, dt)  # kernels are compiled once an installation, and not here
-    found = {"evalstream": ours(gt, dt)} | {name: peer(name, gt, dt) for name in PEERS}
+    data = f"{images:,} images, {len(truth['annotations']):,} annotations, {len(results):,} detections"
+    del truth, results
+    files = [str(gt), str(dt), kind]
+    found = {"evalstream": ours(files)} | {name: peer(name, files) for name in peers}
     for name, of in found.items():
         same = np.allclose(of.figures, found["evalstream"].figures, atol=1e-9, rtol=0)
-        assert same, (name, of.figures, found["evalstream"].figures)
-    return _table(found, f"{images:,} images, {len(truth['annotations']):,} boxes, {len(results):,} detections")
+        assert same, (kind, name, of.figures, found["evalstream"].figures)
+    return _table(found, f"## {kind}: {data}")
 
 
-def _table(found: dict[str, Measured], data: str) -> str:
+def _table(found: dict[str, Measured], title: str) -> str:
     least = found["evalstream"]
     lines = [
-        "# Benchmark: COCO files to the twelve figures",
-        "",
-        f"{data}; one core of {platform.machine()}, {platform.system()}, Python {platform.python_version()},"
-        f" {time.strftime('%Y-%m-%d')}. `make bench` prints this table. Ratios are to evalstream: above 1 is slower.",
+        title,
         "",
         "| | whole process: s | CPU s | peak MB | ratio | in process, a second time: s | ratio |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
@@ -106,34 +161,25 @@ def _table(found: dict[str, Measured], data: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def ours(gt: Path, dt: Path) -> Measured:
+def ours(files: list[str]) -> Measured:
     """Run the command that the README names, and the library."""
+    gt, dt, kind = files
     command = [str(Path(sys.executable).with_name("evalstream")), "evaluate", "--policy", "coco", "--json"]
-    said = process([*command, "--annotations", str(gt), "--predictions", str(dt)])
-    figures = json.loads(said[1])
-
-    def work() -> object:
-        return evalstream.evaluate(gt, dt).average_precision()
-
-    return Measured(*said[0], twice(work), [figures[name] for name in ApFigures.model_fields])
+    took, said = process([*command, "--type", kind, "--annotations", gt, "--predictions", dt])
+    figures = json.loads(said)
+    return Measured(
+        *took, _again(_OURS, files), [-1 if figures[name] is None else figures[name] for name in FIGURES[kind]]
+    )
 
 
-def peer(name: str, gt: Path, dt: Path) -> Measured:
-    coco, module, evaluation = PEERS[name]
-    script = _SCRIPT.format(coco=coco, module=module, evaluation=evaluation)
-    said = process([sys.executable, "-c", script, str(gt), str(dt)])
-    loader, evaluator = importlib.import_module(coco).COCO, getattr(importlib.import_module(module), evaluation)
+def peer(name: str, files: list[str]) -> Measured:
+    took, said = process([sys.executable, "-c", _ONCE.format(work=PEERS[name]), *files])
+    return Measured(*took, _again(PEERS[name], files), json.loads(said.splitlines()[-1])[: len(FIGURES[files[2]])])
 
-    def work() -> Any:
-        with contextlib.redirect_stdout(io.StringIO()):
-            truth = loader(str(gt))
-            of = evaluator(truth, truth.loadRes(str(dt)), "bbox")
-            of.evaluate()
-            of.accumulate()
-            of.summarize()
-        return of
 
-    return Measured(*said[0], twice(work), json.loads(said[1].splitlines()[-1]))
+def _again(work: str, files: list[str]) -> float:
+    """Give the seconds of CPU of the second time in one process."""
+    return float(process([sys.executable, "-c", _TWICE.format(work=work), *files])[1].splitlines()[-1])
 
 
 #: Runs a command as a child of a small process: a large one would lend it its own peak of memory.
@@ -152,14 +198,6 @@ def process(command: list[str]) -> tuple[tuple[float, float, float], str]:
     launched = [sys.executable, "-c", _LAUNCHER, *command]
     took, said = json.loads(subprocess.run(launched, stdout=subprocess.PIPE, check=True).stdout)
     return tuple(took), said
-
-
-def twice(work: Callable[[], object]) -> float:
-    """Give the seconds of CPU of the second time."""
-    work()
-    start = time.process_time()
-    work()
-    return time.process_time() - start
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from pycocotools import mask as coco_mask
 
 
 def coco_files(images: int, per_image: int, seed: int = 7) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -54,3 +56,43 @@ def coco_files(images: int, per_image: int, seed: int = 7) -> tuple[dict[str, An
             )
     pictures = [{"id": i + 1, "width": 640, "height": 480, "file_name": f"{i + 1}.jpg"} for i in range(images)]
     return {"images": pictures, "categories": categories, "annotations": annotations}, results
+
+
+def as_masks(truth: dict[str, Any], results: list[dict[str, Any]]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Make of each box the ellipse in it: annotations as outlines, detections as compressed run lengths."""
+    angle = np.linspace(0, 2 * np.pi, 24, endpoint=False)
+    circle = np.stack((np.cos(angle), np.sin(angle)), axis=1)
+
+    def outline(box: list[float]) -> list[float]:
+        x, y, width, height = box
+        points = np.array([x + width / 2, y + height / 2]) + circle * np.array([width, height]) / 2
+        return [round(float(value), 2) for value in points.ravel()]
+
+    def drawn(box: list[float]) -> dict[str, Any]:
+        (rle,) = coco_mask.frPyObjects([outline(box)], 480, 640)
+        return {"size": [480, 640], "counts": rle["counts"].decode()}
+
+    for one in truth["annotations"]:
+        one["segmentation"] = drawn(one["bbox"]) if one["iscrowd"] else [outline(one["bbox"])]
+    for one in results:
+        one["segmentation"] = drawn(one.pop("bbox"))
+    return truth, results
+
+
+def as_skeletons(truth: dict[str, Any], results: list[dict[str, Any]]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Put COCO's 17 keypoints into each box, at places of their own; one class, and at most 20 detections an image."""
+    rng = np.random.default_rng(11)
+    place = rng.uniform(0.1, 0.9, (17, 2))
+
+    def skeleton(box: list[float], noise: float, visibility: NDArray[np.int64]) -> list[float]:
+        x, y, width, height = box
+        points = [x, y] + (place + rng.normal(0, noise, (17, 2))) * [width, height]
+        return [round(float(value), 2) for value in np.column_stack((points, visibility)).ravel()]
+
+    truth["categories"] = [{"id": 1, "name": "person"}]
+    for one in truth["annotations"]:
+        seen = rng.choice([0, 1, 2], 17, p=[0.3, 0.2, 0.5])
+        one |= {"category_id": 1, "keypoints": skeleton(one["bbox"], 0, seen), "num_keypoints": int(np.sum(seen > 0))}
+    for one in results:
+        one |= {"category_id": 1, "keypoints": skeleton(one.pop("bbox"), 0.02, np.ones(17, np.int64))}
+    return truth, results
