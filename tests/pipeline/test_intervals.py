@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.stats
 from clickhouse_connect.driver.client import Client
 from evalstream.metrics.bootstrap import row_weights
 from evalstream.policies import PolicyName
@@ -111,6 +112,10 @@ def test_a_replicate_is_the_figure_on_repeated_rows(
             assert ours[figure][b] == pytest.approx(expected, rel=1e-9, abs=1e-12, nan_ok=True), (policy, figure)
 
 
+def _of(own: Interval) -> str:
+    return "" if own.feature is None else f" of {own.feature}"
+
+
 def _figure(answer: Intervals, name: str) -> Interval:
     (found,) = (own for own in answer.figures if own.figure == name)
     return found
@@ -138,9 +143,11 @@ def test_values_are_those_of_the_other_questions_under_every_filter(
                 assert own.low is None
                 assert answer.undefined[f"{own.figure}.value"]
             else:
-                assert own.low is not None
-                assert own.high is not None
+                if own.low is None or own.high is None:
+                    assert "the same however data rows" in answer.undefined[f"{own.figure}.low"]
+                    continue
                 assert own.low <= own.high
+                assert own.method == "wilson" or own.low < own.high
 
 
 def test_the_same_seed_gives_the_same_answer_and_another_one_another(client: Client, data: object) -> None:
@@ -169,7 +176,17 @@ def test_a_run_does_not_differ_from_itself(client: Client, data: object) -> None
                 continue  # sent for one of the two only
             difference = own.difference
             assert difference is not None
-            assert (difference.value, difference.low, difference.high, difference.significant) == (0, 0, 0, False)
+            assert difference.value == 0
+            if own.figure not in ("precision", "recall", "f1", "accuracy", "mean_iou"):
+                assert (difference.low, difference.high, difference.significant) == (None, None, None)
+                assert "the same however" in answer.undefined[f"{own.figure}{_of(own)}.difference.low"]
+                continue
+            # On no row do they differ; on rows that were not seen they may.
+            assert difference.method == "wilson"
+            assert difference.low is not None
+            assert difference.low == -(difference.high or 0)
+            assert -0.5 < difference.low < -0.1
+            assert difference.significant is False
 
 
 @pytest.mark.parametrize("policy", POLICIES)
@@ -191,6 +208,7 @@ def test_differences_are_over_the_rows_of_both(client: Client, data: object, pol
             bias = np.nanmean(apart) - (ours[name, None][0] - theirs[name, None][0])
             low, high = low - bias, high - bias
         assert (difference.low, difference.high) == pytest.approx((low, high), abs=1e-12)
+        assert difference.method == ("moved percentile" if name.startswith("ap") else "percentile")
         assert difference.significant == (low > 0 or high < 0)
         assert figure.value == replicates(own, options, None)[name, None][0]
     nothing = _figure(answer, "custom.m").difference
@@ -214,14 +232,45 @@ def test_a_clear_difference_is_significant(client: Client) -> None:
     assert 0.3 < recall.low < 0.5
 
 
-def test_what_is_on_every_row_is_certain(client: Client) -> None:
-    """There are as many rows as there are: how many does not change from replicate to replicate."""
+def test_what_is_on_every_row_seen_may_not_be_on_every_row(client: Client) -> None:
+    """All 37 of 37 right is not certainty: Wilson's interval, with rows for trials; or null, with the reason."""
     box = {"type": "bbox", "feature": "a", "bbox": [0, 0, 1, 1]}
-    rows = {str(i): [box] for i in range(40)}
-    feed(client, "certain", rows, {"m": rows})
-    answer = intervals(client, Selection(dataset="certain", run="m"), IntervalOptions(group=["counts"]))
-    found = _figure(answer, "tp")
-    assert (found.value, found.low, found.high) == (40, 40, 40)
+    # Two objects on each row are alike: they are no more trials than rows.
+    rows = {str(i): [box, box | {"bbox": [5, 0, 1, 1]}] for i in range(37)} | {"empty": []}
+    nothing = {row: [] for row in rows}
+    feed(client, "certain", rows, {"m": rows, "nothing": nothing, "same": rows})
+    answer = intervals(client, Selection(dataset="certain", run="m"), IntervalOptions(versus="nothing"))
+    theirs = scipy.stats.binomtest(37, 37).proportion_ci(0.95, method="wilson")
+    for name in ("precision", "recall", "f1"):
+        found = _figure(answer, name)
+        assert (found.value, found.method) == (1, "wilson")
+        assert (found.low, found.high) == pytest.approx((theirs.low, 1))
+    found = _figure(answer, "fp")
+    assert (found.value, found.low, found.method) == (0, 0, "wilson")
+    assert found.high == pytest.approx(38 * scipy.stats.binomtest(0, 38).proportion_ci(0.95, method="wilson").high)
+    # The one empty row may be drawn more often.
+    assert _figure(answer, "tp").method == "percentile"
+    found = _figure(answer, "ap")
+    assert (found.value, found.low, found.high, found.method) == (1, None, None, None)
+    assert answer.undefined["ap.low"] == answer.undefined["ap.high"]
+    assert "the same however data rows are resampled" in answer.undefined["ap.low"]
+    difference = _figure(answer, "recall").difference
+    assert difference is not None
+    assert (difference.value, difference.high, difference.method) == (1, 1, "wilson")
+    assert difference.low == pytest.approx(1 - 2 * (1 - theirs.low))
+    assert difference.significant
+
+
+def test_a_single_error_is_bounded_as_if_others_may_come(client: Client) -> None:
+    """In a third of the replicates the one wrong row is missing: the percentile's would end at 1."""
+    box = {"type": "bbox", "feature": "a", "bbox": [0, 0, 1, 1]}
+    rows = {str(i): [box] for i in range(60)}
+    feed(client, "single", rows, {"m": rows | {"7": []}})
+    answer = intervals(client, Selection(dataset="single", run="m"), IntervalOptions(replicates=10_000))
+    found = _figure(answer, "recall")
+    theirs = scipy.stats.binomtest(59, 60).proportion_ci(0.95, method="wilson")
+    assert found.method == "wilson"
+    assert (found.low, found.high) == pytest.approx((theirs.low, theirs.high), abs=0.003)
 
 
 def test_what_is_not_defined_is_null_and_says_why(client: Client) -> None:

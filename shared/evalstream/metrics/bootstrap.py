@@ -8,11 +8,16 @@ compared on the same resampled rows.
 References: Efron & Tibshirani, An Introduction to the Bootstrap (1993), percentile intervals; Chamandy et al.,
 Estimating uncertainty for massive data streams (2012), the Poisson bootstrap; Steele et al., Fast splittable
 pseudorandom number generators (2014), the mixing function.
+
+Where resampling can tell nothing, because what was never seen is in no replicate: Wilson, Probable inference (1927);
+Franco et al., Comparative study of confidence intervals for proportions in complex sample surveys (2019), the same
+with the effective number of trials.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from statistics import NormalDist
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -303,3 +308,34 @@ def percentile_bounds(replicates: Float, level: float) -> Bounds | None:
         return None
     low, high = np.quantile(defined, [(1 - level) / 2, (1 + level) / 2])
     return Bounds(float(low), float(high), len(defined))
+
+
+def wilson_bounds(share: float, trials: float, level: float) -> tuple[float, float]:
+    """Return Wilson's score interval of a proportion.
+
+    Parameters
+    ----------
+    share : float
+        The proportion seen, from 0 to 1.
+    trials : float
+        How many independent trials it is of, above 0; where trials are alike, the effective number of them.
+    level : float
+        The confidence, such as 0.95.
+    """
+    z2 = NormalDist().inv_cdf((1 + level) / 2) ** 2
+    middle = share + z2 / (2 * trials)
+    half = (z2 * (share * (1 - share) / trials + z2 / (4 * trials * trials))) ** 0.5
+    below = 1 + z2 / trials
+    # At the edges the two terms are equal, but for rounding.
+    low = 0.0 if share <= 0 else (middle - half) / below
+    return low, 1.0 if share >= 1 else (middle + half) / below
+
+
+def bounds_of_equal(value: float, rows: int, level: float, lowest: float, highest: float) -> tuple[float, float]:
+    """Bound the mean of what is the same on every row that was seen.
+
+    By Wilson's interval, at most a share q of all rows is unlike those seen; and what these are is anything from
+    ``lowest`` to ``highest``. For a proportion of 0 or 1 this is Wilson's interval itself.
+    """
+    _, unlike = wilson_bounds(0.0, rows, level)
+    return value - unlike * (value - lowest), value + unlike * (highest - value)

@@ -3,6 +3,9 @@
 Poisson bootstrap over data rows (:mod:`evalstream.metrics.bootstrap`): the data rows are what was drawn at random, so
 whole rows are resampled, with everything on them. What leaves the engine is a row's sums, or for average precision its
 detections; every replicate is a weighted sum over them.
+
+What was on no row is in no replicate: where figures are at the edge of what they can be, as where all is right,
+replicates do not vary, and Wilson's interval over data rows takes their place.
 """
 
 from __future__ import annotations
@@ -22,14 +25,15 @@ from evalstream.matching import MAX_DETECTIONS
 from evalstream.metrics.aggregate import CONFUSION_FIGURES, additive, aggregated
 from evalstream.metrics.average_precision import IOU_THRESHOLDS, RULES
 from evalstream.metrics.bootstrap import (
-    Bounds,
     Curves,
     Key,
     Sample,
+    bounds_of_equal,
     percentile_bounds,
     resampled_changes,
     resampled_detections,
     resampled_sums,
+    wilson_bounds,
 )
 from evalstream.metrics.detections import changes_at, in_order, outcomes
 from evalstream.queries.answers import answered
@@ -77,6 +81,13 @@ class IntervalsQuery(Filter, IntervalOptions):
     """A filter, and how intervals are made."""
 
 
+Method = Literal["percentile", "moved percentile", "wilson"]
+_METHOD: Final = (
+    "how the interval is made: `percentile` of the replicates; the same, moved by the bias; `wilson` where replicates "
+    "are at the edge of what the figure can be, or all alike: Wilson's interval of a proportion, over data rows"
+)
+
+
 class Difference(BaseModel):
     """A figure of this run less that of the other one, over the data rows that both have."""
 
@@ -85,6 +96,7 @@ class Difference(BaseModel):
     value: float | None
     low: float | None
     high: float | None
+    method: Method | None = Field(description=_METHOD)
     significant: bool | None = Field(description="whether the interval leaves out 0; null if there is none")
 
 
@@ -96,6 +108,7 @@ class Interval(BaseModel):
     value: float | None
     low: float | None
     high: float | None
+    method: Method | None = Field(description=_METHOD)
     bias: float | None = Field(
         description="mean of the replicates less the value. Average precision is higher on resampled rows, for it "
         "takes the best precision at each recall or beyond; its intervals, and those of its differences, are moved back"
@@ -153,19 +166,22 @@ def intervals(client: Client, selection: Selection, options: IntervalOptions | N
     found = replicates(own, options, None)
     pairs: list[dict[Figure, Float]] = []
     shared = left_out = left_out_versus = None
+    rows, rows_of_both = defined_rows(own, None), dict[Figure, int]()
     if theirs:
         shared_rows = own.sums.data_row.filter(pc.is_in(own.sums.data_row, value_set=theirs.sums.data_row))
         shared = len(shared_rows)
         left_out, left_out_versus = len(own.sums.key) - shared, len(theirs.sums.key) - shared
         pairs = [replicates(own, options, shared_rows) if left_out else found]
         pairs += [replicates(theirs, options, shared_rows if left_out_versus else None)]
+        each = [defined_rows(run, shared_rows) for run in (own, theirs)]
+        rows_of_both = {figure: min(count, each[1].get(figure, 0)) for figure, count in each[0].items()}
     figures: list[Interval] = []
     undefined: dict[str, str] = {}
     for figure in dict.fromkeys(name for part in (found, *pairs) for name in part):
-        interval, why = _interval(figure, found.get(figure), options, len(own.sums.key))
+        interval, why = _interval(figure, found.get(figure), options, len(own.sums.key), rows.get(figure, 0))
         if pairs:
             this, that = (part.get(figure) for part in pairs)
-            difference, more = _difference(figure, this, that, options, shared or 0)
+            difference, more = _difference(figure, this, that, options, shared or 0, rows_of_both.get(figure, 0))
             interval.difference = difference
             why |= {f"difference.{name}": reason for name, reason in more.items()}
         figures.append(interval)
@@ -187,38 +203,87 @@ def intervals(client: Client, selection: Selection, options: IntervalOptions | N
 
 
 def _interval(
-    figure: Figure, replicates: Float | None, options: IntervalOptions, rows: int
+    figure: Figure, replicates: Float | None, options: IntervalOptions, rows: int, defined: int
 ) -> tuple[Interval, dict[str, str]]:
     name, feature = figure
     value = None if replicates is None or np.isnan(replicates[0]) else float(replicates[0])
-    bounds = None if value is None or rows < 2 or replicates is None else _bounds(figure, replicates, options)
-    why = {}
-    if value is None:
-        why["value"] = _why(name)
-    elif bounds is None:
-        why["low"] = why["high"] = _ONE_ROW
-    return Interval(
+    found = Interval(
         figure=name,
         feature=feature,
         value=value,
-        low=bounds.low if bounds else None,
-        high=bounds.high if bounds else None,
-        bias=_bias(replicates) if bounds and replicates is not None else None,
-        replicates=bounds.replicates if bounds else 0,
+        low=None,
+        high=None,
+        method=None,
+        bias=None,
+        replicates=0,
         difference=None,
-    ), why
+    )
+    if value is None or replicates is None:
+        return found, {"value": _why(name)}
+    if rows < 2:
+        return found, dict.fromkeys(("low", "high"), _ONE_ROW)
+    found.replicates = int(np.count_nonzero(~np.isnan(replicates[1:])))
+    if not found.replicates:
+        return found, dict.fromkeys(("low", "high"), _NOWHERE_DEFINED)
+    bounds = _bounds(figure, replicates, options, defined, rows)
+    found.bias = _bias(replicates)
+    if bounds is None:
+        return found, dict.fromkeys(("low", "high"), _ALL_ALIKE)
+    found.low, found.high, found.method = bounds
+    return found, {}
 
 
-def _bounds(figure: Figure, replicates: Float, options: IntervalOptions) -> Bounds | None:
+class _Bounds(NamedTuple):
+    low: float
+    high: float
+    method: Method
+
+
+def _bounds(figure: Figure, replicates: Float, options: IntervalOptions, defined: int, rows: int) -> _Bounds | None:
+    """Bound a figure by its replicates; where these are at the edge, as Wilson does. None: nothing can be told."""
+    name, value, level = figure[0], float(replicates[0]), options.level
+    found = percentile_bounds(replicates[1:], level)
+    if found is None:
+        return None
+    if not _apart(found.low, found.high):
+        if name in _SHARES:
+            return _Bounds(*bounds_of_equal(value, defined, level, 0, 1), "wilson")
+        # What counts nothing: of rows that were not seen a few may hold something, one object each or more.
+        if name in _TOTALS and value == 0:
+            return _Bounds(0.0, rows * bounds_of_equal(0, rows, level, 0, 1)[1], "wilson")
+        return None
+    if name in _SHARES and (found.low <= 0 or found.high >= 1) and 0 < value < 1:
+        # So many independent trials would vary as much as resampled rows do.
+        trials = value * (1 - value) / float(np.nanvar(replicates[1:]))
+        return _Bounds(*wilson_bounds(value, trials, level), "wilson")
+    return _moved(figure, found.low, found.high, replicates)
+
+
+def _bounds_of_difference(figure: Figure, replicates: Float, options: IntervalOptions, defined: int) -> _Bounds | None:
+    found = percentile_bounds(replicates[1:], options.level)
+    if found is None:
+        return None
+    if _apart(found.low, found.high):
+        return _moved(figure, found.low, found.high, replicates)
+    if figure[0] not in _SHARES or not defined:
+        return None
+    return _Bounds(*bounds_of_equal(float(replicates[0]), defined, options.level, -1, 1), "wilson")
+
+
+def _apart(low: float, high: float) -> bool:
+    """Whether two bounds differ by more than the rounding of sums."""
+    return high - low > 1e-12 * max(abs(low), abs(high))
+
+
+def _moved(figure: Figure, low: float, high: float, replicates: Float) -> _Bounds:
     """The percentile interval; of average precision moved so that the replicates' mean comes to lie on the value.
 
     What is then bounded is the mean of the figure over data sets of this size.
     """
-    bounds = percentile_bounds(replicates[1:], options.level)
-    if bounds is None or figure[0] not in _BIASED:
-        return bounds
+    if figure[0] not in _BIASED:
+        return _Bounds(low, high, "percentile")
     bias = _bias(replicates)
-    return bounds._replace(low=bounds.low - bias, high=bounds.high - bias)
+    return _Bounds(low - bias, high - bias, "moved percentile")
 
 
 def _bias(replicates: Float) -> float:
@@ -226,24 +291,32 @@ def _bias(replicates: Float) -> float:
 
 
 def _difference(
-    figure: Figure, own: Float | None, theirs: Float | None, options: IntervalOptions, rows: int
+    figure: Figure, own: Float | None, theirs: Float | None, options: IntervalOptions, rows: int, defined: int
 ) -> tuple[Difference, dict[str, str]]:
     this, other = (None if part is None or np.isnan(part[0]) else float(part[0]) for part in (own, theirs))
+    found = Difference(this=this, other=other, value=None, low=None, high=None, method=None, significant=None)
     if own is None or theirs is None or this is None or other is None:
-        found = Difference(this=this, other=other, value=None, low=None, high=None, significant=None)
         return found, {"value": "not defined for both runs, over the data rows that both have"}
+    found.value = this - other
+    if rows < 2:
+        return found, dict.fromkeys(("low", "high"), _ONE_ROW)
     # Both sides of one replicate have the same rows the same number of times, so that what the rows have in common
     # drops out.
-    bounds = _bounds(figure, own - theirs, options) if rows > 1 else None
-    low, high, _ = bounds or (None, None, 0)
-    significant = None if low is None or high is None else low > 0 or high < 0
-    found = Difference(this=this, other=other, value=this - other, low=low, high=high, significant=significant)
-    return found, {} if bounds else {"low": _ONE_ROW, "high": _ONE_ROW}
+    bounds = _bounds_of_difference(figure, own - theirs, options, defined)
+    if bounds is None:
+        return found, dict.fromkeys(("low", "high"), _ALL_ALIKE)
+    found.low, found.high, found.method = bounds
+    found.significant = found.low > 0 or found.high < 0
+    return found, {}
 
 
 #: Figures that are higher on resampled rows than on the rows themselves.
 _BIASED: Final = ("ap", "ap50", "ap75")
+#: Figures from 0 to 1: shares of what was counted, and a mean of shares.
+_SHARES: Final = ("precision", "recall", "f1", "accuracy", "mean_iou")
 _ONE_ROW: Final = "one data row does not tell how much others would differ"
+_ALL_ALIKE: Final = "it is the same however data rows are resampled: they do not tell how much others would differ"
+_NOWHERE_DEFINED: Final = "it is defined in none of the replicates"
 _WHY: Final = {
     **REASONS,
     "precision": "nothing was predicted",
@@ -307,6 +380,14 @@ def replicates(run: Read, options: IntervalOptions, rows: pa.Array | None) -> di
         chosen = np.ones(len(stored.key), np.bool_) if rows is None else _is_in(stored.data_row, rows)
         found |= _average_precision(stored, chosen, run.selection, options)
     return found
+
+
+def defined_rows(run: Read, rows: pa.Array | None) -> dict[Figure, int]:
+    """Count the data rows on which a figure of sums is defined; only these rows, if any are named."""
+    sums = run.sums
+    values = sums.values if rows is None else sums.values[_is_in(sums.data_row, rows)]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return {figure: int(np.count_nonzero(~np.isnan(of(values)))) for figure, of in sums.figures.items()}
 
 
 def _is_in(data_row: pa.Array, rows: pa.Array) -> Flag:

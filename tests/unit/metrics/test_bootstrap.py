@@ -10,11 +10,13 @@ from evalstream.metrics.bootstrap import (
     Curves,
     Key,
     Sample,
+    bounds_of_equal,
     percentile_bounds,
     resampled_changes,
     resampled_detections,
     resampled_sums,
     row_weights,
+    wilson_bounds,
 )
 from evalstream.scenes import Flag, Float, Int
 
@@ -153,6 +155,26 @@ def test_percentiles_leave_out_where_a_figure_is_not_defined() -> None:
     values = np.append(np.arange(101.0), [np.nan, np.nan])
     assert percentile_bounds(values, 0.9) == pytest.approx((5.0, 95.0, 101))
     assert percentile_bounds(np.array([np.nan]), 0.9) is None
+
+
+@pytest.mark.parametrize("level", [0.5, 0.9, 0.95, 0.999])
+def test_wilson_is_the_reference(level: float) -> None:
+    for trials in (1, 2, 37, 1000):
+        for hits in {0, 1, trials // 2, trials - 1, trials}:
+            theirs = scipy.stats.binomtest(hits, trials).proportion_ci(level, method="wilson")
+            assert wilson_bounds(hits / trials, trials, level) == pytest.approx((theirs.low, theirs.high), abs=1e-12)
+
+
+def test_what_is_the_same_on_every_row_is_bounded_by_what_was_not_seen() -> None:
+    for value in (0.0, 1.0):
+        theirs = scipy.stats.binomtest(37 * int(value), 37).proportion_ci(0.95, method="wilson")
+        assert bounds_of_equal(value, 37, 0.95, 0, 1) == pytest.approx((theirs.low, theirs.high), abs=1e-12)
+    unlike = scipy.stats.binomtest(0, 37).proportion_ci(0.95, method="wilson").high
+    # The rows that were not seen may have any overlap; and one run may be right where the other is wrong.
+    assert bounds_of_equal(0.8, 37, 0.95, 0, 1) == pytest.approx((0.8 * (1 - unlike), 0.8 + 0.2 * unlike))
+    assert bounds_of_equal(0, 37, 0.95, -1, 1) == pytest.approx((-unlike, unlike))
+    # As rows become many, three and a bit of them may still be unlike: about the rule of three.
+    assert bounds_of_equal(0, 10**6, 0.95, 0, 1)[1] * 10**6 == pytest.approx(3.84, abs=0.01)
 
 
 def test_intervals_are_those_of_the_ordinary_bootstrap() -> None:

@@ -8,6 +8,7 @@ import { isolated } from "../../lib/bidi";
 import type { Shared } from "../../lib/basis";
 import { basisOf, rowsOfBoth } from "../../lib/compared";
 import { count, ratio, signed } from "../../lib/format";
+import { intervalOf } from "../../lib/interval";
 import type { Headline } from "../../lib/kinds";
 import { useAtRest } from "../../lib/useAtRest";
 import { useDebounced } from "../../lib/useDebounced";
@@ -257,8 +258,8 @@ function TileView({ tile, waiting, failed, stale, sure, versus, shared }: TilePr
       {na && <p>n/a: {tile.why ?? failed ?? "not defined here"}.</p>}
       {interval && interval.low !== null && interval.high !== null && (
         <p>
-          {percent(sure?.data?.level)} interval {shown(interval.low)} to {shown(interval.high)}, from{" "}
-          {count(interval.replicates)} resamplings of the data rows.
+          {percent(sure?.data?.level)} interval {shown(interval.low)} to {shown(interval.high)},{" "}
+          {intervalOf(interval)}.
         </p>
       )}
       {unsure !== undefined && <p>No interval: {unsure}.</p>}
