@@ -131,4 +131,4 @@ def test_colours_are_not_the_only_sign(screen: Screen, zoo_dataset: str) -> None
         for side in ("annotation", "prediction")
     }
     assert dashes == {"annotation": "6px, 4px", "prediction": "none"}
-    expect(dialog.get_by_label("What the colours and signs mean").first).to_contain_text("false positive")
+    expect(dialog.get_by_label("What the colours and signs mean").first).to_contain_text("wrong class or false alarm")

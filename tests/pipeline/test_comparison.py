@@ -23,6 +23,7 @@ from evalstream.queries.comparison import (
     comparison,
     flips,
 )
+from evalstream.queries.objects import ObjectsPage, objects
 from evalstream.queries.rows import Page, Row, RowObject, rows
 from evalstream.queries.summary import summary
 from evalstream.selection import Filter, Selection
@@ -445,3 +446,27 @@ def test_the_p_value_is_scipys() -> None:
         expected = binomtest(only_a, only_a + only_b).pvalue
         assert mcnemar(only_a, only_b) == pytest.approx(expected, rel=1e-9, abs=1e-300), (only_a, only_b)
     assert mcnemar(0, 0) == 1
+
+
+@pytest.mark.parametrize("view", [Filter(), Filter(policy="coco", confidence=0.4, iou=0.3), Filter(feature=["car"])])
+def test_false_positives_of_one_run_alone_are_listed(
+    client: Client, data: dict[str, list[DataRow]], view: Filter
+) -> None:
+    """As many as are counted; of each class on each data row as many as one run makes more than the other."""
+    of = {run: Selection(dataset="images", run=run, **view.model_dump()) for run in (A, B)}
+    counted = comparison(client, of[A], B, MANY).false_positives
+    every = {run: _wrong(client, of[run], None) for run in (A, B)}
+    shared = {row.data_row for row in data[A]} & {row.data_row for row in data[B]}
+    for run, other, number in ((A, B, counted.only_a), (B, A, counted.only_b)):
+        found = _wrong(client, of[run], other)
+        assert found.total() == number > 0
+        own, theirs = ({key: n for key, n in every[one].items() if key[0] in shared} for one in (run, other))
+        assert found == Counter(own) - Counter(theirs)
+
+
+def _wrong(client: Client, selection: Selection, not_by: str | None) -> Counter[tuple[str, str]]:
+    """Count false positives by data row and label."""
+    page = ObjectsPage(counted="fp", not_by=not_by, limit=500)
+    answer = objects(client, selection, page)
+    assert answer.total == len(answer.objects)
+    return Counter((one.data_row, one.prediction.label) for one in answer.objects if one.prediction)

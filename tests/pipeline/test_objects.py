@@ -15,7 +15,7 @@ from evalstream.queries.causes import CAUSES, Cause, ErrorOptions
 from evalstream.queries.confusion_matrix import confusion_matrix
 from evalstream.queries.distribution import distribution
 from evalstream.queries.errors import errors
-from evalstream.queries.objects import Case, Objects, ObjectsPage, Outcome, objects
+from evalstream.queries.objects import Case, Counted, Objects, ObjectsPage, Outcome, objects
 from evalstream.queries.rows import Page, rows
 from evalstream.queries.summary import summary
 from evalstream.selection import Filter, Selection
@@ -25,6 +25,7 @@ from tests.feeding import feed
 
 CLASSES = ("car", "bus", "van")
 OUTCOMES = get_args(Outcome)
+COUNTED = get_args(Counted)
 #: Custom metrics of single predictions.
 NAMES = ("sharp", "o'clock {x}")
 VIEWS = [
@@ -107,6 +108,12 @@ def test_the_outcomes_add_up_to_the_summary(client: Client, number: int, view: F
         assert counts["right"] == found.tp
         assert counts["wrong"] + counts["false_alarm"] == found.fp
         assert counts["wrong"] + counts["missed"] == found.fn
+    # Under a filter of classes too: what is taken for another class counts on the side that is of the class.
+    total = summary(client, selection(view))
+    for name in COUNTED[number % 3 :][:1]:
+        counted = listed(client, view, counted=name)
+        assert counted.total == len(counted.objects) == getattr(total, name)
+        assert [one for one in every.objects if one in counted.objects] == counted.objects
     for outcome in OUTCOMES[number % 2 :: 2]:  # asked for by themselves: the other two under the next view
         assert_exactly(listed(client, view, outcome=outcome), [one for one in every.objects if one.outcome == outcome])
 

@@ -196,12 +196,13 @@ SELECT data_row, split, metadata, place, found, actual, predicted,
     arrayMap(f -> if(f > 0, toInt32(by[f]), toInt32(-1)), found) AS prediction,
     arrayMap(p -> if(p >= 0, prediction_confidence[p + 1], -1.), prediction) AS confidence,
     arrayFilter((label, ok) -> ok, matched_actual, correct) AS hit,
-    arrayZip(wrong, arrayEnumerateUniq(wrong)) AS numbered
+    wrong_place, arrayZip(wrong, arrayEnumerateUniq(wrong)) AS numbered
 FROM (
     SELECT *,
         arrayMap(i -> indexOf(of, i - 1), place) AS found,
-        arrayFilter((label, ok, i) -> ok AND NOT has(rightly, i - 1), prediction_label, prediction_counts,
-            arrayEnumerate(prediction_label)) AS wrong
+        arrayFilter((i, ok) -> ok AND NOT has(rightly, i - 1), arrayEnumerate(prediction_label),
+            prediction_counts) AS wrong_place,
+        arrayMap(i -> prediction_label[i], wrong_place) AS wrong
     FROM (
         SELECT *,
             arrayZip(annotation_id, arrayEnumerateUniq(annotation_id), annotation_label) AS known,
@@ -221,6 +222,12 @@ SELECT a.data_row AS data_row, a.split AS split, a.metadata AS metadata,
     b.confidence AS b_confidence, a.actual AS a_actual, b.actual AS b_actual, a.predicted AS a_predicted,
     b.predicted AS b_predicted, a.hit AS a_hit, b.hit AS b_hit, arrayIntersect(a.numbered, b.numbered) AS wrong,
     if(a.key = b.key, arrayEnumerate(a.key), arrayMap(one -> indexOf(b.key, one), a.key)) AS same
+FROM ({_SIDE.format(scored="{a}")}) AS a INNER JOIN ({_SIDE.format(scored="{b}")}) AS b ON a.data_row = b.data_row
+"""
+# The false positives of one run that the other does not make: of those of one label, the ones beyond its number.
+_ALONE = f"""
+SELECT a.data_row AS data_row, toInt32(arrayJoin(
+    arrayFilter((i, one) -> NOT has(b.numbered, one), a.wrong_place, a.numbered)) - 1) AS prediction
 FROM ({_SIDE.format(scored="{a}")}) AS a INNER JOIN ({_SIDE.format(scored="{b}")}) AS b ON a.data_row = b.data_row
 """
 # Of each annotation the position of its kind in ``_KINDS``; -1: the other result does not have it.
@@ -363,6 +370,12 @@ def flips(client: Client, selection: Selection, versus: str, page: FlipsPage | N
         rows_a=rows_a,
         rows_b=rows_b,
     )
+
+
+def false_positives_alone(selection: Selection, versus: str) -> Fragment:
+    """Select the false positives that another run does not make: ``data_row`` and ``prediction``, a position from 0."""
+    a, b, parameters = _both(scored(selection), versus)
+    return Fragment(_ALONE.format(a=a, b=b), parameters)
 
 
 def _said(row: Row, place: int, prediction: int, *, right: bool) -> Said:

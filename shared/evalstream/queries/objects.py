@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, Field
 
+from evalstream.events.base import Name
 from evalstream.queries.causes import Cause, ErrorOptions, caused
+from evalstream.queries.comparison import false_positives_alone
 from evalstream.queries.counted import ask, check_rows, scored
 from evalstream.queries.custom_metrics import OBJECT_PREFIX, custom_of_objects
 from evalstream.queries.rows import Page, Row, RowObject, is_row_condition, rows_named, rows_where
@@ -18,14 +20,17 @@ if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
 Outcome = Literal["right", "wrong", "missed", "false_alarm"]
+Counted = Literal["tp", "fp", "fn"]
 Order = Literal["data_row", "confidence", "iou"]
 
 # Of each case its annotation and its prediction, as positions (-1: there is none), and what it is told apart by. The
-# last is the confidence of a prediction that counts: under a feature filter a pair may count for its annotation only.
+# last two are the confidence of a prediction that counts, and whether the annotation does: under a feature filter a
+# pair may count for one of the two only.
 _CASES = """
 SELECT data_row, arrayJoin(arrayConcat(
     arrayMap(
-        (a, p, actual, predicted, iou, conf, cause, counted) -> (a, p, actual, predicted, iou, conf, cause, counted),
+        (a, p, actual, predicted, iou, conf, cause, counted, there) ->
+            (a, p, actual, predicted, iou, conf, cause, counted, there),
         arrayMap(i -> toInt32(match_annotation[i]), pairs),
         arrayMap(i -> toInt32(match_prediction[i]), pairs),
         arrayMap(i -> match_actual[i], pairs),
@@ -33,16 +38,17 @@ SELECT data_row, arrayJoin(arrayConcat(
         arrayMap(i -> match_iou[i], pairs),
         arrayMap(i -> prediction_confidence[match_prediction[i] + 1], pairs),
         arrayMap(i -> {cause_of_pair}, pairs),
-        arrayMap(p -> if(prediction_counts[p + 1], prediction_confidence[p + 1], -1.), taken)
+        arrayMap(p -> if(prediction_counts[p + 1], prediction_confidence[p + 1], -1.), taken),
+        arrayMap(a -> annotation_counts[a + 1] = 1, found)
     ),
     arrayMap(
-        i -> (toInt32(i - 1), toInt32(-1), annotation_label[i], '', -1., -1., {cause_of_annotation}, -1.),
+        i -> (toInt32(i - 1), toInt32(-1), annotation_label[i], '', -1., -1., {cause_of_annotation}, -1., true),
         arrayFilter((i, ok) -> ok AND NOT has(found, toUInt32(i - 1)), arrayEnumerate(annotation_label),
             annotation_counts)
     ),
     arrayMap(
         i -> (toInt32(-1), toInt32(i - 1), '', prediction_label[i], -1., prediction_confidence[i],
-            {cause_of_prediction}, prediction_confidence[i]),
+            {cause_of_prediction}, prediction_confidence[i], false),
         arrayFilter((i, ok) -> ok AND NOT has(taken, toUInt32(i - 1)), arrayEnumerate(prediction_label),
             prediction_counts)
     )
@@ -60,6 +66,11 @@ _OUTCOMES: Final = {
     "wrong": "case.3 != '' AND case.4 != '' AND case.3 != case.4",
     "missed": "case.4 = ''",
     "false_alarm": "case.3 = ''",
+}
+_COUNTED: Final = {
+    "tp": "case.3 = case.4",
+    "fp": "case.8 >= 0 AND case.3 != case.4",
+    "fn": "case.9 AND case.3 != case.4",
 }
 _ORDERS: Final = {"data_row": "length(data_row) {0}, data_row {0}", "confidence": "case.6 {0}", "iou": "case.5 {0}"}
 #: What may be asked of single objects, beside the metrics of their rows; outside [0, 1] where they have none.
@@ -85,6 +96,15 @@ class ObjectsPage(ErrorOptions):
         default=None,
         description="`right`; `wrong`: taken for another label; `missed`: nothing was said; `false_alarm`: nothing was "
         "there",
+    )
+    counted: Counted | None = Field(
+        default=None,
+        description="exactly those that `summary` counts so: of `fp` and `fn` those taken for another label are part",
+    )
+    not_by: Name | None = Field(
+        default=None,
+        description="another run: only false positives that it does not make, told apart by number as in `comparison`, "
+        "over the data rows of both",
     )
     actual: str | None = Field(default=None, description="what it truly is; empty: nothing was there")
     predicted: str | None = Field(default=None, description="what it was taken for; empty: missed")
@@ -134,6 +154,12 @@ def objects(client: Client, selection: Selection, page: ObjectsPage) -> Objects:
     tests, bound = _of_objects(client, selection, [text for text in page.where if text not in of_rows])
     if page.outcome:
         tests.append(_OUTCOMES[page.outcome])
+    if page.counted:
+        tests.append(_COUNTED[page.counted])
+    if page.not_by:
+        alone, values = false_positives_alone(selection, page.not_by)
+        tests.append(f"(data_row, case.2) IN ({alone})")
+        bound |= values
     for name, column in (("actual", 3), ("predicted", 4), ("cause", 7)):
         if getattr(page, name) is not None:
             tests.append(f"case.{column} = {{case_{name}:String}}")

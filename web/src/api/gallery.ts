@@ -6,6 +6,7 @@ import { OBJECT_TYPES } from "../lib/shape";
 import { filterOf, type View } from "../state/view";
 import { asking, type Subject, usePages } from "./ask";
 import { askingDeclared } from "./datasets";
+import { useHeadline } from "./headline";
 import type { Row } from "./schema";
 import { useShared } from "./shared";
 
@@ -33,11 +34,17 @@ export function useRowPages(subject: Subject | null, view: View, filter: Filtere
 }
 
 /** The objects behind a number, one by one. */
-export function useObjectPages(subject: Subject | null, view: View, filter: Filtered) {
-  return usePages("objects", subject, {
+export function useObjectPages(subject: Subject | null, view: View, filter: Filtered, other: string | null) {
+  const headline = useHeadline(subject, view);
+  // What the headline counts is of its kind, and so are these; until it is known nothing is asked.
+  const ofHeadline = view.counted === null ? {} : { ...headline?.ask, counted: view.counted };
+  const known = view.counted === null || headline !== undefined;
+  return usePages("objects", known ? subject : null, {
     ...filter,
     // Causes are of what has a place: an answer has none to be wrong about.
     type: view.cause ? OBJECT_TYPES : [],
+    ...ofHeadline,
+    ...(view.alone !== null && other !== null && { not_by: other }),
     outcome: view.outcome,
     cause: view.cause,
     actual: view.actual,

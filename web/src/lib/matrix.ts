@@ -1,7 +1,7 @@
 import type { ConfusionMatrix } from "../api/schema";
 import type { View } from "../state/view";
 
-interface Cell {
+export interface Cell {
   actual: string;
   predicted: string;
   count: number;
@@ -66,6 +66,12 @@ export function share(counts: Counts, unit: View["unit"], actual: Label, predict
   if (unit === "count") return count;
   const whole = unit === "row" ? counts.ofActual(actual) : counts.ofPredicted(predicted);
   return whole ? (100 * count) / whole : undefined;
+}
+
+/** What is taken for what, the most often first; objects and answers alike. */
+export function topConfusions(cells: Cell[], most: number): Cell[] {
+  const wrong = cells.filter(({ actual, predicted }) => actual && predicted && actual !== predicted);
+  return falling(wrong, ({ count }) => count).slice(0, most);
 }
 
 /** Which classes come first, where all cells are known. */

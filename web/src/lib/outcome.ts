@@ -6,7 +6,7 @@ export type Cause = NonNullable<RowObject["cause"]>;
 /** What became of an object, in words, and the colour that it is drawn in. */
 export const OUTCOMES: Record<Outcome, { words: string; color: string }> = {
   tp: { words: "correct", color: "right" },
-  fp: { words: "false positive", color: "wrong" },
+  fp: { words: "wrong class or false alarm", color: "wrong" },
   fn: { words: "missed", color: "missed" },
   ignored: { words: "ignored", color: "ignored" },
 };
@@ -19,6 +19,9 @@ export const CASE_OUTCOMES: Record<Case["outcome"], { words: string; color: stri
   false_alarm: { words: "false alarm", color: "wrong", mark: "fp" },
 };
 
+/** What a figure of the headline counts. */
+export const COUNTED_WORDS = { tp: "true positives", fp: "false positives", fn: "false negatives" } as const;
+
 /** Causes of errors: what each means, as short as it can be said. */
 export const CAUSE_MEANINGS: Record<Cause, string> = {
   "wrong class": "in the right place, but taken for another class",
@@ -28,6 +31,13 @@ export const CAUSE_MEANINGS: Record<Cause, string> = {
   background: "nothing is there",
   missed: "no prediction comes near it",
 };
+
+/** What became of an object with its partner, if it has one: in the words of the cases. */
+export function wordsOf(outcome: RowObject["outcome"], hasPartner: boolean): string {
+  if (!outcome) return "";
+  if (outcome !== "fp") return hasPartner && outcome === "fn" ? CASE_OUTCOMES.wrong.words : OUTCOMES[outcome].words;
+  return hasPartner ? CASE_OUTCOMES.wrong.words : CASE_OUTCOMES.false_alarm.words;
+}
 
 /** The colour of an outcome; of what is outside the filters, none to speak of. */
 export function colorOf(outcome: RowObject["outcome"]): string {

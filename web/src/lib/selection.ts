@@ -1,7 +1,7 @@
 import type { View } from "../state/view";
 import { isolated } from "./bidi";
 import { rangesOf } from "./metrics";
-import { CASE_OUTCOMES } from "./outcome";
+import { CASE_OUTCOMES, COUNTED_WORDS } from "./outcome";
 
 /** A cell of the confusion matrix: what was there, and what it was taken for. */
 export function cellOf({ actual, predicted }: Pick<View, "actual" | "predicted">): string | null {
@@ -14,11 +14,17 @@ export function chosenOf(view: View): string[] {
   const cell = cellOf(view);
   return [
     ...(cell === null ? [] : [cell]),
+    ...(view.counted ? [countedOf(view.counted, view.alone)] : []),
     ...(view.outcome ? [CASE_OUTCOMES[view.outcome].words] : []),
     ...(view.cause ? [`cause: ${view.cause}`] : []),
     ...view.f.map((name) => `class ${isolated(name)}`),
     ...rangesOf(view.w).map(({ words }) => words),
   ];
+}
+
+/** What was chosen in the headline, in words. */
+export function countedOf(counted: NonNullable<View["counted"]>, alone: View["alone"]): string {
+  return alone ? `${COUNTED_WORDS[counted]} of one run alone` : COUNTED_WORDS[counted];
 }
 
 /** An order of objects: by confidence the surest come first, for there is most to learn; all else begins at its beginning. */
@@ -34,14 +40,29 @@ export function ofSum(view: Pick<View, "actual" | "predicted">, side: "actual" |
   return { isChosen, change: isChosen ? none : { ...none, [side]: label } };
 }
 
-/** As if nothing had been chosen. */
-export const NONE_CHOSEN = {
+/** Nothing chosen that leads to objects; the filters of the page stay. */
+const NO_OBJECTS = {
   actual: null,
   predicted: null,
   whose: null,
   outcome: null,
   cause: null,
-  f: null,
+  counted: null,
+  alone: null,
   w: null,
   show: null,
 };
+
+/** As if nothing had been chosen. */
+export const NONE_CHOSEN = { ...NO_OBJECTS, f: null };
+
+/** All objects that a figure of the headline counts, and no others; chosen once more, everything again. */
+export function ofFigure({ counted, alone }: Pick<View, "counted" | "alone">, figure: NonNullable<View["counted"]>) {
+  const isChosen = counted === figure && alone === null;
+  return { isChosen, change: { ...NO_OBJECTS, row: null, counted: isChosen ? null : figure } };
+}
+
+/** The false positives that only one of two runs makes: the first one's, or the other's. */
+export function ofFalsePositivesAlone(whose: View["whose"]) {
+  return { ...NO_OBJECTS, row: null, counted: "fp" as const, alone: "1" as const, whose };
+}

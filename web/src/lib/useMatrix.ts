@@ -5,13 +5,16 @@ import type { ConfusionMatrix } from "../api/schema";
 import { filterOf, type View } from "../state/view";
 import type { Shared } from "./basis";
 import { isAnswerLabel } from "./classLabel";
-import { type Counts, countsOf, inOrder } from "./matrix";
+import { type Cell, type Counts, countsOf, inOrder, topConfusions } from "./matrix";
 import { useFrozenWhileDragged } from "./useFrozenWhileDragged";
 
 /** Of a matrix that is too large to be asked for whole: as many cells as tell which classes come first. */
 const WORST = 2_000;
 /** Of the classes shown, with whatever they are confused with. */
 const PART = 20_000;
+
+/** How many of what is taken for what are listed. */
+const CONFUSIONS = 6;
 
 const isWhole = (answer: ConfusionMatrix | undefined) => answer !== undefined && answer.total <= answer.cells.length;
 
@@ -21,6 +24,8 @@ export interface Matrix {
   total: number | undefined;
   own: Counts | undefined;
   their: Counts | undefined;
+  /** What is taken for what, of all classes; undefined: not known. */
+  confusions: Cell[] | undefined;
   /** The rows that both are counted on. */
   shared: Shared | undefined;
   isPending: boolean;
@@ -71,6 +76,11 @@ export function useMatrix(subject: Subject | null, versus: Subject | null, view:
     return worst.data ? inOrder([countsOf(worst.data)], "errors", search) : [];
   }, [large, byErrors, page.data, worst.data, search]);
 
+  const confusions = useMemo(() => {
+    const answer = large ? worst.data : whole;
+    return answer && topConfusions(countsOf(answer).cells, CONFUSIONS);
+  }, [large, whole, worst.data]);
+
   const found = large ? first : ordered;
   const sorted = useMemo(() => {
     const most = found.slice(0, view.most);
@@ -98,6 +108,7 @@ export function useMatrix(subject: Subject | null, versus: Subject | null, view:
     total: large ? page.data?.total : ordered.length,
     own,
     their,
+    confusions,
     shared,
     isPending: known === null || asked.some((one) => one.isPending && one.fetchStatus !== "idle"),
     error: failed?.error ?? null,

@@ -5,6 +5,8 @@ import { parseAsCondition, parseAsText } from "./parsers";
 /** What became of a case: an object with what it is matched to, if anything. */
 export const CASES = ["right", "wrong", "missed", "false_alarm"] as const;
 export const CAUSES = ["wrong class", "poor localisation", "both", "duplicate", "background", "missed"] as const;
+/** As what the headline counts objects. */
+export const COUNTED = ["tp", "fp", "fn"] as const;
 export const OBJECT_ORDERS = ["data_row", "confidence", "iou"] as const;
 export const SIDES = ["annotation", "prediction"] as const;
 export const COLUMNS = [
@@ -32,6 +34,9 @@ export const LOWER = {
   show: parseAsStringLiteral(["rows", "objects"] as const),
   outcome: parseAsStringLiteral(CASES),
   cause: parseAsStringLiteral(CAUSES),
+  /** What a figure of the headline counts; with `alone` only the false positives that the other run does not make. */
+  counted: parseAsStringLiteral(COUNTED),
+  alone: parseAsStringLiteral(["1"] as const),
   /** Of which run the objects of a cell are shown, where it is not the first. */
   whose: parseAsStringLiteral(["b"] as const),
   /** Conditions on metrics of data rows, or of the objects themselves: `f1>=0.2`, `iou<0.6`. */
@@ -65,6 +70,8 @@ export const NOTHING_CHOSEN = {
   sort: null,
   outcome: null,
   cause: null,
+  counted: null,
+  alone: null,
   w: null,
   object: null,
   hist: null,

@@ -50,6 +50,8 @@ export const VIEW = {
   minus: parseAsStringLiteral(["1"] as const),
   most: parseAsWhole(1, AT_MOST).withDefault(MOST),
   curve: parseAsStringLiteral(CURVES).withDefault("pr"),
+  /** Whether the PR curve is shown as large as it can be, instead of the whole plane. */
+  zoom: parseAsStringLiteral(["1"] as const),
   lines: parseAsArrayOf(parseAsString, "|").withDefault([]),
   question: parseAsString,
   actual: parseAsString,

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { ConfusionMatrix } from "../../src/api/schema";
-import { type Counts, countsOf, hasOthers, inOrder, minus, share } from "../../src/lib/matrix";
+import { type Counts, countsOf, hasOthers, inOrder, minus, share, topConfusions } from "../../src/lib/matrix";
 
 type Cell = [actual: string | null, predicted: string | null, count: number];
 
@@ -91,4 +91,13 @@ test("by name, numbers by their size; by count, the most annotated first; and bo
   const numbered = counts(["n10", "n10", 1], ["n9", "n9", 5], ["other", "other", 9]);
   expect(inOrder([numbered], "name", "N")).toEqual(["n9", "n10"]);
   expect(inOrder([numbered], "count", "")).toEqual(["other", "n9", "n10"]);
+});
+
+test("the top confusions are ranked, without what is right, missed or a false alarm", () => {
+  const { cells } = countsOf(matrix(["a", "a", 9], ["a", "b", 2], ["b", "a", 5], ["a", null, 7], [null, "b", 8]));
+  expect(topConfusions(cells, 5)).toEqual([
+    { actual: "b", predicted: "a", count: 5 },
+    { actual: "a", predicted: "b", count: 2 },
+  ]);
+  expect(topConfusions(cells, 1)).toHaveLength(1);
 });

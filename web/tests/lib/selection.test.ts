@@ -1,11 +1,13 @@
 import { expect, test } from "vitest";
-import { cellOf, chosenOf, NONE_CHOSEN, ofSum, orderedBy } from "../../src/lib/selection";
+import { cellOf, chosenOf, NONE_CHOSEN, ofFigure, ofSum, orderedBy } from "../../src/lib/selection";
 import { viewOf } from "../made";
 
 test.each([
   ["", []],
   ["cause=missed", ["cause: missed"]],
   ["outcome=false_alarm", ["false alarm"]],
+  ["counted=fn", ["false negatives"]],
+  ["counted=fp&alone=1", ["false positives of one run alone"]],
   ["f=eight|two", ["class eight", "class two"]],
   ["w=f1>=0.2|f1<0.4", ["F1 ≥ 0.2, < 0.4"]],
   ["actual=dog&predicted=", ["dog → missed"]],
@@ -19,7 +21,7 @@ test("to clear what was chosen leaves nothing to say", () => {
   const cleared = { ...view, ...NONE_CHOSEN, f: [], w: [] };
   expect(chosenOf(cleared)).toEqual([]);
   expect(Object.keys(NONE_CHOSEN).sort()).toEqual(
-    ["actual", "cause", "f", "outcome", "predicted", "show", "w", "whose"].sort(),
+    ["actual", "alone", "cause", "counted", "f", "outcome", "predicted", "show", "w", "whose"].sort(),
   );
 });
 
@@ -44,4 +46,11 @@ test("a sum of the matrix chooses all of its row or column, and once more nothin
     predicted: "",
     actual: null,
   });
+});
+
+test("a figure of the headline chooses its objects and nothing else, and once more everything", () => {
+  const first = ofFigure(viewOf("outcome=missed"), "fp");
+  expect(first).toMatchObject({ isChosen: false, change: { counted: "fp", outcome: null, w: null } });
+  expect(ofFigure(viewOf("counted=fp"), "fp")).toMatchObject({ isChosen: true, change: { counted: null } });
+  expect(ofFigure(viewOf("counted=fp&alone=1"), "fp")).toMatchObject({ isChosen: false, change: { alone: null } });
 });

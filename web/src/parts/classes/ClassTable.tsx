@@ -51,6 +51,7 @@ const PART = 25;
 /** A line for the figures, and one for how they differ; on a narrow screen, what a finger can hit. */
 const ROW_HEIGHT = { alone: 34, compared: 44, touched: 44 };
 const GROUP_HEIGHT = 30;
+const HEAD_HEIGHT = 33;
 const helper = createColumnHelper<ClassScores>();
 
 export const ClassTable = memo(function ClassTable({ subject, versus, view, setView }: PartProps) {
@@ -87,6 +88,7 @@ export const ClassTable = memo(function ClassTable({ subject, versus, view, setV
       ) : (
         <Table
           {...{ subject: asked, versus: near ? versus : null, view, setView, classes: all, more }}
+          total={totals[0] + totals[1]}
           // Where answers begin, with a line of its own; where there is nothing but answers, none is needed.
           answersFrom={classes.length > 0 && answers.length > 0 ? classes.length : null}
         />
@@ -106,11 +108,13 @@ function counted([classes, answers]: [number, number]): string {
 
 interface TableProps extends PartProps {
   classes: ClassScores[];
+  /** How many there are, loaded or not. */
+  total: number;
   answersFrom: number | null;
   more: () => void;
 }
 
-function Table({ subject, versus, view, setView, classes, answersFrom, more }: TableProps) {
+function Table({ subject, versus, view, setView, classes, total, answersFrom, more }: TableProps) {
   const scroll = useRef<HTMLDivElement>(null);
   const narrow = useNarrow();
   const columns = useMemo(
@@ -155,87 +159,106 @@ function Table({ subject, versus, view, setView, classes, answersFrom, more }: T
     const down = view.csort === id ? view.cdesc !== "1" : falls;
     setView({ csort: id, cdesc: down ? "1" : null });
   };
+  // What is seen is less than what scrolls by: the head covers some of it.
+  const top = virtual.scrollOffset ?? 0;
+  const bottom = top + (virtual.scrollRect?.height ?? 0) - HEAD_HEIGHT;
+  const seen = items.filter(({ start, end }) => start >= top - 1 && end <= bottom + 1);
+  const [from, to] = [seen[0]?.index ?? first, seen.at(-1)?.index ?? last];
   return (
-    // A region that scrolls must be reachable by keyboard.
-    // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex
-    <section className={`cut ${styles.scroll}`} ref={scroll} tabIndex={0} aria-label="Classes and their scores">
-      <table className={styles.table}>
-        <thead>
-          {table.getHeaderGroups().map((group) => (
-            <tr key={group.id}>
-              {group.headers.map((header) => {
-                const sorted = view.csort !== header.id ? "none" : view.cdesc === "1" ? "descending" : "ascending";
-                const look = LOOKS[header.id as Column] as Look | undefined;
-                const name = flexRender(header.column.columnDef.header, header.getContext());
-                return (
-                  <th key={header.id} scope="col" aria-sort={sorted} title={look?.meaning}>
-                    {look?.kind === "curve" ? (
-                      <span className={styles.fixed}>{name}</span>
-                    ) : (
-                      <button type="button" onClick={() => sortBy(header.id)}>
-                        {name}
-                        <span aria-hidden="true" className={styles.arrow}>
-                          {sorted === "ascending" ? "↑" : sorted === "descending" ? "↓" : ""}
-                        </span>
-                      </button>
-                    )}
-                  </th>
-                );
-              })}
-            </tr>
-          ))}
-        </thead>
-        <tbody>
-          {before > 0 && <tr style={{ height: before }} aria-hidden="true" />}
-          {items.map(({ index }) => {
-            const row = rows[index];
-            if (!row) return null;
-            const one = row.original;
-            const own = beside.get(one.label);
-            const feature = featureOf(one.label);
-            const chosen = view.f.includes(feature);
-            const line = (
-              <tr key={one.label} data-chosen={chosen} data-class={one.label} style={{ height }}>
-                {row.getVisibleCells().map((cell) =>
-                  cell.column.id === "label" ? (
-                    <td key={cell.id}>
-                      <button
-                        type="button"
-                        className={styles.name}
-                        aria-pressed={chosen}
-                        title={chosen ? `Show all classes again` : `Show only ${isolated(feature)}`}
-                        onClick={() =>
-                          setView({ f: chosen ? view.f.filter((f) => f !== feature) : [...view.f, feature] })
-                        }
-                      >
-                        {own?.color && <i style={{ background: own.color }} />}
-                        <bdi>{one.label}</bdi>
-                      </button>
-                    </td>
-                  ) : (
-                    <td key={cell.id} className="number" data-column={cell.column.id}>
-                      <Figure one={one} column={cell.column.id as Column} beside={own} view={view} run={versus?.run} />
-                    </td>
-                  ),
-                )}
+    <>
+      {/* A region that scrolls must be reachable by keyboard. */}
+      {/* eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex */}
+      <section className={`cut ${styles.scroll}`} ref={scroll} tabIndex={0} aria-label="Classes and their scores">
+        <table className={styles.table}>
+          <thead>
+            {table.getHeaderGroups().map((group) => (
+              <tr key={group.id}>
+                {group.headers.map((header) => {
+                  const sorted = view.csort !== header.id ? "none" : view.cdesc === "1" ? "descending" : "ascending";
+                  const look = LOOKS[header.id as Column] as Look | undefined;
+                  const name = flexRender(header.column.columnDef.header, header.getContext());
+                  return (
+                    <th key={header.id} scope="col" aria-sort={sorted} title={look?.meaning}>
+                      {look?.kind === "curve" ? (
+                        <span className={styles.fixed}>{name}</span>
+                      ) : (
+                        <button type="button" onClick={() => sortBy(header.id)}>
+                          {name}
+                          <span aria-hidden="true" className={styles.arrow}>
+                            {sorted === "ascending" ? "↑" : sorted === "descending" ? "↓" : ""}
+                          </span>
+                        </button>
+                      )}
+                    </th>
+                  );
+                })}
               </tr>
-            );
-            if (index !== answersFrom) return line;
-            return (
-              <Fragment key={one.label}>
-                <tr className={styles.group} style={{ height: GROUP_HEIGHT }}>
-                  <th scope="rowgroup" colSpan={columns.length}>
-                    answers to questions
-                  </th>
+            ))}
+          </thead>
+          <tbody>
+            {before > 0 && <tr style={{ height: before }} aria-hidden="true" />}
+            {items.map(({ index }) => {
+              const row = rows[index];
+              if (!row) return null;
+              const one = row.original;
+              const own = beside.get(one.label);
+              const feature = featureOf(one.label);
+              const chosen = view.f.includes(feature);
+              const line = (
+                <tr key={one.label} data-chosen={chosen} data-class={one.label} style={{ height }}>
+                  {row.getVisibleCells().map((cell) =>
+                    cell.column.id === "label" ? (
+                      <td key={cell.id}>
+                        <button
+                          type="button"
+                          className={styles.name}
+                          aria-pressed={chosen}
+                          title={chosen ? `Show all classes again` : `Show only ${isolated(feature)}`}
+                          onClick={() =>
+                            setView({ f: chosen ? view.f.filter((f) => f !== feature) : [...view.f, feature] })
+                          }
+                        >
+                          {own?.color && <i style={{ background: own.color }} />}
+                          <bdi>{one.label}</bdi>
+                        </button>
+                      </td>
+                    ) : (
+                      <td key={cell.id} className="number" data-column={cell.column.id}>
+                        <Figure
+                          one={one}
+                          column={cell.column.id as Column}
+                          beside={own}
+                          view={view}
+                          run={versus?.run}
+                        />
+                      </td>
+                    ),
+                  )}
                 </tr>
-                {line}
-              </Fragment>
-            );
-          })}
-          {after > 0 && <tr style={{ height: after }} aria-hidden="true" />}
-        </tbody>
-      </table>
-    </section>
+              );
+              if (index !== answersFrom) return line;
+              return (
+                <Fragment key={one.label}>
+                  <tr className={styles.group} style={{ height: GROUP_HEIGHT }}>
+                    <th scope="rowgroup" colSpan={columns.length}>
+                      answers to questions
+                    </th>
+                  </tr>
+                  {line}
+                </Fragment>
+              );
+            })}
+            {after > 0 && <tr style={{ height: after }} aria-hidden="true" />}
+          </tbody>
+        </table>
+      </section>
+      {to - from + 1 < total && (
+        <p className={`muted number ${styles.sight}`} data-figure="classes-in-sight">
+          {count(from + 1)}–{count(to + 1)} of {count(total)}
+          {to + 1 < total && ", scroll for more ↓"}
+        </p>
+      )}
+    </>
   );
 }
 

@@ -4,7 +4,7 @@ import { fromFirstFound } from "../../lib/lines";
 import styles from "./ClassTable.module.css";
 
 const WIDTH = 64;
-const HEIGHT = 22;
+const HEIGHT = 28;
 
 /** A PR curve as small as a word: recall to the right, precision up; the dot is the present threshold. */
 export const Sparkline = memo(function Sparkline({

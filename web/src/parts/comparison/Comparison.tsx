@@ -7,6 +7,7 @@ import { isolated } from "../../lib/bidi";
 import { chance, totalOf } from "../../lib/compared";
 import { count } from "../../lib/format";
 import type { Kind } from "../../lib/kinds";
+import { ofFalsePositivesAlone } from "../../lib/selection";
 import { CHANGES, type Change } from "../../state/comparison";
 import { filterOf } from "../../state/view";
 import { ChangedTable } from "./ChangedTable";
@@ -79,6 +80,7 @@ export const Comparison = memo(function Comparison(props: ComparedProps) {
             a={isolated(subject.run)}
             b={isolated(versus.run)}
             what={headline?.kind ?? "objects"}
+            setView={setView}
           />
           <div className={styles.parts}>
             <FourCells {...props} answer={answer} />
@@ -114,7 +116,14 @@ export const Comparison = memo(function Comparison(props: ComparedProps) {
   );
 });
 
-function Sentence({ answer, a, b, what }: { answer: Answer; a: string; b: string; what: Kind }) {
+interface SentenceProps extends Pick<PartProps, "setView"> {
+  answer: Answer;
+  a: string;
+  b: string;
+  what: Kind;
+}
+
+function Sentence({ answer, a, b, what, setView }: SentenceProps) {
   const { right, false_positives: wrong, p_value: p } = answer;
   const left = [
     ...(answer.rows_only_a > 0 ? [`${count(answer.rows_only_a)} that only ${a} has seen`] : []),
@@ -137,8 +146,15 @@ function Sentence({ answer, a, b, what }: { answer: Answer; a: string; b: string
       </p>
       <p className="muted">
         Over the {count(answer.rows)} data rows of both
-        {left.length > 0 && `, without ${left.join(" and ")}`}. False positives: {count(wrong.only_a)} that only {a}{" "}
-        makes, {count(wrong.only_b)} that only {b} makes, {count(wrong.both)} that both make.
+        {left.length > 0 && `, without ${left.join(" and ")}`}. False positives:{" "}
+        <button type="button" className={styles.objects} onClick={() => setView(ofFalsePositivesAlone(null))}>
+          {count(wrong.only_a)} that only {a} makes
+        </button>
+        ,{" "}
+        <button type="button" className={styles.objects} onClick={() => setView(ofFalsePositivesAlone("b"))}>
+          {count(wrong.only_b)} that only {b} makes
+        </button>
+        , {count(wrong.both)} that both make.
         {answer.unsettled > 0 && ` ${count(answer.unsettled)} annotations have reached one run's results only so far.`}
       </p>
     </div>

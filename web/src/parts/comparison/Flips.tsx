@@ -113,6 +113,7 @@ export function Flips({ subject, versus, view, setView, totals }: Props) {
       {view.row !== null && view.from === "flips" && (
         <RowDetail
           subject={subject}
+          versus={versus}
           view={view}
           setView={setView}
           name={view.row}

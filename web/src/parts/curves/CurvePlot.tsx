@@ -1,6 +1,16 @@
-import { useCallback } from "react";
+import { useCallback, useMemo } from "react";
 import type { Color } from "../../lib/chart";
-import { CURVE_WORDS, type CurveKind, curveOption, FRAME, placeOf } from "../../lib/curveOption";
+import {
+  CURVE_WORDS,
+  type CurveKind,
+  curveOption,
+  extentOf,
+  FRAME,
+  placeIn,
+  placeOf,
+  pointIn,
+  WHOLE,
+} from "../../lib/curveOption";
 import { ratio } from "../../lib/format";
 import { type Line, nearest } from "../../lib/lines";
 import { useDragged } from "../../lib/useDragged";
@@ -22,12 +32,23 @@ export function CurvePlot({ kind, lines, ...parts }: Props) {
   const [first] = lines;
   // The first line has a dot of its own: where it is the only one, there is nothing to draw anew.
   const marked = lines.length > 1 ? view.c : null;
-  const option = useCallback((color: Color) => curveOption(kind, lines, marked, color), [kind, lines, marked]);
+  const zoomed = kind === "pr" && view.zoom === "1";
+  const extent = useMemo(() => (zoomed ? extentOf(lines) : WHOLE), [zoomed, lines]);
+  const option = useCallback(
+    (color: Color) => curveOption(kind, lines, marked, color, extent),
+    [kind, lines, marked, extent],
+  );
   const along = kind === "f1" || kind === "calibration";
   const at = first && placeOf(kind, first, dragged.value);
   const isOwn = first?.name === (subject?.run ?? "");
-  const thresholdAt = (x: number, y: number, width: number, height: number) =>
-    along ? Math.min(1, Math.max(0, Number(x.toFixed(3)))) : first ? nearest(first, x, y, width, height) : null;
+  const thresholdAt = (x: number, y: number, width: number, height: number) => {
+    if (along) return Math.min(1, Math.max(0, Number(x.toFixed(3))));
+    if (!first) return null;
+    const point = pointIn(extent, { x, y });
+    return nearest(first, point.x, point.y, width / (extent.x[1] - extent.x[0]), height / (extent.y[1] - extent.y[0]));
+  };
+  const place = at && placeIn(extent, at);
+  const isSeen = place !== undefined && place.x >= 0 && place.x <= 1 && place.y >= 0 && place.y <= 1;
   return (
     // The dot is for the keyboard what a click is for the mouse.
     // eslint-disable-next-line jsx-a11y/click-events-have-key-events, jsx-a11y/no-static-element-interactions
@@ -45,10 +66,10 @@ export function CurvePlot({ kind, lines, ...parts }: Props) {
       }}
     >
       <Chart option={option} label={`${words.y} against ${words.x}`} />
-      {at && isOwn && (
+      {at && isOwn && isSeen && (
         <Dot
           frame={FRAME}
-          at={at}
+          at={place}
           threshold={dragged.value}
           said={`${words.x} ${ratio(at.x)}, ${words.y} ${ratio(at.y)}`}
           color={`var(--${first.color})`}

@@ -53,6 +53,17 @@ export const Curves = memo(function Curves(props: PartProps) {
         {scored && (
           <>
             <LabelSearch {...props} />
+            {kind === "pr" && (
+              <button
+                type="button"
+                className="control"
+                aria-pressed={view.zoom === "1"}
+                title="Show no more of the plane than the curves need"
+                onClick={() => setView({ zoom: view.zoom === "1" ? null : "1" })}
+              >
+                Zoom
+              </button>
+            )}
             {runs}
             {view.lines.map((label) => (
               <Chip key={label} label={label} {...props} />
@@ -91,7 +102,9 @@ export const Curves = memo(function Curves(props: PartProps) {
         <>
           <CurvePlot kind={kind} lines={lines} {...props} />
           <p className={`muted ${styles.foot}`}>
-            The dot is the present threshold{kind === "roc" && ", taken as a score"}: drag it along the curve. {said}
+            The dot is the present threshold{kind === "roc" && ", taken as a score"}: drag it along the curve.{" "}
+            {kind === "pr" && `Dotted: the same F1.${view.zoom === "1" ? " The axes are cut to the curves." : ""}`}{" "}
+            {said}
           </p>
         </>
       )}

@@ -3,7 +3,7 @@ import type { RowObject } from "../../api/schema";
 import { keysOf, nameOf, outcomeOf, type Pair, type Side } from "../../lib/cases";
 import { explained } from "../../lib/flips";
 import { figure, ratio, short } from "../../lib/format";
-import { colorOf, OUTCOMES } from "../../lib/outcome";
+import { colorOf, wordsOf } from "../../lib/outcome";
 import { answerOf } from "../../lib/shape";
 import styles from "./CaseList.module.css";
 import { Mark } from "../shared/Mark";
@@ -81,7 +81,7 @@ function Entry({ pair, open, pointed, point, choose }: EntryProps) {
         <Mark outcome={outcome} />
         <span className={styles.name}>{nameOf(pair)}</span>
         <span style={{ color: colorOf(outcome) }} className={styles.outcome}>
-          {outcome && OUTCOMES[outcome].words}
+          {wordsOf(outcome, pair.annotation !== null && pair.prediction !== null)}
         </span>
         <span className={`number ${styles.figure}`} title="confidence">
           {typeof pair.prediction?.confidence === "number" ? pair.prediction.confidence.toFixed(2) : ""}
@@ -149,7 +149,7 @@ const FIELDS: Field[] = [
   ["answer", (object) => (object.type === "radio" ? answerOf(object) : "")],
   ["confidence", (object, side) => (side === "prediction" ? ratio(object.confidence) : "")],
   ["IoU", (object) => (typeof object.iou === "number" ? ratio(object.iou) : "")],
-  ["outcome", (object) => (object.outcome ? OUTCOMES[object.outcome].words : "")],
+  ["outcome", (object) => wordsOf(object.outcome, (object.matched ?? null) !== null)],
   ["cause", (object) => object.cause ?? ""],
   ["matched to", (object) => object.matched ?? ""],
   ["part of", (object) => object.parent ?? ""],

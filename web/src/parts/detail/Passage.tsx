@@ -1,6 +1,6 @@
 import { isolated } from "../../lib/bidi";
 import { keyOf } from "../../lib/cases";
-import { colorOf, OUTCOMES } from "../../lib/outcome";
+import { colorOf, wordsOf } from "../../lib/outcome";
 import { piecesOf } from "../../lib/passage";
 import { Mark } from "../shared/Mark";
 import type { Drawn } from "./Overlay";
@@ -71,5 +71,5 @@ function isSaid({ side, object }: Drawn, here: Drawn[]): boolean {
 }
 
 function said({ side, object }: Drawn): string {
-  return `${side} ${isolated(object.label)}: ${object.outcome ? OUTCOMES[object.outcome].words : "outside the filters"}`;
+  return `${side} ${isolated(object.label)}: ${wordsOf(object.outcome, (object.matched ?? null) !== null) || "outside the filters"}`;
 }

@@ -2,9 +2,9 @@ import { Dialog } from "radix-ui";
 import { useEffect, useEffectEvent, useMemo, useState } from "react";
 import type { Subject } from "../../api/ask";
 import { useNamedMetrics, useRow, useSkeletons } from "../../api/gallery";
-import type { Row } from "../../api/schema";
+import type { Row, RowObject } from "../../api/schema";
 import { isolated } from "../../lib/bidi";
-import { keysOf, type Pair, pairsOf } from "../../lib/cases";
+import { keyOf, keysOf, type Pair, pairsOf } from "../../lib/cases";
 import { count, figure } from "../../lib/format";
 import { ROW_METRICS } from "../../lib/metrics";
 import { isAnswer, isDrawn, isSpan } from "../../lib/shape";
@@ -18,6 +18,8 @@ import { Stage } from "./Stage";
 
 interface Props {
   subject: Subject | null;
+  /** A second run, whose predictions can be looked at in its place. */
+  versus: Subject | null;
   view: View;
   setView: SetView;
   name: string;
@@ -35,9 +37,26 @@ interface Props {
 
 /** One data row, large, with every object and what became of it. Arrow keys go to its neighbours. */
 export function RowDetail(props: Props) {
-  const { subject, view, setView, name, given, place, previous, next, nearTheEnd, close, closed } = props;
-  const asked = useRow(given ? null : subject, view, name);
-  const row = given ?? asked.data ?? null;
+  const {
+    subject: first,
+    versus,
+    view,
+    setView,
+    name,
+    given,
+    place,
+    previous,
+    next,
+    nearTheEnd,
+    close,
+    closed,
+  } = props;
+  const [other, setOther] = useState(false);
+  const subject = other && versus ? versus : first;
+  const known = subject === first ? given : null;
+  const asked = useRow(known ? null : subject, view, name);
+  // What one run has of the row must not stand in the place of what the other has.
+  const row = known ?? (asked.isPlaceholderData && versus ? null : asked.data) ?? null;
   const askForMore = useEffectEvent(() => nearTheEnd?.());
   useEffect(() => askForMore(), [name]);
   return (
@@ -62,6 +81,21 @@ export function RowDetail(props: Props) {
               <bdi>{name}</bdi>
             </Dialog.Title>
             <span className={`muted ${styles.where}`}>{[row?.split, place].filter(Boolean).join(" · ")}</span>
+            {versus && first && (
+              <span className="group" role="group" aria-label="As which run has it">
+                {[first, versus].map((one) => (
+                  <button
+                    key={one.run}
+                    type="button"
+                    className="control"
+                    aria-pressed={one === subject}
+                    onClick={() => setOther(one === versus)}
+                  >
+                    <bdi>{one.run}</bdi>
+                  </button>
+                ))}
+              </span>
+            )}
             <span className={styles.tools}>
               <button
                 type="button"
@@ -89,8 +123,8 @@ export function RowDetail(props: Props) {
             </span>
           </header>
           {row ? (
-            <Body key={row.data_row} {...{ subject, view, setView, row }} />
-          ) : asked.isPending ? (
+            <Body key={`${subject?.run} ${row.data_row}`} {...{ subject, view, setView, row }} />
+          ) : asked.isPending || asked.isPlaceholderData ? (
             <Loading what="data row" />
           ) : asked.isError ? (
             <Failed error={asked.error} again={() => void asked.refetch()} />
@@ -104,6 +138,8 @@ export function RowDetail(props: Props) {
     </Dialog.Root>
   );
 }
+
+const NONE: RowObject[] = [];
 
 interface BodyProps {
   subject: Subject | null;
@@ -125,7 +161,11 @@ function Body({ subject, view, setView, row }: BodyProps) {
   const pointed = useMemo(() => partners(pairs, hovered ?? chosen), [pairs, hovered, chosen]);
   const choose = (key: string) =>
     setView({ object: partners(pairs, chosen).includes(key) ? null : key }, { history: "replace" });
-  const left = row.predictions.filter((one) => one.outcome === null && (isDrawn(one) || isSpan(one)));
+  const [all, setAll] = useState(false);
+  const left = useMemo(
+    () => row.predictions.filter((one) => one.outcome === null && (isDrawn(one) || isSpan(one))),
+    [row],
+  );
   const answered = questionsOf(row).length > 0;
   return (
     <div className={styles.body}>
@@ -133,7 +173,7 @@ function Body({ subject, view, setView, row }: BodyProps) {
         {(row.text ||
           row.media_url ||
           pairs.some((pair) => [pair.annotation, pair.prediction].some((one) => one && isDrawn(one)))) && (
-          <Stage {...{ row, view, setView, skeletons, pointed, choose }} point={setHovered} />
+          <Stage {...{ row, view, setView, skeletons, pointed, choose }} more={all ? left : NONE} point={setHovered} />
         )}
       </div>
       <div className={styles.side}>
@@ -152,8 +192,24 @@ function Body({ subject, view, setView, row }: BodyProps) {
         {left.length > 0 && (
           <p className={`muted ${styles.left}`}>
             {count(left.length)} more prediction{left.length === 1 ? " is" : "s are"} below the confidence threshold, or
-            outside the filters.
+            outside the filters.{" "}
+            <button type="button" className="control" aria-pressed={all} onClick={() => setAll(!all)}>
+              {all ? "Hide" : "Show"}
+            </button>
           </p>
+        )}
+        {all && (
+          <ul className={styles.more} aria-label="Predictions that do not count here">
+            {left.map((one) => (
+              <li
+                key={one.id}
+                onPointerEnter={() => setHovered(keyOf("prediction", one))}
+                onPointerLeave={() => setHovered(null)}
+              >
+                <bdi>{one.label}</bdi> <span className="number muted">{(one.confidence ?? 0).toFixed(2)}</span>
+              </li>
+            ))}
+          </ul>
         )}
       </div>
       <div className={styles.rest}>

@@ -1,5 +1,5 @@
 import { useEffect, useEffectEvent, useMemo, useRef, useState } from "react";
-import type { Row } from "../../api/schema";
+import type { Row, RowObject } from "../../api/schema";
 import type { Side } from "../../lib/cases";
 import { type Box, filling, frameOf, isDrawn, isSpan, isUpsideDown } from "../../lib/shape";
 import { useWidth } from "../../lib/useWidth";
@@ -16,6 +16,8 @@ interface Props {
   view: View;
   setView: SetView;
   skeletons: Skeletons;
+  /** Predictions that do not count here, and are to be seen all the same. */
+  more: RowObject[];
   pointed: string[];
   point: (key: string | null) => void;
   choose: (key: string) => void;
@@ -25,15 +27,15 @@ const NAMES = { annotation: "Annotations", prediction: "Predictions" };
 
 /** The row itself, large: a picture to look into, or a text. */
 export function Stage(props: Props) {
-  const { row, view, setView, point, choose, pointed } = props;
+  const { row, view, setView, more, point, choose, pointed } = props;
   const objects = useMemo<Drawn[]>(
     () =>
       SIDES.filter((side) => !view.hide.includes(side)).flatMap((side) =>
         (side === "annotation" ? row.annotations : row.predictions)
-          .filter((object) => object.outcome !== null && (isDrawn(object) || isSpan(object)))
+          .filter((object) => (object.outcome !== null || more.includes(object)) && (isDrawn(object) || isSpan(object)))
           .map((object) => ({ side, object })),
       ),
-    [row, view.hide],
+    [row, view.hide, more],
   );
   const toggles = (
     <div className="group">

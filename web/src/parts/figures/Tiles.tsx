@@ -10,8 +10,10 @@ import { basisOf, rowsOfBoth } from "../../lib/compared";
 import { count, ratio, signed } from "../../lib/format";
 import { intervalOf } from "../../lib/interval";
 import type { Headline } from "../../lib/kinds";
+import { ofFigure } from "../../lib/selection";
 import { useAtRest } from "../../lib/useAtRest";
 import { useDebounced } from "../../lib/useDebounced";
+import { COUNTED } from "../../state/lower";
 import { ALL_DETECTIONS, filterOf, ofAllDetections, type SetView, type View } from "../../state/view";
 import { Hint } from "../shared/Hint";
 import { Failed } from "../shared/Message";
@@ -119,6 +121,8 @@ export const Tiles = memo(function Tiles({ subject, versus, view, setView }: Par
               sure={sure(tile.figure)}
               versus={versus?.run ?? null}
               shared={shared}
+              view={view}
+              setView={setView}
             />
           );
         })}
@@ -244,22 +248,27 @@ interface TileProps {
   sure: Sure | undefined;
   versus: string | null;
   shared: Shared | undefined;
+  view: View;
+  setView: SetView;
 }
 
-function TileView({ tile, waiting, failed, stale, sure, versus, shared }: TileProps) {
+const isCounted = (figure: string): figure is (typeof COUNTED)[number] => COUNTED.some((one) => one === figure);
+
+function TileView({ tile, waiting, failed, stale, sure, versus, shared, view, setView }: TileProps) {
   const { name, value, part, figure, beside, isCount = false } = tile;
   const na = !waiting && (value === null || value === undefined);
   const interval = sure?.data?.figures.find((one) => one.figure === figure);
   const shown = isCount ? (bound: number) => count(Math.round(bound)) : ratio;
   const unsure = na || figure === "rows" ? undefined : whyUnsure(interval, sure, figure);
+  const objects = isCounted(figure) ? ofFigure(view, figure) : null;
   const hint = (
     <>
       <strong>{tile.meaning}</strong>
+      {objects && <p>A click shows {objects.isChosen ? "everything again" : "these objects in the gallery"}.</p>}
       {na && <p>n/a: {tile.why ?? failed ?? "not defined here"}.</p>}
       {interval && interval.low !== null && interval.high !== null && (
         <p>
-          {percent(sure?.data?.level)} interval {shown(interval.low)} to {shown(interval.high)},{" "}
-          {intervalOf(interval)}.
+          {percent(sure?.data?.level)} interval {shown(interval.low)} to {shown(interval.high)}, {intervalOf(interval)}.
         </p>
       )}
       {unsure !== undefined && <p>No interval: {unsure}.</p>}
@@ -268,7 +277,14 @@ function TileView({ tile, waiting, failed, stale, sure, versus, shared }: TilePr
   );
   return (
     <Hint text={hint}>
-      <button type="button" className={styles.tile} data-figure={name} data-stale={stale}>
+      <button
+        type="button"
+        className={styles.tile}
+        data-figure={name}
+        data-stale={stale}
+        aria-pressed={objects?.isChosen}
+        onClick={() => objects && setView(objects.change)}
+      >
         <span className={styles.name}>
           {name} {part && <span className={styles.part}>{part}</span>}
         </span>

@@ -1,7 +1,7 @@
 import type { Case, Row } from "../../api/schema";
 import { keyOf, keysOf, nameOf, pairOf, type Side } from "../../lib/cases";
 import { count } from "../../lib/format";
-import { CASE_OUTCOMES, OUTCOMES } from "../../lib/outcome";
+import { CASE_OUTCOMES, COUNTED_WORDS } from "../../lib/outcome";
 import { around, filling, frameOf, isAnswer, isDrawn, isSpan, within } from "../../lib/shape";
 import { Answers } from "../detail/Answers";
 import styles from "./Card.module.css";
@@ -162,9 +162,9 @@ function RowCaption({ row }: { row: Row }) {
       </span>
       <span className={`number ${styles.counts}`}>
         {(["tp", "fp", "fn"] as const).map((outcome) => (
-          <span key={outcome} title={OUTCOMES[outcome].words}>
+          <span key={outcome} title={COUNTED_WORDS[outcome]}>
             <Mark outcome={outcome} size={11} />
-            {count(counts[outcome])} <span className="visually-hidden">{OUTCOMES[outcome].words} </span>
+            {count(counts[outcome])} <span className="visually-hidden">{COUNTED_WORDS[outcome]} </span>
           </span>
         ))}
         <span className="muted" title="F1 of this data row">

@@ -3,7 +3,7 @@ import { useFilters, useObjectPages, useRowPages, useSkeletons } from "../../api
 import type { Case, Objects, Rows } from "../../api/schema";
 import { count } from "../../lib/format";
 import { isOfObjects, rangesOf, ROW_METRICS } from "../../lib/metrics";
-import { orderedBy } from "../../lib/selection";
+import { countedOf, orderedBy } from "../../lib/selection";
 import { CASE_OUTCOMES } from "../../lib/outcome";
 import { useLastDefined } from "../../lib/useLastDefined";
 import { useMetricNames } from "../../lib/useMetricNames";
@@ -29,6 +29,7 @@ function shownBy(view: View): { shown: Shown; otherwise: Shown } {
     view.predicted !== null ||
     view.outcome !== null ||
     view.cause !== null ||
+    view.counted !== null ||
     view.w.some(isOfObjects);
   const otherwise = chosen ? "objects" : "rows";
   return { shown: view.show ?? otherwise, otherwise };
@@ -40,7 +41,8 @@ export const Gallery = memo(function Gallery({ subject: first, versus, view, set
   const filters = useFilters(first, versus, view);
   const filter = (subject === first ? filters?.own : filters?.theirs) ?? filterOf(view);
   const rowPages = useRowPages(filters && shown === "rows" ? subject : null, view, filter);
-  const objectPages = useObjectPages(filters && shown === "objects" ? subject : null, view, filter);
+  const other = (subject === first ? versus?.run : first?.run) ?? null;
+  const objectPages = useObjectPages(filters && shown === "objects" ? subject : null, view, filter, other);
   const pages = shown === "rows" ? rowPages : objectPages;
   const rowsOf = rowPages.data?.pages;
   const objectsOf = objectPages.data?.pages;
@@ -102,7 +104,7 @@ export const Gallery = memo(function Gallery({ subject: first, versus, view, set
         <Legend rows={rows} />
         <Chips view={view} setView={setView} />
       </div>
-      {shown === "rows" && (view.outcome !== null || view.w.some(isOfObjects)) && (
+      {shown === "rows" && (view.outcome !== null || view.counted !== null || view.w.some(isOfObjects)) && (
         <p className={`muted ${styles.note}`}>
           An outcome, and a range of what objects have of their own, narrow single objects, not data rows.
         </p>
@@ -134,6 +136,7 @@ export const Gallery = memo(function Gallery({ subject: first, versus, view, set
       {view.row !== null && !(versus && view.from === "flips") && (
         <RowDetail
           subject={subject}
+          versus={subject === first ? versus : first}
           view={view}
           setView={setView}
           name={view.row}
@@ -258,6 +261,9 @@ function Order({ shown, subject, view, setView }: Omit<PartProps, "versus"> & { 
 /** What narrows the gallery alone; what narrows the whole page has its chips above. */
 function Chips({ view, setView }: Own) {
   const chips = [
+    ...(view.counted
+      ? [{ text: countedOf(view.counted, view.alone), remove: () => setView({ counted: null, alone: null }) }]
+      : []),
     ...(view.outcome ? [{ text: CASE_OUTCOMES[view.outcome].words, remove: () => setView({ outcome: null }) }] : []),
     ...(view.cause ? [{ text: `cause: ${view.cause}`, remove: () => setView({ cause: null }) }] : []),
     ...rangesOf(view.w).map(({ words, parts }) => ({

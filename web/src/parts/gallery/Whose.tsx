@@ -13,8 +13,8 @@ export function whoseOf(subject: Subject | null, versus: Subject | null, view: V
 /** Of two runs, which one's objects are shown, and how many each has. */
 export function Whose({ subject, versus, view, setView, filters }: PartProps & { filters: Filters | null }) {
   const whole = filterOf(view);
-  const own = useObjectPages(filters && subject, view, filters?.own ?? whole);
-  const theirs = useObjectPages(filters && versus, view, filters?.theirs ?? whole);
+  const own = useObjectPages(filters && subject, view, filters?.own ?? whole, versus?.run ?? null);
+  const theirs = useObjectPages(filters && versus, view, filters?.theirs ?? whole, subject?.run ?? null);
   const totals = [own, theirs].map(({ data }) => data?.pages[0]?.total);
   const shown = whoseOf(subject, versus, view);
   return (

@@ -66,7 +66,7 @@ export const Header = memo(function Header({ datasets, dataset, subject, versus,
               value={versus?.run ?? ""}
               options={["", ...dataset.runs.filter((run) => run !== subject?.run)]}
               shown={(run) => run || "no other run"}
-              choose={(b) => setView({ b: b || null })}
+              choose={(b) => setView({ b: b || null, alone: null, whose: null })}
             />
             <Choice
               label="Policy"

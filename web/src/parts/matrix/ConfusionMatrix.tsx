@@ -3,6 +3,8 @@ import { isolated } from "../../lib/bidi";
 import { noneShared, rowsOfBoth } from "../../lib/compared";
 import { count } from "../../lib/format";
 import { isAnswerLabel } from "../../lib/classLabel";
+import type { Cell } from "../../lib/matrix";
+import { cellOf } from "../../lib/selection";
 import { useMatrix } from "../../lib/useMatrix";
 import { useDebounced } from "../../lib/useDebounced";
 import { AT_MOST, MOST, type ORDERS, type UNITS, type View } from "../../state/view";
@@ -104,6 +106,7 @@ export const ConfusionMatrix = memo(function ConfusionMatrix({ subject, versus, 
             view={view}
             setView={setView}
           />
+          {!minus && !find.settled && <Confusions cells={matrix.confusions ?? []} {...{ view, setView }} />}
           <div className={`muted ${styles.foot}`}>
             <p>
               {WHOLES[view.unit] ?? "False alarm: nothing is annotated there (background FP)."}
@@ -137,6 +140,35 @@ export const ConfusionMatrix = memo(function ConfusionMatrix({ subject, versus, 
     </section>
   );
 });
+
+/** What is taken for what most often, however large the matrix is; a click shows these objects. */
+function Confusions({ cells, view, setView }: Pick<PartProps, "view" | "setView"> & { cells: Cell[] }) {
+  if (cells.length === 0) return null;
+  return (
+    <div className={styles.confusions}>
+      <h3 id="confusions">Top confusions</h3>
+      <ol aria-labelledby="confusions">
+        {cells.map(({ actual, predicted, count: number }) => {
+          const chosen = view.actual === actual && view.predicted === predicted;
+          return (
+            <li key={JSON.stringify([actual, predicted])}>
+              <button
+                type="button"
+                className="control"
+                aria-pressed={chosen}
+                onClick={() =>
+                  setView(chosen ? { actual: null, predicted: null } : { actual, predicted, row: null, whose: null })
+                }
+              >
+                {cellOf({ actual, predicted })} <b className="number">{count(number)}</b>
+              </button>
+            </li>
+          );
+        })}
+      </ol>
+    </div>
+  );
+}
 
 /** The search text: in the field at once, in the URL once it has settled. */
 function useFind(view: View, setView: PartProps["setView"]) {
