@@ -133,6 +133,12 @@ def sees(request: Request, dataset: str) -> bool:
     return key is None or key.sees(dataset)
 
 
+def allows(request: Request, scope: Scope) -> bool:
+    """Whether the key of a request that was let through has a scope, too."""
+    key = _key_of(request)
+    return key is None or scope in key.scopes
+
+
 def sees_everything(request: Request) -> bool:
     """Whether the key of a request that was let through is for every dataset there is and will be."""
     key = _key_of(request)

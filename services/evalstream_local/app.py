@@ -82,6 +82,7 @@ def make_app(settings: LocalSettings) -> FastAPI:
     app.include_router(runs.router)
     app.include_router(deletions.router)
     app.include_router(retention.router)
+    app.state.deletes = True
     app.include_router(reconcile.router)
     app.include_router(backup.router)
     app.include_router(routes.router)

@@ -10,7 +10,7 @@ from clickhouse_connect.driver.client import Client
 from evalstream.events.base import Name
 from evalstream.queries.average_precision import ApOptions, AveragePrecision, average_precisions
 from evalstream.queries.calibration import Calibration, calibration
-from evalstream.queries.catalog import Catalog, catalog, run_exists
+from evalstream.queries.catalog import Datasets, catalog, run_exists
 from evalstream.queries.causes import ErrorOptions
 from evalstream.queries.checklists import Checklists, checklists
 from evalstream.queries.classifications import Classifications, classifications
@@ -91,7 +91,7 @@ from evalstream.storage.results import progress
 from evalstream_http.errors import KEYED, declared
 from evalstream_http.load import Load
 from evalstream_http.load import Questions as Lane
-from evalstream_http.security import require, sees
+from evalstream_http.security import allows, require, sees
 from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request, Response
 from pydantic import BaseModel, TypeAdapter
 from starlette.datastructures import State
@@ -171,11 +171,15 @@ def _question(
 
 
 @router.get("")
-async def get_datasets(request: Request) -> Catalog:
+async def get_datasets(request: Request) -> Datasets:
     """List the datasets that the key is for, with their runs, splits and metadata keys."""
     load: Load = request.app.state.load
     found = await load.questions.answer("datasets", lambda: catalog(_client(request.app.state)))
-    return Catalog(datasets=[dataset for dataset in found.datasets if sees(request, dataset.dataset)])
+    return Datasets(
+        datasets=[dataset for dataset in found.datasets if sees(request, dataset.dataset)],
+        # In a cluster another service deletes.
+        may_delete=allows(request, "admin") and getattr(request.app.state, "deletes", False),
+    )
 
 
 @_question(Questions.ontology)

@@ -16,7 +16,7 @@ from evalstream.client.steps import Pause, Request, Steps, operation
 from evalstream.importers.arrays import BoxFormat
 from evalstream.importers.files import Options
 from evalstream.queries.average_precision import ApFigures
-from evalstream.queries.catalog import Catalog
+from evalstream.queries.catalog import Datasets
 from evalstream.questions import Question, Questions, RunProgress
 from evalstream.selection import QuestionError
 
@@ -89,10 +89,10 @@ class Service(Questions):
     """
 
     @operation
-    def datasets(self) -> Steps[Catalog]:
+    def datasets(self) -> Steps[Datasets]:
         """List the datasets, each with its runs, splits and metadata keys."""
         response = yield Request("GET", "/v1/datasets")
-        return Catalog.model_validate_json(response.content)
+        return Datasets.model_validate_json(response.content)
 
     @operation
     def runs(self, dataset: str) -> Steps[list[str]]:

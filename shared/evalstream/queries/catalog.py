@@ -36,6 +36,12 @@ class Catalog(Tabular):
     datasets: list[Dataset]
 
 
+class Datasets(Catalog):
+    """The datasets that the key is for."""
+
+    may_delete: bool = Field(description="whether this service deletes datasets and runs, and the key allows it")
+
+
 _DATASETS = """
 SELECT dataset, uniqExact(data_row), arraySort(groupUniqArrayIf(run, run != '')),
        arraySort(groupUniqArrayIf(split, split != '')), arraySort(groupUniqArrayArray(mapKeys(metadata))),

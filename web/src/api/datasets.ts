@@ -1,17 +1,24 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import type { Subject } from "./ask";
 import { answered, api } from "./client";
-import type { ClassOfDataset } from "./schema";
+import type { ClassOfDataset, Datasets } from "./schema";
 
 /** For how long what is declared, and hardly ever changes, is not asked anew, in milliseconds. */
 const DECLARED = 60_000;
 
+const DATASETS = {
+  queryKey: ["datasets"],
+  queryFn: async () => answered(await api.GET("/v1/datasets")),
+  refetchInterval: 10_000,
+};
+
 export function useDatasets() {
-  return useQuery({
-    queryKey: ["datasets"],
-    queryFn: async () => answered(await api.GET("/v1/datasets")).datasets,
-    refetchInterval: 10_000,
-  });
+  return useQuery({ ...DATASETS, select: ({ datasets }: Datasets) => datasets });
+}
+
+/** Whether the service deletes, and lets this key do it. */
+export function useMayDelete(): boolean {
+  return useQuery({ ...DATASETS, select: (answer: Datasets) => answer.may_delete }).data ?? false;
 }
 
 /** Classes of the dataset whose name contains a text, those used most first. */

@@ -74,7 +74,7 @@ export async function labelsCsv(subject: Subject, view: View, signal: AbortSigna
 }
 
 /** What is no figure, or was only a step on the way to one. */
-const NO_FIGURES = new Set(["rows", "objects", "class-search", "metadata-values", "ontology", "datasets"]);
+const NO_FIGURES = new Set(["rows", "objects", "class-search", "metadata-values", "ontology", "datasets", "loss"]);
 
 /** Every answer that the page shows at the moment, with the question that was asked, as JSON. */
 export function figuresJson(queries: QueryClient, view: View): string {

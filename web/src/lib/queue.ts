@@ -42,7 +42,8 @@ export function queued(request: Request): Promise<Response> {
   return new Promise((resolve, reject) => {
     const question = questionOf(request.url);
     const one: Waiting = {
-      rank: rankOf(question),
+      // What somebody wants done, or has to know before that, waits for no figure.
+      rank: request.method === "GET" ? rankOf(question) : 0,
       start: () => {
         if (one.rank >= SIGNS.length) running.add(one);
         if (HEADLINE.includes(question)) {

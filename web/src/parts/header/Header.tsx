@@ -1,13 +1,16 @@
 import { memo, useState } from "react";
 import type { Subject } from "../../api/ask";
+import { useMayDelete } from "../../api/datasets";
 import type { Dataset } from "../../api/schema";
 import { isolated } from "../../lib/bidi";
+import { leaving } from "../../lib/deletion";
 import { linkOf } from "../../lib/link";
 import { useTheme } from "../../lib/theme";
 import { useLive } from "../../lib/useLive";
 import { NOTHING_CHOSEN } from "../../state/lower";
 import { POLICIES, POLICY_MEANING } from "../../state/view";
 import { KeyInUse } from "./ApiKey";
+import { Deletion } from "./Deletion";
 import { Export } from "./Export";
 import { Freshness } from "./Freshness";
 import styles from "./Header.module.css";
@@ -41,6 +44,7 @@ export const OF_A_DATASET = {
 
 export const Header = memo(function Header({ datasets, dataset, subject, versus, view, setView }: Props) {
   useLive(subject, versus);
+  const mayDelete = useMayDelete();
   return (
     <header className={styles.header}>
       <div className={styles.bar}>
@@ -82,6 +86,13 @@ export const Header = memo(function Header({ datasets, dataset, subject, versus,
           <div className={styles.tools}>
             {subject && <Export subject={subject} view={view} />}
             <Share subject={subject} />
+            {mayDelete && (
+              <Deletion
+                dataset={dataset}
+                run={subject?.run ?? null}
+                gone={(deleted) => setView(leaving(view, deleted, OF_A_DATASET), { history: "replace" })}
+              />
+            )}
             <KeyInUse />
             <Theme />
           </div>
