@@ -15,7 +15,7 @@ from anyio import CapacityLimiter, to_thread
 from evalstream.telemetry import JOINED, SHED
 from fastapi import FastAPI, HTTPException, Request
 
-from evalstream_http.connections import BoundedBodies
+from evalstream_http.bodies import BoundedBodies
 
 T = TypeVar("T")
 

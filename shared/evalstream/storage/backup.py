@@ -124,9 +124,10 @@ def read_backup(client: Client, source: Path, scratch: Path) -> Manifest:
 
 def _fill(client: Client, table: str, part: Path) -> None:
     names = [name for name, *_ in client.query(f"DESCRIBE {_ROWS}", parameters=_of(part)).result_rows]
-    if not all(name.isidentifier() for name in names):
+    # Those of one policy have its name before a point.
+    if not all(part.isidentifier() for name in names for part in name.split(".")):
         raise BackupError(f"table {table} of the backup has columns that no table has: {names}")
-    columns = ", ".join(names)  # by name, for a table may have more columns by now
+    columns = ", ".join(f"`{name}`" for name in names)  # by name, for a table may have more columns by now
     client.command(f"INSERT INTO {table} ({columns}) SELECT {columns} FROM {_ROWS}", parameters=_of(part))
 
 

@@ -13,7 +13,7 @@ from evalstream.geometry.limits import MOST_COMPARED, MOST_PAIRS
 from evalstream.geometry.polygon import MOST_CROSSINGS, MOST_CROSSINGS_TOGETHER
 from evalstream.ontology import CLASSES_LIMIT, DEPTH_LIMIT
 from evalstream_cli.up import STOP_SECONDS
-from evalstream_http import connections
+from evalstream_http import bodies, connections
 from evalstream_kafka.settings import ServiceSettings
 from evalstream_local.settings import LocalSettings
 
@@ -50,8 +50,8 @@ def test_the_numbers_are_those_of_the_code() -> None:
         assert f"| {value:,} |" in text, value
     for value in (PNG_PIXELS_LIMIT, PNG_PIXELS_TOGETHER):
         assert f"| {value:,}" in text, value
-    for seconds in (connections.SILENCE_SECONDS, connections.HEAD_SECONDS, connections.READ_SECONDS):
+    for seconds in (bodies.SILENCE_SECONDS, connections.HEAD_SECONDS, connections.READ_SECONDS):
         assert f"| {seconds} s |" in text, seconds
     assert f"| {connections.MOST_CONNECTIONS} |" in text
-    assert f"| {connections.DOCUMENT_LIMIT:,} bytes |" in text
+    assert f"| {bodies.DOCUMENT_LIMIT:,} bytes |" in text
     assert f"| {STOP_SECONDS} s |" in text

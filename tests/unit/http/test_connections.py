@@ -11,8 +11,9 @@ from typing import Any, Final
 
 import pytest
 import uvicorn
-from evalstream_http import connections
-from evalstream_http.connections import DOCUMENT_LIMIT, PatientProtocol
+from evalstream_http import bodies, connections
+from evalstream_http.bodies import DOCUMENT_LIMIT
+from evalstream_http.connections import PatientProtocol
 from evalstream_local.app import make_app
 from evalstream_local.settings import LocalSettings
 from fastapi import FastAPI
@@ -236,7 +237,7 @@ def app_of(client: TestClient) -> FastAPI:
 def test_a_body_that_falls_silent_is_given_up(
     client: TestClient, method: str, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connections, "SILENCE_SECONDS", 0.05)
+    monkeypatch.setattr(bodies, "SILENCE_SECONDS", 0.05)
     sent: list[Any] = []
 
     async def ask() -> None:

@@ -1,13 +1,7 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { answered, api } from "./client";
-import { without } from "../lib/deletion";
+import { type Doomed, without } from "../lib/deletion";
 import type { Datasets, Deleted } from "./schema";
-
-/** What is to be deleted: a dataset, or one of its runs. */
-export interface Doomed {
-  dataset: string;
-  run: string | null;
-}
 
 async function remove({ dataset, run }: Doomed, dry_run: boolean, signal?: AbortSignal): Promise<Deleted> {
   const more = { query: { dry_run }, signal: signal ?? null };

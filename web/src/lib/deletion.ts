@@ -1,8 +1,13 @@
-import type { Doomed } from "../api/deletion";
 import type { Datasets, Deleted } from "../api/schema";
 import type { View } from "../state/view";
 import { isolated } from "./bidi";
 import { count } from "./format";
+
+/** What is to be deleted: a dataset, or one of its runs. */
+export interface Doomed {
+  dataset: string;
+  run: string | null;
+}
 
 /** The list of datasets once this one, or this run of it, is gone. */
 export function without(before: Datasets, { dataset, run }: Doomed): Datasets {

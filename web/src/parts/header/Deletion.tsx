@@ -1,9 +1,9 @@
 import { Dialog } from "radix-ui";
 import { useState } from "react";
-import { type Doomed, useDeletion, useLoss } from "../../api/deletion";
+import { useDeletion, useLoss } from "../../api/deletion";
 import type { Dataset } from "../../api/schema";
 import { isolated } from "../../lib/bidi";
-import { lossOf } from "../../lib/deletion";
+import { type Doomed, lossOf } from "../../lib/deletion";
 import { Failed, Loading } from "../shared/Message";
 import styles from "./Deletion.module.css";
 
