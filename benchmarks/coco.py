@@ -88,7 +88,7 @@ RESULTS: Final = Path(__file__).parent / "RESULTS.md"
 
 
 class Measured(NamedTuple):
-    """What a whole process took, what a second time in one process took, and what was found."""
+    """Measurements of one evaluator: as a whole process, a second time in one process, and its figures."""
 
     seconds: float
     cpu: float

@@ -1,4 +1,4 @@
-"""What ``run.log`` costs a training loop: CPU of the process with the log and without it, in turns.
+"""Measure the cost of ``run.log`` to a training loop: CPU of the process with the log and without it, in turns.
 
 The loop multiplies matrices for about as long as a small model takes for an image, and has 100 boxes to log each time.
 The service is another process that reads what it is sent and accepts it. CPU time, of all threads of the loop's

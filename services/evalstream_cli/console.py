@@ -1,4 +1,4 @@
-"""Where the commands write: results to standard output, everything about the work itself to standard error."""
+"""Output of the commands: results to standard output, everything about the work itself to standard error."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ err = Console(stderr=True, markup=False, emoji=False)
 
 
 class RateColumn(ProgressColumn):
-    """How many a second."""
+    """Show the rate per second."""
 
     def render(self, task: Task) -> Text:
         """Render the speed, or nothing while there is none yet."""

@@ -32,7 +32,7 @@ from evalstream_cli.import_options import with_import_options
 
 
 class _Understood(NamedTuple):
-    """What one path holds."""
+    """Read what one path holds."""
 
     path: Path
     format: Format

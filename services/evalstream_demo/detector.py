@@ -1,4 +1,4 @@
-"""Where something is written: thresholding and connected components, as a scanner would.
+"""Find where something is written: thresholding and connected components, as a scanner would.
 
 It has the failures of its kind, and they are the point: digits that touch become one, a faint digit stays below the
 threshold, a speck or a stroke of the pen is taken for a digit.
@@ -24,7 +24,7 @@ LARGEST_SHARE = 0.8
 
 
 class Located(NamedTuple):
-    """What was found in one picture: boxes [x, y, width, height] (n x 4), what to classify them by (n x m), the ink."""
+    """Objects found in one picture: boxes [x, y, width, height] (n x 4), what to classify them by (n x m), the ink."""
 
     boxes: Floats
     features: Floats
@@ -61,7 +61,7 @@ def locate(image: NDArray[np.uint8], *, flatten: bool) -> Located:
 
 
 def ink_of(image: NDArray[np.uint8], *, flatten: bool) -> Floats:
-    """How far each pixel, lightly smoothed, stands out from the background, in the direction of the ink."""
+    """Compute how far each pixel, lightly smoothed, stands out from the background, in the direction of the ink."""
     smooth = ndimage.gaussian_filter(image / 255, 1.0)
     residual: Floats = smooth - (_fit_background(smooth) if flatten else np.median(smooth[::2, ::2]))
     # Ink is the lesser part of a page: the longer tail of the brightness is its side.

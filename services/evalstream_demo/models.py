@@ -59,7 +59,7 @@ def _kernel(strength: float) -> Any:
 
 
 def _digit_examples(scenes: list[Scene], *, flatten: bool) -> tuple[Floats, Ints]:
-    """What the detector makes of ``scenes``, and what each of it truly is."""
+    """Detections in ``scenes``, and the true class of each."""
     located = [locate(scene.image, flatten=flatten) for scene in scenes]
     features = np.concatenate([found.features for found in located])
     labels = np.concatenate([label_located(found.boxes, scene) for found, scene in zip(located, scenes, strict=True)])
@@ -67,7 +67,7 @@ def _digit_examples(scenes: list[Scene], *, flatten: bool) -> tuple[Floats, Ints
 
 
 def label_located(boxes: Floats, scene: Scene) -> Ints:
-    """What each located box truly is: a class, ``NOTHING``, or −1 where it is part of a digit or several."""
+    """Return the true class of each located box: a class, ``NOTHING``, or −1 where it is part of a digit or several."""
     if not len(scene.boxes):
         return np.full(len(boxes), NOTHING, dtype=np.int64)
     overlaps = iou(boxes, scene.boxes)

@@ -1,4 +1,4 @@
-"""What tells a blurred picture from a sharp one."""
+"""Features that tell a blurred picture from a sharp one."""
 
 from __future__ import annotations
 

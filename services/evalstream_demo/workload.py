@@ -49,7 +49,7 @@ class Workload(NamedTuple):
 
 
 class _Seen(NamedTuple):
-    """What one run makes of one scene: what it found, and what it takes each of it for."""
+    """Detections of one run in one scene, and the class given to each."""
 
     located: Located
     labels: Ints

@@ -78,7 +78,7 @@ class Call(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What the engine gave. `format` is None for a statement without a result."""
+    """Result of the engine. `format` is None for a statement without a result."""
 
     body: bytes
     summary: dict[str, str]

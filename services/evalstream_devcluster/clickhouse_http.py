@@ -61,7 +61,7 @@ TRANSPORT = frozenset(
 
 
 class Server(NamedTuple):
-    """What every request needs. `users` maps names to passwords."""
+    """State that every request needs. `users` maps names to passwords."""
 
     engine: Engine
     users: Mapping[str, str]

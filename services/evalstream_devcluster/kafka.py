@@ -81,7 +81,7 @@ class Broker(NamedTuple):
 
     @property
     def log(self) -> Path:
-        """What the JVM printed since its last start."""
+        """Return what the JVM printed since its last start."""
         return log_file(self)
 
 

@@ -49,12 +49,12 @@ class ServiceProcess(NamedTuple):
 
     @property
     def url(self) -> str:
-        """Where its HTTP routes are."""
+        """Return the URL of its HTTP routes."""
         return f"http://{HOST}:{self.port}"
 
     @property
     def log(self) -> Path:
-        """What it has said since it was started; that of the start before is `service.previous.log` beside it."""
+        """Return its log since it was started; that of the start before is `service.previous.log` beside it."""
         return log_file(self.folder)
 
 

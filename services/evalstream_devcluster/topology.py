@@ -19,7 +19,7 @@ QUERY_PORT: Final = 8000
 
 
 class Plan(NamedTuple):
-    """What `up` is to start. A port of 0 means any free one."""
+    """Services that `up` starts. A port of 0 means any free one."""
 
     home: Path
     matchers: int = 2

@@ -1,1 +1,1 @@
-"""What every HTTP service of evalstream shares: who may ask, and how errors are told."""
+"""Code that every HTTP service shares: authorisation, and errors."""

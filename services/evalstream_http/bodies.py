@@ -1,4 +1,4 @@
-"""How long the body of a request may pause, and how large one may be that is read whole."""
+"""Limits of request bodies: how long one may pause, and how large one may be that is read whole."""
 
 from __future__ import annotations
 

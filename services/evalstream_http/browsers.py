@@ -1,4 +1,4 @@
-"""What a web page elsewhere may have a browser do here: nothing.
+"""Protection from web pages of other sites: they may have a browser do nothing here.
 
 A service without API keys trusts whoever can reach it. So can a page that the user happens to have open: it may post to
 loopback (which needs no permission for plain text), and it may make its own name mean loopback (DNS rebinding), and

@@ -1,4 +1,4 @@
-"""How long a connection may take: for the head of a request, and to read an answer.
+"""Time limits of connections: for the head of a request, and to read an answer.
 
 A connection costs memory and a file handle, so nobody may keep one without using it. uvicorn by itself waits for ever
 for the end of a head, and for a client to read.

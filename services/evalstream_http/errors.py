@@ -1,4 +1,4 @@
-"""How errors are told over HTTP: ``{"detail": "what is wrong, and what to do"}``.
+"""Errors over HTTP: ``{"detail": "what is wrong, and what to do"}``.
 
 For parameters of the wrong form ``detail`` is FastAPI's list, an entry a parameter. Routes declare what they answer
 with :func:`declared`, so that the OpenAPI document names every status with its body.
@@ -54,7 +54,7 @@ class Problem(BaseModel):
 
 
 class WrongField(BaseModel):
-    """What is wrong with one parameter or field."""
+    """Error in one parameter or field."""
 
     loc: list[str | int] = Field(description="where it stands: in the path, the query or the body, and there by name")
     msg: str

@@ -1,4 +1,4 @@
-"""How much is done at a time: bounded, with equal questions computed once, and with threads kept for watching.
+"""Limits of concurrent work: bounded, with equal questions computed once, and with threads kept for watching.
 
 A service that takes on everything answers nothing in time, not even whether it is well. So questions are computed by a
 few threads of their own; those that wait are bounded in number, and beyond that a client is told when to come back.
@@ -77,7 +77,7 @@ class Questions:
 
     @property
     def under_way(self) -> int:
-        """How many requests wait for an answer."""
+        """Count the requests that wait for an answer."""
         return self._gate.inside
 
     async def answer(self, question: Hashable, compute: Callable[[], T]) -> T:
@@ -112,7 +112,7 @@ class Questions:
 
 
 class Load(NamedTuple):
-    """What one service does at a time."""
+    """Concurrent work of one service."""
 
     questions: Questions
     #: How far runs have come.

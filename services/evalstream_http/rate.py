@@ -1,4 +1,4 @@
-"""How often a key may ask: at most so many requests in any 60 seconds."""
+"""Rate limits of API keys: at most so many requests in any 60 seconds."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ WINDOW_SECONDS: Final = 60.0
 
 
 class Rates:
-    """When each key's requests of the last minute came. One process counts its own requests only."""
+    """Times of each key's requests in the last minute. One process counts its own requests only."""
 
     def __init__(self) -> None:
         self._requests: defaultdict[str, deque[float]] = defaultdict(deque)

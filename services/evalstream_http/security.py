@@ -1,4 +1,4 @@
-"""Who may ask: API keys from the environment and from the key file, and what routes demand of them."""
+"""Authorisation: API keys from the environment and from the key file, and what routes demand of them."""
 
 from __future__ import annotations
 

@@ -82,13 +82,13 @@ class Whole(Listed):
 
 
 class Chosen(BaseModel):
-    """Which dead letters."""
+    """Selection of dead letters."""
 
     ids: list[str] = Field(min_length=1, max_length=IDS_LIMIT)
 
 
 class Count(BaseModel):
-    """How many dead letters it was done to; ids that there are none of do not count."""
+    """Count of the dead letters that were changed; unknown ids do not count."""
 
     count: int
 
@@ -100,7 +100,7 @@ def _is_date(value: object) -> object:
 
 
 class Choice(BaseModel):
-    """Which dead letters to list."""
+    """Query of the list of dead letters."""
 
     source: str = Field(default="", description="only of this topic or route")
     reason: str = Field(default="", description="only where the reason contains this, in upper or lower case")

@@ -29,7 +29,7 @@ router = APIRouter(
 
 
 class How(BaseModel):
-    """How it is deleted."""
+    """Query of a deletion."""
 
     version: int | None = Field(
         default=None,

@@ -42,7 +42,7 @@ router = APIRouter(prefix="/v1/datasets/{dataset}/retention", tags=["deletion"],
 
 
 class Kept(BaseModel):
-    """What a dataset keeps."""
+    """Retention of a dataset."""
 
     days: float | None = Field(
         default=None,
@@ -60,7 +60,7 @@ class Kept(BaseModel):
 
 
 class RetentionInForce(Kept):
-    """What a dataset keeps, and what it has not kept."""
+    """Retention of a dataset in force, and counts of what it has removed."""
 
     dataset: str
     set_at: datetime | None = Field(description="null: nothing was ever set, and everything is kept")
@@ -72,7 +72,7 @@ class RetentionInForce(Kept):
 
 
 class Set(RetentionInForce):
-    """What a dataset keeps from now on."""
+    """Retention of a dataset as it was just set."""
 
     over_rows: int = Field(description="data rows that are over by it now: these are deleted next")
     over_runs: list[str] = Field(description="and these runs")

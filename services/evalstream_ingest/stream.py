@@ -31,7 +31,7 @@ _LAST_MS: Final = 2**63 // 1_000_000 - 1
 
 
 class _Read(NamedTuple):
-    """What a batch says: events, what could not be read, and the rows changed with when word of it came."""
+    """A decoded batch: events, rejected records, and the changed rows with their times of arrival."""
 
     received: list[tuple[Received, Record]]
     rejected: list[DeadLetter]
@@ -91,7 +91,7 @@ def version_of(timestamp_ms: int, offset: int) -> int:
 
 
 def _said(record: Record) -> tuple[tuple[str, bytes], ...]:
-    """What the headers say of the record; the headers of others are none of our business, whatever is in them."""
+    """Read our own headers of a record; those of others are ignored."""
     return tuple((name, value) for name, value in record.headers if name in KNOWN_HEADERS and value is not None)
 
 

@@ -44,7 +44,7 @@ class FatalError(RuntimeError):
 
 
 class Consumer:
-    """What the outside sees of a consumer: whether it can work, and why it cannot any more."""
+    """Health of a consumer, for others to see: whether it can work, and why not."""
 
     def __init__(self, stage: str, stuck_seconds: float) -> None:
         self.stage = stage

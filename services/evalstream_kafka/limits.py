@@ -1,4 +1,4 @@
-"""When too many records cannot be read, something larger is wrong than the records: stop, and lose none of them."""
+"""Stop, and lose nothing, when so many records cannot be read that more than the records must be wrong."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ WINDOW = 1_000
 
 
 class Limits(NamedTuple):
-    """How many unreadable records of one partition are still an accident."""
+    """Limit of unreadable records of one partition."""
 
     ratio: float  # of the last WINDOW records
     consecutive: int
 
 
 class Seen(NamedTuple):
-    """What a partition has brought so far."""
+    """Records of a partition so far."""
 
     consecutive: int = 0
     recent: tuple[bool, ...] = ()  # of the last WINDOW records: was it unreadable?

@@ -18,7 +18,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
 class ServiceSettings(BaseSettings):
-    """What ingest, matcher and query read; each ignores what it has no use for."""
+    """Settings of ingest, matcher and query; each ignores those that it does not use."""
 
     model_config = SettingsConfigDict(
         env_prefix="EVALSTREAM_",

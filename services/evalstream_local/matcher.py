@@ -20,7 +20,7 @@ BACKLOG_ROWS = 500
 
 
 class Matcher:
-    """What the other threads see of the matcher: they tell it what has changed."""
+    """The matcher's side for other threads: they tell it what has changed."""
 
     def __init__(self) -> None:
         self._changed: set[tuple[str, str]] = set()

@@ -24,7 +24,7 @@ router = APIRouter(
 
 
 class Reconcile(BaseModel):
-    """What is to be brought up to date."""
+    """Scope of a reconciliation."""
 
     dataset: Name | None = Field(default=None, description="only this dataset")
     which: Which = Field(

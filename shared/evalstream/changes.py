@@ -1,4 +1,4 @@
-"""What a service answers to what changes something: uploads, declarations, deletions."""
+"""Answers of a service to changes: uploads, declarations, deletions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class RejectedLine(BaseModel):
 
 
 class Upload(BaseModel):
-    """What became of an upload. Accepted lines are on disk; rejected ones are kept as dead letters."""
+    """Result of an upload. Accepted lines are on disk; rejected ones are kept as dead letters."""
 
     accepted: int
     rejected: int
@@ -28,7 +28,7 @@ class Upload(BaseModel):
 
 
 class RunStep(BaseModel):
-    """Where a run stands in a series of runs."""
+    """Position of a run in a series of runs."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -36,7 +36,7 @@ class RunStep(BaseModel):
 
 
 class Declaration(BaseModel):
-    """What became of a declaration. It is on disk."""
+    """Result of a declaration. It is on disk."""
 
     version: int
     id: str = Field(description="a hash of the content")
@@ -45,7 +45,7 @@ class Declaration(BaseModel):
 
 
 class Deleted(BaseModel):
-    """What was deleted, as counted just before. No question finds any of it."""
+    """Counts of what was deleted, from just before. No question finds any of it."""
 
     dataset: str
     run: str | None = Field(description="null: not of one run only")

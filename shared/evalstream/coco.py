@@ -86,7 +86,7 @@ def _read(path: Path | str) -> Any:
 
 
 class _Evaluated(NamedTuple):
-    """What ``evaluate`` leaves: matching itself is done for each area range when it is asked for."""
+    """Result of ``evaluate``: matching itself is done for each area range when it is asked for."""
 
     annotations: list[Record]  # by group: an image and class
     predictions: list[Record]
@@ -168,7 +168,7 @@ class COCOeval(_cocoeval.COCOeval):  # type: ignore[misc]  # pycocotools has no 
 
     @property
     def evalImgs(self) -> Any:  # noqa: N802 -- pycocotools' name
-        """What became of each image, by class, area range and image; None where nothing is of a class.
+        """Outcomes of each image, by class, area range and image; None where nothing is of a class.
 
         Made when it is first asked for, as dictionaries, which takes far longer than to evaluate. From then on, and
         where somebody sets it to join the parts of several processes, it is what ``accumulate`` works on.
@@ -277,7 +277,7 @@ def _rows(records: list[Record], field: str, width: int) -> Float:
 
 
 class _Outcomes(NamedTuple):
-    """What all detections are in one area range, in pycocotools' order of images and detections."""
+    """Outcomes of all detections in one area range, in pycocotools' order of images and detections."""
 
     outcomes: Outcomes
     label: Int  # a position among the classes that are asked for

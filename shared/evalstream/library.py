@@ -1,4 +1,4 @@
-"""What people hold in their hands to an evaluation."""
+"""Evaluate files and arrays: the entry of the library."""
 
 from __future__ import annotations
 

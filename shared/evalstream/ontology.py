@@ -1,4 +1,4 @@
-"""What is declared of a dataset: its classes, and how its shapes are to be compared.
+"""Declaration of a dataset: its classes, and how its shapes are to be compared.
 
 Nothing needs declaring: a class exists by being used.
 """

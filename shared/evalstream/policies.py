@@ -1,4 +1,4 @@
-"""How policies differ beyond who matches whom: what every figure asks of a policy, and never its name.
+"""Traits of policies beyond who matches whom: figures ask for these, and never for a policy's name.
 
 The matching itself is in :mod:`evalstream.matching`, one module a policy.
 """
@@ -11,7 +11,7 @@ PolicyName = Literal["iou-greedy", "coco", "best-candidate"]
 
 
 class Traits(NamedTuple):
-    """What a policy's figures depend on."""
+    """Traits that a policy's figures depend on."""
 
     #: A pair must overlap by more than the IoU threshold; otherwise, by that much.
     strict: bool

@@ -183,7 +183,7 @@ class ObjectsQuery(Filter, ObjectsPage):
 
 
 class RunProgress(BaseModel):
-    """How far a run has come."""
+    """Progress of a run."""
 
     rows: int = Field(description="data rows that the run has spoken of")
     done: int

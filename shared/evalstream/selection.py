@@ -1,4 +1,4 @@
-"""What a question is about: a run, under which policy, at which thresholds, over which rows and objects."""
+"""Selection of a question: a run, under which policy, at which thresholds, over which rows and objects."""
 
 from __future__ import annotations
 
@@ -132,19 +132,19 @@ class Filter(BaseModel):
 
     @property
     def traits(self) -> Traits:
-        """What figures depend on under the policy."""
+        """Return the traits of the policy."""
         return TRAITS[self.policy]
 
 
 class Selection(Filter):
-    """What a question is about."""
+    """Selection of a question: a dataset and a run, with the filter."""
 
     dataset: Name
     run: Name
     data_row: list[str] = Field(default=[], description="only these; all if none")
 
     def threshold(self, iou: float) -> float:
-        """Where to cut the match rectangles for the IoU threshold ``iou`` under this policy and ``at_threshold``.
+        """Return where to cut match rectangles for the IoU threshold ``iou`` under this policy and ``at_threshold``.
 
         There is no float between x and its neighbour. So "IoU above t" says the same as "IoU at least nextafter(t, +)",
         of all pairs at once, and whatever a policy that asks for "at least" makes of the one it makes of the other.
@@ -158,5 +158,5 @@ class Selection(Filter):
 
 
 def object_codes(selection: Selection) -> tuple[int, ...]:
-    """Which codes in column ``crowd`` make an annotation an object under the selection's policy."""
+    """Return the codes in column ``crowd`` that make an annotation an object under the selection's policy."""
     return (Crowd.OBJECT, Crowd.DIFFICULT) if selection.traits.difficult_count else (Crowd.OBJECT,)

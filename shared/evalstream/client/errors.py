@@ -1,4 +1,4 @@
-"""What a client raises; every message says what to do next.
+"""Errors of the client; every message says what to do next.
 
 ::
 
@@ -22,7 +22,7 @@ _SHOWN: Final = 20
 
 
 class ClientError(Exception):
-    """What was asked of a service has not been done."""
+    """A request to a service has failed."""
 
 
 class NoServiceError(ClientError):

@@ -45,7 +45,7 @@ class Lines(NamedTuple):
 
     @property
     def left_out(self) -> int:
-        """How many records are not sent."""
+        """Count the records that are not sent."""
         return len(self.problems) + self.not_storable
 
     def reasons(self) -> list[str]:
@@ -59,7 +59,7 @@ class Lines(NamedTuple):
 
 
 class How(NamedTuple):
-    """How a side is read."""
+    """Options for reading one side."""
 
     options: Options = Options()
     classes: Sequence[str] | None = None  # of arrays

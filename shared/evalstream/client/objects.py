@@ -1,4 +1,4 @@
-"""What models give, as an event's objects: arrays, and what common libraries hold them in.
+"""Convert the output of models to an event's objects: arrays, and the containers of common libraries.
 
 Read without importing any of these libraries, by what is there:
 

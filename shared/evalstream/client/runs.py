@@ -38,7 +38,7 @@ OnRejected = Literal["raise", "warn"]
 
 
 class UnsentWarning(UserWarning):
-    """What a loop has logged could not be sent yet; the message says where it is kept, and how to send it."""
+    """Logged predictions could not be sent yet; the message says where they are kept, and how to send them."""
 
 
 class Run:

@@ -31,7 +31,7 @@ _LOOK_SECONDS: Final = 0.2
 
 
 class Sent(BaseModel):
-    """What became of events that were sent, all parts together."""
+    """Result of sending events, all parts together."""
 
     accepted: int
     rejected: int
@@ -45,7 +45,7 @@ class Sent(BaseModel):
 
 
 class Uploaded(BaseModel):
-    """What became of an upload."""
+    """Result of an upload."""
 
     accepted: int
     rejected: int
@@ -55,7 +55,7 @@ class Uploaded(BaseModel):
 
 
 def place(dataset: str, run: str | None = None) -> str:
-    """Where a dataset, or a run of it, is found; their names may hold what has a meaning in URLs."""
+    """Return the path of a dataset, or of a run of it; their names may hold what has a meaning in URLs."""
     path = f"/v1/datasets/{quote(dataset, safe='')}"
     return path if run is None else f"{path}/runs/{quote(run, safe='')}"
 
@@ -82,7 +82,7 @@ def asking(question: Question[..., A], names: tuple[str, ...], said: Mapping[str
 
 
 class Service(Questions):
-    """What both clients do; :class:`evalstream.client.Client` waits for it, the other lets it be awaited.
+    """Operations of both clients; :class:`evalstream.client.Client` waits for it, the other lets it be awaited.
 
     The questions are methods too: ``client.summary("street", "v7", confidence=0.5)`` gives what
     ``/v1/datasets/street/runs/v7/summary?confidence=0.5`` answers, as :class:`evalstream.queries.summary.Summary`.

@@ -1,4 +1,4 @@
-"""What is done with a service, step by step, whoever takes the steps: a thread that waits, or a coroutine.
+"""Operations on a service as steps, for a thread that waits or a coroutine to take.
 
 An operation is a generator. It yields the requests that it wants sent, is given their answers, and returns what it was
 for. :class:`operation` makes it a method of both clients, so that each is written once.
@@ -26,7 +26,7 @@ BUSY: Final = frozenset({429, 502, 503, 504})
 
 
 class Request(NamedTuple):
-    """What to send."""
+    """A request to send."""
 
     method: str
     path: str

@@ -1,4 +1,4 @@
-"""What every model of the wire is made of: strict fields, objects, and the columns that an object becomes."""
+"""Building blocks of the wire's models: strict fields, objects, and the columns that an object becomes."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Strict(BaseModel):
 
 
 class Crowd:
-    """What an annotation is to the count, as a code in column ``crowd``: an object, or something else."""
+    """Role of an annotation in the count, as a code in column ``crowd``: an object, or something else."""
 
     OBJECT: ClassVar = 0
     #: A region of many objects (COCO's iscrowd).

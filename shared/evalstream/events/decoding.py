@@ -46,14 +46,14 @@ class Rejection(NamedTuple):
 
 
 class Decoded(NamedTuple):
-    """What became of a batch. Every record is in one list or the other."""
+    """Result of decoding a batch. Every record is in one list or the other."""
 
     received: list[Received]
     rejected: list[Rejection]
 
 
 class Reader(NamedTuple):
-    """How one kind of record is read: its model, and what the place that it was sent to already says of it."""
+    """Reader of one kind of record: its model, and the fields that the place that it was sent to already gives."""
 
     model: type[AnnotationEvent] | type[PredictionEvent]
     known: dict[str, str] = {}  # noqa: RUF012 -- never written to

@@ -146,7 +146,7 @@ def _check_operation(
 
 
 class AnnotationEvent(_Event):
-    """What happened to the ground truth of one data row."""
+    """A change of the ground truth of one data row."""
 
     annotations: Annotated[list[Annotation], Field(max_length=OBJECTS_LIMIT)] = Field(default_factory=list)
 
@@ -160,7 +160,7 @@ class AnnotationEvent(_Event):
 
 
 class PredictionEvent(_Event):
-    """What a model run now says of one data row. An empty `replace` says: looked, and found nothing."""
+    """Predictions of a model run for one data row. An empty `replace` says: looked, and found nothing."""
 
     run: Name = Field(description="the model run that says it")
     predictions: Annotated[list[Prediction], Field(max_length=OBJECTS_LIMIT)] = Field(default_factory=list)

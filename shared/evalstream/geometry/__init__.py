@@ -1,1 +1,1 @@
-"""How much two shapes overlap: one module an annotation type."""
+"""Overlap of shapes: one module an annotation type."""

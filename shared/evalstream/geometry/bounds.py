@@ -1,4 +1,4 @@
-"""Which shapes of one scene can overlap at all: those whose bounding boxes do."""
+"""Find shapes of one scene that can overlap at all: those whose bounding boxes do."""
 
 from __future__ import annotations
 

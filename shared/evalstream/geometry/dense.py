@@ -21,7 +21,7 @@ from evalstream.types import CODES
 
 
 class Extents(NamedTuple):
-    """Where each group lies in flat columns; each array has one entry more than there are groups.
+    """Positions of each group in flat columns; each array has one entry more than there are groups.
 
     The overlaps of a group are a matrix, a row a prediction, laid out row by row.
     """

@@ -1,4 +1,4 @@
-"""What geometry cannot do, in words for whoever sent the shapes."""
+"""Errors of geometry, in words for whoever sent the shapes."""
 
 from __future__ import annotations
 

@@ -357,7 +357,7 @@ def _cut(boxes: Float) -> float:
 
 
 def _northward(latitude: Float, origin: float) -> Float:
-    """How far north of a parallel another lies on the cylindrical map, where areas are true.
+    """Compute how far north of a parallel another lies on the cylindrical map, where areas are true.
 
     The integral of the ellipsoid's radii, a (1 − e²) / 2 · [s / (1 − e² s²) + artanh(e s) / e] with s the sine of the
     latitude (Snyder 1987, Map Projections, equations 3-12 and 10-15), as a difference from the start: between large

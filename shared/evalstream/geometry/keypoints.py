@@ -79,7 +79,7 @@ def _every_pair(scenes: Scenes, code: int) -> tuple[Int, Int]:
 
 
 def _sizes(batch: Batch, prediction: Int, annotation: Int | Code) -> tuple[Int, Int]:
-    """How many keypoints there are on both sides."""
+    """Count the keypoints on both sides."""
     has = (np.diff(batch.predictions.start)[prediction]) // 3
     wants = (np.diff(batch.annotations.start)[annotation] - 4) // 3
     return has, wants

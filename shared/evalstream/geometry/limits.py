@@ -1,4 +1,4 @@
-"""How much work the shapes of the data rows that are matched together may be.
+"""Limits of the work for data rows that are matched together.
 
 Memory and time grow with the pairs of objects, of which one data row can have very many. Beyond these limits data rows
 are matched apart, and one that is beyond them by itself fails with the reason.
@@ -54,6 +54,6 @@ def require_few_compared(scenes: Scenes, codes: Sequence[int], name: str) -> Non
 
 
 def _count(chosen: Flag, start: Int, end: Int) -> Int:
-    """How many of the chosen each scene has."""
+    """Count the chosen of each scene."""
     before = np.concatenate(([0], np.cumsum(chosen)))
     return before[end] - before[start]

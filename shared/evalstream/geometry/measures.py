@@ -1,4 +1,4 @@
-"""What is measured of objects and pairs beside their overlap."""
+"""Measures of objects and pairs beside their overlap."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What geometry of points and lines shares: shapes as arrays, tolerances, and which shapes lie near each other."""
+"""Common geometry of points and lines: shapes as arrays, tolerances, and which shapes lie near each other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is measured of two numbers: how far apart they are."""
+"""Measures of two numbers: how far apart they are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which predictions overlap which annotations, whatever their type."""
+"""Pair overlapping predictions and annotations, whatever their type."""
 
 from __future__ import annotations
 

@@ -119,7 +119,7 @@ def _cells(batch: Batch, annotated: Int, predicted: Int) -> list[tuple[int, int,
 
 
 def _boundaries(batch: Batch, annotated: Int, predicted: Int) -> tuple[Int, Int]:
-    """Where each mask begins and ends, in the order of the pixels, and which mask it is."""
+    """Return where each mask begins and ends, in the order of the pixels, and which mask it is."""
     annotations, predictions = masks(batch.annotations, annotated), masks(batch.predictions, predicted)
     the_size(batch, predicted, predictions, annotated, annotations)
     ends = [run_ends(rle) for rle in (*annotations, *predictions)]

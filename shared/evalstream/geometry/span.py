@@ -23,7 +23,7 @@ def span_pairs(batch: Batch, code: int) -> Found:
 
 
 def _ends(shapes: Shapes, types: Code, code: int) -> tuple[Float, Float]:
-    """Where each object starts and ends; zeros for other types."""
+    """Return where each object starts and ends; zeros for other types."""
     chosen = np.flatnonzero(types == code)
     start, end = np.zeros(len(types)), np.zeros(len(types))
     start[chosen] = shapes.value[shapes.start[chosen]]

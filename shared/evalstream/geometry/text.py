@@ -1,4 +1,4 @@
-"""What is measured of two texts: whether they are the same, and the statistics that BLEU is made of."""
+"""Measures of two texts: whether they are the same, and the statistics that BLEU is made of."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ class Classes:
 
 
 class Reader(NamedTuple):
-    """How arrays are to be read."""
+    """Reader of arrays."""
 
     type: ArrayType
     box_format: BoxFormat

@@ -55,7 +55,7 @@ class CategoryRecord(Struct, gc=False):
 
 
 class AnnotationRecord(Struct, gc=False):
-    """What all annotations have."""
+    """Fields of all annotations."""
 
     image_id: Id
     category_id: Id
@@ -79,7 +79,7 @@ class _KeypointsAnnotation(AnnotationRecord, gc=False, kw_only=True):
 
 
 class DetectionRecord(Struct, gc=False):
-    """What all detections have."""
+    """Fields of all detections."""
 
     image_id: Id
     category_id: Id

@@ -30,7 +30,7 @@ class Checks:
 
 
 class Shapes(NamedTuple):
-    """What the records of a file look like: parallel columns."""
+    """Shapes of a file's records: parallel columns."""
 
     start: Int
     values: Float

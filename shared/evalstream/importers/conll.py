@@ -38,7 +38,7 @@ class ConllError(ValueError):
 
 
 class ConllOptions(NamedTuple):
-    """How tags are read."""
+    """Options for reading tags."""
 
     column: int = -1  # from 0, or from −1 backwards
     scheme: Scheme | None = None  # strictly by it; otherwise leniently

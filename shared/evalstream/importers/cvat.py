@@ -31,7 +31,7 @@ _SHAPES: Final = ("box", "polygon", "polyline", "points", "mask", "skeleton")
 
 
 class _Labels(NamedTuple):
-    """What the head of a file says of labels."""
+    """Labels as the head of a file declares them."""
 
     inputs: Mapping[tuple[str, str], str]  # how an attribute is given, by label and attribute
     joints: Mapping[str, list[str]]  # the points of skeletons, in their order

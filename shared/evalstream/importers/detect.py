@@ -1,4 +1,4 @@
-"""Which format a file is in, by what it holds."""
+"""Tell the format of a file by what it holds."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ OnError = Literal["report", "refuse"]
 
 
 class Options(NamedTuple):
-    """What files do not say themselves."""
+    """Options: what files do not say themselves."""
 
     format: Format | None = None  # None: by what a file holds
     type: columns.CocoType = "bbox"

@@ -29,7 +29,7 @@ _MEDIA: Final = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tif
 
 
 class _Questions:
-    """Which questions have several answers at once, somewhere in the file."""
+    """Find the questions that have several answers at once, somewhere in the file."""
 
     def __init__(self, tasks: Sequence[Any], kind: str) -> None:
         self.several: set[str] = set()

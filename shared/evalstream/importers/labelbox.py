@@ -27,7 +27,7 @@ SHAPES: Final = ("bounding_box", "bbox", "polygon", "line", "point", "location")
 
 
 class LabelboxOptions(NamedTuple):
-    """Which labels to read."""
+    """Options for which labels to read."""
 
     project: str | None = None  # id or name; needed where data rows have labels of several
 

@@ -1,4 +1,4 @@
-"""What LVIS knows of its images: which classes were looked for, and of which not every object was annotated.
+"""LVIS's facts about its images: which classes were looked for, and of which not every object was annotated.
 
 A file of a federated data set names for each image the classes that are certainly absent (``neg_category_ids``) and
 those of which only some objects are annotated (``not_exhaustive_category_ids``); of all others that it has no

@@ -47,7 +47,7 @@ class _Pixels(NamedTuple):
 
 
 class _Palette(NamedTuple):
-    """What values stand for."""
+    """Meaning of pixel values."""
 
     names: list[str] | None  # by index
     colours: Mapping[int, str] | None  # by colour

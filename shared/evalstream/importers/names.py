@@ -1,4 +1,4 @@
-"""Which image of a ground truth is meant: by its id, its number, or the name of its file, whole or in part."""
+"""Find the image of a ground truth that is meant: by its id, its number, or the name of its file, whole or in part."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What of a file could not be read, and what was read otherwise than it stands there."""
+"""Problems of a file: records that could not be read, and records read otherwise than they stand there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What importers read: data rows with objects as events say them, checked as every event is."""
+"""Results of importers: data rows with objects as events say them, checked as every event is."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Row(NamedTuple):
 
 
 class Imported(NamedTuple):
-    """What was read of one side, and what was not."""
+    """Records of one side that were read, and those that were not."""
 
     source: str
     side: Side

@@ -47,7 +47,7 @@ _DELIMITERS: Final = ",;\t|"
 
 
 class TableOptions(NamedTuple):
-    """Which columns hold what."""
+    """Options: which columns hold what."""
 
     id: str | None = None
     truth: str | None = None

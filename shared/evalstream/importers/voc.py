@@ -24,7 +24,7 @@ _UNSAID: Final = ("", "0", "Unspecified")
 
 
 class VocOptions(NamedTuple):
-    """What the files do not say themselves."""
+    """Options: what the files do not say themselves."""
 
     pixels: Pixels = "exclusive"
 

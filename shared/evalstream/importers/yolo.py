@@ -37,7 +37,7 @@ _BOX: Final = 5  # columns
 
 
 class YoloOptions(NamedTuple):
-    """What label files do not say themselves."""
+    """Options: what label files do not say themselves."""
 
     names: Path | None = None  # classes.txt or data.yaml; found beside the labels otherwise
     images: Path | None = None  # a folder; found beside the labels otherwise
@@ -48,7 +48,7 @@ class YoloOptions(NamedTuple):
 
 
 class _Labels(NamedTuple):
-    """Where label files and images are, and what is known of them."""
+    """Paths of label files and images, and facts about them."""
 
     files: list[tuple[Path, str, Path | None]]  # with the name and the image of each
     background: list[tuple[Path, str]]  # images without a label file, with the name of each
@@ -83,7 +83,7 @@ def has_confidences(path: Path, options: YoloOptions) -> bool:
 
 
 class Known(NamedTuple):
-    """What is known from a ground truth: sizes of images, by the names of label files, and classes in order."""
+    """Facts from a ground truth: sizes of images, by the names of label files, and classes in order."""
 
     sizes: Mapping[str, Size]
     names: list[str] | None

@@ -1,4 +1,4 @@
-"""Who matches whom: one module a policy, each giving match rectangles that are exact at every threshold."""
+"""Matching policies: one module a policy, each giving match rectangles that are exact at every threshold."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ MAX_IOU_THRESHOLD = 1 - 1e-10
 
 
 class _Rules(NamedTuple):
-    """What the kernel has to know of COCO."""
+    """Arguments of COCO's kernel."""
 
     area_low: Float  # of each area range
     area_high: Float

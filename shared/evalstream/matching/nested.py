@@ -20,7 +20,7 @@ from evalstream.types import CODES
 
 
 class Nesting(NamedTuple):
-    """What is nested in what: for each object of both sides its parent (a position, −1: none), type and label."""
+    """Nesting of objects: for each object of both sides its parent (a position, −1: none), type and label."""
 
     annotation_parent: Int
     prediction_parent: Int

@@ -1,4 +1,4 @@
-"""How several values of a metric come to one: the means, the sum, and the confusion matrix, all of additive parts.
+"""Aggregate several values of a metric into one: the means, the sum, and the confusion matrix, all of additive parts.
 
 References: ``numpy.mean``, ``scipy.stats.gmean``, ``scipy.stats.hmean``, ``numpy.sum``.
 """

@@ -1,4 +1,4 @@
-"""How far two labellings of the same cases agree: accuracy, balanced accuracy, Cohen's kappa, Matthews' correlation.
+"""Agreement of two labellings of the same cases: accuracy, balanced accuracy, Cohen's kappa, Matthews' correlation.
 
 From the marginal counts of the confusion matrix and its diagonal alone, so the number of classes costs nothing.
 Reference: scikit-learn, ``accuracy_score``, ``balanced_accuracy_score``, ``cohen_kappa_score``, ``matthews_corrcoef``.

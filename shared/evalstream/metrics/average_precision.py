@@ -26,7 +26,7 @@ Interpolation = Literal["101-point", "11-point", "all-point", "none", "encord"]
 
 
 class Rule(NamedTuple):
-    """How a curve comes to one number. Precision is interpolated: at each recall the best at that recall or beyond."""
+    """Rule by which a curve becomes one number. Precision is interpolated: the best at a recall or beyond."""
 
     recalls: Float  # where precision is read off the curve, to be averaged; none: the area under it
     spacing: float  # added to the number of detections before precision is divided by it
@@ -57,7 +57,7 @@ def float32_linspace(low: float, high: float, count: int) -> Float:
 
 
 class Averages(NamedTuple):
-    """What the curves come to; NaN for a class without annotations, which has none."""
+    """Averages of the curves; NaN for a class without annotations, which has none."""
 
     precision: Float  # (thresholds, recalls or 1, classes): its mean is the average precision
     recall: Float  # (thresholds, classes): the final one

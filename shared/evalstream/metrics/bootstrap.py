@@ -31,7 +31,7 @@ Key = NDArray[np.uint64]
 
 
 def _poisson_bounds() -> Key:
-    """Where the distribution function of a Poisson variable of mean 1 steps, as 64-bit fractions."""
+    """Return where the distribution function of a Poisson variable of mean 1 steps, as 64-bit fractions."""
     step = below = float(np.exp(-1.0))
     bounds: list[int] = []
     while below < 1.0 and step > 2.0**-60:
@@ -51,7 +51,7 @@ _MOST: Final = np.searchsorted(_BOUNDS, _FIRST | np.uint64(2 ** (64 - _BITS) - 1
 
 
 class _Poisson(NamedTuple):
-    """How 64 random bits come to a weight: by their first few, and where a step is among those by looking for it."""
+    """Tables that turn 64 random bits into a weight: by their first few, and within a step by a search."""
 
     bounds: Key
     weight: NDArray[np.uint8]
@@ -121,7 +121,7 @@ class Resampled(NamedTuple):
 
 @compiled
 def _annotations(label: Int, row: Int, weight: Int, classes: int) -> Int:
-    """How many annotations each class has, copies included."""
+    """Count the annotations of each class, copies included."""
 
 
 #: Of the weights of data rows and the annotations of each class: sums over classes with annotations, of average
@@ -214,7 +214,7 @@ def _events(start: Int, correct: Bits, ignored: Bits, tied: Flag, thresholds: in
 
 
 class Curves(NamedTuple):
-    """How the curves at one IoU threshold come about, as ``average_changes`` takes it, with the row of each change."""
+    """Changes of the curves at one IoU threshold, as ``average_changes`` takes it, with the row of each change."""
 
     start: Int
     row: Int
@@ -258,7 +258,7 @@ def resampled_changes(
 
 
 class _Steps(NamedTuple):
-    """Where true positives come and go, threshold by threshold and class by class, in the order of the curves."""
+    """Changes of true positives, threshold by threshold and class by class, in the order of the curves."""
 
     start: Int  # (thresholds · classes + 1,)
     row: Int

@@ -24,7 +24,7 @@ class Bins(NamedTuple):
     confidence: Float  # (bins,): the sum of the predictions' confidences
 
     def gap(self) -> Float:
-        """How far the share of correct ones is from the mean confidence, in every bin that holds any; NaN elsewhere."""
+        """Gap between the share of correct ones and the mean confidence, in every bin that holds any; NaN elsewhere."""
         with np.errstate(invalid="ignore"):
             return np.abs(self.correct / self.number - self.confidence / self.number)
 

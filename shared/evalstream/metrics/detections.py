@@ -188,7 +188,7 @@ def _correct_at(detections: Detections, threshold: float) -> Rectangles:
 
 
 class Changes(NamedTuple):
-    """What happens as the confidence threshold sinks, class by class: as ``average_changes`` takes it."""
+    """Changes as the confidence threshold sinks, class by class: as ``average_changes`` takes it."""
 
     start: Int
     prediction: Int  # of each change, a position among all predictions

@@ -45,7 +45,7 @@ class EntityScores(NamedTuple):
 
 
 class Counted(NamedTuple):
-    """What became of the entities on both sides, in one mode."""
+    """Outcomes of the entities on both sides, in one mode."""
 
     correct: int
     incorrect: int

@@ -1,4 +1,4 @@
-"""What scores of all options are good for: ROC, AUC, scikit-learn's average precision, top-k accuracy, log loss.
+"""Figures of the scores of all options: ROC, AUC, scikit-learn's average precision, top-k accuracy, log loss.
 
 Reference: scikit-learn, ``roc_curve``, ``roc_auc_score``, ``average_precision_score``, ``top_k_accuracy_score``,
 ``log_loss``, ``brier_score_loss``. Scores are taken as they are: they need not sum to 1.

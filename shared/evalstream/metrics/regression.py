@@ -1,4 +1,4 @@
-"""How near predicted numbers come to the true ones."""
+"""Regression figures of predicted numbers."""
 
 from __future__ import annotations
 

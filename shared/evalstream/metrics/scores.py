@@ -45,7 +45,7 @@ class Counts(NamedTuple):
 
 
 class Scores(NamedTuple):
-    """What counts come to; of one class against all others, or averaged over classes."""
+    """Scores from counts: of one class against all others, or averaged over classes."""
 
     precision: float | None
     recall: float | None

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Deleted(NamedTuple):
-    """What a deletion took away, as counted just before it, and whether something newer in its scope lives on."""
+    """Counts of what a deletion took away, and whether something newer in its scope lives on."""
 
     deletion: Deletion
     counts: Counts

@@ -18,7 +18,7 @@ from evalstream.scenes import Int
 
 
 class Facts(NamedTuple):
-    """What is known of the data row itself."""
+    """Facts about the data row itself."""
 
     split: str
     width: int
@@ -30,7 +30,7 @@ class Facts(NamedTuple):
 
 
 class FoldedScene(NamedTuple):
-    """What one run says of one data row, beside the row's annotations.
+    """Predictions of one run for one data row, beside the row's annotations.
 
     ``annotations`` and ``predictions`` are positions among all objects of all events, in the scene's own order.
     ``version`` counts the events that went in.
@@ -126,7 +126,7 @@ class _Said(NamedTuple):
 
 
 def _facts_said(events: pa.Table) -> dict[int, _Said]:
-    """What each event that says anything of its data row says."""
+    """Facts about data rows in the events that have any."""
     names = ("version", "event_id", *Facts._fields)
     columns = zip(*(events[name].to_pylist() for name in names), strict=True)
     return {

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Ingested(NamedTuple):
-    """What became of a batch: how many events were kept, the rows they changed, and what was rejected.
+    """Result of ingesting a batch: how many events were kept, the rows they changed, and what was rejected.
 
     ``newest`` is the highest version among the events, 0 where there are none.
     """

@@ -58,7 +58,7 @@ def gather(events: pa.Table, chosen: Sequence[Int]) -> Objects:
 
 
 def roots(parent: Int) -> Int:
-    """What each object is nested in at last: the outermost one, or itself."""
+    """Return the outermost object that each one is nested in, or itself."""
     found = np.arange(len(parent))
     while np.any(inner := parent[found] >= 0):
         found = np.where(inner, parent[found], found)

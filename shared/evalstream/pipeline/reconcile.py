@@ -26,7 +26,7 @@ Which = Literal["stale", "failed", "all"]
 
 
 class Step(NamedTuple):
-    """How far it has come: data rows done, of all that are to do."""
+    """Progress: data rows done, of all that are to do."""
 
     done: int
     total: int

@@ -18,7 +18,7 @@ BATCH_ROWS: Final = 1_000
 
 
 class Step(NamedTuple):
-    """What a step has deleted; ``survived``: something newer of it came meanwhile, and has to be matched anew."""
+    """Counts of what a step has deleted; ``survived``: something newer of it came, and has to be matched anew."""
 
     rows: int
     runs: int
@@ -27,7 +27,7 @@ class Step(NamedTuple):
 
 
 class Over(NamedTuple):
-    """What a dataset does not keep, by its retention: how many data rows, and which runs."""
+    """Data over a dataset's retention: how many data rows, and which runs."""
 
     rows: int
     runs: list[str]

@@ -33,7 +33,7 @@ _AREA_THRESHOLDS: Final = np.arange(5, 11) / 10
 
 
 class ApOptions(BaseModel):
-    """Which of the many definitions of average precision."""
+    """Options of average precision: which of its many definitions."""
 
     interpolation: Interpolation = Field(
         default="101-point",

@@ -1,4 +1,4 @@
-"""What there is to ask about."""
+"""Catalogue of datasets and their runs."""
 
 from __future__ import annotations
 

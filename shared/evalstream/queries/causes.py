@@ -34,7 +34,7 @@ POINTING: Final[tuple[Cause, ...]] = ("wrong class", "poor localisation")
 
 
 class ErrorOptions(BaseModel):
-    """How errors are told apart."""
+    """Options of the analysis of errors."""
 
     background: float = Field(
         default=0.1, gt=0, le=1, description="of causes: what overlaps no annotation by more is of the background"

@@ -159,7 +159,7 @@ def _flat(column: pa.ChunkedArray) -> pa.Array:
 
 
 def _first(column: pa.ChunkedArray) -> Int:
-    """Where the entries of each row begin."""
+    """Return where the entries of each row begin."""
     lengths = np.asarray(pc.list_value_length(column.combine_chunks()), np.int64)
     return np.cumsum(lengths) - lengths
 

@@ -36,13 +36,13 @@ FEW_VALUES: Final = 12
 
 
 class Versus(BaseModel):
-    """Which run is the other one."""
+    """Query with another run."""
 
     versus: Name = Field(description="the other run, called `b`; the run of the path is `a`")
 
 
 class ComparisonPage(Labels):
-    """Which classes and slices, in which order, and how many."""
+    """Page of classes and slices: which, in which order, and how many."""
 
     sort: Change = Field(
         default="f1",
@@ -60,7 +60,7 @@ class ComparisonQuery(Filter, Versus, ComparisonPage):
 
 
 class FlipsPage(BaseModel):
-    """Which annotations, in which order, and how many."""
+    """Page of annotations: which, in which order, and how many."""
 
     kind: Kind = Field(default="only_a", description="found, and by its right name, by run `a` alone, `b` alone, …")
     sort: Literal["data_row", "confidence"] = Field(
@@ -77,7 +77,7 @@ class FlipsQuery(Filter, Versus, FlipsPage):
 
 
 class Cells(BaseModel):
-    """How many annotations, or false positives, are of both runs, of one alone, or of neither."""
+    """Counts of annotations, or false positives, of both runs, of one alone, or of neither."""
 
     both: int
     only_a: int
@@ -160,7 +160,7 @@ class Comparison(Compared, Tabular):
 
 
 class Said(BaseModel):
-    """What one run makes of an annotation."""
+    """Outcome of an annotation in one run."""
 
     verdict: Verdict = Field(description="`wrong`: taken for another label; `missed`: nothing is matched to it")
     annotation: RowObject = Field(description="with what became of it in this run")
@@ -406,7 +406,7 @@ def _paired(selection: Selection, versus: str) -> Fragment:
 
 
 def _rows(client: Client, selection: Selection, versus: str) -> tuple[dict[tuple[bool, bool], int], dict[str, int]]:
-    """How many data rows are of which run, and how many values each key of metadata has where they are of both."""
+    """Counts of data rows by run, and how many values each key of metadata has where they are of both."""
     a, b, parameters = _both(selected(selection), versus)
     counted = dict.fromkeys(((True, True), (True, False), (False, True)), 0)
     values: dict[str, int] = {}

@@ -1,4 +1,4 @@
-"""What was taken for what."""
+"""The confusion matrix, and scores of each class."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ assert set(ClassFigure.__args__) == ClassScores.model_fields.keys() - {"question
 
 
 class CellsPage(Labels):
-    """Which cells of a confusion matrix, in which order, and how many."""
+    """Page of a confusion matrix: which cells, in which order, and how many."""
 
     cells: Literal["all", "errors", "confused"] = Field(
         default="all",
@@ -85,7 +85,7 @@ class CellsPage(Labels):
 
 
 class ClassesPage(Labels):
-    """Which labels, in which order, and how many."""
+    """Page of labels: which, in which order, and how many."""
 
     sort: ClassFigure = Field(default="label", description="figures that are not defined come last")
     descending: bool = False
@@ -93,7 +93,7 @@ class ClassesPage(Labels):
 
 
 class Cell(BaseModel):
-    """How often annotations of one label were taken for another; null stands for nothing at all."""
+    """Count of annotations of one label that were predicted as another; null stands for nothing at all."""
 
     actual: str | None = Field(description="null: there was nothing (a false alarm)")
     predicted: str | None = Field(description="null: nothing was said (missed)")

@@ -1,4 +1,4 @@
-"""What counts, in SQL: the one piece of it that every question is asked through.
+"""SQL for what counts: the one piece of it that every question is asked through.
 
 ``counted`` gives, for each selected data row, what counts at the selected thresholds: which of its annotations,
 predictions and matched pairs; ``scored`` gives their labels too. Every number is a sum over these, so no two questions

@@ -78,7 +78,7 @@ class Confusion(BaseModel):
 
 
 class CustomFigures(BaseModel):
-    """What values come to."""
+    """Aggregate of values."""
 
     value: float | None = Field(description="of a confusion matrix its F1")
     confusion: Confusion | None = Field(description="of aggregation `confusion_matrix` only")
@@ -112,7 +112,7 @@ class CustomMetrics(Tabular):
 
 
 class CustomMetricsPage(BaseModel):
-    """Which custom metrics."""
+    """Query of custom metrics."""
 
     metric: list[str] = Field(default=[], max_length=100, description="names of custom metrics; all if none")
 

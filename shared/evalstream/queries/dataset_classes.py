@@ -1,4 +1,4 @@
-"""What classes a dataset has: those that are declared, and those that are used."""
+"""Classes of a dataset: those that are declared, and those that are used."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class OntologyInForce(BaseModel):
 
 
 class ClassesOfDatasetPage(BaseModel):
-    """Which classes, in which order, and how many."""
+    """Page of classes: which, in which order, and how many."""
 
     run: Name | None = Field(default=None, description="count the predictions of this run, and the rows it speaks of")
     search: str = Field(default="", max_length=256, description="only names that contain this, in any case")

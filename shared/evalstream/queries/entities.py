@@ -1,4 +1,4 @@
-"""How well named entities were found, in the four modes of SemEval 2013 and nervaluate."""
+"""Scores of named entities in the four modes of SemEval 2013 and nervaluate."""
 
 from __future__ import annotations
 

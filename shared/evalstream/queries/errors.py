@@ -1,4 +1,4 @@
-"""What kinds of errors a run makes, and what each kind costs: TIDE's analysis."""
+"""Causes of a run's errors, and the cost of each: TIDE's analysis."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a figure goes along the steps of a series of runs: the epochs of a training, for instance."""
+"""Follow a figure along the steps of a series of runs: the epochs of a training, for instance."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ OF_AP: Final = tuple(ClassFigures.model_fields)
 
 
 class HistoryPage(BaseModel):
-    """Which figure, of which runs."""
+    """Query of a history: which figure, of which runs."""
 
     metric: str = Field(
         default="f1",

@@ -1,4 +1,4 @@
-"""How sure the figures are: confidence intervals, and whether two runs differ by more than chance.
+"""Uncertainty of figures: confidence intervals, and whether two runs differ by more than chance.
 
 Poisson bootstrap over data rows (:mod:`evalstream.metrics.bootstrap`): the data rows are what was drawn at random, so
 whole rows are resampled, with everything on them. What leaves the engine is a row's sums, or for average precision its
@@ -60,7 +60,7 @@ _LIMIT: Final = 2 * 10**9
 
 
 class IntervalOptions(BaseModel):
-    """How intervals are made."""
+    """Options of intervals."""
 
     level: float = Field(default=0.95, gt=0, lt=1, description="share of the replicates that lies within an interval")
     replicates: int = Field(default=1000, ge=10, le=10_000)
@@ -140,7 +140,7 @@ Of = Callable[[Float], Float]  # sums, (n, k), to n values
 
 
 class _Additive(NamedTuple):
-    """What is summed over rows, and what the sums come to: figures from columns of ``values``."""
+    """Sums over rows, and the figures that they give: figures from columns of ``values``."""
 
     data_row: pa.Array
     key: Key
@@ -565,7 +565,7 @@ def _stacked(columns: list[Float], rows: int) -> Float:
 
 
 def _ap_replicates(own: Read, theirs: Read | None, options: IntervalOptions) -> int:
-    """How many: with two runs the same for both, for they are paired."""
+    """Count the replicates: with two runs the same for both, for they are paired."""
     counted = [len(run.detections.detections.label) for run in (own, theirs) if run and run.detections]
     if not counted:
         return 0

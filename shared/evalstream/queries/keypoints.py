@@ -1,4 +1,4 @@
-"""How far off the keypoints of matched skeletons are: PCK at any share of any scale, and the mean OKS."""
+"""Accuracy of keypoints of matched skeletons: PCK at any share of any scale, and the mean OKS."""
 
 from __future__ import annotations
 

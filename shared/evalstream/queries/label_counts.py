@@ -1,4 +1,4 @@
-"""What every score of a label is made of."""
+"""Counts behind every score of a label."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class LabelCounts(NamedTuple):
     question: list[str]  # which question the label answers; '' for an object
 
     def cases(self) -> Float:
-        """How often each label's question was asked, on either side; NaN for objects, which nobody asks for one by one.
+        """Count how often each label's question was asked, on either side; NaN for objects, which nobody asks for.
 
         An answer and the answer that it is matched to are one case; one that is not matched is a case of its own.
         """
@@ -56,7 +56,7 @@ class LabelCounts(NamedTuple):
 
 
 class Scoring(BaseModel):
-    """How counts are scored."""
+    """Options of scores."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -1,4 +1,4 @@
-"""Which labels a question is asked about, where there may be very many."""
+"""Paging of labels, where there may be very many."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 
 class Labels(BaseModel):
-    """Which labels, and which part of what is found of them."""
+    """Query of labels: which, and which page of them."""
 
     search: str = Field(default="", max_length=256, description="only labels that contain this, in any case")
     label: list[str] = Field(default=[], max_length=1000, description="only these labels; all if none")
@@ -30,7 +30,7 @@ class Labels(BaseModel):
 
 
 class PerClassPage(Labels):
-    """Which classes have figures of their own given; all other figures are over all of them."""
+    """Page of classes with figures of their own; all other figures are over all classes."""
 
     limit: int = Field(default=1_000, ge=1, le=100_000)
 

@@ -1,4 +1,4 @@
-"""What is measured of matched pairs beside their overlap: how far apart lines run, how far off a number is."""
+"""Measures of matched pairs beside their overlap: how far apart lines run, how far off a number is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What data rows say of themselves: the values of one key of their metadata."""
+"""Metadata of data rows: the values of one key of their metadata."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ METADATA_NUMBER: Final = f"if(isFinite(toFloat64OrNull({_KEY})), toFloat64OrNull
 
 
 class MetadataPage(BaseModel):
-    """Which key, and which part of its values."""
+    """Query of metadata: which key, and which page of its values."""
 
     key: str = Field(min_length=1, max_length=128, description="of the data rows' metadata")
     search: str = Field(default="", max_length=1024, description="only values that contain this, in any case")
@@ -40,7 +40,7 @@ class MetadataValue(BaseModel):
 
 
 class Metadata(Tabular):
-    """What the selected data rows have under one key of their metadata."""
+    """Values of the selected data rows under one key of their metadata."""
 
     table: ClassVar = "values"
 

@@ -1,4 +1,4 @@
-"""What has to be known of an answer about a stored run."""
+"""Notes on an answer about a stored run."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ FROM ({{rows}})
 
 
 class Known(NamedTuple):
-    """What has to be known of an answer, in sentences; and how many annotated rows have no prediction of the run."""
+    """Return the notes on an answer, in sentences; and how many annotated rows have no prediction of the run."""
 
     notes: list[str]
     rows_without_predictions: int

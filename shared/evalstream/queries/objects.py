@@ -90,7 +90,7 @@ def _is_condition(text: str) -> str:
 
 
 class ObjectsPage(ErrorOptions):
-    """Which objects, in which order, and how many."""
+    """Page of objects: which, in which order, and how many."""
 
     outcome: Outcome | None = Field(
         default=None,

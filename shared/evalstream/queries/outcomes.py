@@ -1,4 +1,4 @@
-"""What became of the objects of one data row, and why: the rules of ``scored`` and ``caused``, for a row at hand.
+"""Outcomes of the objects of one data row, and their causes: the rules of ``scored`` and ``caused``, for a row at hand.
 
 The engine counts over millions of rows with SQL. To show thirty of them, it would spend more on reading that SQL than
 on the rows; so they are read as they are stored, and worked out here. Tests hold both against each other.

@@ -1,4 +1,4 @@
-"""How good is this run, where is it wrong, and in what: all of it from one look at the table."""
+"""Summary, classes and confusion matrix in one answer, from one reading of the table."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class OverviewOptions(BaseModel):
-    """How much of the overview is given where there is very much."""
+    """Options of the overview: how much is given where there is very much."""
 
     cells: int = Field(default=2_000, ge=1, le=100_000, description="the most cells of the matrix, the largest first")
     labels: int = Field(default=200, ge=1, le=100_000, description="the most labels with figures of their own, by name")

@@ -51,7 +51,7 @@ GROUP BY label ORDER BY label LIMIT {{limit:UInt32}} OFFSET {{offset:UInt64}}
 
 
 class CurvesPage(Labels):
-    """Which labels have a curve drawn, and how many."""
+    """Page of curves: which labels, and how many points."""
 
     limit: int = Field(default=1_000, ge=1, le=10_000)
 

@@ -1,4 +1,4 @@
-"""How near predicted numbers come to the true ones, question by question."""
+"""Regression figures of predicted numbers, question by question."""
 
 from __future__ import annotations
 

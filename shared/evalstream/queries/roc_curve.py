@@ -115,7 +115,7 @@ def roc_curve(
 
 
 class _Drawn(NamedTuple):
-    """Which curves are drawn, and how."""
+    """Page of curves: which, and how many points."""
 
     per_class: bool
     option: frozenset[str]

@@ -31,7 +31,7 @@ def is_row_condition(text: str) -> str:
 
 
 class Page(ErrorOptions):
-    """Which rows, in which order, and how many."""
+    """Page of rows: which, in which order, and how many."""
 
     sort: RowMetric | Literal["data_row"] | CustomName | MeasureName = Field(
         default="data_row",

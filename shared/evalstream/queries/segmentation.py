@@ -1,4 +1,4 @@
-"""How well masks, the union of each class's on each side, agree pixel by pixel: semantic segmentation."""
+"""Semantic segmentation: agreement of masks, the union of each class's on each side, pixel by pixel."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class PixelClass(BaseModel):
 
 
 class PixelCell(BaseModel):
-    """How many pixels of one class were taken for another; null stands for no class at all."""
+    """Count of pixels of one class that were predicted as another; null stands for no class at all."""
 
     actual: str | None
     predicted: str | None
@@ -225,7 +225,7 @@ def _rows_of_classes(client: Client, entries: Fragment, present: str) -> dict[st
 
 
 def _rows(client: Client, entries: Fragment, present: str) -> list[tuple[Any, ...]]:
-    """How many rows there are, in how many a class is present, and the sums of those rows' means."""
+    """Counts of rows, and of rows in which a class is present, with the sums of those rows' means."""
     sql = f"""
         SELECT count(), countIf(classes > 0), toFloat64(sum(iou)), toFloat64(sum(dice))
         FROM (

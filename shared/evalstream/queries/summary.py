@@ -1,4 +1,4 @@
-"""How good is this run, in one line."""
+"""Summary of a run: counts and scores over everything selected."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How near predicted texts come to the true ones, question by question and together."""
+"""Scores of predicted texts, question by question and together."""
 
 from __future__ import annotations
 

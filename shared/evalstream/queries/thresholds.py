@@ -1,4 +1,4 @@
-"""Which confidence threshold to choose: for the best F-beta, or the best recall or precision with the other kept up."""
+"""Choose a confidence threshold: for the best F-beta, or the best recall or precision with the other kept up."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What counts of a run, over columns in memory: which objects, which pairs, which detections."""
+"""Counting over columns in memory: objects, pairs, detections."""

@@ -106,7 +106,7 @@ def _names(parts: Sequence[list[str]]) -> list[str]:
 
 
 def _recoded(own: list[str], names: list[str]) -> Code:
-    """Where each of a batch's own names stands among all names."""
+    """Return the position of each of a batch's own names among all names."""
     at = {name: code for code, name in enumerate(names)}
     return np.array([at[name] for name in own], np.int32)
 

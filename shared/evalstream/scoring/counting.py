@@ -1,4 +1,4 @@
-"""What counts of a run's columns at the thresholds of a selection, and passes its filters.
+"""Select what counts of a run's columns at the thresholds of a selection, and passes its filters.
 
 The same rules as :func:`evalstream.queries.counted.counted` states in SQL for stored runs.
 """
@@ -69,7 +69,7 @@ def count(of: Columns, selection: Selection) -> Counting:
 
 
 def most_counted(types: Code) -> Int:
-    """How many predictions of a type, class and row count under policy ``coco``."""
+    """Return how many predictions of a type, class and row count under policy ``coco``."""
     return np.where(types == _KEYPOINTS, MAX_SKELETONS, MAX_DETECTIONS)
 
 

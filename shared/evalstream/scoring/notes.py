@@ -1,4 +1,4 @@
-"""What has to be known of an answer: what it leaves out, in sentences, and only what applies."""
+"""Notes on an answer: what it leaves out, in sentences, and only what applies."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from evalstream.selection import Selection, object_codes
 
 
 class Unusual(NamedTuple):
-    """How many objects of a selection are not what most are."""
+    """Counts of unusual objects of a selection."""
 
     beyond: int = 0  # predictions beyond the most that count in one row
     negative: int = 0  # predictions with a confidence below 0

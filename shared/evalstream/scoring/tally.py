@@ -1,4 +1,4 @@
-"""What was there, what was said and what was taken for what: counted once, for every answer made of counts.
+"""Count annotations, predictions and pairs of labels once, for every answer made of counts.
 
 The confusion matrix, the figures of each label and those of all together are sums over one tally, so they agree with
 each other.

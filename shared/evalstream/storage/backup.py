@@ -39,7 +39,7 @@ class BackupError(ValueError):
 
 
 class Manifest(BaseModel):
-    """What a backup says of itself."""
+    """Manifest of a backup."""
 
     format: int = 1
     evalstream: str

@@ -121,7 +121,7 @@ ORDER BY run, data_row
 
 
 class Scope(NamedTuple):
-    """What a deletion is of: a dataset, one of its runs, or one of its data rows."""
+    """Scope of a deletion: a dataset, one of its runs, or one of its data rows."""
 
     dataset: str
     run: str = ""
@@ -142,7 +142,7 @@ class Deletion(NamedTuple):
 
 
 class Counts(NamedTuple):
-    """What there is in a scope: data rows that events speak of, these events, results, and so on."""
+    """Counts of a scope: data rows that events speak of, these events, results, and so on."""
 
     data_rows: int
     events: int

@@ -124,7 +124,7 @@ FROM {compared}
 
 
 class Progress(NamedTuple):
-    """How far a run has come: data rows that it spoke of, of these the ones out of date, and the ones that failed."""
+    """Progress of a run: data rows that it spoke of, of these the ones out of date, and the ones that failed."""
 
     rows: int
     pending: int

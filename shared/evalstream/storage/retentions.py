@@ -36,7 +36,7 @@ WHERE dataset = {{dataset:String}} AND toUnixTimestamp64Milli(older_than) > 0 AN
 
 
 class Retention(NamedTuple):
-    """What a dataset keeps: data rows that something came of in so many days, and so many runs; None: all."""
+    """Retention of a dataset: data rows that something came of in so many days, and so many runs; None: all."""
 
     days: float | None
     runs: int | None
@@ -51,7 +51,7 @@ class InForce(NamedTuple):
 
 
 class Removed(NamedTuple):
-    """What retention has removed of a dataset and has not come again; of the rows nothing had since ``older_than``."""
+    """Counts of what retention has removed and has not come again; of the rows nothing had since ``older_than``."""
 
     rows: int
     runs: int

@@ -1,1 +1,1 @@
-"""What can be on a data row: one module an annotation type, the answers to questions in one."""
+"""Objects of a data row: one module an annotation type, the answers to questions in one."""

@@ -44,7 +44,7 @@ Scores = Annotated[
 
 
 class Predicted(ObjectMetrics):
-    """What a prediction has and an annotation has not."""
+    """Fields of predictions only."""
 
     confidence: Confidence = Field(default=1.0, description="in [0, 1]; missing is 1; below 0 the object is ignored")
 

@@ -1,4 +1,4 @@
-"""What every object with a place has, whatever its shape."""
+"""Fields of every object that has a place, whatever its shape."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class AnnotatedObject(Located):
 
 
 class Areal(Strict):
-    """What an annotation that covers an area may say besides."""
+    """Further fields of an annotation that covers an area."""
 
     area: Extent | None = Field(
         default=None,

@@ -78,7 +78,7 @@ FORMS: Final = ("Rle", "RunLengths", "Png")
 
 
 class PngPixels:
-    """How many pixels of PNG images have been unpacked, of those that one event may have."""
+    """Count of unpacked pixels of PNG images, within the limit of one event."""
 
     def __init__(self) -> None:
         self._taken = 0

@@ -100,7 +100,7 @@ def _code_point(starts: NDArray[np.int64], offset: int, text: str, name: str) ->
 
 
 def _character_starts(text: str, unit: Unit) -> NDArray[np.int64]:
-    """Where each code point of the text begins, and at last where the text ends, counted in ``unit``."""
+    """Return where each code point of the text begins, and at last where the text ends, counted in ``unit``."""
     code = np.frombuffer(text.encode("utf-32-le"), np.uint32)
     width = np.ones(len(code), np.int64)
     for beyond in {"code_points": (), "utf16": (0xFFFF,), "utf8": (0x7F, 0x7FF, 0xFFFF)}[unit]:
