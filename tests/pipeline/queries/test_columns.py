@@ -25,6 +25,7 @@ from evalstream.scoring.tally import tally
 from evalstream.selection import Selection
 from evalstream.storage.events import load_events
 
+from tests.feeding import feed
 from tests.oracles import queries as oracle
 from tests.pipeline.assertions import assert_cells, assert_classes, assert_summary
 from tests.pipeline.random_data import Data, filter_choices, threshold_pairs
@@ -137,3 +138,16 @@ def test_what_is_wrong_with_the_engine_is_not_taken_for_a_large_run(
     with pytest.raises(ClickHouseError):
         stored_columns.read_columns(client, Selection(dataset=dataset, run=run))
     assert (dataset, run) not in stored_columns._LARGE
+
+
+def test_rows_whose_results_came_one_after_another_have_labels_of_their_own(client: Client) -> None:
+    # Each insert has a dictionary of its own until the engine merges them, and the answer then has several.
+    box = {"type": "bbox", "bbox": [0, 0, 10, 10]}
+    for label in ("car", "bus", "bike"):
+        objects = {f"with {label}": [box | {"feature": label}]}
+        feed(client, "one by one", objects, {"r": objects})
+    stored = stored_columns.read_columns(client, Selection(dataset="one by one", run="r"))
+    assert stored is not None
+    assert set(stored.columns.labels) >= {"car", "bus", "bike"}
+    found = overview(client, Selection(dataset="one by one", run="r"))
+    assert (found.summary.tp, found.summary.fp, found.summary.fn) == (3, 0, 0)
