@@ -204,7 +204,7 @@ def _decompressed(request: Request, body: bytes) -> bytes:
         with pa.CompressedInputStream(pa.BufferReader(body), CODECS[coding]) as stream:
             data: bytes = stream.read(MAX_BODY_BYTES + 1)
     except OSError as error:
-        raise Refused(UNKNOWN_COMPRESSION, f"The body is no valid {coding}: {error}", 400) from error
+        raise Refused(UNKNOWN_COMPRESSION, f"The body is not valid {coding}: {error}", 400) from error
     if len(data) > MAX_BODY_BYTES:
         raise _too_large()
     return data

@@ -70,14 +70,14 @@ def reader_of(route: str) -> Reader:
     Raises
     ------
     ValueError
-        If it is no route for uploads.
+        If it is not a route for uploads.
     """
     match [unquote(part) for part in route.split("/")]:
         case ["", "v1", "datasets", dataset, "annotations"]:
             return Reader(AnnotationEvent, {"dataset": dataset})
         case ["", "v1", "datasets", dataset, "runs", run, "predictions"]:
             return Reader(PredictionEvent, {"dataset": dataset, "run": run})
-    raise ValueError(f"{route!r} is no route for uploads, so nothing can be put back there")
+    raise ValueError(f"{route!r} is not a route for uploads, so nothing can be put back there")
 
 
 async def _upload(request: Request, reader: Reader) -> Upload:

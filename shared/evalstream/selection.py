@@ -44,7 +44,7 @@ class Condition(NamedTuple):
         except ValueError:
             number = math.nan
         if not math.isfinite(number):
-            raise QuestionError(f"`{self.operator}` compares numbers, and {self.value!r} is none")
+            raise QuestionError(f"`{self.operator}` compares numbers, and {self.value!r} is not a number")
         return number
 
 
@@ -52,7 +52,7 @@ def parse_condition(text: str) -> Condition:
     """Read ``noise>=0.3`` or ``weather=rain``."""
     found = _CONDITION.fullmatch(text)
     if not found:
-        raise QuestionError(f"{text!r} is no condition: write key=value, or key with one of != > >= < <=")
+        raise QuestionError(f"{text!r} is not a condition: write key=value, or key with one of != > >= < <=")
     return Condition(found["name"], found["operator"], found["value"])
 
 

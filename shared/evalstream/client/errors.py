@@ -84,7 +84,7 @@ def told(url: str) -> Iterator[None]:
         ) from error
     except (ValidationError, JSONDecodeError):
         raise NoServiceError(
-            f"what answers at {url} is no evalstream, or one of another version; name another with --url or"
+            f"what answers at {url} is not an evalstream service, or is of another version; name another with --url or"
             " evalstream.connect(URL)"
         ) from None
 

@@ -174,7 +174,7 @@ def _class(column: str, given: str, tally: Counter[str]) -> str:
     except ValueError:
         fraction = False
     if fraction:
-        raise ValueError(f"{column}: {text} is no class but a fraction; --task regression reads numbers")
+        raise ValueError(f"{column}: {text} is not a class but a fraction; --task regression reads numbers")
     return text
 
 

@@ -188,7 +188,7 @@ class Flips(Tabular):
 
 # Of one run's row what the two are compared by, parallel arrays of the annotations that count: their keys, positions
 # (from 1), the position of the match (0: none), and whether it is right. What is nested in an object shares its id:
-# the how-manieth of them it is, and what it says, tell which. And of the false positives their labels, numbered.
+# its position among them, and its label, tell which. And of the false positives their labels, numbered.
 _SIDE = """
 SELECT data_row, split, metadata, place, found, actual, predicted,
     arrayMap(i -> known[i], place) AS key,

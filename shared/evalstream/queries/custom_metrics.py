@@ -56,7 +56,7 @@ def is_custom(metric: str) -> bool:
 
 def _is_custom(text: str) -> str:
     if not is_custom(text):
-        raise QuestionError(f"{text!r} is no custom metric: write custom.NAME")
+        raise QuestionError(f"{text!r} is not a custom metric: write custom.NAME")
     return text
 
 
@@ -352,7 +352,7 @@ def _one_aggregation(known: Sequence[tuple[str, int]], name: str, prefix: str) -
             f"({', '.join(AGGREGATIONS[code] for code in codes)}): its values cannot be compared"
         )
     if prefix != CUSTOM and codes[0] != _MATRIX:
-        raise QuestionError(f"the custom metric {name!r} is no confusion matrix: ask for custom.{name}")
+        raise QuestionError(f"the custom metric {name!r} is not a confusion matrix: ask for custom.{name}")
     return codes[0]
 
 

@@ -115,7 +115,7 @@ def _custom(client: Client, selection: Selection, figure: str, name: str) -> _Fo
     metric = found.metrics[0]
     of = metric if figure == "custom" else metric.confusion
     if of is None:
-        return None, f"{name!r} is no confusion matrix", found.notes
+        return None, f"{name!r} is not a confusion matrix", found.notes
     value = getattr(of, "value" if figure == "custom" else figure.removeprefix("custom_"))
     return value, None if value is not None else "it is not defined here", found.notes
 

@@ -98,7 +98,7 @@ def is_measure(metric: str) -> bool:
 
 def _is_measure(text: str) -> str:
     if not is_measure(text):
-        raise QuestionError(f"{text!r} is no measure: write {MEASURE_PREFIX}NAME")
+        raise QuestionError(f"{text!r} is not a measure: write {MEASURE_PREFIX}NAME")
     return text
 
 

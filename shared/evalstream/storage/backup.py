@@ -85,7 +85,7 @@ def read_manifest(source: Path) -> Manifest:
             manifest = Manifest.model_validate_json(archive.read(_MANIFEST))
             names = set(archive.namelist())
     except (BadZipFile, KeyError, ValidationError, OSError) as error:
-        raise BackupError(f"{source} is no backup, or not all of one: {error}") from error
+        raise BackupError(f"{source} is not a backup, or not all of one: {error}") from error
     if manifest.format != 1 or not manifest.rows.keys() <= _FORMER.union(TABLES):
         own = evalstream.__version__
         raise BackupError(f"{source} is a backup of evalstream {manifest.evalstream}, which {own} cannot read")

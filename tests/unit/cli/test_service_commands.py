@@ -187,7 +187,7 @@ def test_any_name_may_stand_in_a_url(service: Service, tmp_path: Path, name: str
         (["upload", "--dataset", "d", "--annotations", "[/nowhere]"], "[/nowhere]: there is no such file"),
         (["report", "nowhere"], "there is no dataset 'nowhere'"),
         (["report", "known", "nowhere"], "dataset 'known' has no run 'nowhere'"),
-        (["report", "known", "--metadata", "rain"], "'rain' is no condition"),
+        (["report", "known", "--metadata", "rain"], "'rain' is not a condition"),
         (["report", "known", "--split", "dev"], "split.0: Input should be 'train'"),
     ],
 )

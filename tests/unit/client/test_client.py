@@ -254,7 +254,7 @@ def test_a_question_is_asked_again_of_a_busy_service_and_not_of_nobody(monkeypat
         client.datasets()
     assert len(seen) == 1
     client, _ = replying(lambda _: httpx.Response(200, text="<html>"))
-    with pytest.raises(NoServiceError, match="is no evalstream"):
+    with pytest.raises(NoServiceError, match="is not an evalstream service"):
         client.datasets()
 
 

@@ -60,7 +60,7 @@ def test_keypoints(asked: TestClient) -> None:
         ("keypoints", {"scale": "head"}, "'diagonal'"),
         ("keypoints", {"alpha": -1}, "greater than or equal to 0"),
         ("keypoints", {"alpha": "nan"}, "less than or equal to 1000000000"),
-        ("rows", {"sort": "measure."}, "is no measure"),
+        ("rows", {"sort": "measure."}, "is not a measure"),
     ],
 )
 def test_wrong_question_is_told_what_is_wrong(
