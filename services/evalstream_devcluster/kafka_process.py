@@ -15,13 +15,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from evalstream.errors import EvalstreamError
+
 HOST = "127.0.0.1"
 #: Below the ports that systems give to outgoing connections. There, a client that keeps trying to reach a killed
 #: broker may be given the broker's own port, connect to itself, and keep the broker from coming back.
 FREE_PORTS = range(20_000, 32_000)
 
 
-class KafkaDevError(RuntimeError):
+class KafkaDevError(EvalstreamError, RuntimeError):
     """The development broker cannot do what was asked; the message says what to do next."""
 
 

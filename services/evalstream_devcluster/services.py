@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
 import httpx
+from evalstream.errors import EvalstreamError
 from evalstream_devcluster import kafka_process
 from evalstream_devcluster.kafka_process import HOST, Process, free_ports
 
@@ -30,7 +31,7 @@ READY_SECONDS: Final = 60.0
 LOG_LINES: Final = 20
 
 
-class ServiceError(RuntimeError):
+class ServiceError(EvalstreamError, RuntimeError):
     """A service does not do what it should; the message says what to do next."""
 
 

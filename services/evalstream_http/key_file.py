@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, Self
 
+from evalstream.errors import EvalstreamError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from evalstream_http.keys import ApiKey
@@ -20,7 +21,7 @@ from evalstream_http.keys import ApiKey
 State = tuple[int, int, int] | None
 
 
-class KeyFileError(ValueError):
+class KeyFileError(EvalstreamError, ValueError):
     """The file cannot be used; the message says why, and repeats nothing that is in it."""
 
 

@@ -22,6 +22,7 @@ from typing import Any, TypeAlias
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.errors import CommitFailedError, ConsumerStoppedError, IllegalStateError, KafkaError
+from evalstream.errors import EvalstreamError
 from evalstream.telemetry import BATCH_SECONDS, BATCH_SIZE, COMMITS_REFUSED, LAG, LAST_BATCH, RETRIES
 from faststream import AckPolicy
 from faststream.exceptions import StopConsume
@@ -39,7 +40,7 @@ Process = Callable[[Sequence[Record]], Awaitable[None]]
 _Read = Callable[[AIOKafkaConsumer], Awaitable[tuple[Record, ...]]]
 
 
-class FatalError(RuntimeError):
+class FatalError(EvalstreamError, RuntimeError):
     """A failure that no further attempt can mend."""
 
 

@@ -10,6 +10,7 @@ from typing import Final
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from evalstream.errors import EvalstreamError
 
 from evalstream_kafka.connection import MESSAGE_LIMIT, kafka_admin
 from evalstream_kafka.settings import ServiceSettings
@@ -20,7 +21,7 @@ CHANGED_ROWS: Final = "changed-rows"
 TOPICS: Final = (ANNOTATIONS, PREDICTIONS, CHANGED_ROWS)
 
 
-class TopicError(RuntimeError):
+class TopicError(EvalstreamError, RuntimeError):
     """The topics cannot be made, or are not as they must be."""
 
 

@@ -24,21 +24,25 @@ if TYPE_CHECKING:
         connect,
         connect_async,
     )
+    from evalstream.errors import EvalstreamError
     from evalstream.evaluation import Evaluation
     from evalstream.evaluator import Evaluator
     from evalstream.importers.problems import ImporterError, Problem
     from evalstream.library import evaluate
+    from evalstream.selection import QuestionError
 
 __version__ = "0.1.0"
 __all__ = [
     "AsyncClient",
     "Client",
     "ClientError",
+    "EvalstreamError",
     "Evaluation",
     "Evaluator",
     "ImporterError",
     "NoServiceError",
     "Problem",
+    "QuestionError",
     "RefusedError",
     "RejectedError",
     "connect",
@@ -51,10 +55,12 @@ _HOME = {
     "Client": "evalstream.client",
     "ClientError": "evalstream.client",
     "Evaluation": "evalstream.evaluation",
+    "EvalstreamError": "evalstream.errors",
     "Evaluator": "evalstream.evaluator",
     "ImporterError": "evalstream.importers.problems",
     "NoServiceError": "evalstream.client",
     "Problem": "evalstream.importers.problems",
+    "QuestionError": "evalstream.selection",
     "RefusedError": "evalstream.client",
     "RejectedError": "evalstream.client",
     "connect": "evalstream.client",

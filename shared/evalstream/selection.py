@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, Literal, NamedTuple, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from evalstream.errors import EvalstreamError
 from evalstream.events.base import Crowd, Name
 from evalstream.matching import AREA_RANGES, MAX_IOU_THRESHOLD, POLICIES
 from evalstream.ontology import DEPTH_LIMIT
@@ -26,7 +27,7 @@ def _is_condition(text: str) -> str:
     return text
 
 
-class QuestionError(ValueError):
+class QuestionError(EvalstreamError, ValueError):
     """A question that cannot be answered as it was put; the message says what to change."""
 
 

@@ -18,10 +18,12 @@ import httpx
 from orjson import JSONDecodeError
 from pydantic import ValidationError
 
+from evalstream.errors import EvalstreamError
+
 _SHOWN: Final = 20
 
 
-class ClientError(Exception):
+class ClientError(EvalstreamError):
     """A request to a service has failed."""
 
 

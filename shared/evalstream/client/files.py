@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -81,10 +80,9 @@ def annotation_lines(source: Any, dataset: str, how: How, *, column: int = -1) -
     if form == "events":
         return _events(path), None
     if form == "conll":
-        with _told_alike():
-            sentences = conll.read_sentences(path)
-            own = how.options.conll._replace(column=column)
-            lines = list(conll.annotation_events(sentences, dataset, time.time_ns(), own))
+        sentences = conll.read_sentences(path)
+        own = how.options.conll._replace(column=column)
+        lines = list(conll.annotation_events(sentences, dataset, time.time_ns(), own))
         return Lines(lines, len(lines)), None
     truth = read_annotations(path, how.options)
     return _lines_of(truth, {"dataset": dataset}, how), truth
@@ -110,11 +108,10 @@ def prediction_lines(
     if form == "events":
         return _events(path)
     if form == "conll":
-        with _told_alike():
-            sentences = conll.read_sentences(path)
-            if isinstance(annotations, str | Path) and format_of(annotations, how.options) == "conll":
-                conll.check_same_tokens(conll.read_sentences(Path(annotations)), sentences)
-            lines = list(conll.prediction_events(sentences, dataset, run, time.time_ns(), how.options.conll))
+        sentences = conll.read_sentences(path)
+        if isinstance(annotations, str | Path) and format_of(annotations, how.options) == "conll":
+            conll.check_same_tokens(conll.read_sentences(Path(annotations)), sentences)
+        lines = list(conll.prediction_events(sentences, dataset, run, time.time_ns(), how.options.conll))
         return Lines(lines, len(lines))
     if form == "coco" and truth is None:
         raise ImporterError(
@@ -217,12 +214,3 @@ def _events(path: Path) -> Lines:
     # Counting finds what cannot be read before anything is sent; standard input can only be read once.
     total = None if path == STDIN else sum(1 for _ in json_lines(path))
     return Lines(stamped(json_lines(path)), total)
-
-
-@contextmanager
-def _told_alike() -> Iterator[None]:
-    """Make one kind of error of all that files can be wrong with."""
-    try:
-        yield
-    except conll.ConllError as error:
-        raise ImporterError(str(error)) from None

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
+from evalstream.errors import EvalstreamError
+
 #: The highest version that an event may have.
 LAST: Final = 2**63 - 1
 
 
-class OutOfVersionsError(RuntimeError):
+class OutOfVersionsError(EvalstreamError, RuntimeError):
     """No version is left for what comes without one; the message says what to do."""
 
 

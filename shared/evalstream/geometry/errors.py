@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from evalstream.errors import EvalstreamError
 
-class GeometryError(ValueError):
+
+class GeometryError(EvalstreamError, ValueError):
     """Shapes of one data row cannot be compared; the message names them and says why."""

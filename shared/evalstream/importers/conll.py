@@ -33,7 +33,7 @@ _ANY_TAG: Final = re.compile(r"O|[BIESLU]|[BIESLU][-_].+|.+[-_][BIESLU]", re.IGN
 _DOCUMENT: Final = "-DOCSTART-"  # a line between documents (CoNLL 2003), and no token
 
 
-class ConllError(ValueError):
+class ConllError(ImporterError):
     """A file of CoNLL columns that cannot be read; the message names the file and the line."""
 
 

@@ -74,7 +74,7 @@ def _of_tags(source: Dataset, side: Side, field: str) -> Imported:
         place = f"record {number}"
         try:
             text, spans = ner.of_tags(record["tokens"], record[field], names)
-        except (ValueError, conll.ConllError) as error:
+        except ValueError as error:
             problems.append(Problem(side, place, field, str(error)))
             continue
         key = str(record["id"]) if record.get("id") is not None else str(number)

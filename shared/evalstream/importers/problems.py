@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+from evalstream.errors import EvalstreamError
+
 SHOWN: Final = 20
 
 
@@ -20,7 +22,7 @@ class Problem(NamedTuple):
         return f"{self.source}: {self.record}: {self.field}: {self.reason}"
 
 
-class ImporterError(ValueError):
+class ImporterError(EvalstreamError, ValueError):
     """A file that cannot be read; the message names the file, the record and the field."""
 
 

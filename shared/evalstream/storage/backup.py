@@ -18,6 +18,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from pydantic import BaseModel, ValidationError
 
 import evalstream
+from evalstream.errors import EvalstreamError
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
@@ -34,7 +35,7 @@ _MANIFEST: Final = "manifest.json"
 _ROWS: Final = "file({path:String}, 'RowBinaryWithNamesAndTypes')"
 
 
-class BackupError(ValueError):
+class BackupError(EvalstreamError, ValueError):
     """A file that is no backup, or none that this evalstream can read."""
 
 

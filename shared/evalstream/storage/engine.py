@@ -16,6 +16,8 @@ import clickhouse_connect
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from evalstream.errors import EvalstreamError
+
 #: Gives the calling thread its client. A client runs one statement at a time; threads with their own do not wait for
 #: each other.
 Clients = Callable[[], Client]
@@ -129,5 +131,5 @@ def open_server(url: str, user: str = "default", password: str = "", ca_file: Pa
     )
 
 
-class EngineUnavailableError(RuntimeError):
+class EngineUnavailableError(EvalstreamError, RuntimeError):
     """The embedded engine cannot be opened."""
