@@ -11,7 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import pyarrow as pa
 
-from evalstream.importers import conll, ner, table
+from evalstream.importers import ner, table
 from evalstream.importers.problems import Problem
 from evalstream.importers.rows import Imported, Row, Side
 from evalstream.importers.table import TableOptions
