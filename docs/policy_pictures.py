@@ -19,6 +19,8 @@ from evalstream.queries.rows import Row, RowObject
 FOLDER = Path(__file__).parent / "policies"
 _RUN: Final = "run"
 _WIDTH, _HEIGHT, _LINE = 240, 122, 16
+#: Three in a line of the page.
+_SHOWN: Final = 220
 #: Of an outcome: the colour of a prediction's box, and what is written on it.
 _LOOKS: Final = {
     "tp": ("#1b7f4b", "right"),
@@ -74,7 +76,7 @@ def _svg(row: Row, policy: str) -> str:
     shapes = [*map(_annotation, row.annotations), *starmap(_prediction, enumerate(row.predictions))]
     height = _HEIGHT + _LINE * len(row.predictions) + 8
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}"'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" width="{_SHOWN}"'
         f' font-family="sans-serif" font-size="12" role="img"><title>{escape(f"{row.data_row}, {policy}")}</title>'
         f'<rect width="{_WIDTH}" height="{height}" fill="#ffffff"/>\n{"".join(shapes)}'
         f'<text x="6" y="15" fill="#1f2937" font-weight="bold">{escape(policy)}</text></svg>\n'
