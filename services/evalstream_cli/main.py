@@ -37,6 +37,11 @@ COMMANDS: Final = {
         "report",
         "Print the figures of model runs, side by side, as the service knows them now.",
     ),
+    "export": _Place(
+        "evalstream_cli.export",
+        "export",
+        "Write every annotation and prediction of a run to a file, with its score and what became of it.",
+    ),
     "import": _Place(
         "evalstream_cli.import_files",
         "import_files",

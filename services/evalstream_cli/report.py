@@ -7,11 +7,11 @@ from typing import Annotated, Any
 import orjson
 import typer
 from evalstream.client import Client
-from evalstream.policies import PolicyName
 from rich.table import Table
 
 from evalstream_cli.client import DEFAULT_URL, ApiKey, Url, service
 from evalstream_cli.console import fail, out
+from evalstream_cli.filters import Confidence, Feature, Iou, Metadata, Policy, Split, Type
 
 #: Figures of the table that compares runs, and the answers they come from.
 _FIGURES = {
@@ -34,13 +34,13 @@ _FIGURES = {
 def report(
     dataset: Annotated[str | None, typer.Argument(help="Name of the dataset; none: list what there is.")] = None,
     runs: Annotated[list[str] | None, typer.Argument(help="Model runs; none: all of the dataset.")] = None,
-    policy: Annotated[PolicyName, typer.Option(help="Who matches whom.")] = "iou-greedy",
-    confidence: Annotated[float, typer.Option(min=0, max=1, help="Leave out predictions below it.")] = 0.0,
-    iou: Annotated[float, typer.Option(min=0, max=1, help="Overlap that a matched pair needs.")] = 0.5,
-    split: Annotated[list[str] | None, typer.Option(help="Only this split; may be repeated.")] = None,
-    feature: Annotated[list[str] | None, typer.Option(help="Only this class or question; may be repeated.")] = None,
-    type_: Annotated[list[str] | None, typer.Option("--type", help="Only this annotation type.")] = None,
-    metadata: Annotated[list[str] | None, typer.Option(help="Only rows with, for instance, noise>=0.3.")] = None,
+    policy: Policy = "iou-greedy",
+    confidence: Confidence = 0.0,
+    iou: Iou = 0.5,
+    split: Split = None,
+    feature: Feature = None,
+    type_: Type = None,
+    metadata: Metadata = None,
     intervals: Annotated[
         bool,
         typer.Option(help="Show 95 % confidence intervals, and by how much each run differs from the first one."),

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import anyio
 import httpx
@@ -20,6 +20,9 @@ from evalstream.client.spool import DEFAULT_FOLDER
 from evalstream.client.steps import Done, Pause, Request, Steps, advance, retries
 from evalstream.importers.arrays import BoxFormat
 from evalstream.questions import Later, Now, Question
+
+if TYPE_CHECKING:
+    from evalstream.exporters.export import Exported, Format
 
 A = TypeVar("A", bound=BaseModel)
 T = TypeVar("T")
@@ -94,6 +97,12 @@ class Client(Service, Now):
             on_rejected=on_rejected,
             wait=wait,
         )
+
+    def export(self, dataset: str, run: str, path: str | Path, form: Format = "ndjson", **said: Any) -> Exported:
+        """Write every label of a run to a file, with what became of it: :func:`evalstream.exporters.export.export`."""
+        from evalstream.exporters.export import export
+
+        return export(self, dataset, run, path, form, **said)
 
     def _answer(self, question: Question[..., A], names: tuple[str, ...], said: dict[str, Any]) -> A:
         return self._take(asking(question, names, said))

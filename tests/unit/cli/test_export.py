@@ -1,0 +1,52 @@
+"""``evalstream export`` against a real ``evalstream up``."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+
+import evalstream
+import pytest
+from evalstream_cli.main import app
+from typer.testing import CliRunner, Result
+
+from tests.faults.service import Service, running
+
+BOX = {"boxes": [[0, 0, 10, 10]], "labels": ["car"]}
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    with running(tmp_path_factory.mktemp("service"), EVALSTREAM_API_KEYS="key=read+write") as service:
+        with evalstream.connect(service.url, api_key="key") as client:
+            found = {name: {**BOX, "scores": [0.9]} for name in "ab"}
+            client.upload("street", {"a": BOX, "b": {"boxes": [], "labels": []}}, predictions=found, run="v7")
+        yield service
+
+
+def run(service: Service, *options: str) -> Result:
+    return CliRunner().invoke(app, [*options, "--url", service.url, "--api-key", "key"])
+
+
+def test_labels(service: Service, tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv"
+    result = run(service, "export", "street", "v7", "--format", "csv", "--output", str(path), "--confidence", "0.5")
+    assert result.exit_code == 0, result.output
+    assert result.stdout == f"{path}: 2 data rows, 1 annotation, 2 predictions; tp 1, fp 1, fn 0\n"
+    with path.open(newline="") as file:
+        assert [(line["data_row"], line["side"], line["outcome"]) for line in csv.DictReader(file)] == [
+            ("a", "annotation", "tp"),
+            ("a", "prediction", "tp"),
+            ("b", "prediction", "fp"),
+        ]
+    again = run(service, "export", "street", "v7", "--format", "csv", "--output", str(path))
+    assert again.exit_code == 2
+    assert "is there already" in again.stderr
+
+
+def test_what_is_wrong_is_told_in_a_line(service: Service, tmp_path: Path) -> None:
+    result = run(service, "export", "street", "v8", "--output", str(tmp_path / "labels"))
+    assert result.exit_code == 2
+    assert result.stderr.startswith("error:")
+    assert list(tmp_path.iterdir()) == []

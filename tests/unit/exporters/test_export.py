@@ -1,0 +1,184 @@
+"""Exported labels against question ``rows``, the summary and pycocotools."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import evalstream
+import pytest
+from evalstream.client import Client
+from evalstream.exporters import pages
+from evalstream.exporters.export import FORMATS, Exported
+from evalstream.exporters.labels import COLUMNS
+from evalstream.queries.rows import Row
+from evalstream.selection import QuestionError
+from pyarrow import parquet
+
+QUESTION: dict[str, Any] = {"policy": "coco", "confidence": 0.3, "iou": 0.5}
+
+
+@pytest.fixture(autouse=True)
+def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pages, "PAGE", 4)
+
+
+def labels_of(rows: list[Row]) -> list[tuple[Any, ...]]:
+    """Give each label as a tuple, from what question ``rows`` answers."""
+    return [
+        (row.data_row, side, o.id, o.outcome, o.cause, o.matched, o.iou, o.confidence, o.geometry, row.metrics["f1"])
+        for row in rows
+        for side, objects in (("annotation", row.annotations), ("prediction", row.predictions))
+        for o in objects
+    ]
+
+
+def columns_of(lines: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
+    names = ("data_row", "side", "id", "outcome", "cause", "matched", "iou", "confidence", "geometry", "row.f1")
+    return [tuple(line[name] for name in names) for line in lines if line["side"]]
+
+
+def typed(line: dict[str, str]) -> dict[str, Any]:
+    """Read a line of CSV: an empty cell is null."""
+    said: dict[str, Any] = {name: value or None for name, value in line.items()}
+    numbers = ("iou", "confidence", "row.f1")
+    known = {name: None if said[name] is None else float(said[name]) for name in numbers}
+    return said | known | {"geometry": json.loads(line["geometry"] or "null")}
+
+
+def assert_is_summary(client: Client, done: Exported, **question: Any) -> None:
+    summary = client.summary("street", "v7", **question)
+    assert (done.rows, done.tp, done.fp, done.fn) == (summary.rows, summary.tp, summary.fp, summary.fn)
+
+
+@pytest.mark.parametrize("form", ["ndjson", "csv", "parquet"])
+def test_every_label_is_there_once_with_what_became_of_it(client: Client, tmp_path: Path, form: Any) -> None:
+    path = tmp_path / f"labels.{form}"
+    heard: list[tuple[int, int | None]] = []
+    done = client.export(
+        "street", "v7", path, form, **QUESTION, on_progress=lambda _what, own, total: heard.append((own, total))
+    )
+    rows = client.rows("street", "v7", **QUESTION, limit=500).rows
+    if form == "ndjson":
+        assert [Row.model_validate_json(line) for line in path.read_bytes().splitlines()] == rows
+    elif form == "csv":
+        with path.open(encoding="utf-8", newline="") as file:
+            lines = list(csv.DictReader(file))
+        assert columns_of([typed(line) for line in lines]) == labels_of(rows)
+        assert {line["data_row"] for line in lines} == {row.data_row for row in rows}
+    else:
+        lines = parquet.read_table(path).to_pylist()
+        assert columns_of(lines) == labels_of(rows)
+        assert list(lines[0])[: len(COLUMNS)] == list(COLUMNS)
+        assert {line["data_row"] for line in lines} == {row.data_row for row in rows}
+    assert heard[-1] == (len(rows), len(rows))
+    assert len(heard) == -(-len(rows) // 4)
+    assert_is_summary(client, done, **QUESTION)
+    about = Exported.model_validate_json(path.with_name(f"{path.name}.about.json").read_bytes())
+    assert about == done
+    assert {**about.question, **QUESTION} == about.question
+    assert {one.name for one in tmp_path.iterdir()} == {path.name, f"{path.name}.about.json"}
+
+
+def test_filters_and_conditions_choose_what_is_exported(client: Client, tmp_path: Path) -> None:
+    said = {"feature": ["car"], "where": ["fp>=1"]}
+    done = client.export("street", "v7", tmp_path / "some.ndjson", **said)
+    rows = client.rows("street", "v7", **said, limit=500).rows
+    assert 0 < done.rows == len(rows) < 22
+    assert done.fp == sum(row.metrics["fp"] or 0 for row in rows)
+
+
+def test_coco_files_have_the_figures_of_the_run(client: Client, tmp_path: Path) -> None:
+    question = {"policy": "coco", "confidence": 0.0, "iou": 0.5}
+    done = client.export("street", "v7", tmp_path / "coco", "coco", **question)
+    again = evalstream.evaluate(tmp_path / "coco" / "annotations.json", tmp_path / "coco" / "results.json")
+    assert again.figures(confidence=0.3) == client.figures("street", "v7", confidence=0.3)
+    assert_is_summary(client, done, **question)
+    truth = json.loads((tmp_path / "coco" / "annotations.json").read_bytes())
+    results = json.loads((tmp_path / "coco" / "results.json").read_bytes())
+    assert sum(one["evalstream"]["outcome"] == "tp" for one in results) == done.tp
+    assert sum(one["evalstream"]["outcome"] == "fn" for one in truth["annotations"]) == done.fn
+    assert any(one["iscrowd"] for one in truth["annotations"])
+    assert all(image["id"] == int(image["evalstream"]["key"]) for image in truth["images"])
+
+
+def test_pycocotools_gives_the_same_figures(client: Client, tmp_path: Path) -> None:
+    from pycocotools.coco import COCO
+    from pycocotools.cocoeval import COCOeval
+
+    client.export("street", "v7", tmp_path / "coco", "coco", policy="coco")
+    truth = COCO(tmp_path / "coco" / "annotations.json")
+    evaluation = COCOeval(truth, truth.loadRes(str(tmp_path / "coco" / "results.json")), "bbox")
+    evaluation.evaluate()
+    evaluation.accumulate()
+    evaluation.summarize()
+    found = client.average_precision("street", "v7", policy="coco")
+    assert [found.ap, found.ap50, found.ap75] == pytest.approx(list(evaluation.stats[:3]), abs=1e-12)
+
+
+def test_what_coco_does_not_hold_is_counted(client: Client, tmp_path: Path) -> None:
+    annotations = {"a": [{"type": "radio", "feature": "weather", "answer": "rain"}]}
+    annotations["a"] += [{"type": "bbox", "feature": "car", "bbox": [0, 0, 4, 4]}]
+    holes = [[[0, 0], [9, 0], [9, 9]], [[1, 1], [2, 1], [2, 2]]]
+    annotations["b"] = [{"type": "polygon", "feature": "lake", "polygon": holes}]
+    annotations["b"] += [{"type": "polygon", "feature": "lake", "polygon": holes[:1]}]
+    client.upload("shapes", annotations, predictions={"a": [], "b": []}, run="v1")
+    done = client.export("shapes", "v1", tmp_path / "coco", "coco")
+    assert done.left_out == {"radio annotation": 1, "polygon annotation": 1}
+    truth = json.loads((tmp_path / "coco" / "annotations.json").read_bytes())
+    assert [(one["image_id"], one["area"]) for one in truth["annotations"]] == [(1, 16.0), (2, 40.5)]
+    assert truth["annotations"][1]["segmentation"] == [[0, 0, 9, 0, 9, 9]]
+
+
+def test_rows_of_too_many_objects_are_asked_for_fewer_at_a_time(
+    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("evalstream.queries.rows.MOST_LISTED", 20)
+    done = client.export("street", "v7", tmp_path / "all.ndjson")
+    assert_is_summary(client, done)
+
+
+def test_a_run_that_is_fed_meanwhile_is_told(client: Client, tmp_path: Path) -> None:
+    truth = {str(i): {"boxes": [[0, 0, 4, 4]], "labels": ["car"]} for i in range(10, 20)}
+    client.upload(
+        "fed", truth, predictions={name: {"boxes": [], "labels": [], "scores": []} for name in truth}, run="a"
+    )
+    fed = False
+
+    def feed(*_: Any) -> None:
+        nonlocal fed
+        if not fed:
+            fed = True
+            nothing = {"boxes": [], "labels": [], "scores": []}
+            client.upload("fed", {"1": nothing | {}}, predictions={"1": nothing}, run="a")
+
+    done = client.export("fed", "a", tmp_path / "fed.csv", "csv", on_progress=feed)
+    with (tmp_path / "fed.csv").open(newline="") as file:
+        assert [line["data_row"] for line in csv.DictReader(file)] == list(truth)  # none of them twice
+    assert done.notes
+    assert "came or went" in done.notes[0]
+
+
+def test_annotated_rows_without_predictions_are_told(client: Client, tmp_path: Path) -> None:
+    box = {"boxes": [[0, 0, 4, 4]], "labels": ["car"]}
+    client.upload("half", {"a": box, "b": box}, predictions={"a": {**box, "scores": [0.5]}}, run="v1")
+    done = client.export("half", "v1", tmp_path / "half.csv", "csv")
+    assert done.notes == ["1 annotated data row is left out, of which the run has said nothing."]
+
+
+def test_what_is_there_already_is_not_overwritten(client: Client, tmp_path: Path) -> None:
+    (tmp_path / "labels.csv").write_text("mine")
+    with pytest.raises(FileExistsError, match=r"labels.csv is there already"):
+        client.export("street", "v7", tmp_path / "labels.csv", "csv")
+    assert (tmp_path / "labels.csv").read_text() == "mine"
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_question_that_cannot_be_asked_leaves_nothing_behind(client: Client, tmp_path: Path, form: Any) -> None:
+    with pytest.raises(QuestionError):
+        client.export("street", "v7", tmp_path / "labels", form, where=["nonsense>=1"])
+    with pytest.raises(QuestionError, match="limit"):
+        client.export("street", "v7", tmp_path / "labels", form, limit=3)
+    assert list(tmp_path.iterdir()) == []
