@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from evalstream.exporters.export import Exported, Format
@@ -40,8 +40,8 @@ def export(
     Outcome (tp, fp, fn, ignored), cause, partner and IoU of each object, at this policy and these thresholds; and the
     metrics of its data row. What the file is of, and what is not in it, stands beside it: OUTPUT.about.json.
     """
-    said = {"policy": policy, "confidence": confidence, "iou": iou, "split": split, "feature": feature, "type": type_}
-    said |= {"metadata": metadata, "where": where, "cause": cause}
+    said: dict[str, Any] = {"policy": policy, "confidence": confidence, "iou": iou, "split": split, "feature": feature}
+    said |= {"type": type_, "metadata": metadata, "where": where, "cause": cause}
     given = {name: value for name, value in said.items() if value is not None}
     try:
         with service(url, api_key) as client, progress_bar() as bar:

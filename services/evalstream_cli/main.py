@@ -42,6 +42,11 @@ COMMANDS: Final = {
         "export",
         "Write every annotation and prediction of a run to a file, with its score and what became of it.",
     ),
+    "export-report": _Place(
+        "evalstream_cli.export_report",
+        "export_report",
+        "Write a run's report to one file: an HTML page with plots that opens offline, Markdown, or JSON.",
+    ),
     "import": _Place(
         "evalstream_cli.import_files",
         "import_files",

@@ -50,3 +50,18 @@ def test_what_is_wrong_is_told_in_a_line(service: Service, tmp_path: Path) -> No
     assert result.exit_code == 2
     assert result.stderr.startswith("error:")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("ending", "start"), [("html", "<!doctype html>"), ("md", "# v7 on street"), ("json", "{")])
+def test_a_report(service: Service, tmp_path: Path, ending: str, start: str) -> None:
+    path = tmp_path / f"report.{ending}"
+    result = run(service, "export-report", "street", "v7", "--output", str(path), "--confidence", "0.5")
+    assert (result.exit_code, result.stdout) == (0, f"{path}\n"), result.output
+    assert path.read_text(encoding="utf-8").startswith(start)
+    assert run(service, "export-report", "street", "v7", "--output", str(path)).exit_code == 2
+
+
+def test_a_report_of_another_ending_is_refused(service: Service, tmp_path: Path) -> None:
+    result = run(service, "export-report", "street", "v7", "--output", str(tmp_path / "report.pdf"))
+    assert result.exit_code == 2
+    assert ".html, .md, .json" in result.stderr

@@ -1,0 +1,62 @@
+"""``evalstream export-report``: a run's report as a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from evalstream.exporters.documents import WRITERS
+from evalstream.exporters.report import gather
+
+from evalstream_cli.client import DEFAULT_URL, ApiKey, Url, service
+from evalstream_cli.console import err, fail, out, progress_bar
+from evalstream_cli.filters import Confidence, Feature, Iou, Metadata, Policy, Split, Type
+
+
+def export_report(
+    dataset: Annotated[str, typer.Argument(help="Name of the dataset.")],
+    run: Annotated[str, typer.Argument(help="Name of the model run.")],
+    output: Annotated[Path, typer.Option(help="File to write: .html, .md or .json; there must be none yet.")],
+    versus: Annotated[str | None, typer.Option(help="Another run, to compare it with.")] = None,
+    policy: Policy = "iou-greedy",
+    confidence: Confidence = 0.0,
+    iou: Iou = 0.5,
+    split: Split = None,
+    feature: Feature = None,
+    type_: Type = None,
+    metadata: Metadata = None,
+    url: Url = DEFAULT_URL,
+    api_key: ApiKey = "",
+) -> None:
+    """Write a run's report to one file: an HTML page with plots that opens offline, Markdown, or JSON.
+
+    evalstream export-report street v7 --versus v6 --confidence 0.5 --output report.html
+
+    Headline, intervals, classes, confusion matrix, precision and recall, causes of errors, and the comparison with
+    another run; with policy, thresholds, filter, version and time, and the command that makes it again.
+    """
+    if output.suffix not in WRITERS:
+        fail(f"{output}: must end in {', '.join(WRITERS)}, for that says what to write")
+    if output.exists():
+        fail(f"{output} is there already; name another one")
+    said: dict[str, Any] = {"policy": policy, "confidence": confidence, "iou": iou, "split": split, "feature": feature}
+    said |= {"type": type_, "metadata": metadata}
+    given = {name: value for name, value in said.items() if value is not None}
+    with service(url, api_key) as client, progress_bar() as bar:
+        task = bar.add_task("asking", total=None)
+        report = gather(
+            client,
+            dataset,
+            run,
+            versus=versus,
+            on_progress=lambda what, done, total: bar.update(task, description=what, completed=done, total=total),
+            **given,
+        )
+    for name, why in report.refused.items():
+        err.print(f"{name}: not answered: {why}", highlight=False, soft_wrap=True)
+    try:
+        output.write_text(WRITERS[output.suffix](report), encoding="utf-8")
+    except OSError as error:
+        fail(str(error))
+    out.print(str(output), highlight=False, soft_wrap=True)

@@ -1,0 +1,113 @@
+"""A run's report: every answer that it is made of, at one policy, thresholds and filter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from pydantic import BaseModel, Field
+
+import evalstream
+from evalstream.client.errors import RefusedError
+from evalstream.queries.average_precision import AveragePrecision
+from evalstream.queries.comparison import Comparison
+from evalstream.queries.errors import Errors
+from evalstream.queries.intervals import Intervals
+from evalstream.queries.overview import Overview
+from evalstream.queries.pr_curve import PrCurve
+from evalstream.questions import RunProgress
+from evalstream.selection import Filter
+
+if TYPE_CHECKING:
+    from evalstream.client import Client
+    from evalstream.exporters.pages import OnProgress
+
+A = TypeVar("A", bound=BaseModel)
+#: Points of a curve: as many as a plot can show.
+_POINTS: Final = 400
+
+
+class Report(BaseModel):
+    """What is known of a run, and all that is needed to ask for it again."""
+
+    dataset: str
+    run: str
+    versus: str | None = Field(description="the run that it is compared with")
+    question: dict[str, Any] = Field(description="policy, thresholds and filters, with all defaults")
+    evalstream: str = Field(description="the version of the client")
+    time: datetime
+    progress: RunProgress
+    overview: Overview
+    average_precision: AveragePrecision | None
+    pr_curve: PrCurve | None
+    pr_curve_versus: PrCurve | None = Field(description="of the other run, over the data rows of both")
+    errors: Errors | None
+    intervals: Intervals | None
+    comparison: Comparison | None
+    refused: dict[str, str] = Field(description="answers that are null, and why")
+
+
+def gather(
+    client: Client,
+    dataset: str,
+    run: str,
+    *,
+    versus: str | None = None,
+    on_progress: OnProgress = lambda _what, _done, _total: None,
+    **filters: Any,
+) -> Report:
+    """Ask for everything that a report of a run shows.
+
+    Parameters
+    ----------
+    versus : str, optional
+        Another run of the dataset: differences are over the data rows of both.
+    on_progress : callable
+        Called with the question that is asked next, how many are answered, and of how many.
+    **filters
+        Policy, thresholds and filters, as of every question.
+
+    Raises
+    ------
+    RefusedError
+        If the service refuses the overview. Another answer that it refuses, for its size for instance, is null, and
+        ``refused`` says why.
+    """
+    refused: dict[str, str] = {}
+    asked = 0
+
+    def ask(question: Callable[..., A], name: str, of: str = run, **said: Any) -> A | None:
+        nonlocal asked
+        on_progress(name, asked, 6 if versus is None else 8)
+        asked += 1
+        try:
+            return question(dataset, of, **filters, **said)
+        except RefusedError as error:
+            if error.status != 422:
+                raise
+            refused[name] = error.detail
+            return None
+
+    progress = client.progress(dataset, run)
+    on_progress("overview", 0, None)
+    overview = client.overview(dataset, run, **filters)
+    against = {} if versus is None else {"versus": versus}
+    shared = {} if versus is None else {"shared_with": versus}
+    return Report(
+        dataset=dataset,
+        run=run,
+        versus=versus,
+        question=Filter.model_validate(filters).model_dump(mode="json"),
+        evalstream=evalstream.__version__,
+        time=datetime.now(UTC),
+        progress=progress,
+        overview=overview,
+        average_precision=ask(client.average_precision, "average_precision"),
+        pr_curve=ask(client.pr_curve, "pr_curve", max_points=_POINTS, **shared),
+        pr_curve_versus=versus and ask(client.pr_curve, "pr_curve_versus", versus, max_points=_POINTS, shared_with=run),
+        errors=ask(client.errors, "errors"),
+        intervals=ask(client.intervals, "intervals", **against),
+        comparison=versus and ask(client.comparison, "comparison", **against),
+        refused=refused,
+    )
