@@ -11,6 +11,7 @@ from typing import Any
 from clickhouse_connect.driver.client import Client
 from evalstream.events import AnnotationEvent, PredictionEvent, Reader, Record
 from evalstream.matching import POLICIES
+from evalstream.pipeline.complete import closing_events
 from evalstream.pipeline.ingest import ingest
 from evalstream.pipeline.reconcile import reconcile
 from evalstream.storage.engine import open_embedded
@@ -69,3 +70,14 @@ def send(
         records = [Record(json.dumps(event).encode(), i, 1) for i, event in enumerate(events)]
         rejected = ingest(client, records, reader, "test").rejected
         assert not rejected, rejected[0].reason
+
+
+def close(client: Client, dataset: str, run: str) -> list[str]:
+    """Close a run as a service does, without matching anything; name the data rows that it closed."""
+    closed: list[str] = []
+    while events := closing_events(client, dataset, run, closed[-1] if closed else ""):
+        records = [Record(event, i, 1) for i, event in enumerate(events.values())]
+        rejected = ingest(client, records, Reader(PredictionEvent, {"dataset": dataset, "run": run}), "test").rejected
+        assert not rejected, rejected[0].reason
+        closed += events
+    return closed

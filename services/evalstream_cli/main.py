@@ -27,6 +27,11 @@ COMMANDS: Final = {
         "Run evalstream on this machine: upload, matching and questions in one process, with nothing else to install.",
     ),
     "upload": _Place("evalstream_cli.upload", "upload", "Upload annotations, predictions or both."),
+    "complete": _Place(
+        "evalstream_cli.complete",
+        "complete",
+        "Close a run: on annotated data rows that it has said nothing of, it found nothing.",
+    ),
     "ontology": _Place(
         "evalstream_cli.ontology",
         "ontology",

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from evalstream.changes import Completed
 from evalstream.client import Client
 from evalstream.client.files import How, Lines, annotation_lines, prediction_lines
-from evalstream.client.service import Sent
+from evalstream.client.service import NOT_CLOSED, Sent
 from evalstream.importers import columns
 from evalstream.importers.files import GroundTruth, Options
 from evalstream.importers.problems import ImporterError, count_of
@@ -43,6 +44,12 @@ def upload(
     type_: Annotated[
         columns.CocoType, typer.Option("--type", help="What to read from COCO files; events say it themselves.")
     ] = "bbox",
+    complete: Annotated[
+        bool,
+        typer.Option(
+            "--complete", help="Close the run: on annotated data rows that it has said nothing of, nothing was found."
+        ),
+    ] = False,
     wait: Annotated[bool, typer.Option(help="Wait until every number reflects the upload.")] = True,
     url: Url = DEFAULT_URL,
     api_key: ApiKey = "",
@@ -68,6 +75,8 @@ def upload(
         fail("nothing to upload: name a file with --annotations, --predictions or both")
     if (predictions is None) != (run is None):
         fail("--predictions and --run belong together: whose predictions are they?")
+    if complete and run is None:
+        fail("--complete closes a run: name it, and its predictions, with --run and --predictions")
     for path in filter(None, (annotations, predictions)):
         if path != STDIN and not path.exists():
             fail(f"{path}: there is no such file")
@@ -84,6 +93,10 @@ def upload(
             with _told("the predictions were not sent"):
                 said = prediction_lines(predictions, annotations, truth, dataset, run, how)
             results.append((_send(client, bar, dataset, run, said), said.left_out))
+            if complete and any(result.rejected or left_out for result, left_out in results):
+                err.print(NOT_CLOSED.format(run=run), highlight=False, markup=False)
+            elif complete:
+                tell_closed(client.complete(dataset, run, wait=False))
             if wait:
                 wait_until_matched(client, bar, dataset, run)
     _report([result for result, _ in results], sum(left_out for _, left_out in results))
@@ -98,6 +111,13 @@ def wait_until_matched(client: Client, bar: Progress, dataset: str, run: str) ->
     if missing := progress.without_predictions:
         rows = "1 annotated data row has" if missing == 1 else f"{missing:,} annotated data rows have"
         err.print(f"{rows} no prediction of {run}, and {'is' if missing == 1 else 'are'} in no figure.")
+        err.print("Is the run complete? `evalstream complete` has them count as rows on which nothing was found.")
+
+
+def tell_closed(done: Completed) -> None:
+    """Say what closing a run has done."""
+    rows = f"{count_of(done.closed, 'data row')} of {done.annotated:,} annotated"
+    out.print(f"run {done.run} is closed: on {rows} nothing was found", highlight=False, markup=False, soft_wrap=True)
 
 
 @contextmanager

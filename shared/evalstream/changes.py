@@ -27,6 +27,17 @@ class Upload(BaseModel):
     errors: list[RejectedLine] = Field(description=f"the first {REASONS_TOLD} rejected lines")
 
 
+class Completed(BaseModel):
+    """What closing a run has done."""
+
+    dataset: str
+    run: str
+    annotated: int = Field(description="data rows of the dataset that are annotated")
+    closed: int = Field(
+        description="of these, the ones that the run had said nothing of: from now on nothing was found on them"
+    )
+
+
 class RunStep(BaseModel):
     """Position of a run in a series of runs."""
 

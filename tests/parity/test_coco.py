@@ -12,15 +12,20 @@ from typing import Any, NamedTuple
 
 import evalstream
 import numpy as np
+import pyarrow.compute as pc
 import pytest
 from clickhouse_connect.driver.client import Client
+from evalstream.events import AnnotationEvent, PredictionEvent, Reader
+from evalstream.importers.coco import read_results, read_truth
+from evalstream.importers.columns import annotation_events, prediction_events
 from evalstream.pipeline.reconcile import reconcile
 from evalstream.queries.average_precision import ApFigures, AveragePrecision, ClassFigures, average_precisions
 from evalstream.selection import Selection
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from tests.evaluating import DATASET, RUN, evaluated, upload_files
+from tests.evaluating import DATASET, RUN, append, evaluated, upload_files
+from tests.feeding import close as close_run
 
 Document = dict[str, Any]
 #: pycocotools' order of its twelve figures.
@@ -156,6 +161,30 @@ def test_a_class_without_annotations_is_undefined_and_in_no_mean(client: Client,
     assert found.total == without.total + 1
     assert found.model_copy(update={"notes": [], "total": 0}) == without.model_copy(update={"notes": [], "total": 0})
     assert_same(without, by_pycocotools(files), 1e-12)
+
+
+def test_a_closed_run_has_the_figures_of_pycocotools_for_images_without_detections(
+    client: Client, tmp_path: Path
+) -> None:
+    # pycocotools counts every image of the ground truth. What is sent is what a detector's loop says: of the images on
+    # which it found something, in events of their own.
+    cases = {f"partly-{seed}": random_files(random.Random(seed)) for seed in range(20)}
+    silent = 0
+    for name, files in cases.items():
+        truth_file, results_file = tmp_path / "truth.json", tmp_path / "results.json"
+        truth_file.write_text(json.dumps(files.truth), encoding="utf-8")
+        results_file.write_text(json.dumps(files.results), encoding="utf-8")
+        truth = read_truth(truth_file)
+        append(client, annotation_events(truth, name, 1), Reader(AnnotationEvent))
+        said = prediction_events(read_results(results_file, truth), truth, name, RUN, 1)
+        append(client, said.filter(pc.greater(pc.list_value_length(said["object_id"]), 0)), Reader(PredictionEvent))
+        silent += len(close_run(client, name, RUN))
+    assert silent > 20
+    reconcile(client, ["coco"])
+    for name, files in cases.items():
+        found = figures_of(client, name)
+        assert not any("no prediction of this run" in note for note in found.notes)
+        assert_same(found, by_pycocotools(files), 1e-12)
 
 
 # --- helpers --------------------------------------------------------------------------------------------------------

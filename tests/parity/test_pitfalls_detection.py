@@ -12,13 +12,14 @@ import numpy as np
 import pytest
 from clickhouse_connect.driver.client import Client
 from evalstream.events import AnnotationEvent, PredictionEvent, Reader, Record, decode
+from evalstream.pipeline.reconcile import reconcile
 from evalstream.queries.average_precision import ApOptions, AveragePrecision, average_precisions
 from evalstream.queries.summary import summary
 from evalstream.selection import Selection
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from tests.feeding import feed
+from tests.feeding import close, feed
 from tests.parity.conftest import Agree
 
 Box = tuple[float, float, float, float]
@@ -229,3 +230,17 @@ def test_pitfall_12_the_hundred_and_first_detection(client: Client) -> None:
     assert any("1 prediction beyond the 100 most confident" in note for note in figures.notes)
     assert summary(client, Selection(dataset="many", run="m", policy="coco")).tp == 0
     assert summary(client, Selection(dataset="many", run="m", policy="iou-greedy")).tp == 1
+
+
+def test_pitfall_22_an_image_without_a_prediction_counts_once_the_run_is_closed(client: Client) -> None:
+    """pycocotools counts it from the start; here what has not come yet is told, until somebody says that it is all."""
+    truth = {"1": [true(SQUARE)], "2": [true(FAR)]}
+    feed(client, "silent", truth, {"m": {"1": [found(SQUARE, 0.9)]}}, policies=["coco"])
+    assert coco(client, "silent").ap == pytest.approx(1)
+    assert any("1 annotated data row has no prediction of this run" in note for note in coco(client, "silent").notes)
+    assert close(client, "silent", "m") == ["2"]
+    reconcile(client, ["coco"], dataset="silent")
+    # Two objects far apart are to AP as objects of two images.
+    expected = pycocotools([true(SQUARE), true(FAR)], [found(SQUARE, 0.9)])
+    assert coco(client, "silent").ap == pytest.approx(expected) == pytest.approx(51 / 101)
+    assert not any("no prediction" in note for note in coco(client, "silent").notes)

@@ -65,6 +65,7 @@ class Client(Service, Now):
         box_format: BoxFormat = "xyxy",
         spool: str | Path = DEFAULT_FOLDER,
         on_rejected: OnRejected = "raise",
+        complete: bool = False,
         wait: bool = True,
     ) -> Run:
         """Begin to log the predictions of a run, image by image, from a training loop for instance.
@@ -83,6 +84,9 @@ class Client(Service, Now):
             The folder in which what is logged is kept until it is sent.
         on_rejected : {"raise", "warn"}
             What becomes of images that the service rejects, at the end.
+        complete : bool
+            Close the run (:meth:`complete`) at the end, once all of it has arrived: on annotated images that were not
+            logged nothing was found. Not where the block ends by an error, or images were rejected.
         wait : bool
             End only when every figure of the run reflects what was logged.
         """
@@ -95,6 +99,7 @@ class Client(Service, Now):
             box_format=box_format,
             folder=Path(spool),
             on_rejected=on_rejected,
+            complete=complete,
             wait=wait,
         )
 

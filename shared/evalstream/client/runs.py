@@ -21,7 +21,7 @@ import orjson
 from evalstream.client import spool
 from evalstream.client.errors import ClientError, NoServiceError, RefusedError, RejectedError
 from evalstream.client.objects import objects
-from evalstream.client.service import PART_BYTES, Sent, in_parts
+from evalstream.client.service import NOT_CLOSED, PART_BYTES, Sent, in_parts
 from evalstream.client.steps import BUSY
 from evalstream.importers.arrays import BoxFormat, image_name
 from evalstream.importers.problems import count_of
@@ -54,6 +54,8 @@ class Run:
         How often something was logged.
     matched : bool
         Whether all of it was sent, and every figure reflects it: there is something to ask about.
+    closed : int or None
+        The annotated images that were not logged and count as ones on which nothing was found; None: it is not closed.
     """
 
     def __init__(
@@ -67,15 +69,17 @@ class Run:
         box_format: BoxFormat = "xyxy",
         folder: Path = spool.DEFAULT_FOLDER,
         on_rejected: OnRejected = "raise",
+        complete: bool = False,
         wait: bool = True,
     ) -> None:
         if on_rejected not in ("raise", "warn"):
             raise ValueError(f"on_rejected: must be 'raise' or 'warn', and is {on_rejected!r}")
         self.dataset, self.name, self.step = dataset, name, step
         self.logged, self.matched = 0, False
+        self.closed: int | None = None
         self._client, self._folder = client, folder
         self._classes, self._box_format = classes, box_format
-        self._on_rejected, self._wait = on_rejected, wait
+        self._on_rejected, self._complete, self._wait = on_rejected, complete, wait
         self._spool = spool.Spool(folder, spool.Header(url=client.where, dataset=dataset, run=name, step=step))
         self._process = os.getpid()
         self._writing = threading.Lock()
@@ -168,9 +172,14 @@ class Run:
         if self._error is not None:
             self._error.add_note(self._kept())
             raise self._error
-        if self._wait and self.logged > self._rejected:
+        not_closed = self._complete and bool(self._rejected or any(left.rejected for left in self._resent))
+        if self._complete and not not_closed:
+            self.closed = self._client.complete(self.dataset, self.name, wait=False).closed
+        if self._wait and (self.closed or self.logged > self._rejected):
             self._client.wait(self.dataset, self.name)
             self.matched = True
+        if not_closed:
+            warnings.warn(NOT_CLOSED.format(run=self.name), stacklevel=2)
         if self._rejected:
             rejected = RejectedError(f"run {self.name} of dataset {self.dataset}", self._rejected, self._reasons)
             if self._on_rejected == "raise":
@@ -191,6 +200,7 @@ class Run:
             self._ended = True
             self._spool.close(keep=True)  # whoever interrupts a loop does not wait for anybody
             return
+        self._complete &= error is None  # what a loop did not come to was not looked at
         try:
             self.finish()
         except ClientError as own:

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import orjson
 from pydantic import BaseModel, Field, ValidationError
 
-from evalstream.changes import Declaration, Deleted, RejectedLine, Upload
+from evalstream.changes import Completed, Declaration, Deleted, RejectedLine, Upload
 from evalstream.client.errors import RejectedError
 from evalstream.client.files import How, Lines, annotation_lines, prediction_lines
 from evalstream.client.steps import Pause, Request, Steps, operation
@@ -25,9 +25,13 @@ A = TypeVar("A", bound=BaseModel)
 #: What one request carries: small enough that repeating it costs little, large enough that a request costs nothing.
 PART_LINES: Final = 1_000
 PART_BYTES: Final = 4 * 1024 * 1024
-#: A large dataset takes its time to delete, and an answer that came too late would look like a failure.
-_DELETION_SECONDS: Final = 3600
+#: A large dataset takes its time to delete or close, and an answer that came too late would look like a failure.
+_PATIENCE_SECONDS: Final = 3600
 _LOOK_SECONDS: Final = 0.2
+#: What is said where a run was to be closed and is not.
+NOT_CLOSED: Final = (
+    "Run {run} was not closed, as records of it were rejected or left out: nothing found is not what they say."
+)
 
 
 class Sent(BaseModel):
@@ -50,6 +54,10 @@ class Uploaded(BaseModel):
     accepted: int
     rejected: int
     left_out: int = Field(description="records that their reader could not read, and that were not sent")
+    closed: int | None = Field(
+        default=None,
+        description="data rows that count as ones on which nothing was found, as the run was closed; null: it was not",
+    )
     reasons: list[str] = Field(description="why records were rejected or left out")
     notes: list[str] = Field(description="what was read otherwise than it stands there")
 
@@ -112,6 +120,7 @@ class Service(Questions):
         box_format: BoxFormat = "xyxy",
         options: Options | None = None,
         step: int | None = None,
+        complete: bool = False,
         wait: bool = True,
         on_rejected: str = "raise",
         on_progress: Callable[[str, int, int | None], None] = lambda _what, _done, _total: None,
@@ -132,6 +141,8 @@ class Service(Questions):
             :class:`evalstream.importers.files.Options`.
         step : int, optional
             Where the run stands in a series, such as the epoch.
+        complete : bool
+            Close the run (:meth:`complete`) once all of it has arrived; not where records were rejected or left out.
         wait : bool
             Return when every figure of the run reflects the upload.
         on_rejected : {"raise", "tell"}
@@ -152,9 +163,11 @@ class Service(Questions):
             raise ValueError("predictions= and run= belong together: whose predictions are they?")
         if on_rejected not in ("raise", "tell"):
             raise ValueError(f"on_rejected: must be 'raise' or 'tell', and is {on_rejected!r}")
+        if complete and run is None:
+            raise ValueError("complete= closes a run: give its name and predictions, run= and predictions=")
         how = How(options or Options(), classes, box_format)
         sent: list[tuple[Lines, Sent]] = []
-        truth = None
+        truth, closed, not_closed = None, None, list[str]()
         if annotations is not None:
             lines, truth = annotation_lines(annotations, dataset, how)
             sent.append((lines, (yield from self._sending(dataset, None, lines, on_progress))))
@@ -163,6 +176,10 @@ class Service(Questions):
             sent.append((lines, (yield from self._sending(dataset, run, lines, on_progress))))
             if step is not None:
                 yield from Service.set_step.steps(self, dataset, run, step)
+            if complete and any(own.rejected or lines.left_out for lines, own in sent):
+                not_closed = [NOT_CLOSED.format(run=run)]
+            elif complete:
+                closed = (yield from Service.complete.steps(self, dataset, run, wait=False)).closed
             if wait:
                 yield from Service.wait.steps(self, dataset, run, on_progress=on_progress)
         done = Uploaded(
@@ -170,7 +187,8 @@ class Service(Questions):
             rejected=sum(own.rejected for _, own in sent),
             reasons=[reason for lines, own in sent for reason in (*lines.reasons(), *own.reasons())],
             left_out=sum(lines.left_out for lines, _ in sent),
-            notes=[note for lines, _ in sent for note in lines.notes],
+            closed=closed,
+            notes=[*(note for lines, _ in sent for note in lines.notes), *not_closed],
         )
         if on_rejected == "raise" and (done.rejected or done.left_out):
             raise RejectedError(f"dataset {dataset}", done.rejected + done.left_out, done.reasons)
@@ -224,6 +242,27 @@ class Service(Questions):
     def set_step(self, dataset: str, run: str, step: int) -> Steps[None]:
         """Say where a run stands in a series, such as the epoch: what :meth:`history` goes along."""
         yield Request("PUT", f"{place(dataset, run)}/step", content=_json({"step": step}), insist=True)
+
+    @operation
+    def complete(
+        self,
+        dataset: str,
+        run: str,
+        *,
+        wait: bool = True,
+        on_progress: Callable[[str, int, int | None], None] = lambda _what, _done, _total: None,
+    ) -> Steps[Completed]:
+        """Close a run: annotated data rows that it has said nothing of count as rows on which it found nothing.
+
+        Until then they are in no figure, and each answer tells how many there are. A prediction that comes later holds
+        all the same; rows that are annotated later are told again until the run is closed once more. With ``wait`` it
+        returns when every figure reflects it.
+        """
+        path = f"{place(dataset, run)}/complete"
+        response = yield Request("PUT", path, insist=True, patience=_PATIENCE_SECONDS)
+        if wait:
+            yield from Service.wait.steps(self, dataset, run, on_progress=on_progress)
+        return Completed.model_validate_json(response.content)
 
     @operation
     def request(
@@ -304,7 +343,7 @@ class Service(Questions):
 
 def _deleting(path: str, version: int | None, dry_run: bool) -> Steps[Deleted]:
     query = ({} if version is None else {"version": version}) | ({"dry_run": True} if dry_run else {})
-    response = yield Request("DELETE", path, query, patience=_DELETION_SECONDS)
+    response = yield Request("DELETE", path, query, patience=_PATIENCE_SECONDS)
     return Deleted.model_validate_json(response.content)
 
 

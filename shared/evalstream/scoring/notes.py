@@ -51,7 +51,8 @@ def sentences(rows_failed: int, rows_missing: int, unusual: Unusual, selection: 
     if rows_missing:
         found.append(
             f"Of the whole dataset, {_number(rows_missing, 'annotated data row')} {_has(rows_missing)} no prediction of"
-            f" this run and {_is(rows_missing)} not counted. Where nothing was found, send an empty `replace`."
+            f" this run and {_is(rows_missing)} not counted. Where nothing was found, send an empty `replace`,"
+            " or close the run."
         )
     if beyond and selection.traits.limited:
         found.append(

@@ -82,3 +82,28 @@ def predicted_rows(client: Client, dataset: str, *, after: str = "", at_most: in
     )
     parameters = {"dataset": dataset, "after": after, "at_most": at_most}
     return [name for (name,) in client.query(statement, parameters=parameters).result_rows]
+
+
+def without_predictions(lives: str) -> str:
+    """SQL for the annotated data rows of which a run has said nothing, not even that it found nothing.
+
+    ``{dataset:String}`` and ``{run:String}`` are bound; ``lives`` is SQL for whether an event does.
+    """
+    return (
+        "SELECT data_row FROM events WHERE dataset = {dataset:String} AND run IN ('', {run:String})"
+        f" AND {lives} GROUP BY data_row HAVING max(run = '') AND NOT max(run = {{run:String}})"
+    )
+
+
+def rows_to_close(client: Client, dataset: str, run: str, *, after: str, at_most: int) -> list[str]:
+    """Name the data rows of :func:`without_predictions`, in order: those after a given one, so many at most."""
+    lives = f"data_row > {{after:String}} AND {LIVES}"
+    statement = f"{without_predictions(lives)} ORDER BY data_row LIMIT {{at_most:UInt64}}"
+    parameters = {"dataset": dataset, "run": run, "after": after, "at_most": at_most}
+    return [name for (name,) in client.query(statement, parameters=parameters).result_rows]
+
+
+def count_annotated(client: Client, dataset: str) -> int:
+    """Count the data rows that are annotated, if only to say that there is nothing on them."""
+    statement = f"SELECT uniqExact(data_row) FROM events WHERE dataset = {{dataset:String}} AND run = '' AND {LIVES}"
+    return int(client.query(statement, parameters={"dataset": dataset}).result_rows[0][0])

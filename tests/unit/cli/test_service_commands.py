@@ -132,6 +132,37 @@ def test_custom_metrics_over_http(service: Service, tmp_path: Path) -> None:
     assert httpx.get(f"{base}/intervals", headers=headers, params={"versus": "nothing"}).status_code == 404
 
 
+def test_a_run_is_closed_by_hand_and_with_its_upload(service: Service, tmp_path: Path) -> None:
+    truth = [{"data_row": row, "operation": "replace", "annotations": [BOX]} for row in "abc"]
+    found = [{"data_row": "a", "operation": "replace", "predictions": [BOX | {"confidence": 0.5}]}]
+    wrong = [*found, {"data_row": "b", "operation": "replace", "predictions": [BOX | {"confidence": 2}]}]
+    files = ["--dataset", "closing", "--predictions", write(tmp_path / "dt.ndjson", found)]
+    truths = ["--annotations", write(tmp_path / "gt.ndjson", truth)]
+    left_open = run(service, "upload", *files, *truths, "--run", "r")
+    assert "2 annotated data rows have no prediction of r, and are in no figure." in left_open.stderr
+    assert "`evalstream complete`" in left_open.stderr
+    for closed in ("2 data rows", "0 data rows"):
+        result = run(service, "complete", "closing", "r")
+        said = f"run r is closed: on {closed} of 3 annotated nothing was found\n"
+        assert (result.exit_code, result.stdout) == (0, said), result.output
+        assert report(service, "closing")["r"]["summary"]["fn"] == 2
+    result = run(service, "upload", *files, "--run", "r2", "--complete")
+    assert result.stdout.startswith("run r2 is closed: on 2 data rows of 3 annotated nothing was found\n"), (
+        result.output
+    )
+    assert "no prediction" not in result.stderr
+    partly = ["--dataset", "closing", "--predictions", write(tmp_path / "wrong.ndjson", wrong), "--run", "r3"]
+    result = run(service, "upload", *partly, "--complete")
+    assert result.exit_code == 1
+    assert "Run r3 was not closed" in " ".join(result.stderr.split())
+    result = run(service, "upload", "--dataset", "closing", *truths, "--complete")
+    assert (result.exit_code, "--complete closes a run" in result.stderr) == (2, True)
+    result = run(service, "complete", "closing", "r", key="reader")
+    assert (result.exit_code, "scope `write`" in " ".join(result.stderr.split())) == (2, True), result.output
+    result = run(service, "complete", "closed nowhere", "r")
+    assert (result.exit_code, "has no annotated data row yet" in " ".join(result.stderr.split())) == (2, True)
+
+
 def test_rejected_lines_are_told_and_hold_up_nothing(service: Service, tmp_path: Path) -> None:
     good = {"operation": "replace", "predictions": [BOX]}
     lines = [good | {"data_row": "a"}, b"[/no] JSON", b"", good | {"data_row": "b", "colour": "[red]"}]

@@ -19,6 +19,7 @@ class Recorder:
         self.by_run: dict[str, list[dict[str, Any]]] = {}
         self.steps: dict[str, int] = {}
         self.posts = 0
+        self.closed: list[str] = []
         self.client = Client("http://service", transport=httpx.MockTransport(self._handle))
         self.client.figures = lambda _dataset, _run, prefix="", **_: self.figures(prefix)  # type: ignore[method-assign]
 
@@ -33,6 +34,9 @@ class Recorder:
         if not self.up:
             raise httpx.ConnectError("refused")
         run = request.url.path.split("/")[5]
+        if request.method == "PUT" and request.url.path.endswith("/complete"):
+            self.closed.append(run)
+            return httpx.Response(200, json={"dataset": "d", "run": run, "annotated": 3, "closed": 2})
         if request.method == "PUT":
             self.steps[run] = json.loads(request.content)["step"]
             return httpx.Response(200, json={})

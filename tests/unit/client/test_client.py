@@ -282,3 +282,27 @@ def test_an_engine_awaited_opened_again_and_never_closed(tmp_path: Path) -> None
     )
     assert (done.returncode, done.stdout.split()) == (0, ["1", "1", "False"]), done.stderr
     assert done.stderr == ""
+
+
+def test_a_run_that_is_closed_has_missed_the_rest(client: Client) -> None:
+    truth = [{"data_row": row, "operation": "replace", "annotations": [BOX]} for row in "abc"]
+    found = [{"data_row": "a", "operation": "replace", "predictions": [BOX | {"confidence": 0.5}]}]
+    client.upload("closing", truth, predictions=found, run="open")
+    assert client.summary("closing", "open").recall == 1
+    done = client.complete("closing", "open")
+    assert (done.annotated, done.closed) == (3, 2)
+    assert client.summary("closing", "open").fn == 2
+    closed = client.upload("closing", predictions=found, run="closed", complete=True)
+    assert (closed.closed, client.summary("closing", "closed").fn) == (2, 2)
+    assert client.upload("closing", predictions=found, run="another").closed is None
+    wrong = [*found, {"data_row": "b", "operation": "replace", "predictions": [BOX | {"confidence": 2.0}]}]
+    told = client.upload("closing", predictions=wrong, run="partly", complete=True, on_rejected="tell")
+    assert (told.rejected, told.closed) == (1, None)
+    assert told.notes == [
+        "Run partly was not closed, as records of it were rejected or left out: nothing found is not what they say."
+    ]
+    assert client.summary("closing", "partly").rows_without_predictions == 2
+    with pytest.raises(ValueError, match="complete= closes a run"):
+        client.upload("closing", truth, complete=True)
+    with pytest.raises(evalstream.RefusedError, match="no annotated data row yet"):
+        client.complete("closed nowhere", "r")

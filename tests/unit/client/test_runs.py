@@ -272,3 +272,31 @@ def test_who_is_refused_is_told_so_in_the_end_and_loses_nothing(tmp_path: Path) 
     assert len(files(tmp_path)) == 1
     with pytest.raises(NoServiceError):
         send_leftovers(Recorder(up=False).client, tmp_path)
+
+
+def test_a_run_is_closed_at_its_end_where_all_of_it_has_arrived(tmp_path: Path) -> None:
+    service = Recorder()
+    with service.client.run("d", "r", spool=tmp_path, complete=True) as run:
+        run.log("a", **PREDICTION)
+    assert (service.closed, run.closed, run.matched) == (["r"], 2, True)
+    with service.client.run("d", "silent", spool=tmp_path, complete=True):
+        pass  # it found nothing anywhere
+    assert service.closed == ["r", "silent"]
+    log(service, tmp_path, "a")
+    assert service.closed == ["r", "silent"]
+
+
+def test_a_run_is_not_closed_where_something_of_it_is_missing(tmp_path: Path) -> None:
+    service = Recorder()
+    with pytest.raises(RejectedError), pytest.warns(UserWarning, match="Run r was not closed"):
+        log(service, tmp_path, "a", "wrong", complete=True)
+    with pytest.raises(ZeroDivisionError):
+        log(service, tmp_path, "a", complete=True, error=ZeroDivisionError())
+    service.up = False
+    with pytest.warns(UnsentWarning):
+        log(service, tmp_path, "wrong", complete=True)
+    service.up = True
+    # It sends what an earlier process had logged, of which some is wrong.
+    with pytest.warns(UserWarning, match="by an earlier process"), pytest.warns(UserWarning, match="r was not closed"):
+        log(service, tmp_path, "a", complete=True)
+    assert service.closed == []
