@@ -10,15 +10,23 @@ from pathlib import Path
 from typing import Annotated, Any, Final, get_type_hints
 
 import typer
-from evalstream.importers import columns, conll, table, voc, yolo
-from evalstream.importers.conll import ConllOptions
+from evalstream.importers import columns
 from evalstream.importers.detect import Format
 from evalstream.importers.files import OnError, Options
-from evalstream.importers.images import Size
-from evalstream.importers.labelbox import LabelboxOptions
-from evalstream.importers.table import TableOptions
-from evalstream.importers.voc import VocOptions
-from evalstream.importers.yolo import YoloOptions
+from evalstream.importers.options import (
+    ConllOptions,
+    LabelboxOptions,
+    Pixels,
+    Scheme,
+    Size,
+    Split,
+    TableOptions,
+    TableTask,
+    TagForm,
+    VocOptions,
+    YoloOptions,
+    YoloTask,
+)
 
 _PANEL: Final = "What files do not say themselves"
 
@@ -56,12 +64,12 @@ def _options(
     image_size: Annotated[
         str | None, _option("--image-size", "YOLO, Open Images: size of every image.", metavar="WxH")
     ] = None,
-    yolo_task: Annotated[yolo.Task | None, _option("--yolo-task", "YOLO: what lines hold.")] = None,
+    yolo_task: Annotated[YoloTask | None, _option("--yolo-task", "YOLO: what lines hold.")] = None,
     kpt_shape: Annotated[
         str | None, _option("--kpt-shape", "YOLO: keypoints of a skeleton, and numbers of each.", metavar="17x3")
     ] = None,
     split: Annotated[
-        yolo.Split | None,
+        Split | None,
         _option("--split", "Which split the data rows are of; of a data.yaml, which one is read (val unless named)."),
     ] = None,
     metadata: Annotated[
@@ -70,7 +78,7 @@ def _options(
     row_key: Annotated[
         columns.RowKey, _option("--row-key", "What data rows are called by: ids of images, or their files.")
     ] = "id",
-    voc_pixels: Annotated[voc.Pixels, _option("--voc-pixels", "Pascal VOC: whether xmax is in the box.")] = "exclusive",
+    voc_pixels: Annotated[Pixels, _option("--voc-pixels", "Pascal VOC: whether xmax is in the box.")] = "exclusive",
     id_column: Annotated[str | None, _option("--id-column", "Tables: names the data row.")] = None,
     truth_column: Annotated[str | None, _option("--truth-column", "Tables: the true answer.")] = None,
     answer_column: Annotated[str | None, _option("--answer-column", "Tables: the predicted answer.")] = None,
@@ -80,14 +88,12 @@ def _options(
     ] = None,
     logits: Annotated[bool, _option("--logits", "Tables: class columns are logits; their softmax is taken.")] = False,
     question: Annotated[str, _option("--question", "Tables: what is answered.")] = "class",
-    task: Annotated[
-        table.Task, _option("--task", "Tables: whether answers are classes or numbers.")
-    ] = "classification",
+    task: Annotated[TableTask, _option("--task", "Tables: whether answers are classes or numbers.")] = "classification",
     scheme: Annotated[
-        conll.Scheme | None,
+        Scheme | None,
         _option("--scheme", "CoNLL: read tags strictly by this scheme; without, leniently, as conlleval does."),
     ] = None,
-    tag_form: Annotated[conll.TagForm, _option("--tag-form", "CoNLL: how tags are written.")] = "B-TYPE",
+    tag_form: Annotated[TagForm, _option("--tag-form", "CoNLL: how tags are written.")] = "B-TYPE",
     project: Annotated[str | None, _option("--project", "Labelbox: whose labels, by id or name.")] = None,
     skip_unknown_images: Annotated[
         bool, _option("--skip-unknown-images", "Leave out predictions on images that the annotations do not have.")

@@ -25,6 +25,16 @@ TYPES: Final[tuple[AnnotationType, ...]] = get_args(AnnotationType)
 CODES: Final = {name: code for code, name in enumerate((*TYPES, "question"))}
 #: What is nested in something else is matched within its parent's match, and not on its own.
 NESTED: Final = -1
+#: The type of a part that is a custom metric.
+METRIC: Final = "metric"
+#: Begins the names of measures that are custom metrics.
+CUSTOM: Final = "custom."
+#: How values of a custom metric come to one.
+Aggregation = Literal["arithmetic_mean", "geometric_mean", "harmonic_mean", "sum", "confusion_matrix"]
+#: In this order they are codes in columns.
+AGGREGATIONS: Final[tuple[Aggregation, ...]] = get_args(Aggregation)
+#: Degrees by which arithmetic may miss the pole.
+POLE_SLACK: Final = 1e-9
 #: Types whose overlap is an IoU or the like, from 0 to 1; average precision is asked of these unless others are named.
 LOCALISED: Final = ("bbox", "rotated_box", "polygon", "mask", "polyline", "keypoints", "span")
 #: Types that are neither right nor wrong, but near or far: they have metrics of their own, and no place in counts.

@@ -20,14 +20,13 @@ import numpy as np
 import pyarrow as pa
 import shapely
 
-from evalstream.events.objects.lonlat import SLACK
 from evalstream.geometry.errors import GeometryError
 from evalstream.geometry.mask import joined
 from evalstream.geometry.near import of_type, ragged_positions
 from evalstream.geometry.polygon import as_sent, polygons, shapes_pairs
 from evalstream.geometry.rotated_box import corners, rotated_box_pairs, rotated_boxes
 from evalstream.scenes import Batch, Code, Flag, Float, Found, Int, Shapes
-from evalstream.types import CODES, NESTED
+from evalstream.types import CODES, NESTED, POLE_SLACK
 
 #: Coordinates beyond are counted from the scene's own corner. No image is so large; metres of a map are.
 FAR: Final = 2.0**20
@@ -212,7 +211,7 @@ def _check(batch: Batch, side: _Side) -> None:
     _refuse(side, objects, lat, np.abs(lat) > 90, "a latitude of {:.10g}: they go from -90 to 90")
     boxes = np.flatnonzero(side.lonlat & (side.type == _BBOX))
     top, width = side.box[boxes, 1] + side.box[boxes, 3], side.box[boxes, 2]
-    _refuse(side, boxes, top, top > 90 + SLACK, "an edge at latitude {:.10g}, beyond the pole")
+    _refuse(side, boxes, top, top > 90 + POLE_SLACK, "an edge at latitude {:.10g}, beyond the pole")
     _refuse(side, boxes, width, width > 360, "a width of {:.10g} degrees: the earth has 360")
     turned = np.flatnonzero(side.lonlat & (side.type == _ROTATED_BOX))
     longest = rotated_boxes(side.shapes, turned)[:, 2:4].max(axis=1)
@@ -251,7 +250,7 @@ def _with_polygons(side: _Side, across: bool) -> _Side:
     flat = [value[start[i] : start[i + 1]] for i in range(len(detail))]
     for i, outline in outlines.items():
         lat = outline[:, 1]
-        beyond = np.abs(lat) > 90 + SLACK
+        beyond = np.abs(lat) > 90 + POLE_SLACK
         _refuse(side, np.full(len(lat), i), lat, beyond, "a corner at latitude {:.10g}, beyond the pole")
         flat[i], detail[i] = outline.ravel(), f"[[{len(outline)}]]"
     types = side.type.copy()

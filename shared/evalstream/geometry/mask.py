@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 from pycocotools import mask as coco_mask
 
+from evalstream.arrow import column
 from evalstream.geometry.errors import GeometryError
 from evalstream.geometry.near import of_type
 from evalstream.scenes import Batch, Found, Int, Scenes, Shapes
@@ -38,7 +39,7 @@ def mask_pairs(batch: Batch, code: int) -> Found:
 
 def masks(shapes: Shapes, chosen: Int) -> list[Rle]:
     """Return the chosen masks."""
-    details = shapes.detail.take(chosen).to_pylist()
+    details = shapes.detail.take(column(np.asarray(chosen, np.int64))).to_pylist()
     return [json.loads(detail) for detail in details]
 
 

@@ -18,6 +18,7 @@ from typing import Final
 import numpy as np
 import shapely
 
+from evalstream.arrow import column
 from evalstream.geometry.bounds import bounds_meet
 from evalstream.geometry.errors import GeometryError
 from evalstream.geometry.near import Geometries, numbers, of_type, ragged_positions
@@ -114,7 +115,7 @@ def polygons(shapes: Shapes, chosen: Int | Code) -> tuple[Geometries, Flag]:
 def as_sent(shapes: Shapes, chosen: Int | Code) -> Geometries:
     """Return the chosen polygons as they were sent, as multipolygons."""
     value, _ = numbers(shapes, chosen)
-    details = shapes.detail.take(np.asarray(chosen, np.int64)).to_pylist()
+    details = shapes.detail.take(column(np.asarray(chosen, np.int64))).to_pylist()
     of_object = json.loads(f"[{','.join(details)}]")
     size = np.array([n for pieces in of_object for rings in pieces for n in rings], np.int64)
     rings = [len(rings) for pieces in of_object for rings in pieces]
@@ -201,6 +202,8 @@ def polygon_measures(batch: Batch) -> list[Measure]:
         objects = ragged_positions(start, end - start)
         scene = np.repeat(np.arange(len(start)), end - start)
         some = types[objects] == CODES["polygon"]
+        if not np.any(some):
+            continue
         objects, scene = objects[some], scene[some]
         made, repaired = polygons(shapes, objects)
         objects = objects[repaired].astype(np.int32)

@@ -22,6 +22,7 @@ import numpy as np
 import pyarrow as pa
 from msgspec import UNSET
 
+from evalstream.arrow import column, texts
 from evalstream.events.base import OBJECTS_LIMIT, Crowd
 from evalstream.importers import lvis
 from evalstream.importers.coco_dataset import as_detections, is_dataset
@@ -275,7 +276,7 @@ def _annotated(
     ids, repeated = _unique_ids(ids, row, positions)
     note(repeated & kept, "annotation", "an id that another one of the image has; each counts")
     confidence = np.ones(len(own))
-    columns = row, pa.array(ids, pa.string()), feature, categories.names, confidence, area, code, shape, storable
+    columns = row, texts(ids), feature, categories.names, confidence, area, code, shape, storable
     return _in_order(source, images, kept, *columns)
 
 
@@ -325,7 +326,7 @@ def _predicted(
     note(shape.negative & kept, "detection", "a negative width or height, so that it overlaps nothing")
     note(shape.thin & kept, "detection", "an outline of less than three points, drawn as pycocotools draws it")
     code = np.zeros(len(own), np.int32)
-    ids = pa.array(np.array(positions, np.int64)).cast(pa.string())
+    ids = column(np.array(positions, np.int64)).cast(pa.string())
     columns = row, ids, category, names, confidence, shape.area, code, shape, ~shape.negative
     return _in_order(source, truth.images, kept, *columns)
 
@@ -457,7 +458,7 @@ def _in_order(
     positions = np.repeat(shape.start[order] - start[:-1], length) + np.arange(start[-1])
     return Objects(
         row[order],
-        ids.take(pa.array(order)),
+        ids.take(column(order)),
         feature[order],
         features,
         confidence[order],

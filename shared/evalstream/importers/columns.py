@@ -7,6 +7,7 @@ from typing import Any, Final, Literal, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from evalstream.arrow import column, repeated, texts
 from evalstream.class_labels import class_label
 from evalstream.events.schema import EVENTS
 from evalstream.importers.problems import Problem
@@ -98,7 +99,7 @@ def storable(objects: Objects) -> tuple[Objects, int]:
     at = np.repeat(objects.geometry_start[chosen] - start[:-1], length) + np.arange(start[-1])
     kept = Objects(
         objects.row[chosen],
-        objects.id.take(pa.array(chosen)),
+        objects.id.take(column(chosen)),
         objects.feature[chosen],
         objects.features,
         objects.confidence[chosen],
@@ -116,12 +117,10 @@ def annotation_events(truth: Truth, dataset: str, version: int, iou_type: CocoTy
     """Turn ground truth into events (schema ``EVENTS``), one for every image, those without annotations included."""
     images = truth.images
     facts = {
-        "width": pa.array(images.width, pa.uint32()),
-        "height": pa.array(images.height, pa.uint32()),
-        "media_url": pa.array(images.media_url, pa.string()),
-        "metadata": pa.array(
-            [[("file_name", name)] if name else [] for name in images.file_name], pa.map_(pa.string(), pa.string())
-        ),
+        "width": column(np.array(images.width, np.uint32)),
+        "height": column(np.array(images.height, np.uint32)),
+        "media_url": texts(images.media_url),
+        "metadata": _file_names(images.file_name),
     }
     return _events(truth.objects, images, dataset, "", version, iou_type, facts)
 
@@ -143,44 +142,41 @@ def _events(
     facts: dict[str, pa.Array],
 ) -> pa.Table:
     rows, count = len(images.data_row), len(objects.row)
-    offsets = pa.array(np.searchsorted(objects.row, np.arange(rows + 1)).astype(np.int32))
-    feature = pa.array(objects.features, pa.string()).take(pa.array(objects.feature))
-    geometry = pa.ListArray.from_arrays(
-        pa.array(objects.geometry_start.astype(np.int32)), pa.array(objects.geometry, pa.float64())
-    )
-    none = pa.array([], pa.float64())
-    no_start = pa.array(np.zeros(count + 1, np.int32))
+    offsets = column(np.searchsorted(objects.row, np.arange(rows + 1)).astype(np.int32))
+    feature = texts(objects.features).take(column(objects.feature))
+    geometry = pa.ListArray.from_arrays(column(objects.geometry_start.astype(np.int32)), column(objects.geometry))
+    no_start = column(np.zeros(count + 1, np.int32))
     per_object = {
         "id": objects.id,
-        "type": _repeated(OBJECT_TYPES[iou_type], count),
+        "type": repeated(OBJECT_TYPES[iou_type], count),
         "feature": feature,
-        "label": pa.array(map(class_label, objects.features), pa.string()).take(pa.array(objects.feature)),
-        "confidence": pa.array(objects.confidence, pa.float64()),
-        "area": pa.array(objects.area, pa.float64()),
-        "crowd": pa.array(objects.crowd.astype(np.uint8)),
+        "label": texts(map(class_label, objects.features)).take(column(objects.feature)),
+        "confidence": column(objects.confidence),
+        "area": column(objects.area),
+        "crowd": column(objects.crowd.astype(np.uint8)),
         "geometry": geometry,
-        "parent": pa.array(np.zeros(count, np.uint32)),
-        "detail": _repeated("", count) if objects.detail is None else pa.array(objects.detail, pa.string()),
-        "score_label": pa.ListArray.from_arrays(no_start, pa.array([], pa.string())),
-        "score": pa.ListArray.from_arrays(no_start, none),
+        "parent": column(np.zeros(count, np.uint32)),
+        "detail": repeated("", count) if objects.detail is None else texts(objects.detail),
+        "score_label": pa.ListArray.from_arrays(no_start, texts([])),
+        "score": pa.ListArray.from_arrays(no_start, column(np.empty(0))),
     }
     nothing = {
-        "split": _repeated("", rows),
-        "width": pa.array(np.zeros(rows, np.uint32)),
-        "height": pa.array(np.zeros(rows, np.uint32)),
-        "coordinates": _repeated("", rows),
-        "media_url": _repeated("", rows),
-        "text": _repeated("", rows),
-        "metadata": pa.array([[]] * rows, pa.map_(pa.string(), pa.string())),
-        "deleted_id": pa.array([[]] * rows, pa.list_(pa.string())),
+        "split": repeated("", rows),
+        "width": column(np.zeros(rows, np.uint32)),
+        "height": column(np.zeros(rows, np.uint32)),
+        "coordinates": repeated("", rows),
+        "media_url": repeated("", rows),
+        "text": repeated("", rows),
+        "metadata": _file_names([""] * rows),
+        "deleted_id": pa.ListArray.from_arrays(column(np.zeros(rows + 1, np.int32)), texts([])),
     }
     columns: dict[str, Any] = {
-        "dataset": _repeated(dataset, rows),
-        "data_row": pa.array(images.data_row, pa.string()),
-        "run": _repeated(run, rows),
-        "version": pa.array(np.full(rows, version, np.uint64)),
-        "event_id": pa.array(images.data_row, pa.string()),
-        "operation": _repeated("replace", rows),
+        "dataset": repeated(dataset, rows),
+        "data_row": texts(images.data_row),
+        "run": repeated(run, rows),
+        "version": column(np.full(rows, version, np.uint64)),
+        "event_id": texts(images.data_row),
+        "operation": repeated("replace", rows),
         **nothing,
         **facts,
         **{f"object_{name}": pa.ListArray.from_arrays(offsets, values) for name, values in per_object.items()},
@@ -188,5 +184,9 @@ def _events(
     return pa.table([columns[name] for name in EVENTS.names], schema=EVENTS)
 
 
-def _repeated(text: str, count: int) -> pa.Array:
-    return pa.repeat(pa.scalar(text, pa.string()), count)
+def _file_names(names: list[str]) -> pa.Array:
+    """Give names of files as metadata, no entry for those that are not known."""
+    known = [name for name in names if name]
+    start = np.zeros(len(names) + 1, np.int32)
+    np.cumsum([bool(name) for name in names], out=start[1:])
+    return pa.MapArray.from_arrays(column(start), repeated("file_name", len(known)), texts(known))

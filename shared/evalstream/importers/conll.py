@@ -11,22 +11,18 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from pydantic_core import to_json
 
 from evalstream.events.decoding import Reader, Record, decode
 from evalstream.events.models import AnnotationEvent, PredictionEvent
+from evalstream.importers.options import ConllOptions, Scheme, TagForm
 from evalstream.importers.problems import ImporterError
 from evalstream.importers.rows import Imported, Row, Side
 
-Scheme = Literal["IOB1", "IOB2", "IOE1", "IOE2", "IOBES", "BILOU"]
-
 #: File names that end so hold CoNLL columns.
 SUFFIXES: Final = frozenset({".conll", ".iob", ".bio", ".txt", ".tsv"})
-
-#: How a tag is written, by an example: where the marker stands, what parts it from the type, and its case.
-TagForm = Literal["B-TYPE", "TYPE-B", "B_TYPE", "TYPE_B", "b-type", "type-b", "b_type", "type_b"]
 
 _LENIENT: Final = re.compile(r"O|[BIES](-.+)?")
 _ANY_TAG: Final = re.compile(r"O|[BIESLU]|[BIESLU][-_].+|.+[-_][BIESLU]", re.IGNORECASE)
@@ -35,14 +31,6 @@ _DOCUMENT: Final = "-DOCSTART-"  # a line between documents (CoNLL 2003), and no
 
 class ConllError(ImporterError):
     """A file of CoNLL columns that cannot be read; the message names the file and the line."""
-
-
-class ConllOptions(NamedTuple):
-    """Options for reading tags."""
-
-    column: int = -1  # from 0, or from −1 backwards
-    scheme: Scheme | None = None  # strictly by it; otherwise leniently
-    form: TagForm = "B-TYPE"
 
 
 _LENIENTLY: Final = ConllOptions()

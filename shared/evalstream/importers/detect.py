@@ -6,7 +6,6 @@ import re
 from pathlib import Path
 from typing import Final, Literal, get_args
 
-from evalstream.importers import cvat, masks, open_images, yolo
 from evalstream.importers.problems import ImporterError
 from evalstream.importers.table import ARROW, PARQUET
 from evalstream.importers.text import STDIN, head, plain_bytes
@@ -64,6 +63,8 @@ def detect(path: Path) -> Format:
         return "cvat" if _CVAT.search(start) else "voc"
     if start.startswith(("{", "[")) and path.suffix not in (".conll", ".iob", ".bio"):
         return _of_json(path, start)
+    from evalstream.importers import open_images, yolo  # which take a while, and COCO needs them not
+
     first = start.partition("\n")[0]
     if path.suffix == ".csv" or open_images.is_header(first):
         return "openimages" if open_images.is_header(first) else "table"
@@ -73,6 +74,8 @@ def detect(path: Path) -> Format:
 
 
 def _of_folder(path: Path) -> Format:
+    from evalstream.importers import cvat, masks, yolo
+
     if (path / masks.CLASSES).is_dir():
         return "masks"
     xml = next(path.rglob("*.xml"), None)

@@ -10,36 +10,24 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from evalstream.importers import (
-    coco,
-    columns,
-    conll,
-    cvat,
-    fiftyone,
-    hugging_face,
-    label_studio,
-    labelbox,
-    labelbox_import,
-    masks,
-    ner,
-    open_images,
-    rows,
-    table,
-    voc,
-    yolo,
-)
+from evalstream.arrow import texts
+from evalstream.importers import coco, columns, fiftyone, hugging_face, rows
 from evalstream.importers.coco_records import Source
-from evalstream.importers.conll import ConllOptions
 from evalstream.importers.detect import Format, detect
-from evalstream.importers.images import Size
-from evalstream.importers.labelbox import LabelboxOptions
 from evalstream.importers.names import named_by_file, stem
+from evalstream.importers.options import (
+    ConllOptions,
+    Frame,
+    LabelboxOptions,
+    Size,
+    Split,
+    TableOptions,
+    VocOptions,
+    YoloOptions,
+)
 from evalstream.importers.problems import ImporterError, Problem, refuse
 from evalstream.importers.rows import Imported, Row, Side
-from evalstream.importers.table import Frame, TableOptions
 from evalstream.importers.text import plain_bytes
-from evalstream.importers.voc import VocOptions
-from evalstream.importers.yolo import YoloOptions
 
 #: What is in memory and no COCO: data frames, and data sets of Hugging Face and FiftyOne.
 Held = Frame | hugging_face.Dataset | fiftyone.Samples
@@ -75,7 +63,7 @@ class Options(NamedTuple):
     type: columns.CocoType = "bbox"
     on_error: OnError = "report"
     row_key: columns.RowKey = "id"
-    split: yolo.Split | None = None  # of all data rows
+    split: Split | None = None  # of all data rows
     metadata: tuple[tuple[str, str], ...] = ()  # of all data rows
     skip_unknown_images: bool = False
     category_offset: int | None = None  # None: as it stands, or evident from the names of a ground truth in YOLO
@@ -129,49 +117,7 @@ def read_rows(
     ImporterError
         If it cannot be read, or nothing of it can.
     """
-    if isinstance(path, hugging_face.Dataset):
-        found = hugging_face.read(path, side, options.table)
-    elif isinstance(path, fiftyone.Samples):
-        field = options.table.truth if side == "annotations" else options.table.answer
-        found = fiftyone.read(path, side, field, options.table.question)
-    elif not isinstance(path, Path):
-        found = table.read(path, side, options.table)
-    elif form == "yolo":
-        found = yolo.read(path, side, options.yolo, yolo.Known(_sizes(truth), _class_names(truth)) if truth else None)
-        if truth is not None and truth.format != "yolo":
-            _refuse_numbers(found, truth)
-    elif form == "voc":
-        found = voc.read(path, side, options.voc)
-    elif form == "table":
-        found = table.read(path, side, options.table)
-    elif form == "labelbox":
-        found = labelbox.read(path, side, options.labelbox)
-    elif form == "labelboximport":
-        found = labelbox_import.read(path, side)
-    elif form == "conll":
-        found = conll.read(path, side, options.conll)
-    elif form == "cvat":
-        found = cvat.read(path, side)
-    elif form == "labelstudio":
-        found = label_studio.read(path, side)
-    elif form == "openimages":
-        found = open_images.read(
-            path,
-            side,
-            names=options.yolo.names,
-            images=options.yolo.images,
-            image_size=options.yolo.image_size,
-            known=_sizes(truth) if truth else None,
-        )
-    elif form == "ner":
-        found = ner.read(path, side, yolo.read_names(options.yolo.names) if options.yolo.names else None)
-    elif form == "masks":
-        found = masks.read(path, side, options.yolo.names)
-    elif form == "panoptic":
-        found = masks.read_panoptic(path, side, options.yolo.images)
-    else:
-        raise ImporterError(f"{path}: {form} is only read by `evalstream upload`")
-    found = rows.checked(found)
+    found = rows.checked(_read(path, form, side, options, truth))
     _refuse_if_asked(found.problems, options)
     if not any(row.objects for row in found.rows):
         refuse(found.problems)
@@ -181,6 +127,75 @@ def read_rows(
         keys = named_by_file(found.source, files, records, options.row_key)
         found = found._replace(rows=[row._replace(data_row=key) for row, key in zip(found.rows, keys, strict=True)])
     return found._replace(rows=rows.in_order(found.rows))
+
+
+def _read(path: Path | Held, form: Format, side: Side, options: Options, truth: GroundTruth | None) -> Imported:
+    """Read one side with its format's importer, which alone is loaded: all of them together take a while."""
+    if isinstance(path, hugging_face.Dataset):
+        found = hugging_face.read(path, side, options.table)
+    elif isinstance(path, fiftyone.Samples):
+        field = options.table.truth if side == "annotations" else options.table.answer
+        found = fiftyone.read(path, side, field, options.table.question)
+    elif not isinstance(path, Path) or form == "table":
+        from evalstream.importers import table
+
+        found = table.read(path, side, options.table)
+    elif form == "yolo":
+        from evalstream.importers import yolo
+
+        found = yolo.read(path, side, options.yolo, yolo.Known(_sizes(truth), _class_names(truth)) if truth else None)
+        if truth is not None and truth.format != "yolo":
+            _refuse_numbers(found, truth)
+    elif form == "voc":
+        from evalstream.importers import voc
+
+        found = voc.read(path, side, options.voc)
+    elif form == "labelbox":
+        from evalstream.importers import labelbox
+
+        found = labelbox.read(path, side, options.labelbox)
+    elif form == "labelboximport":
+        from evalstream.importers import labelbox_import
+
+        found = labelbox_import.read(path, side)
+    elif form == "conll":
+        from evalstream.importers import conll
+
+        found = conll.read(path, side, options.conll)
+    elif form == "cvat":
+        from evalstream.importers import cvat
+
+        found = cvat.read(path, side)
+    elif form == "labelstudio":
+        from evalstream.importers import label_studio
+
+        found = label_studio.read(path, side)
+    elif form == "openimages":
+        from evalstream.importers import open_images
+
+        found = open_images.read(
+            path,
+            side,
+            names=options.yolo.names,
+            images=options.yolo.images,
+            image_size=options.yolo.image_size,
+            known=_sizes(truth) if truth else None,
+        )
+    elif form == "ner":
+        from evalstream.importers import ner, yolo
+
+        found = ner.read(path, side, yolo.read_names(options.yolo.names) if options.yolo.names else None)
+    elif form == "masks":
+        from evalstream.importers import masks
+
+        found = masks.read(path, side, options.yolo.names)
+    elif form == "panoptic":
+        from evalstream.importers import masks
+
+        found = masks.read_panoptic(path, side, options.yolo.images)
+    else:
+        raise ImporterError(f"{path}: {form} is only read by `evalstream upload`")
+    return found
 
 
 def _refuse_if_asked(problems: Sequence[Problem], options: Options) -> None:
@@ -279,6 +294,8 @@ def _with_facts(row: Row, options: Options) -> Row:
     """Say of a data row what options say of all: its split, and metadata."""
     said: dict[str, Any] = {}
     if options.split is not None:
+        from evalstream.importers import yolo
+
         said["split"] = yolo.SPLITS[options.split]
     if options.metadata:
         said["metadata"] = row.facts.get("metadata", {}) | dict(options.metadata)
@@ -288,6 +305,8 @@ def _with_facts(row: Row, options: Options) -> Row:
 def with_facts(events: pa.Table, options: Options) -> pa.Table:
     """Say the same of every data row in columns of events."""
     if options.split is not None:
+        from evalstream.importers import yolo
+
         place = events.schema.get_field_index("split")
         said = pa.repeat(pa.scalar(yolo.SPLITS[options.split], events.schema.field(place).type), events.num_rows)
         events = events.set_column(place, events.schema.field(place), said)
@@ -350,6 +369,8 @@ def _columns(truth: GroundTruth, results: Source, options: Options) -> tuple[col
     """Give a ground truth as COCO's columns, what to add to category ids, and what to say of that."""
     if truth.coco is not None:
         return truth.coco, options.category_offset or 0, []
+    from evalstream.importers import yolo
+
     assert truth.imported is not None
     given = yolo.read_names(options.yolo.names) if options.yolo.names is not None else truth.categories
     numbered = truth.format == "yolo" or options.yolo.names is not None
@@ -419,7 +440,7 @@ def _no_objects(features: list[str]) -> columns.Objects:
     none, ints = np.empty(0), np.empty(0, np.int32)
     return columns.Objects(
         np.empty(0, np.int64),
-        pa.array([], pa.string()),
+        texts([]),
         ints,
         features,
         none,

@@ -11,10 +11,9 @@ from typing import Any, Protocol, runtime_checkable
 
 import pyarrow as pa
 
-from evalstream.importers import ner, table
+from evalstream.importers.options import TableOptions
 from evalstream.importers.problems import Problem
 from evalstream.importers.rows import Imported, Row, Side
-from evalstream.importers.table import TableOptions
 
 
 @runtime_checkable
@@ -36,6 +35,8 @@ def read(source: Dataset, side: Side, options: TableOptions) -> Imported:
     ImporterError
         If it has no column of answers.
     """
+    from evalstream.importers import ner, table  # which take a while, and files need them not
+
     field = next((name for name in ner.TAGS if name in source.features), None)
     if "tokens" in source.features and field is not None:
         return _of_tags(source, side, field)
@@ -67,6 +68,8 @@ def _named(value: Any, names: list[str] | None) -> Any:
 
 
 def _of_tags(source: Dataset, side: Side, field: str) -> Imported:
+    from evalstream.importers import ner
+
     names = _names(source.features[field])
     rows: list[Row] = []
     problems: list[Problem] = []

@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from PIL import Image, UnidentifiedImageError
 
 from evalstream.importers.names import IMAGE_ENDINGS
+from evalstream.importers.options import Size
 from evalstream.importers.problems import ImporterError
 
 _ENDINGS: Final = IMAGE_ENDINGS - {"txt", "xml"}
 _ORIENTATION: Final = 274  # EXIF
 _TURNED: Final = frozenset({5, 6, 7, 8})  # by a quarter
-
-
-class Size(NamedTuple):
-    """Pixels."""
-
-    width: int
-    height: int
 
 
 def images_in(folder: Path) -> list[Path]:

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from pydantic_core import from_json
 
+from evalstream.importers.options import LabelboxOptions
 from evalstream.importers.problems import ImporterError, Problem, count_of
 from evalstream.importers.rows import Imported, Row, Side
 from evalstream.importers.text import json_lines
@@ -24,12 +25,6 @@ _BESIDES: Final = {
 }
 #: Members of objects that say where they are.
 SHAPES: Final = ("bounding_box", "bbox", "polygon", "line", "point", "location")
-
-
-class LabelboxOptions(NamedTuple):
-    """Options for which labels to read."""
-
-    project: str | None = None  # id or name; needed where data rows have labels of several
 
 
 def read(path: Path, side: Side, options: LabelboxOptions) -> Imported:

@@ -14,7 +14,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from evalstream.importers.images import Size, images_in, size_of
+from evalstream.importers.images import images_in, size_of
+from evalstream.importers.options import Size
 from evalstream.importers.problems import ImporterError, Problem, count_of
 from evalstream.importers.rows import Imported, Row, Side
 from evalstream.importers.text import plain_bytes

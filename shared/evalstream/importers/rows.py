@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from typing import Any, Literal, NamedTuple
 
 import pyarrow as pa
 from pydantic_core import to_json
 
-from evalstream.events import AnnotationEvent, PredictionEvent, Reader, Record, decode, events_table
+from evalstream import events
 from evalstream.importers.names import ImageNames, refuse_ambiguous, told
 from evalstream.importers.problems import ImporterError, Problem, count_of
 from evalstream.scenes import row_order
@@ -84,9 +85,11 @@ def lines(rows: Iterable[Row], side: Side, **known: Any) -> Iterator[bytes]:
 def table(rows: Sequence[Row], side: Side) -> pa.Table:
     """Turn checked rows into columns (schema ``EVENTS``)."""
     known = _known(side)
-    found = decode((Record(line, i, 1) for i, line in enumerate(lines(rows, side, **known))), _READERS[side])
+    found = events.decode(
+        (events.Record(line, i, 1) for i, line in enumerate(lines(rows, side, **known))), _reader(side)
+    )
     assert not found.rejected, found.rejected[0].reason
-    return events_table(found.received)
+    return events.events_table(found.received)
 
 
 def in_order(rows: Iterable[Row]) -> list[Row]:
@@ -148,7 +151,9 @@ def _label(item: dict[str, Any]) -> str:
     return f"{item['feature']}={item['answer']}" if item["type"] == "radio" else str(item["feature"])
 
 
-_READERS = {"annotations": Reader(AnnotationEvent), "predictions": Reader(PredictionEvent)}
+@cache
+def _reader(side: Side) -> Any:
+    return events.Reader(events.AnnotationEvent if side == "annotations" else events.PredictionEvent)
 
 
 def _known(side: Side) -> dict[str, Any]:
@@ -165,6 +170,6 @@ def _event(row: Row, side: Side) -> dict[str, Any]:
 
 
 def _reason(side: Side, row: Row) -> str | None:
-    record = Record(to_json(_event(row, side) | _known(side)), 0, 1)
-    rejected = decode([record], _READERS[side]).rejected
+    record = events.Record(to_json(_event(row, side) | _known(side)), 0, 1)
+    rejected = events.decode([record], _reader(side)).rejected
     return rejected[0].reason if rejected else None

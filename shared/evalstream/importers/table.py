@@ -14,16 +14,15 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple, Protocol, runtime_checkable
+from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from evalstream.importers.options import Frame, TableOptions
 from evalstream.importers.problems import ImporterError, Problem, count_of
 from evalstream.importers.rows import Imported, Row, Side
 from evalstream.importers.text import STDIN, plain_bytes
 
-Task = Literal["classification", "regression"]
 PARQUET: Final = b"PAR1"
 ARROW: Final = b"ARROW1"  # Feather, too
 #: What columns are called where no option names them, the most telling first.
@@ -44,26 +43,6 @@ _TRUTHS: Final = ("y_true", "truth", "ground_truth", "gt", "target", "actual", "
 _ANSWERS: Final = ("y_pred", "prediction", "predicted", "pred", "answer", "label", "class", "class_id")
 _WHOLE: Final = re.compile(r"([+-]?\d+)\.0*")
 _DELIMITERS: Final = ",;\t|"
-
-
-class TableOptions(NamedTuple):
-    """Options: which columns hold what."""
-
-    id: str | None = None
-    truth: str | None = None
-    answer: str | None = None
-    scores: tuple[str, ...] = ()  # a column a class; with one `*`, which stands for the name of the class
-    question: str = "class"
-    task: Task = "classification"
-    logits: bool = False  # scores are logits, of which the softmax is taken
-
-
-@runtime_checkable
-class Frame(Protocol):
-    """A table in memory."""
-
-    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
-        """Give the columns as a capsule of Arrow's C interface."""
 
 
 class _Table(NamedTuple):
@@ -228,6 +207,8 @@ def _read(path: Path) -> _Table:
         with path.open("rb") as file:
             magic = file.read(len(ARROW))
         if magic.startswith(PARQUET):
+            import pyarrow.parquet as pq  # of such files only, and takes a while
+
             return _of_arrow(pq.read_table(path))
         if magic == ARROW:
             with pa.memory_map(str(path)) as mapped:

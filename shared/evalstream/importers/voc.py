@@ -9,24 +9,17 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final
 from xml.etree import ElementTree
 
+from evalstream.importers.options import VocOptions
 from evalstream.importers.problems import ImporterError, Problem, count_of
 from evalstream.importers.rows import Imported, Row, Side
 from evalstream.importers.text import plain_bytes
 
-#: What `xmax` is: the first pixel outside the box, or the last one inside it, counted from 1 (as in VOC itself).
-Pixels = Literal["exclusive", "inclusive"]
 #: Flags that say nothing of what is evaluated.
 _IGNORED: Final = ("truncated", "occluded", "pose")
 _UNSAID: Final = ("", "0", "Unspecified")
-
-
-class VocOptions(NamedTuple):
-    """Options: what the files do not say themselves."""
-
-    pixels: Pixels = "exclusive"
 
 
 def read(path: Path, side: Side, options: VocOptions) -> Imported:

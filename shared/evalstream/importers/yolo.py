@@ -11,19 +11,17 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import shapely
 import yaml
 
-from evalstream.importers.images import Size, images_in, size_of
+from evalstream.importers.images import images_in, size_of
+from evalstream.importers.options import Size, Split, YoloOptions, YoloTask
 from evalstream.importers.problems import ImporterError, Problem, count_of
 from evalstream.importers.rows import Imported, Row, Side
 from evalstream.importers.text import plain_bytes
 
-#: What lines hold. Four corners may be a polygon or a rotated box, and only people know.
-Task = Literal["detect", "segment", "pose", "obb"]
-Split = Literal["train", "val", "test"]
 #: Files of text beside label files, which hold no labels.
 NAMES_FILES: Final = ("classes.txt", "obj.names", "classes.names", "names.txt", "labels.txt")
 _NO_LABELS: Final = frozenset(
@@ -34,17 +32,6 @@ SPLITS: Final = {"train": "train", "val": "validation", "test": "test"}
 #: Ultralytics takes labels that reach so far beyond the image.
 _TOLERANCE: Final = 0.01
 _BOX: Final = 5  # columns
-
-
-class YoloOptions(NamedTuple):
-    """Options: what label files do not say themselves."""
-
-    names: Path | None = None  # classes.txt or data.yaml; found beside the labels otherwise
-    images: Path | None = None  # a folder; found beside the labels otherwise
-    image_size: Size | None = None  # of every image
-    task: Task | None = None
-    keypoints: tuple[int, int] | None = None  # of a skeleton: how many, and numbers of each (data.yaml's kpt_shape)
-    split: Split = "val"  # of a data.yaml that has several
 
 
 class _Labels(NamedTuple):
@@ -331,7 +318,7 @@ def _facts(image: Path | None, size: Size, split: str) -> dict[str, Any]:
 class _Reader(NamedTuple):
     side: Side
     names: list[str] | None
-    task: Task | None
+    task: YoloTask | None
     keypoints: tuple[int, int] | None
     tally: Counter[str]
 

@@ -9,9 +9,9 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from evalstream.events.objects.metrics import Aggregation
 from evalstream.metrics.scores import ratio
 from evalstream.scenes import Float
+from evalstream.types import Aggregation
 
 #: Figures of a confusion matrix [tp, fp, tn, fn], as numerator and denominator: weights of the four counts.
 CONFUSION_FIGURES: Final[dict[str, tuple[tuple[int, int, int, int], tuple[int, int, int, int]]]] = {

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from evalstream.arrow import column, numbers
 from evalstream.scenes import Int
 
 
@@ -48,7 +49,7 @@ def fold(events: pa.Table) -> list[FoldedScene]:
     """Fold events, ordered by data row, run, version and id, to one scene for each data row and run."""
     log = _Log(
         events["operation"].to_pylist(),
-        np.asarray(events["object_id"].combine_chunks().offsets),
+        numbers(events["object_id"].combine_chunks().offsets),
         events["object_id"].combine_chunks().values,
         events["object_parent"].combine_chunks().values,
         events["deleted_id"].combine_chunks(),
@@ -76,7 +77,7 @@ def side_by_side(annotated: pa.Table, predicted: pa.Table) -> list[FoldedScene]:
     facts = _facts_said(annotated)
     names = annotated["data_row"].to_pylist()
     (run,) = set(predicted["run"].unique().to_pylist()) or {""}
-    truth, found = (np.asarray(one["object_id"].combine_chunks().offsets).tolist() for one in (annotated, predicted))
+    truth, found = (numbers(one["object_id"].combine_chunks().offsets).tolist() for one in (annotated, predicted))
     return [
         FoldedScene(
             name,
@@ -113,8 +114,8 @@ def _objects(log: _Log, events: Sequence[int]) -> Int:
                 state.pop(name, None)
             continue
         begin, end = int(log.offset[event]), int(log.offset[event + 1])
-        first = begin + np.flatnonzero(log.parent[begin:end].to_numpy() == 0)
-        names = log.object_id.take(pa.array(first)).to_pylist()
+        first = begin + np.flatnonzero(numbers(log.parent[begin:end]) == 0)
+        names = log.object_id.take(column(first)).to_pylist()
         positions = np.split(np.arange(begin, end), first[1:] - begin)
         state.update(zip(names, positions, strict=len(first) > 0))
     return np.concatenate([np.empty(0, np.int64), *state.values()])

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from evalstream.arrow import numbers
 from evalstream.deletions import COUNT_BITS, NOTHING_DELETED, Deletions
 from evalstream.events.base import Crowd
 from evalstream.geometry.areas import fill_areas
@@ -207,14 +208,14 @@ def _scenes(annotations: Objects, predictions: Objects) -> tuple[Scenes, list[st
         prediction_end=predictions.offset[1:],
         annotation_type=type_codes(annotations),
         annotation_feature=annotation_feature,
-        annotation_area=annotations.columns["area"].to_numpy().copy(),
+        annotation_area=numbers(annotations.columns["area"]).copy(),
         annotation_crowd=crowd_is(annotations, Crowd.CROWD, Crowd.GROUP_OF, Crowd.UNLABELLED),
         annotation_difficult=crowd_is(annotations, Crowd.DIFFICULT, Crowd.UNLABELLED),
         annotation_box=boxes(annotations),
         prediction_type=type_codes(predictions),
         prediction_feature=prediction_feature,
-        prediction_confidence=predictions.columns["confidence"].to_numpy(),
-        prediction_area=predictions.columns["area"].to_numpy().copy(),
+        prediction_confidence=numbers(predictions.columns["confidence"]),
+        prediction_area=numbers(predictions.columns["area"]).copy(),
         prediction_box=boxes(predictions),
     )
     return scenes, features

@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from evalstream.events.objects.metrics import AGGREGATIONS, CUSTOM, METRIC
+from evalstream.arrow import column, numbers
 from evalstream.scenes import Code, Flag, Float, Int, Measure, Shapes
-from evalstream.types import CODES, NESTED
+from evalstream.types import AGGREGATIONS, CODES, CUSTOM, METRIC, NESTED
 
 
 class Objects(NamedTuple):
@@ -44,16 +44,16 @@ def gather(events: pa.Table, chosen: Sequence[Int]) -> Objects:
     """
     offset = np.zeros(len(chosen) + 1, np.int64)
     np.cumsum([len(some) for some in chosen], out=offset[1:])
-    index = pa.array(np.concatenate(chosen))
+    index = column(np.concatenate(chosen))
     names = [name for name in events.column_names if name.startswith("object_")]
     columns = {name.removeprefix("object_"): events[name].combine_chunks().values.take(index) for name in names}
-    back = columns.pop("parent").to_numpy().astype(np.int64)
+    back = numbers(columns.pop("parent")).astype(np.int64)
     parent = np.where(back > 0, np.arange(len(back)) - back, -1)
     if np.any(back):
         named = pc.if_else(pc.equal(columns["label"], ""), columns["feature"], columns["label"])
         own = pc.binary_join_element_wise(columns["id"], named, "/")
         columns["id"] = pc.if_else(pa.array(back > 0), own, columns["id"])
-        columns["crowd"] = columns["crowd"].take(pa.array(roots(parent)))
+        columns["crowd"] = columns["crowd"].take(column(roots(parent)))
     return Objects(columns, offset, parent)
 
 
@@ -72,9 +72,9 @@ def without_metrics(objects: Objects) -> tuple[Objects, list[Measure]]:
     confidence thresholds from which values hold, and k numbers, or 4 k counts for ``confusion_matrix``. A metric of an
     object has the object's feature, and holds while the object does. One without a value was taken back.
     """
-    is_metric = np.asarray(pc.equal(objects.columns["type"], METRIC))
-    if not np.any(is_metric):
+    if METRIC not in objects.columns["type"].unique().to_pylist():
         return objects, []
+    is_metric = np.asarray(pc.equal(objects.columns["type"], METRIC))
     keep = ~is_metric
     renumbered = np.append(np.cumsum(keep) - 1, -1)
     position = np.flatnonzero(is_metric)
@@ -117,8 +117,8 @@ def without_metrics(objects: Objects) -> tuple[Objects, list[Measure]]:
 def shapes(objects: Objects) -> Shapes:
     """Give geometry what it looks at."""
     geometry = objects.columns["geometry"]
-    start = np.concatenate((np.zeros(1, np.int64), np.cumsum(pc.list_value_length(geometry).to_numpy())))
-    return Shapes(objects.columns["id"], start, geometry.flatten().to_numpy(), objects.columns["detail"])
+    start = np.concatenate((np.zeros(1, np.int64), np.cumsum(numbers(pc.list_value_length(geometry)))))
+    return Shapes(objects.columns["id"], start, numbers(geometry.flatten()), objects.columns["detail"])
 
 
 def type_codes(objects: Objects) -> Code:
@@ -132,26 +132,26 @@ def codes(annotations: Objects, predictions: Objects, column: str) -> tuple[Code
     Coded in the order of their names, so that what depends on it is the same whatever else is in the batch.
     """
     encoded = pc.dictionary_encode(pa.concat_arrays([annotations.columns[column], predictions.columns[column]]))
-    rank = pc.rank(encoded.dictionary).to_numpy().astype(np.int32) - 1
-    coded = rank[encoded.indices.to_numpy()]
+    rank = numbers(pc.rank(encoded.dictionary)).astype(np.int32) - 1
+    coded = rank[numbers(encoded.indices)]
     split = int(annotations.offset[-1])
     return coded[:split], coded[split:], sorted(encoded.dictionary.to_pylist(), key=lambda name: name.encode())
 
 
 def boxes(objects: Objects) -> Float:
     """The geometry of the boxes, x, y, width, height; zeros stand in for other types."""
-    is_box = pc.equal(objects.columns["type"], "bbox")
-    found = np.zeros((len(is_box), 4))
-    chosen = objects.columns["geometry"].filter(is_box)
-    if not pc.all(pc.equal(pc.list_value_length(chosen), 4), min_count=0).as_py():
+    is_box = np.flatnonzero(objects.types() == CODES["bbox"])
+    found = np.zeros((len(objects.parent), 4))
+    chosen = objects.columns["geometry"].take(column(is_box))
+    if np.any(numbers(pc.list_value_length(chosen)) != 4):
         raise ValueError("the geometry of a bbox has to be four numbers")
-    found[is_box.to_numpy(zero_copy_only=False)] = chosen.flatten().to_numpy().reshape(len(chosen), 4)
+    found[is_box] = numbers(chosen.flatten()).reshape(len(chosen), 4)
     return found
 
 
 def crowd_is(objects: Objects, *kinds: int) -> Flag:
     """Whether each annotation is of one of these kinds (:class:`evalstream.events.base.Crowd`)."""
-    return np.isin(objects.columns["crowd"].to_numpy(), kinds)
+    return np.isin(numbers(objects.columns["crowd"]), kinds)
 
 
 def lists(side: str, objects: Objects, *names: str) -> dict[str, pa.Array]:
@@ -196,4 +196,4 @@ def measure_columns(measures: Sequence[Measure], annotations: Objects, predictio
 def _coded(types: pa.Array) -> Code:
     encoded = pc.dictionary_encode(types)
     known = np.array([CODES[name] for name in encoded.dictionary.to_pylist()], np.int32)
-    return known[encoded.indices.to_numpy()] if len(known) else np.empty(0, np.int32)
+    return known[numbers(encoded.indices)] if len(known) else np.empty(0, np.int32)

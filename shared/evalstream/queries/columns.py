@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from clickhouse_connect.driver.exceptions import ClickHouseError
 from numpy.typing import NDArray
 
 from evalstream.pipeline.fold import Facts
@@ -62,6 +61,8 @@ def read_columns(client: Client, selection: Selection) -> Stored | None:
 
     Areas, ranks and area ranges are 0 but under policy ``coco``.
     """
+    from clickhouse_connect.driver.exceptions import ClickHouseError  # which whoever has a client has loaded
+
     run = selection.dataset, selection.run
     if run in _LARGE:
         return None

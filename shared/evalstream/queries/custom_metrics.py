@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal
 import numpy as np
 from pydantic import AfterValidator, BaseModel, Field
 
-from evalstream.events.objects.metrics import AGGREGATIONS, CUSTOM, Aggregation
 from evalstream.metrics.aggregate import CONFUSION_FIGURES, confusion_scores
 from evalstream.queries.counted import Fragment, ask, selected
 from evalstream.queries.roll_up import FEATURES, rolled_up
 from evalstream.queries.tabular import Tabular
 from evalstream.selection import Filter, QuestionError, Selection
+from evalstream.types import AGGREGATIONS, CUSTOM, Aggregation
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client

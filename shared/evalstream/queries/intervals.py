@@ -20,7 +20,6 @@ import pyarrow.compute as pc
 from pydantic import BaseModel, Field
 
 from evalstream.events.base import Name
-from evalstream.events.objects.metrics import AGGREGATIONS, CUSTOM
 from evalstream.matching import MAX_DETECTIONS
 from evalstream.metrics.aggregate import CONFUSION_FIGURES, additive, aggregated
 from evalstream.metrics.average_precision import IOU_THRESHOLDS, RULES
@@ -44,6 +43,7 @@ from evalstream.queries.label_counts import REASONS
 from evalstream.queries.tabular import Tabular
 from evalstream.scenes import Flag, Float, Int
 from evalstream.selection import Filter, QuestionError, Selection
+from evalstream.types import AGGREGATIONS, CUSTOM
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client

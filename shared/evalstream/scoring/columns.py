@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from evalstream.arrow import numbers
 from evalstream.geometry.polygon import polygon_measures
 from evalstream.pipeline.fold import Facts
 from evalstream.pipeline.match import Failed, Matchable
@@ -92,7 +93,7 @@ def columns(batches: Sequence[Matchable], failed: Sequence[Failed], policy: str)
         features,
         labels,
         _joined(annotations),
-        np.concatenate([np.empty(0, np.uint8), *(one.annotations.columns["crowd"].to_numpy() for one in batches)]),
+        np.concatenate([np.empty(0, np.uint8), *(numbers(one.annotations.columns["crowd"]) for one in batches)]),
         _joined(predictions),
         np.concatenate([np.empty(0), *(one.batch.scenes.prediction_confidence for one in batches)]),
         np.concatenate([np.empty(0, np.int64), *(one.rank() for one in batches)]),

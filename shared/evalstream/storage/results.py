@@ -12,7 +12,6 @@ from evalstream.storage.deletions import conditions
 from evalstream.storage.events import INSERT_ROWS
 from evalstream.storage.ontologies import REVISIONS
 from evalstream.storage.settings import INSERT
-from evalstream.telemetry import INSERT_SECONDS
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
@@ -133,6 +132,8 @@ class Progress(NamedTuple):
 
 def write_results(client: Client, results: pa.Table) -> None:
     """Write results (schema ``RESULTS``); of two for one key the one with the higher version stays."""
+    from evalstream.telemetry import INSERT_SECONDS  # of services only, and takes a while
+
     for start in range(0, results.num_rows, INSERT_ROWS):
         with INSERT_SECONDS.labels("results").time():
             client.insert_arrow("results", results.slice(start, INSERT_ROWS), settings=INSERT)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from evalstream_cli.main import COMMANDS, app, command
@@ -35,6 +37,35 @@ def test_an_unknown_command_is_told() -> None:
     result = CliRunner().invoke(app, ["uplod"])
     assert result.exit_code == 2
     assert "uplod" in result.output
+
+
+@pytest.mark.parametrize("kind", ["bbox", "segm", "keypoints"])
+def test_evaluating_coco_files_loads_nothing_that_they_do_not_need(kind: str, tmp_path: Path) -> None:
+    box = {"bbox": [0, 0, 4, 4], "segmentation": [[0, 0, 4, 0, 4, 4]], "keypoints": [1, 1, 2]}
+    own = {"image_id": 1, "category_id": 1, **box}
+    images, categories = [{"id": 1, "width": 9, "height": 9}], [{"id": 1, "name": "a"}]
+    truth = {"images": images, "categories": categories, "annotations": [{"id": 1, "area": 16, "iscrowd": 0, **own}]}
+    (tmp_path / "gt.json").write_text(json.dumps(truth))
+    (tmp_path / "dt.json").write_text(json.dumps([own | {"score": 0.5}]))
+    heavy = (
+        "pandas",
+        "pyarrow.parquet",
+        "prometheus_client",
+        "clickhouse_connect",
+        "yaml",
+        "evalstream.events.models",
+    )
+    script = (
+        "import sys; from evalstream_cli.main import app\n"
+        "try: app(sys.argv[1:])\n"
+        "except SystemExit as end: assert not end.code\n"
+        f"print([name for name in {heavy} if name in sys.modules])"
+    )
+    files = "--annotations", str(tmp_path / "gt.json"), "--predictions", str(tmp_path / "dt.json")
+    command = [sys.executable, "-c", script, "evaluate", "--json", "--type", kind, *files]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert '"tp": 1' in printed
+    assert printed.splitlines()[-1] == "[]"
 
 
 def test_the_library_imports_nothing_that_it_does_not_need() -> None:

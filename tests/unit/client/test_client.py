@@ -21,7 +21,7 @@ from evalstream.client import Client, NoServiceError, RefusedError, RejectedErro
 from evalstream.client.steps import ATTEMPTS
 from evalstream.events import AnnotationEvent
 from evalstream.importers.files import Options
-from evalstream.importers.table import TableOptions
+from evalstream.importers.options import TableOptions
 from evalstream.queries.tabular import Tabular
 from evalstream.questions import Question, Questions
 from evalstream.selection import QuestionError

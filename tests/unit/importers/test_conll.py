@@ -10,7 +10,6 @@ import evalstream
 import pytest
 from evalstream.importers.conll import (
     ConllError,
-    ConllOptions,
     TagForm,
     annotation_events,
     check_same_tokens,
@@ -19,6 +18,7 @@ from evalstream.importers.conll import (
     read,
     read_sentences,
 )
+from evalstream.importers.options import ConllOptions
 from evalstream.importers.problems import ImporterError
 
 FILE = """-DOCSTART- -X- O O

@@ -9,8 +9,8 @@ from typing import Any
 import evalstream
 import pytest
 from evalstream.importers.files import Options
+from evalstream.importers.options import TableOptions
 from evalstream.importers.problems import ImporterError
-from evalstream.importers.table import TableOptions
 
 NAMES = ["O", "B-PER", "I-PER"]
 

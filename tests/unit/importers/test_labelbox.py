@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 from evalstream.importers import rows
-from evalstream.importers.labelbox import LabelboxOptions, read
+from evalstream.importers.labelbox import read
+from evalstream.importers.options import LabelboxOptions
 from evalstream.importers.problems import ImporterError
 from evalstream.importers.rows import Imported
 

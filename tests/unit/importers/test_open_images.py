@@ -11,11 +11,10 @@ import evalstream
 import pytest
 from evalstream.importers import rows
 from evalstream.importers.files import Options
-from evalstream.importers.images import Size
 from evalstream.importers.open_images import read
+from evalstream.importers.options import Size, YoloOptions
 from evalstream.importers.problems import ImporterError
 from evalstream.importers.rows import Imported, Side
-from evalstream.importers.yolo import YoloOptions
 from PIL import Image
 
 HEAD = "ImageID,Source,LabelName,Confidence,XMin,XMax,YMin,YMax,IsOccluded,IsTruncated,IsGroupOf,IsDepiction,IsInside"

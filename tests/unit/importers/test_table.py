@@ -15,9 +15,10 @@ import pytest
 from evalstream.importers import rows
 from evalstream.importers.detect import detect
 from evalstream.importers.files import Options
+from evalstream.importers.options import TableOptions
 from evalstream.importers.problems import ImporterError
 from evalstream.importers.rows import Imported, Side
-from evalstream.importers.table import TableOptions, read
+from evalstream.importers.table import read
 
 
 def read_csv(folder: Path, text: str, side: Side = "predictions", **options: Any) -> Imported:

@@ -10,10 +10,10 @@ import evalstream
 import pytest
 from evalstream.importers import rows
 from evalstream.importers.files import Options
+from evalstream.importers.options import Pixels, VocOptions, YoloOptions
 from evalstream.importers.problems import ImporterError
 from evalstream.importers.rows import Imported
-from evalstream.importers.voc import Pixels, VocOptions, read
-from evalstream.importers.yolo import YoloOptions
+from evalstream.importers.voc import read
 
 BOX = "<bndbox><xmin>11</xmin><ymin>21</ymin><xmax>30</xmax><ymax>60</ymax></bndbox>"
 

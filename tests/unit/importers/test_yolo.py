@@ -11,10 +11,10 @@ import evalstream
 import pytest
 from evalstream.importers import rows
 from evalstream.importers.files import Options
-from evalstream.importers.images import Size
+from evalstream.importers.options import Size, YoloOptions
 from evalstream.importers.problems import ImporterError
 from evalstream.importers.rows import Imported, Side
-from evalstream.importers.yolo import YoloOptions, read
+from evalstream.importers.yolo import read
 from PIL import Image
 
 SIZE = Size(200, 100)

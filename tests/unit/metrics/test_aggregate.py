@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 import scipy.stats
-from evalstream.events.objects.metrics import Aggregation
 from evalstream.metrics.aggregate import additive, aggregated, confusion_scores
+from evalstream.types import Aggregation
 from hypothesis import given
 from hypothesis import strategies as st
 

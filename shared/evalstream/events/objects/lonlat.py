@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +11,7 @@ from evalstream.events.base import Object, Part
 from evalstream.events.objects.keypoints import KeypointsAnnotation
 from evalstream.events.objects.located import Located
 from evalstream.events.objects.mask import MaskAnnotation, MaskPrediction
-
-#: Degrees by which arithmetic may miss the pole.
-SLACK: Final = 1e-9
+from evalstream.types import POLE_SLACK
 
 
 def on_earth(field: str, objects: Sequence[Object]) -> None:
@@ -45,7 +42,7 @@ def _wrong(item: Located) -> Iterator[str]:
             yield f"a {kind} of {value:.10g}: they go from -{most} to {most}"
     if part.type == "bbox":
         _, bottom, width, height = part.geometry
-        if bottom + height > 90 + SLACK:
+        if bottom + height > 90 + POLE_SLACK:
             yield f"an edge at latitude {bottom + height:.10g}, beyond the pole"
         if width > 360:
             yield f"a width of {width:.10g} degrees: the earth has 360"

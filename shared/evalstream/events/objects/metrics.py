@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any, Final, Literal, Self, get_args
+from typing import Annotated, Any, Final, Self
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from evalstream.events.base import Feature, Part, Strict, Text
+from evalstream.types import METRIC, Aggregation
 
-#: The type of a part that is a custom metric.
-METRIC: Final = "metric"
 #: Begins the ids of metrics of rows, and can begin no other id: it has a control character.
 METRIC_ID: Final = "\x1fmetric/"
 METRICS_LIMIT: Final = 100
@@ -22,11 +21,6 @@ Scalar = Annotated[float, Field(ge=-1e100, le=1e100, allow_inf_nan=False)]
 Count = Annotated[float, Field(ge=0, le=1e10, allow_inf_nan=False)]
 Counts = tuple[Count, Count, Count, Count]
 Threshold = Annotated[str, Field(pattern=r"^(0(\.[0-9]+)?|1(\.0+)?)$")]
-Aggregation = Literal["arithmetic_mean", "geometric_mean", "harmonic_mean", "sum", "confusion_matrix"]
-#: In this order they are codes in columns.
-AGGREGATIONS: Final[tuple[Aggregation, ...]] = get_args(Aggregation)
-#: Begins the names of measures that are custom metrics.
-CUSTOM: Final = "custom."
 
 
 def _form(value: Any) -> str:

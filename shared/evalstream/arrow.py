@@ -1,0 +1,50 @@
+"""Columns between NumPy and Arrow without a copy, and without pandas.
+
+Arrow's own ``pa.array``, ``pa.scalar`` and ``to_numpy`` import pandas where it is installed, to know its types when it
+sees them. That takes longer than many an evaluation; the ways here do not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+_LARGEST: Final = 2**31 - 1  # bytes of a column of strings
+
+
+def column(values: NDArray[Any]) -> pa.Array:
+    """Give numbers, one dimension of them and none of them bools, as a column that shares their memory."""
+    own = np.ascontiguousarray(values)
+    return pa.Array.from_buffers(pa.from_numpy_dtype(own.dtype), len(own), [None, pa.py_buffer(own)])
+
+
+def numbers(values: pa.Array) -> NDArray[Any]:
+    """Give a column of numbers without nulls as an array, not to be written to, that shares its memory."""
+    return np.from_dlpack(values)
+
+
+def texts(values: Iterable[str]) -> pa.Array:
+    """Give strings as a column.
+
+    Raises
+    ------
+    pyarrow.ArrowCapacityError
+        If they are longer than a column may be.
+    """
+    given = list(values)
+    data = "".join(given).encode()
+    if len(data) > _LARGEST:
+        raise pa.ArrowCapacityError(f"a column of strings has at most {_LARGEST:,} bytes (got {len(data):,})")
+    start = np.zeros(len(given) + 1, np.int32)
+    lengths = map(len, given) if data.isascii() else (len(one.encode()) for one in given)
+    np.cumsum(np.fromiter(lengths, np.int64, len(given)), out=start[1:])
+    return pa.StringArray.from_buffers(len(given), pa.py_buffer(start), pa.py_buffer(data))
+
+
+def repeated(text: str, count: int) -> pa.Array:
+    """Give a column of one string, so many times."""
+    return pa.repeat(texts([text])[0], count)
