@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import repeat
 from operator import attrgetter
@@ -21,10 +21,12 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 from msgspec import UNSET
+from numpy.typing import NDArray
 
 from evalstream.arrow import column, texts
 from evalstream.events.base import OBJECTS_LIMIT, Crowd
 from evalstream.importers import lvis
+from evalstream.importers.coco_columns import Plain, field, plain_annotations, plain_detections
 from evalstream.importers.coco_dataset import as_detections, is_dataset
 from evalstream.importers.coco_records import (
     ANNOTATIONS,
@@ -73,13 +75,18 @@ def read_truth(source: Source, iou_type: CocoType = "bbox", row_key: RowKey = "i
             "Document",
             [("images", list[ImageRecord]), ("categories", list[CategoryRecord]), ("annotations", list[kind])],  # type: ignore[valid-type]
         )
+        plain = plain_annotations(document) if iou_type == "bbox" else None
+        own, rest = plain or (None, document)
         try:
-            read: Any = msgspec.json.decode(document, type=whole)
+            read: Any = msgspec.json.decode(rest, type=whole)
+            if own is not None and lvis.is_federated(read.images):  # which look at the records one by one
+                own, read = None, msgspec.json.decode(document, type=whole)
         except msgspec.MsgspecError:
             document = generic(name, document)  # a second look, at each record by itself
     if isinstance(document, bytes):
         images, categories = read.images, read.categories
-        annotations = Records(read.annotations, range(len(read.annotations)))
+        listed_in_file = read.annotations if own is None else own
+        annotations = Records(listed_in_file, range(len(listed_in_file)))
     else:
         if not isinstance(document, Mapping):
             raise ImporterError(
@@ -142,7 +149,8 @@ def read_results(
         document, truth = as_detections(name, document, truth, notes)
     if isinstance(document, bytes):
         try:
-            read = msgspec.json.decode(document, type=list[kind])  # type: ignore[valid-type]
+            plain = plain_detections(document) if iou_type == "bbox" and abs(category_offset) < 2**62 else None
+            read: Sequence[Any] = plain or msgspec.json.decode(document, type=list[kind])  # type: ignore[valid-type]
             detections = Records(read, range(len(read)))
         except msgspec.MsgspecError:
             document = generic(name, document)
@@ -153,7 +161,9 @@ def read_results(
                 " annotations"
             )
         detections = converted(name, document, kind, detection_name, problems)
-    if category_offset:
+    if category_offset and isinstance(detections.own, Plain):
+        detections.own.category_id += category_offset
+    elif category_offset:
         for record in detections.own:
             if isinstance(record.category_id, int):
                 record.category_id += category_offset
@@ -250,18 +260,17 @@ def _annotated(
     own, positions = records
     checks = Checks(source, lambda i: annotation_name(positions[i], own[i]), len(own), problems)
     row = _rows(source, own, images, checks)
-    feature = _places(categories.place, map(attrgetter("category_id"), own)).astype(np.int32)
+    feature = _places(categories.place, field(own, "category_id")).astype(np.int32)
     checks.leave_out(
         feature < 0,
         "category_id",
         lambda i: f"the file lists no category {own[i].category_id!r}; pycocotools leaves such annotations out, too",
     )
     shape = shapes(own, row, images, iou_type, checks, annotated=True)
-    area = np.array([np.nan if record.area is None else record.area for record in own], np.float64)
-    given = np.array([record.area is not None for record in own], np.bool_)
+    area, given = _areas(own)
     check_numbers(checks, given[:, None], area[:, None], "area", lambda i: own[i].area)
     area = np.where(given, area, shape.area)
-    crowd = np.array([bool(record.iscrowd) for record in own], np.bool_)
+    crowd = own.crowd if isinstance(own, Plain) else np.array([bool(record.iscrowd) for record in own], np.bool_)
     code = np.where(crowd, Crowd.CROWD, np.where(shape.unlabelled, Crowd.UNLABELLED, Crowd.OBJECT)).astype(np.int32)
     storable = ~shape.negative & ~(area < 0)
     kept = checks.kept
@@ -270,8 +279,13 @@ def _annotated(
     note((area < 0) & kept, "annotation", "an area below 0, so that policy `coco` ignores it, as pycocotools does")
     note(shape.fractional & kept, "annotation", "fractional visibilities; what is above 0 is labelled")
     note(shape.thin & kept, "annotation", "an outline of less than three points, drawn as pycocotools draws it")
-    ids = [f"#{positions[i]}" if record.id is None else str(record.id) for i, record in enumerate(own)]
-    zero = np.array([record.id == 0 for record in own], np.bool_) & kept
+    given_ids = field(own, "id")
+    if isinstance(given_ids, np.ndarray):
+        ids: list[str] = column(given_ids).cast(pa.string()).to_pylist()
+        zero = (given_ids == 0) & kept
+    else:
+        ids = [f"#{positions[i]}" if own_id is None else str(own_id) for i, own_id in enumerate(given_ids)]
+        zero = np.array([own_id == 0 for own_id in given_ids], np.bool_) & kept
     note(zero, "annotation", "the id 0, whose matches pycocotools takes for none; here it counts as any other")
     ids, repeated = _unique_ids(ids, row, positions)
     note(repeated & kept, "annotation", "an id that another one of the image has; each counts")
@@ -298,8 +312,8 @@ def _predicted(
         _skip_unknown(own, row, checks, notes)
     else:
         _refuse_unknown(source, truth, records, row)
-    given = list(map(attrgetter("category_id"), own))
-    classes = dict.fromkeys(given)  # in the order in which they come
+    given = field(own, "category_id")
+    classes = dict.fromkeys(_in_order_of_appearance(given))
     notes += _off_by_one(set(classes), truth.categories)
     names = list(truth.categories.names)
     place: dict[Any, int] = dict(truth.categories.place)
@@ -331,9 +345,19 @@ def _predicted(
     return _in_order(source, truth.images, kept, *columns)
 
 
-def _scores(records: list[Any]) -> tuple[Float, Flag, Flag]:
+def _areas(records: Sequence[Any]) -> tuple[Float, Flag]:
+    """Give the areas (NaN: none), and which records have one."""
+    if isinstance(records, Plain):
+        return records.area, ~np.isnan(records.area)
+    area = np.array([np.nan if record.area is None else record.area for record in records], np.float64)
+    return area, np.array([record.area is not None for record in records], np.bool_)
+
+
+def _scores(records: Sequence[Any]) -> tuple[Float, Flag, Flag]:
     """Give the scores (NaN: none), which are missing, and which stand in a field `confidence`."""
     missing = np.zeros(len(records), np.bool_)
+    if isinstance(records, Plain):
+        return records.score.copy(), missing, missing
     try:
         return _column(records, "score"), missing, missing
     except TypeError:  # one is not set
@@ -343,17 +367,28 @@ def _scores(records: list[Any]) -> tuple[Float, Flag, Flag]:
         return np.array([np.nan if score is UNSET else score for score in given], np.float64), missing, renamed
 
 
-def _column(records: list[Any], field: str) -> Float:
+def _column(records: Sequence[Any], field: str) -> Float:
     return np.fromiter(map(attrgetter(field), records), np.float64, len(records))
 
 
-def _places(place: Mapping[Any, int], given: Iterable[Any]) -> Int:
+def _in_order_of_appearance(given: NDArray[Any] | list[Any]) -> list[Any]:
+    if isinstance(given, list):
+        return given
+    values, first = np.unique(given, return_index=True)
+    found: list[Any] = values[np.argsort(first)].tolist()
+    return found
+
+
+def _places(place: Mapping[Any, int], given: NDArray[Any] | list[Any]) -> Int:
     """Look up the place of each id, −1 of those that have none."""
+    if isinstance(given, np.ndarray):
+        values, position = np.unique(given, return_inverse=True)
+        return _places(place, values.tolist())[position]
     return np.array(list(map(place.get, given, repeat(-1))), np.int64)
 
 
 def _rows(source: str, records: Sequence[Any], images: Images, checks: Checks) -> Int:
-    row = _places(images.place, map(attrgetter("image_id"), records))
+    row = _places(images.place, field(records, "image_id"))
     for i in np.flatnonzero(row < 0).tolist():  # one that is written otherwise: 1.0 for 1
         row[i] = images.place.get(_key(records[i].image_id), -1)
     if not isinstance(records[0] if records else None, DetectionRecord):

@@ -31,7 +31,7 @@ T = TypeVar("T")
 class Records(NamedTuple):
     """Records that have the fields that they need, and where each stands in its file."""
 
-    own: list[Any]
+    own: Sequence[Any]
     positions: Sequence[int]
 
 

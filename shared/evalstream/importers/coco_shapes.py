@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from evalstream.events.base import COORDINATE_LIMIT
+from evalstream.importers.coco_columns import Plain
 from evalstream.importers.columns import CocoType, Images
 from evalstream.importers.problems import Problem
 from evalstream.scenes import Flag, Float, Int
@@ -61,8 +62,11 @@ def check_numbers(checks: Checks, given: Flag, values: Float, field: str, shown:
 
 
 def _boxes(records: Sequence[Any], checks: Checks) -> Shapes:
-    flat = chain.from_iterable(map(attrgetter("bbox"), records))
-    box = np.fromiter(flat, np.float64, 4 * len(records)).reshape(-1, 4)
+    if isinstance(records, Plain):
+        box = records.bbox.copy()
+    else:
+        flat = chain.from_iterable(map(attrgetter("bbox"), records))
+        box = np.fromiter(flat, np.float64, 4 * len(records)).reshape(-1, 4)
     check_numbers(checks, np.ones_like(box, np.bool_), box, "bbox", lambda i: list(records[i].bbox))
     box[~checks.kept] = 0
     area = box[:, 2] * box[:, 3]

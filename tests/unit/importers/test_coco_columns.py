@@ -1,0 +1,279 @@
+"""COCO's records as columns: whatever a file holds, what is read record by record is read, to the last bit.
+
+The kernel parses what others send. So it is given random documents, whole, cut off and with bytes changed, and memory
+that ends where the text does.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import mmap
+import struct
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from evalstream.importers import coco
+from evalstream.importers.coco import read_results, read_truth
+from evalstream.importers.coco_columns import plain_annotations, plain_detections, records
+from evalstream.importers.problems import ImporterError
+from hypothesis import given
+from hypothesis import strategies as st
+
+TRUTH = {
+    "info": {"description": 'a "truth" \u00e9', "annotations": []},
+    "images": [{"id": 1, "width": 64, "height": 48, "file_name": "\u00e9.jpg"}, {"id": 2}],
+    "categories": [{"id": 1, "name": "a"}, {"id": 3, "name": "b"}],
+    "annotations": [
+        {"id": 1, "image_id": 1, "category_id": 1, "bbox": [0, 0, 10, 10.5], "area": 100, "iscrowd": 0},
+        {
+            "id": 2,
+            "image_id": 2,
+            "category_id": 3,
+            "bbox": [1, 1, 5, 5],
+            "area": 25.0,
+            "iscrowd": 1,
+            "segmentation": [[1, 2]],
+        },
+    ],
+}
+FOUND = [
+    {
+        "image_id": 1,
+        "category_id": 1,
+        "bbox": [0, 0, 10, 9.25],
+        "score": 0.9,
+        "extra": {"a": [True, None, {}, "x", []]},
+    },
+    {"image_id": 2, "category_id": 3, "bbox": [1.5, 1, 5, 5], "score": 1},
+]
+
+
+def bits(value: float) -> bytes:
+    return struct.pack("<d", value)
+
+
+def detection(number: str) -> bytes:
+    return f'[{{"image_id": 1, "category_id": 1, "bbox": [0, 0, 1, 1], "score": {number}}}]'.encode()
+
+
+def test_the_plain_form_is_read_into_columns() -> None:
+    found = plain_detections(json.dumps(FOUND).encode())
+    assert found is not None
+    assert found.image_id.tolist() == [1, 2]
+    assert found.category_id.tolist() == [1, 3]
+    assert found.bbox.tolist() == [[0, 0, 10, 9.25], [1.5, 1, 5, 5]]
+    assert found.score.tolist() == [0.9, 1]
+    assert [one.bbox for one in found] == [(0, 0, 10, 9.25), (1.5, 1, 5, 5)]
+    both = plain_annotations(json.dumps(TRUTH).encode())
+    assert both is not None
+    truth, rest = both
+    assert json.loads(rest) == TRUTH | {"annotations": []}
+    assert truth.id.tolist() == [1, 2]
+    assert truth.area.tolist() == [100, 25]
+    assert truth.crowd.tolist() == [False, True]
+
+
+@given(st.floats(min_value=1e-290, max_value=1e290) | st.floats(0, 1000))
+def test_a_double_is_read_as_it_was_written(value: float) -> None:
+    for text in (repr(value), f"{value:.25e}", f"{value:.17E}", f"-{value!r}", f"{value:.6f}"):
+        found = plain_detections(detection(text))
+        if float(text) == 0:
+            assert found is None or bits(found.score[0]) == bits(0.0)
+        elif abs(float(text)) > 1e-300:
+            assert found is not None, text
+            assert bits(found.score[0]) == bits(float(text)), text
+
+
+@given(st.from_regex(r"\A-?[0-9]{1,40}(\.[0-9]{0,40})?([eE][-+]?[0-9]{1,3})?\Z") | st.integers().map(str))
+def test_digits_in_any_number_are_rounded_to_the_nearest_double(text: str) -> None:
+    found = plain_detections(detection(text))
+    if found is not None:
+        assert bits(found.score[0]) == bits(float(json.loads(text))), text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "01",
+        "1.",
+        ".5",
+        "+1",
+        "-",
+        "1e",
+        "1e+",
+        "NaN",
+        "Infinity",
+        "-Infinity",
+        "1e400",
+        "0x1",
+        "1 2",
+        "true",
+        "null",
+        '"1"',
+    ],
+)
+def test_what_is_no_plain_number_is_left_to_others(text: str) -> None:
+    assert plain_detections(detection(text)) is None
+
+
+@pytest.mark.parametrize(
+    ("digits", "power"),
+    [("9007199254740993", 0), ("9007199254740992", 22), ("1", -22), ("9007199254740993", -30), ("8", 23)],
+)
+def test_halfway_and_at_the_edges_of_the_fast_way(digits: str, power: int) -> None:
+    found = plain_detections(detection(f"{digits}e{power}"))
+    assert found is not None
+    assert bits(found.score[0]) == bits(float(f"{digits}e{power}"))
+
+
+# --- either way the same ----------------------------------------------------------------------------------------------
+
+_ODD: st.SearchStrategy[Any] = st.one_of(
+    st.integers(-(2**70), 2**70),
+    st.integers(0, 3),
+    st.floats(),
+    st.none(),
+    st.booleans(),
+    st.text(max_size=4),
+    st.sampled_from(["1", "a", "\u00e9", "\ud800", '\\"']),
+    st.lists(st.integers(-3, 12) | st.floats(-1, 20), max_size=5),
+    st.just([[], {"a": [1, {"b": None}]}]),
+)
+_BOX = st.lists(
+    st.integers(0, 30) | st.floats(-5, 40).map(lambda value: round(value, 3)) | st.floats(0, 9), min_size=4, max_size=4
+)
+_KEYS = st.sampled_from(
+    ["id", "image_id", "category_id", "bbox", "score", "area", "iscrowd", "confidence", "segmentation", "bb\u00e9x"]
+)
+
+
+@st.composite
+def _record(draw: Any, position: int, annotated: bool) -> dict[str, Any]:
+    own = {"image_id": draw(st.integers(1, 2)), "category_id": draw(st.sampled_from([1, 3, 3, 4])), "bbox": draw(_BOX)}
+    if annotated:
+        own |= {"id": position + 1, "area": draw(st.floats(0, 99)), "iscrowd": draw(st.integers(0, 1))}
+    else:
+        own["score"] = draw(st.floats(0, 1))
+    if draw(st.integers(0, 9)) == 0:
+        own[draw(_KEYS)] = draw(_ODD)
+    if draw(st.integers(0, 19)) == 0:
+        own.pop(draw(st.sampled_from(sorted(own))))
+    return dict(draw(st.permutations(sorted(own.items()))))
+
+
+@st.composite
+def _text(draw: Any, document: Any) -> bytes:
+    """Write a document with odd spacing and escapes; sometimes cut it off, or change some bytes."""
+    space = st.sampled_from(["", " ", "\n", "\t\r\n "])
+    separators = draw(space) + "," + draw(space), draw(space) + ":" + draw(space)
+    text = json.dumps(document, ensure_ascii=draw(st.booleans()), separators=separators)
+    if draw(st.integers(0, 9)) == 0:
+        text = text.replace("image_id", "im\\u0061ge_id", 1)
+    found = bytearray((draw(space) + text + draw(space)).encode("utf-8", "surrogatepass"))
+    for _ in range(draw(st.sampled_from([0, 0, 0, 1, 2]))):
+        place = draw(st.integers(0, len(found) - 1))
+        found[place : place + draw(st.integers(0, 2))] = draw(
+            st.sampled_from([b"", b"0", b"-", b'"', b"e9", b",", b"[", b"}", b"\\", b"\xff", b"\0", b" "])
+        )
+    return bytes(found[: draw(st.integers(0, len(found)))] if draw(st.integers(0, 9)) == 0 else found)
+
+
+@st.composite
+def _truths(draw: Any) -> bytes:
+    annotations = [draw(_record(i, True)) for i in range(draw(st.integers(0, 4)))]
+    items = [*(TRUTH | {"annotations": annotations}).items()]
+    return bytes(draw(_text(dict(draw(st.permutations(items))))))
+
+
+@st.composite
+def _results(draw: Any) -> bytes:
+    return bytes(draw(_text([draw(_record(i, False)) for i in range(draw(st.integers(0, 5)))])))
+
+
+def _told(read: Callable[[], Any]) -> Any:
+    """Say all that was read, bit by bit, or why it was not."""
+    try:
+        found = read()
+    except ImporterError as error:
+        return str(error)
+    columns = [
+        one.tobytes() if isinstance(one, np.ndarray) else repr(one)
+        for one in found.objects
+        if not hasattr(one, "to_pylist")
+    ]
+    return columns, found.objects.id.to_pylist(), found.notes, [str(one) for one in found.problems]
+
+
+def _either_way(monkeypatch: pytest.MonkeyPatch, read: Callable[[], Any]) -> tuple[Any, Any]:
+    found = _told(read)
+    with monkeypatch.context() as patch:
+        patch.setattr(coco, "plain_detections", lambda _document: None)
+        patch.setattr(coco, "plain_annotations", lambda _document: None)
+        return found, _told(read)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("columns")
+
+
+@given(_truths())
+def test_a_ground_truth_is_the_same_either_way(folder: Path, document: bytes) -> None:
+    (folder / "gt.json").write_bytes(document)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        found, expected = _either_way(monkeypatch, lambda: read_truth(folder / "gt.json"))
+    assert found == expected
+
+
+@given(_results(), st.sampled_from([0, 0, 1, -1, 2**70]), st.booleans())
+def test_results_are_the_same_either_way(folder: Path, document: bytes, offset: int, skip: bool) -> None:
+    (folder / "dt.json").write_bytes(document)
+    truth = read_truth(TRUTH)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        found, expected = _either_way(
+            monkeypatch,
+            lambda: read_results(folder / "dt.json", truth, category_offset=offset, skip_unknown_images=skip),
+        )
+    assert found == expected
+
+
+# --- hostile bytes ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="protects a page of memory as Linux does")
+@given(st.data())
+def test_nothing_is_read_beyond_the_end(data: st.DataObject) -> None:
+    annotated = data.draw(st.booleans())
+    text = data.draw(_truths() if annotated else _results())
+    text = text[: data.draw(st.integers(0, len(text)))]
+    page = mmap.PAGESIZE
+    size = (len(text) // page + 1) * page
+    with mmap.mmap(-1, size + page) as memory:
+        memory[size - len(text) : size] = text
+        whole = np.frombuffer(memory, np.uint8)
+        at = whole.ctypes.data + size
+        protect = ctypes.CDLL(None).mprotect
+        protect.argtypes = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int
+        assert protect(at, page, 0) == 0
+        fault = records(whole[size - len(text) : size], annotated).fault
+        assert protect(at, page, 3) == 0
+        del whole
+    assert -1 <= fault <= len(text)
+
+
+@pytest.mark.parametrize("opening", [b"[", b'{"a":', b'[{"a":'])
+def test_values_in_values_without_end_are_left_to_others(opening: bytes) -> None:
+    deep = b'[{"x":' + opening * 100_000
+    assert plain_detections(deep) is None
+    assert plain_annotations(b'{"info":' + opening * 100_000) is None
+
+
+def test_a_number_without_end_is_left_to_others() -> None:
+    assert plain_detections(detection("1" * 100_000)) is None
+    assert plain_detections(detection("0." + "1" * 100_000)) is None
+    assert plain_detections(detection("1e" + "1" * 100_000)) is None
