@@ -28,7 +28,7 @@ class Upload(BaseModel):
 
 
 class Completed(BaseModel):
-    """What closing a run has done."""
+    """Result of closing a run."""
 
     dataset: str
     run: str

@@ -1,1 +1,1 @@
-"""What a service knows of a run, as files: labels with their scores, candidate mislabels, reports."""
+"""Exports of a run as files: labels with their scores, candidate mislabels, reports."""

@@ -29,7 +29,7 @@ _PAGING: Final = ("sort", "descending", "offset", "limit")
 
 
 class Exported(BaseModel):
-    """What was exported, at which question, and what was left out: what stands in ``about.json``, too."""
+    """Record of an export, kept as ``about.json``, too: the question, and what was left out."""
 
     dataset: str
     run: str

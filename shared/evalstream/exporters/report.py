@@ -29,7 +29,7 @@ _POINTS: Final = 400
 
 
 class Report(BaseModel):
-    """What is known of a run, and all that is needed to ask for it again."""
+    """A report on a run, with all that is needed to make it again."""
 
     dataset: str
     run: str

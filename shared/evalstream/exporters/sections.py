@@ -23,7 +23,7 @@ _USUAL: Final = Filter()
 
 
 class Cell(NamedTuple):
-    """What stands in a table, and how strongly its place is coloured: in [0, 1]."""
+    """Text of a table cell, and how strongly it is coloured: in [0, 1]."""
 
     text: str
     share: float = 0.0
