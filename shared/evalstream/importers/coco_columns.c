@@ -71,8 +71,8 @@ static inline bool real(Reader *in, double *found) {
     Number own;
     if (!number(in, &own)) return false;
     if (!own.value) {
-        *found = 0.0;
-        return !own.negative;  /* −0 and −0.0 are for others to tell apart */
+        *found = own.negative ? -0.0 : 0.0;
+        return !own.negative || !own.whole;  /* −0 is an integer, whose sign readers lose; −0.0 is −0.0 */
     }
     double value;
     if (own.digits <= 19 && own.value <= (1ULL << 53) && own.exponent >= -22 && own.exponent <= 22) {

@@ -83,7 +83,8 @@ def test_a_double_is_read_as_it_was_written(value: float) -> None:
     for text in (repr(value), f"{value:.25e}", f"{value:.17E}", f"-{value!r}", f"{value:.6f}"):
         found = plain_detections(detection(text))
         if float(text) == 0:
-            assert found is None or bits(found.score[0]) == bits(0.0)
+            assert found is not None, text
+            assert bits(found.score[0]) == bits(float(text)), text
         elif abs(float(text)) > 1e-300:
             assert found is not None, text
             assert bits(found.score[0]) == bits(float(text)), text
@@ -99,6 +100,7 @@ def test_digits_in_any_number_are_rounded_to_the_nearest_double(text: str) -> No
 @pytest.mark.parametrize(
     "text",
     [
+        "-0",
         "01",
         "1.",
         ".5",
