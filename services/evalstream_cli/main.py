@@ -52,6 +52,11 @@ COMMANDS: Final = {
         "export_report",
         "Write a run's report to one file: an HTML page with plots that opens offline, Markdown, or JSON.",
     ),
+    "export-mislabels": _Place(
+        "evalstream_cli.export_mislabels",
+        "mislabels",
+        "Write data rows that may be labelled wrongly to a file that Labelbox, Label Studio or CVAT imports.",
+    ),
     "import": _Place(
         "evalstream_cli.import_files",
         "import_files",

@@ -65,3 +65,12 @@ def test_a_report_of_another_ending_is_refused(service: Service, tmp_path: Path)
     result = run(service, "export-report", "street", "v7", "--output", str(tmp_path / "report.pdf"))
     assert result.exit_code == 2
     assert ".html, .md, .json" in result.stderr
+
+
+def test_mislabels(service: Service, tmp_path: Path) -> None:
+    path = tmp_path / "check.xml"
+    result = run(service, "export-mislabels", "street", "v7", "--format", "cvat", "--output", str(path))
+    said = f"{path}: 1 data row; 1 of 1 false alarms on background, 0 of 0 missed objects\n"
+    assert (result.exit_code, result.stdout) == (0, said), result.output
+    assert 'name="b"' in path.read_text(encoding="utf-8")
+    assert run(service, "export-mislabels", "street", "v7", "--format", "cvat", "--output", str(path)).exit_code == 2
