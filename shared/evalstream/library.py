@@ -91,15 +91,18 @@ def evaluate(
     truth = read_annotations(annotations, given._replace(conll=given.conll._replace(column=-2)) if same else given)
     on_progress("reading predictions", 1, 2)
     found = read_predictions(predictions, truth, given)
+    categories, notes = truth.categories, [*truth.notes, *found.notes]
     problems = [*truth.problems, *found.problems]
+    annotated, predicted = annotations_table(truth, _NAME, given), predictions_table(found, _NAME, given)
+    del truth, found  # the tables hold all that matching looks at
     return Evaluation(
-        annotations_table(truth, _NAME, given),
-        predictions_table(found, _NAME, given),
+        annotated,
+        predicted,
         policy=policy,
-        categories=truth.categories,
-        notes=[*truth.notes, *found.notes],
+        categories=categories,
+        notes=notes,
         problems=problems,
-        ontology=_with_sigmas(truth.categories, sigmas),
+        ontology=_with_sigmas(categories, sigmas),
         on_progress=lambda done, total: on_progress("matching", done, total),
     )
 

@@ -161,6 +161,7 @@ def read_results(
                 " annotations"
             )
         detections = converted(name, document, kind, detection_name, problems)
+    del document  # as large as all that comes of it
     if category_offset and isinstance(detections.own, Plain):
         detections.own.category_id += category_offset
     elif category_offset:
