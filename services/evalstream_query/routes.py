@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeVar
 
 from clickhouse_connect.driver.client import Client
 from evalstream.events.base import Name
@@ -103,6 +103,8 @@ router = APIRouter(
     responses=declared(*KEYED, 504),
 )
 Answer = TypeVar("Answer", bound=BaseModel)
+#: Of each question, by its name, what computes its answer: for those who ask in this process, without HTTP.
+ANSWERS: Final[dict[str, Callable[..., BaseModel]]] = {}
 Dataset = Annotated[Name, Path()]
 Run = Annotated[Name, Path()]
 
@@ -165,6 +167,7 @@ def _question(
         ask.__name__, ask.__doc__ = compute.__name__, compute.__doc__
         missing = declared(404) if "run" in question.names else {}
         router.get(question.path, response_model=question.answer, responses=missing)(ask)
+        ANSWERS[question.name] = compute
         return compute
 
     return serve

@@ -1,4 +1,7 @@
-"""A run evaluated in memory: every figure at every threshold, with no service and no engine.
+"""A run evaluated in memory: every figure at every threshold, with no service.
+
+Sums over what is matched are made at once; every other question opens an engine in a temporary folder
+(:mod:`evalstream.engine_questions`).
 
 >>> import evalstream
 >>> truth = {
@@ -19,15 +22,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import itertools
+import threading
+import weakref
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property, lru_cache
-from typing import Any, Final, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypedDict, Unpack
 
 import numpy as np
 import pyarrow as pa
 
 from evalstream.class_labels import class_label
 from evalstream.importers.problems import Problem
+from evalstream.metrics.average_precision import Interpolation
+from evalstream.metrics.scores import ZeroDivision
 from evalstream.ontology import NOTHING_DECLARED, Ontology
 from evalstream.pipeline.fold import FoldedScene, side_by_side
 from evalstream.pipeline.match import Failed, Matchable, matchable, work_through
@@ -37,23 +45,46 @@ from evalstream.queries.confusion_matrix import (
     CellsPage,
     Classes,
     ClassesPage,
+    ClassFigure,
     ConfusionMatrix,
     classes_of,
     matrix_of,
 )
 from evalstream.queries.label_counts import Scoring
-from evalstream.queries.labels import PerClassPage
+from evalstream.queries.labels import ALL_CLASSES, PerClassPage
 from evalstream.queries.summary import Summary, summary_of
 from evalstream.scoring.columns import Columns, columns
 from evalstream.scoring.detections import detections
 from evalstream.scoring.notes import notes
-from evalstream.scoring.tally import Tally, tally
-from evalstream.selection import Filter, QuestionError, Selection
-from evalstream.types import LOCALISED
+from evalstream.scoring.tally import tally
+from evalstream.selection import AreaRange, M, QuestionError, Selection, checked
+from evalstream.types import LOCALISED, AnnotationType
+
+if TYPE_CHECKING:
+    from evalstream.engine_questions import Engine, EngineQuestions
+else:
+
+    class EngineQuestions:
+        """The questions that need the engine: what they are made of is imported when the first of them is asked."""
+
+        def __getattr__(self, name: str) -> Any:
+            if not name.startswith("_"):
+                from evalstream.engine_questions import EngineQuestions
+
+                if name in vars(EngineQuestions):
+                    return vars(EngineQuestions)[name].__get__(self, type(self))
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+        def __dir__(self) -> list[str]:
+            from evalstream.engine_questions import EngineQuestions
+
+            return sorted({*super().__dir__(), *(name for name in vars(EngineQuestions) if not name.startswith("_"))})
+
 
 #: Objects matched at a time: enough to keep the kernels busy, few enough for the processor's cache.
 _BATCH: Final = 200_000
 _NAME: Final = "evaluated"
+_NUMBERS: Final = itertools.count(1)
 
 
 class Filters(TypedDict, total=False):
@@ -62,20 +93,64 @@ class Filters(TypedDict, total=False):
     policy: PolicyName
     confidence: float
     iou: float
-    split: list[str]
+    split: list[Literal["train", "validation", "test"]]
     feature: list[str]
-    type: list[str]
+    type: list[AnnotationType]
     metadata: list[str]
-    area: str
-    at_threshold: str | None
+    roll_up: int | None
+    area: AreaRange
+    at_threshold: Literal["match", "no-match"] | None
     both_sides: bool
+    shared_with: str | Evaluation | None
     data_row: list[str]
 
 
-class Evaluation:
+class _Labels(TypedDict, total=False):
+    search: str
+    label: list[str]
+    offset: int
+    limit: int
+
+
+class _Scoring(TypedDict, total=False):
+    beta: float
+    zero_division: ZeroDivision
+
+
+class SummaryAsked(Filters, _Scoring, total=False):
+    """A filter, and how counts are scored: :class:`evalstream.questions.SummaryQuery`."""
+
+
+class AveragePrecisionAsked(Filters, _Labels, total=False):
+    """A filter, and which definition: :class:`evalstream.questions.AveragePrecisionQuery`."""
+
+    interpolation: Interpolation
+    empty_classes: Literal["exclude", "zero"]
+    group_of: Literal["ignore", "count"]
+    thresholds: Literal["float64", "float32"]
+
+
+class ConfusionMatrixAsked(Filters, _Labels, total=False):
+    """A filter, and which cells: :class:`evalstream.questions.ConfusionMatrixQuery`."""
+
+    cells: Literal["all", "errors", "confused"]
+    sort: Literal["count", "confused", "actual", "predicted"]
+
+
+class ClassesAsked(Filters, _Labels, _Scoring, total=False):
+    """A filter, which labels, and how they are scored: :class:`evalstream.questions.ClassesQuery`."""
+
+    sort: ClassFigure
+    descending: bool
+
+
+class Evaluation(EngineQuestions):
     """The predictions of one run, matched with the annotations of their data rows.
 
-    Matching is done once a policy and holds at every threshold, so that each further figure costs milliseconds.
+    Matching is done once a policy and holds at every threshold, so that each further figure costs milliseconds. Every
+    question of a run that a service answers is a method of the same name: summary, average precision, confusion matrix,
+    classes and progress are answered from memory. The first other one opens an engine in a temporary folder, for a
+    second or so; it is closed and removed with the evaluation, or by :meth:`close`.
 
     Parameters
     ----------
@@ -97,6 +172,8 @@ class Evaluation:
     ----------
     problems : list of Problem
         The records that are left out of every figure.
+    run : str
+        A name that no other evaluation of this process has.
     """
 
     def __init__(
@@ -114,83 +191,86 @@ class Evaluation:
         self.policy: PolicyName = policy
         self.categories = [class_label(name) for name in categories or ()]
         self.problems = list(problems or [])
-        self._said = list(notes or [])
+        self.notes = list(notes or [])
         if self.problems:
             verb = "is" if len(self.problems) == 1 else "are"
-            self._said.append(f"{_count(len(self.problems), 'record')} could not be read and {verb} left out.")
-        self._matchable: list[Matchable] = []
-        self._failed: list[Failed] = []
+            self.notes.append(f"{_count(len(self.problems), 'record')} could not be read and {verb} left out.")
+        self.ontology = ontology
+        self.run = f"{_NAME} {next(_NUMBERS)}"
+        self.matched: list[Matchable] = []
+        self.failed: list[Failed] = []
         scenes = side_by_side(annotated, predicted)
         done = 0
         for batch in _batches(scenes):
             for one in work_through(batch, lambda some: matchable(annotated, predicted, some, ontology)):
                 if isinstance(one, Failed):
-                    self._failed.append(one)
+                    self.failed.append(one)
                 else:
-                    self._matchable.append(one)
+                    self.matched.append(one)
             done += len(batch)
             on_progress(done, len(scenes))
-        self._columns = lru_cache(maxsize=None)(lambda policy: columns(self._matchable, self._failed, policy))
+        self._columns = _by_policy(self.matched, self.failed)
+        self._engine: Engine | None = None
+        self._opening = threading.Lock()
+        _KNOWN[self.run] = self
 
-    def average_precision(
-        self, *, interpolation: str = "101-point", empty_classes: str = "exclude", **filters: Unpack[Filters]
-    ) -> AveragePrecision:
+    def average_precision(self, **asked: Unpack[AveragePrecisionAsked]) -> AveragePrecision:
         """Compute AP and AR, per class and averaged; under policy ``coco``, the twelve figures of pycocotools.
 
         Parameters
         ----------
-        interpolation, empty_classes
-            As in :class:`evalstream.queries.average_precision.ApOptions`.
-        **filters
-            As in :class:`evalstream.selection.Filter`. ``confidence`` leaves out what lies below it.
+        **asked
+            As in :class:`evalstream.questions.AveragePrecisionQuery`; figures of all classes are given unless ``limit``
+            says how many. ``confidence`` leaves out what lies below it.
         """
-        selection = self._selection(filters)
-        options = ApOptions.model_validate({"interpolation": interpolation, "empty_classes": empty_classes})
-        of = self._columns(selection.policy)
+        if self._needs_engine(asked) or asked.get("group_of") == "count":
+            return self._by_sql(AveragePrecision, "average_precision", {"limit": ALL_CLASSES.limit, **asked})
+        selection, of = self._selected(asked, AveragePrecisionAsked, "average_precision")
+        options = _part(ApOptions, asked, "average_precision")
+        page = _part(PerClassPage, {"limit": ALL_CLASSES.limit, **asked}, "average_precision")
         localised = selection.model_copy(update={"type": selection.type or list(LOCALISED)})
         found = detections(of, selection)
-        page = PerClassPage(limit=max(1, len(of.labels)))
         return average_precision_of(found, self._notes(of, localised), selection, options, page, self.categories)
 
-    def summary(self, *, scoring: Scoring | None = None, **filters: Unpack[Filters]) -> Summary:
+    def summary(self, **asked: Unpack[SummaryAsked]) -> Summary:
         """Count and score everything that is selected.
 
         Parameters
         ----------
-        scoring
-            How counts are scored: :class:`evalstream.queries.label_counts.Scoring`.
-        **filters
-            As in :class:`evalstream.selection.Filter`.
+        **asked
+            As in :class:`evalstream.questions.SummaryQuery`.
         """
-        selection = self._selection(filters)
-        of = self._columns(selection.policy)
-        return summary_of(tally(of, selection), self._notes(of, selection), scoring=scoring or Scoring())
+        if self._needs_engine(asked):
+            return self._by_sql(Summary, "summary", asked)
+        selection, of = self._selected(asked, SummaryAsked, "summary")
+        return summary_of(tally(of, selection), self._notes(of, selection), scoring=_part(Scoring, asked, "summary"))
 
-    def confusion_matrix(self, *, page: CellsPage | None = None, **filters: Unpack[Filters]) -> ConfusionMatrix:
+    def confusion_matrix(self, **asked: Unpack[ConfusionMatrixAsked]) -> ConfusionMatrix:
         """Count what was taken for what, missed objects and false alarms included.
 
         Parameters
         ----------
-        page
-            Which cells, in which order: :class:`evalstream.queries.confusion_matrix.CellsPage`.
-        **filters
-            As in :class:`evalstream.selection.Filter`.
+        **asked
+            As in :class:`evalstream.questions.ConfusionMatrixQuery`.
         """
-        return matrix_of(self._tally(filters), page or CellsPage())
+        if self._needs_engine(asked):
+            return self._by_sql(ConfusionMatrix, "confusion_matrix", asked)
+        selection, of = self._selected(asked, ConfusionMatrixAsked, "confusion_matrix")
+        return matrix_of(tally(of, selection), _part(CellsPage, asked, "confusion_matrix"))
 
-    def classes(
-        self, *, page: ClassesPage | None = None, scoring: Scoring | None = None, **filters: Unpack[Filters]
-    ) -> Classes:
+    def classes(self, **asked: Unpack[ClassesAsked]) -> Classes:
         """Count and score each label.
 
         Parameters
         ----------
-        page, scoring
-            Which labels, in which order, and how they are scored.
-        **filters
-            As in :class:`evalstream.selection.Filter`.
+        **asked
+            As in :class:`evalstream.questions.ClassesQuery`.
         """
-        return classes_of(self._tally(filters), page or ClassesPage(), scoring or Scoring())
+        if self._needs_engine(asked):
+            return self._by_sql(Classes, "classes", asked)
+        selection, of = self._selected(asked, ClassesAsked, "classes")
+        page, scoring = _part(ClassesPage, asked, "classes"), _part(Scoring, asked, "classes")
+        return classes_of(tally(of, selection), page, scoring)
 
     def figures(self, prefix: str = "", **filters: Unpack[Filters]) -> dict[str, float]:
         """Give the headline figures as one flat dictionary, for any experiment tracker; undefined ones are left out.
@@ -202,24 +282,89 @@ class Evaluation:
         start = f"{prefix}/" if prefix else ""
         return {f"{start}{name}": float(value) for name, value in found.items() if value is not None}
 
+    def known(self, other: Any, what: str = "versus") -> Evaluation:
+        """Find another evaluation: itself, or by its ``run``.
+
+        Raises
+        ------
+        QuestionError
+            If there is none.
+        """
+        found = other if isinstance(other, Evaluation) else _KNOWN.get(other) if isinstance(other, str) else None
+        if found is None:
+            raise QuestionError(f"{what}: must be another Evaluation of this process, or its `run` (got {other!r})")
+        return found
+
+    def engine(self) -> Engine:
+        """Open an engine, unless there is one.
+
+        Raises
+        ------
+        EngineUnavailableError
+            If this process has an engine open on a folder: it can have one at a time.
+        """
+        from evalstream.engine_questions import Engine
+
+        with self._opening:
+            if self._engine is None:
+                self._engine = Engine(self.ontology)
+            return self._engine
+
+    def close(self) -> None:
+        """Close the engine, if one was needed, and remove its folder; the next question opens another."""
+        with self._opening:
+            if self._engine is not None:
+                self._engine.close()
+            self._engine = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     @cached_property
     def data_rows(self) -> list[str]:
         """The data rows that figures are over, in their order."""
-        return [scene.data_row for one in self._matchable for scene in one.folded]
-
-    def _tally(self, filters: Filters) -> Tally:
-        selection = self._selection(filters)
-        return tally(self._columns(selection.policy), selection)
+        return [scene.data_row for one in self.matched for scene in one.folded]
 
     def _notes(self, of: Columns, selection: Selection) -> list[str]:
-        return [*self._said, *notes(of, selection)]
+        return [*self.notes, *notes(of, selection)]
 
-    def _selection(self, filters: Filters) -> Selection:
-        given: dict[str, Any] = {"policy": self.policy, **filters}
-        unknown = given.keys() - Filters.__annotations__.keys()
+    def _needs_engine(self, asked: Mapping[str, Any]) -> bool:
+        """Whether it is about what is not in memory: another run, or the hierarchy of classes."""
+        if asked.get("roll_up") is not None or asked.get("shared_with") is not None:
+            return True
+        return bool(asked.get("feature")) and any(one.parent for one in self.ontology.classes)
+
+    def _by_sql(self, _answer: type[M], question: str, asked: Mapping[str, Any]) -> M:
+        from evalstream.engine_questions import answered
+        from evalstream.questions import Questions
+
+        found: M = answered(self, getattr(Questions, question), asked)
+        return found
+
+    def _selected(self, asked: Mapping[str, Any], known: Any, what: str) -> tuple[Selection, Columns]:
+        unknown = asked.keys() - known.__annotations__.keys()
         if unknown:
-            raise QuestionError(f"{', '.join(sorted(unknown))}: no filter of one run without a declared ontology")
-        return Selection.model_validate({"dataset": _NAME, "run": _NAME, **given})
+            raise QuestionError(f"{what}: {', '.join(sorted(unknown))}: no filter, and no option of this question")
+        given = {"policy": self.policy, **asked}
+        filters = {name: given[name] for name in given.keys() & Selection.model_fields.keys()}
+        selection = checked(Selection, {"dataset": _NAME, "run": _NAME, **filters}, what)
+        return selection, self._columns(selection.policy)
+
+
+#: The evaluations of this process, by their runs, for as long as somebody has them.
+_KNOWN: Final[weakref.WeakValueDictionary[str, Evaluation]] = weakref.WeakValueDictionary()
+
+
+def _by_policy(matched: list[Matchable], failed: list[Failed]) -> Callable[[str], Columns]:
+    """Make columns under each policy once. It must not refer to the evaluation, which would then be held by itself."""
+    return lru_cache(maxsize=None)(lambda policy: columns(matched, failed, policy))
+
+
+def _part(model: type[M], asked: Mapping[str, Any], what: str) -> M:
+    return checked(model, {name: asked[name] for name in asked.keys() & model.model_fields.keys()}, what)
 
 
 def _batches(scenes: list[FoldedScene]) -> Iterator[list[FoldedScene]]:
@@ -237,6 +382,3 @@ def _edges(part: np.ndarray[Any, Any]) -> tuple[list[int], list[int]]:
 
 def _count(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
-assert set(Filters.__annotations__) <= set(Filter.model_fields) | {"data_row"}

@@ -6,7 +6,7 @@ Routes serve these questions, and clients ask them, as methods of the same names
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Any, Concatenate, Generic, Literal, ParamSpec, Self, TypeVar, overload
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -42,7 +42,7 @@ from evalstream.queries.segmentation import ClassesMeant, Segmentation
 from evalstream.queries.summary import Summary
 from evalstream.queries.texts import Texts
 from evalstream.queries.thresholds import Thresholds
-from evalstream.selection import Filter
+from evalstream.selection import Filter, checked
 
 P = ParamSpec("P")
 Q = TypeVar("Q", bound=BaseModel)
@@ -237,23 +237,41 @@ class Question(Generic[P, A]):
     def __set_name__(self, _owner: type, name: str) -> None:
         self.name = name
 
-    def _asked_by(self, client: Now | Later) -> Any:
-        """Make the method of a client that asks this, with a signature and a description of its own."""
-        signature = self._signature()
+    def put(self, said: Mapping[str, Any]) -> BaseModel:
+        """Check what is said with it.
 
-        def ask(*given: str, **said: Any) -> Any:
-            asked = signature.bind(*given, **said).arguments
-            names = tuple(asked.pop(name) for name in self.names)
-            return client._answer(self, names, asked)
+        Raises
+        ------
+        QuestionError
+            If it cannot be put so; the message names the field.
+        """
+        return checked(self.query, said, self.name)
+
+    def method(self, names: Mapping[str, Any], answer: Callable[[dict[str, Any]], Any]) -> Any:
+        """Make a method that asks this, with a signature and a description of its own.
+
+        ``names``, with their types, come first. ``answer`` is given by name what the method was called with.
+        """
+        signature = self._signature(names)
+
+        def ask(*given: Any, **said: Any) -> Any:
+            return answer(signature.bind(*given, **said).arguments)
 
         ask.__signature__ = signature  # type: ignore[attr-defined]
         ask.__name__ = ask.__qualname__ = self.name
         ask.__doc__ = self._help()
         return ask
 
-    def _signature(self) -> inspect.Signature:
+    def _asked_by(self, client: Now | Later) -> Any:
+        """Make the method of a client that asks this."""
+        return self.method(
+            dict.fromkeys(self.names, str),
+            lambda asked: client._answer(self, tuple(asked.pop(name) for name in self.names), asked),
+        )
+
+    def _signature(self, types: Mapping[str, Any]) -> inspect.Signature:
         kind = inspect.Parameter
-        names = [kind(name, kind.POSITIONAL_OR_KEYWORD, annotation=str) for name in self.names]
+        names = [kind(name, kind.POSITIONAL_OR_KEYWORD, annotation=own) for name, own in types.items()]
         said = [
             kind(
                 name,
@@ -262,6 +280,7 @@ class Question(Generic[P, A]):
                 annotation=field.annotation,
             )
             for name, field in self.query.model_fields.items()
+            if name not in types
         ]
         return inspect.Signature([*names, *said], return_annotation=self.answer)
 

@@ -6,9 +6,9 @@ import math
 import operator
 import re
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Final, Literal, NamedTuple, Self
+from typing import Annotated, Any, Final, Literal, NamedTuple, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from evalstream.errors import EvalstreamError
 from evalstream.events.base import Crowd, Name
@@ -16,6 +16,8 @@ from evalstream.matching import AREA_RANGES, MAX_IOU_THRESHOLD, POLICIES
 from evalstream.ontology import DEPTH_LIMIT
 from evalstream.policies import TRAITS, PolicyName, Traits
 from evalstream.types import TYPES, AnnotationType
+
+M = TypeVar("M", bound=BaseModel)
 
 _CONDITION = re.compile(r"(?P<name>[^=!<>]+?)\s*(?P<operator>!=|>=|<=|=|>|<)\s*(?P<value>.*)", re.DOTALL)
 
@@ -29,6 +31,22 @@ def _is_condition(text: str) -> str:
 
 class QuestionError(EvalstreamError, ValueError):
     """A question that cannot be answered as it was put; the message says what to change."""
+
+
+def checked(model: type[M], said: Mapping[str, Any], what: str) -> M:
+    """Check what is said with a question.
+
+    Raises
+    ------
+    QuestionError
+        If it cannot be put so; the message names the question, ``what``, and the field.
+    """
+    try:
+        return model.model_validate(dict(said))
+    except ValidationError as error:
+        found = ((".".join(map(str, one["loc"])), one["msg"], one["input"]) for one in error.errors())
+        wrong = "; ".join(f"{field}: {message} (got {given!r})" for field, message, given in found)
+        raise QuestionError(f"{what}: {wrong}") from None
 
 
 class Condition(NamedTuple):

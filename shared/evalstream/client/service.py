@@ -7,7 +7,7 @@ from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
 import orjson
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 
 from evalstream.changes import Completed, Declaration, Deleted, RejectedLine, Upload
 from evalstream.client.errors import RejectedError
@@ -18,7 +18,6 @@ from evalstream.importers.files import Options
 from evalstream.queries.average_precision import ApFigures
 from evalstream.queries.catalog import Datasets
 from evalstream.questions import Question, Questions, RunProgress
-from evalstream.selection import QuestionError
 
 A = TypeVar("A", bound=BaseModel)
 
@@ -76,12 +75,7 @@ def asking(question: Question[..., A], names: tuple[str, ...], said: Mapping[str
     QuestionError
         If it cannot be put so; nothing is sent then.
     """
-    try:
-        query = question.query.model_validate(dict(said))
-    except ValidationError as error:
-        found = ((".".join(map(str, one["loc"])), one["msg"], one["input"]) for one in error.errors())
-        wrong = "; ".join(f"{field}: {message} (got {given!r})" for field, message, given in found)
-        raise QuestionError(f"{question.name}: {wrong}") from None
+    query = question.put(said)
     path = "/v1/datasets" + question.path.format(
         **{name: quote(own, safe="") for name, own in zip(question.names, names, strict=True)}
     )

@@ -118,7 +118,7 @@ def match(
         [
             RESULTS.empty_table(),
             *(
-                _failed(dataset, one.scene, policies, one.reason) if isinstance(one, Failed) else one
+                results_of_failed(dataset, one, policies) if isinstance(one, Failed) else one
                 for one in work_through(
                     folded, lambda some: results(dataset, matchable(live, live, some, ontology), policies)
                 )
@@ -290,8 +290,8 @@ def _closest(closest: Nearest, annotations: Objects, predictions: Objects) -> di
     return {f"prediction_{name}": ragged(predictions.offset, values) for name, values in columns.items()}
 
 
-def _failed(dataset: str, scene: FoldedScene, policies: Sequence[str], reason: str) -> pa.Table:
-    """A result that holds nothing but the reason, so that the row counts as failed and not as pending."""
-    known = _scene_columns(dataset, [scene], policies, reason)
+def results_of_failed(dataset: str, failed: Failed, policies: Sequence[str]) -> pa.Table:
+    """Give a result that holds nothing but the reason, so that the row counts as failed and not as pending."""
+    known = _scene_columns(dataset, [failed.scene], policies, failed.reason)
     columns = [known[field.name] if field.name in known else pa.array([[]], field.type) for field in RESULTS]
     return pa.table(columns, schema=RESULTS)

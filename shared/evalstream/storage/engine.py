@@ -23,7 +23,7 @@ from evalstream.errors import EvalstreamError
 Clients = Callable[[], Client]
 
 
-def open_embedded(path: Path) -> Client:
+def open_embedded(path: Path, database: str = "default") -> Client:
     """Open the engine in this process on a folder of its own; no second process may have the folder open.
 
     The client is safe to use after a statement of its has failed: :class:`_Renewed`.
@@ -31,9 +31,9 @@ def open_embedded(path: Path) -> Client:
     Raises
     ------
     EngineUnavailableError
-        If it cannot be opened; most often because another process has it open.
+        If it cannot be opened; most often because another process has it open, or this one another folder.
     """
-    return cast(Client, _Renewed(lambda: _connect_embedded(path)))
+    return cast(Client, _Renewed(lambda: _connect_embedded(path, database)))
 
 
 class _Renewed:
@@ -66,13 +66,21 @@ class _Renewed:
         return call
 
 
-def _connect_embedded(path: Path) -> Client:
+def _connect_embedded(path: Path, database: str) -> Client:
     path.mkdir(parents=True, exist_ok=True)
     try:
-        return clickhouse_connect.get_client(interface="chdb", path=str(path))
+        return clickhouse_connect.get_client(interface="chdb", path=str(path), database=database)
     except ClickHouseError as error:
-        reason = "another process has it open" if _is_locked(path / "status") else str(error)
-        raise EngineUnavailableError(f"the engine cannot be opened in {path}: {reason}") from error
+        raise EngineUnavailableError(f"the engine cannot be opened in {path}: {_why_not(path, str(error))}") from error
+
+
+def _why_not(path: Path, told: str) -> str:
+    if "already initialized with path" in told:
+        return (
+            "this process has it open in another folder, and can have one at a time; close the client of"
+            " `evalstream.connect(folder)`, or each Evaluation that was asked what it does not know at once"
+        )
+    return "another process has it open" if _is_locked(path / "status") else told
 
 
 def _is_locked(file: Path) -> bool:
