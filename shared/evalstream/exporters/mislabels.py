@@ -44,7 +44,7 @@ class Looked(NamedTuple):
 
 
 class Mislabels(BaseModel):
-    """What was written, and what was not."""
+    """Counts of what was written, and of what was not."""
 
     rows: int = Field(description="data rows in the file")
     false_alarms: int = Field(
