@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import orjson
 import pyarrow as pa
 
@@ -101,7 +102,7 @@ def prediction_lines(
     known = {"dataset": dataset, "run": run}
     if not isinstance(source, str | Path):
         if truth is None or not _is_results(source):
-            return _in_memory(source, "predictions", known, how)[0]
+            return _in_memory(source, "predictions", known, how, truth)[0]
         return _lines_of(read_predictions(source, truth, how.options), known, how)
     path = Path(source)
     form = format_of(path, how.options)
@@ -137,7 +138,9 @@ def stamped(lines: Iterable[bytes]) -> Iterator[bytes]:
             yield line.rstrip(b"\n")
 
 
-def _in_memory(source: Any, side: Side, known: dict[str, str], how: How) -> tuple[Lines, GroundTruth | None]:
+def _in_memory(
+    source: Any, side: Side, known: dict[str, str], how: How, truth: GroundTruth | None = None
+) -> tuple[Lines, GroundTruth | None]:
     if hasattr(source, "__arrow_c_stream__"):
         table = pa.table(source)
         if set(EVENTS.names) <= set(table.column_names):
@@ -146,7 +149,7 @@ def _in_memory(source: Any, side: Side, known: dict[str, str], how: How) -> tupl
         if side == "annotations":
             truth = read_annotations(source, how.options)
             return _lines_of(truth, known, how), truth
-        return _lines_of(read_predictions(source, None, how.options), known, how), None
+        return _lines_of(read_predictions(source, truth, how.options), known, how), None
     if isinstance(source, Mapping):
         if side == "annotations" and isinstance(source.get("images"), list):
             truth = read_annotations(source, how.options)
@@ -192,7 +195,7 @@ def _lines_of(read: GroundTruth | Predictions, known: dict[str, str], how: How) 
         return _lines_of_rows(read.imported._replace(notes=read.notes, problems=read.problems), known)
     assert read.coco is not None
     own, not_storable = columns.storable(read.coco.objects)
-    version, kind = time.time_ns(), how.options.type
+    version, kind, notes = time.time_ns(), how.options.type, list(read.notes)
     if isinstance(read, GroundTruth):
         assert isinstance(read.coco, columns.Truth)
         events = columns.annotation_events(read.coco._replace(objects=own), known["dataset"], version, kind)
@@ -202,7 +205,9 @@ def _lines_of(read: GroundTruth | Predictions, known: dict[str, str], how: How) 
         assert read.on is not None
         found = read.coco._replace(objects=own)
         events = columns.prediction_events(found, read.on, known["dataset"], known["run"], version, kind)
-    return Lines(event_lines(events), events.num_rows, read.notes, read.problems, not_storable)
+        if missing := events.num_rows - len(np.unique(own.row)):
+            notes.append(rows.taken_for_empty(missing, events.num_rows))
+    return Lines(event_lines(events), events.num_rows, notes, read.problems, not_storable)
 
 
 def _lines_of_rows(read: Imported, known: dict[str, str]) -> Lines:

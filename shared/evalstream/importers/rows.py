@@ -134,12 +134,17 @@ def joined(found: Imported, data_rows: Sequence[str], file_names: Sequence[str],
         notes.append(f"{what}, and skipped.")
     missing = len(data_rows) - len(by_place)
     if missing:
-        notes.append(f"{count_of(missing, 'data row')} of {len(data_rows):,} without a prediction, taken for empty.")
+        notes.append(taken_for_empty(missing, len(data_rows)))
     rows = [
         by_place[i]._replace(data_row=name) if i in by_place else Row(name, {}, [], [])
         for i, name in enumerate(data_rows)
     ]
     return found._replace(rows=rows, notes=notes)
+
+
+def taken_for_empty(missing: int, data_rows: int) -> str:
+    """Say that predictions are none on so many of a ground truth's data rows."""
+    return f"{count_of(missing, 'data row')} of {data_rows:,} without a prediction, taken for empty."
 
 
 def counted(rows: Iterable[Row]) -> Counter[tuple[str, str]]:
