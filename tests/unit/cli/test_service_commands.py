@@ -103,7 +103,7 @@ def test_a_report_says_how_sure_its_figures_are(service: Service, tmp_path: Path
     assert "intervals" not in report(service, "sure", "good", "--no-intervals")["good"]
     table = run(service, "report", "sure", "good", "bad").stdout
     (line, below) = table[table.index("recall") :].splitlines()[:2]
-    assert "1.0000 [1.0000, 1.0000]" in line
+    assert "1.0000 [0.9124, 1.0000]" in line
     assert "0.5000 [0.3" in line
     assert "Δ -0.5000 [-0.6" in below
     assert "*" in below

@@ -140,6 +140,8 @@ WANTED: Final = {
     ("post", "/v1/datasets/{dataset}/annotations"): "write",
     ("post", "/v1/datasets/{dataset}/runs/{run}/predictions"): "write",
     ("put", "/v1/datasets/{dataset}/ontology"): "write",
+    ("put", "/v1/datasets/{dataset}/runs/{run}/step"): "write",
+    ("put", "/v1/datasets/{dataset}/runs/{run}/complete"): "write",
     ("put", "/v1/datasets/{dataset}/retention"): "admin",
     ("get", "/media/{path}"): "read",
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from evalstream.class_labels import class_label
 from fastapi.testclient import TestClient
 
 from tests.unit.http.embedded import base, box, client, replace, send, wait_until_matched
@@ -286,11 +287,12 @@ def test_hostile_names_are_exact_and_harmless(client: TestClient, name: str) -> 
     assert ask("summary", feature=[name, other])["tp"] == 2
     assert ask("summary", metadata=f"{key}={value}")["tp"] == 1
     assert ask("summary", metadata=f"{key}!={value}")["tp"] == 1
-    assert ask("confusion-matrix", feature=name)["cells"] == [{"actual": name, "predicted": name, "count": 1}]
-    assert [row["data_row"] for row in ask("rows", actual=name, predicted=name)["rows"]] == [name]
+    label = class_label(name)
+    assert ask("confusion-matrix", feature=name)["cells"] == [{"actual": label, "predicted": label, "count": 1}]
+    assert [row["data_row"] for row in ask("rows", actual=label, predicted=label)["rows"]] == [name]
     assert ask("distribution", metric=f"metadata.{key}")["undefined"] == 2
     assert ask("metadata", key=key, search=value)["values"] == [{"value": own, "rows": 1} for own in (name, other)]
-    assert ask("average-precision")["per_class"].keys() == {name, other}
+    assert ask("average-precision")["per_class"].keys() == {label, class_label(other)}
     assert client.get(f"{base(name, other)}/summary").status_code == 404
 
 
