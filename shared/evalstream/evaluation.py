@@ -62,6 +62,7 @@ from evalstream.types import LOCALISED, AnnotationType
 
 if TYPE_CHECKING:
     from evalstream.engine_questions import Engine, EngineQuestions
+    from evalstream.plots import Plots
 else:
 
     class EngineQuestions:
@@ -327,6 +328,19 @@ class Evaluation(EngineQuestions):
     def data_rows(self) -> list[str]:
         """The data rows that figures are over, in their order."""
         return [scene.data_row for one in self.matched for scene in one.folded]
+
+    @property
+    def plot(self) -> Plots:
+        """Pictures of its answers, with matplotlib: ``evaluation.plot.pr_curve()``."""
+        from evalstream.plots import Plots
+
+        return Plots(self)
+
+    def _repr_html_(self) -> str:
+        """Show the headline, the worst classes and the notes in a notebook."""
+        from evalstream.notebook import page
+
+        return page(self)
 
     def _notes(self, of: Columns, selection: Selection) -> list[str]:
         return [*self.notes, *notes(of, selection)]
