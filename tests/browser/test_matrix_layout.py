@@ -25,7 +25,7 @@ def right(place: Locator) -> float:
 def test_the_title_is_on_the_left(screen: Screen) -> None:
     page = screen.open(d="digits", a="svm")
     expect(matrix(page).locator("table")).to_be_visible()
-    assert left(matrix(page).get_by_role("heading")) - left(matrix(page)) < 20
+    assert left(matrix(page).get_by_role("heading", name="Confusion matrix")) - left(matrix(page)) < 20
 
 
 def test_it_fills_its_panel_and_sums_are_in_sight(screen: Screen) -> None:

@@ -37,12 +37,12 @@ def _coco() -> tuple[dict[str, Any], list[dict[str, Any]]]:
     return {"images": images, "categories": categories, "annotations": annotations}, results
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def files() -> tuple[dict[str, Any], list[dict[str, Any]]]:
     return _coco()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory, files: Any) -> Iterator[Client]:
     truth, results = files
     with evalstream.connect(tmp_path_factory.mktemp("exporters")) as client:
