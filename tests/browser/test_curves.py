@@ -49,6 +49,7 @@ def test_the_dot_is_the_present_threshold_on_every_curve(screen: Screen) -> None
 def test_the_dot_is_dragged_along_the_curve(screen: Screen, kind: str) -> None:
     page = screen.open(d="digits", a="svm", c=0.9, curve=kind)
     before = screen.figure("TP")
+    dot(page).scroll_into_view_if_needed()
     place = dot(page).bounding_box()
     assert place
     x, y = place["x"] + place["width"] / 2, place["y"] + place["height"] / 2

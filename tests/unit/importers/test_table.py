@@ -74,7 +74,7 @@ def test_whole_numbers_are_the_same_class_however_they_are_written(tmp_path: Pat
     ("line", "field", "reason"),
     [
         ("b,", "label", "empty"),
-        ("b,1.5", "label", "no class but a fraction; --task regression"),
+        ("b,1.5", "label", "not a class but a fraction; --task regression"),
         ("b", "columns", "1, where the header has 2"),
         ("b,x,y", "columns", "3, where the header has 2"),
         ("a,dog", "id", "'a' has another answer in line 2"),
