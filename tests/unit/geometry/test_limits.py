@@ -17,6 +17,7 @@ from evalstream.geometry.polygon import count_crossings, polygon_areas
 from evalstream.matching import POLICIES
 from evalstream.ontology import NOTHING_DECLARED, Ontology
 from evalstream.pipeline.match import match
+from evalstream.storage.results import of_policy
 from hypothesis import given
 from hypothesis import strategies as st
 from shapely import LineString, Polygon
@@ -106,7 +107,7 @@ def test_the_row_fails_alone() -> None:
     assert {row["error"].partition(" more")[0] for row in results if row["error"]} == {
         "polygon 'contour' crosses itself"
     }
-    assert all(len(row["match_iou"]) for row in results if not row["error"])
+    assert all(len(row[of_policy(policy, "iou")]) for row in results if not row["error"] for policy in POLICIES)
 
 
 #: Matches one row of so many boxes a side and prints by how many MB the process grew, and how many results failed.
@@ -115,6 +116,7 @@ import json, resource, sys
 from evalstream.events import AnnotationEvent, PredictionEvent, Reader, Record, decode, events_table
 from evalstream.matching import POLICIES
 from evalstream.pipeline.match import match
+from evalstream.storage.results import of_policy
 count, step = int(sys.argv[1]), float(sys.argv[2])
 boxes = [{"id": str(i), "type": "bbox", "feature": "f", "bbox": [i % 100 * step, i // 100 * step, 10, 10]}
          for i in range(count)]

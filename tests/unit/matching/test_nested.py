@@ -11,6 +11,7 @@ import pytest
 from evalstream.events import AnnotationEvent, PredictionEvent, Reader, Record, decode, events_table
 from evalstream.matching import POLICIES
 from evalstream.pipeline.match import match
+from evalstream.storage.results import MATCHES, of_policy
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -42,8 +43,9 @@ def results(*scenes: tuple[list[Node], list[Node]]) -> dict[str, list[dict[str, 
         key=lambda i: (events_of_rows["data_row"][i].as_py(), events_of_rows["run"][i].as_py()),
     )
     table = match("d", events_of_rows.take(order), list(POLICIES)).to_pylist()
+    rows = sorted(table, key=lambda row: int(row["data_row"]))
     return {
-        policy: sorted((row for row in table if row["policy"] == policy), key=lambda row: int(row["data_row"]))
+        policy: [row | {f"match_{name}": row[of_policy(policy, name)] for name in MATCHES} for row in rows]
         for policy in POLICIES
     }
 
