@@ -132,7 +132,7 @@ print((after - before) // 1024, sum(map(bool, results["error"].to_pylist())))
 """
 
 
-@pytest.mark.parametrize(("count", "step", "failed"), [(10_000, 20, 0), (10_000, 0.001, 3), (2_000, 0.001, 0)])
+@pytest.mark.parametrize(("count", "step", "failed"), [(10_000, 20, 0), (10_000, 0.001, 1), (2_000, 0.001, 0)])
 def test_a_row_of_very_many_boxes_stays_within_memory(count: int, step: float, failed: int) -> None:
     """Apart or upon each other: within 1 GB, or the row fails."""
     done = subprocess.run(
