@@ -8,6 +8,7 @@ from typing import Annotated, Final, Literal
 import orjson
 import typer
 from evalstream.changes import Deleted
+from evalstream.words import count_of
 
 from evalstream_cli.client import DEFAULT_URL, ApiKey, Url, service
 from evalstream_cli.console import out
@@ -111,4 +112,4 @@ def _delete(
 
 def _counts(found: Deleted) -> str:
     counts = ((getattr(found, name), word) for name, word in _COUNTED.items())
-    return ", ".join(f"{count:,} {word}{'' if count == 1 else 's'}" for count, word in counts if count) or "nothing"
+    return ", ".join(count_of(count, word) for count, word in counts if count) or "nothing"

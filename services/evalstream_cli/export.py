@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from evalstream.exporters.export import Exported, Format
-from evalstream.importers.problems import count_of
+from evalstream.words import count_of
 
 from evalstream_cli.client import DEFAULT_URL, ApiKey, Url, service
 from evalstream_cli.console import err, fail, out, progress_bar
-from evalstream_cli.filters import Confidence, Feature, Iou, Metadata, Policy, Split, Type
+from evalstream_cli.filters import Confidence, Feature, Iou, Metadata, Policy, Split, Type, given
 
 
 def export(
@@ -40,9 +40,17 @@ def export(
     Outcome (tp, fp, fn, ignored), cause, partner and IoU of each object, at this policy and these thresholds; and the
     metrics of its data row. What the file is of, and what is not in it, stands beside it: OUTPUT.about.json.
     """
-    said: dict[str, Any] = {"policy": policy, "confidence": confidence, "iou": iou, "split": split, "feature": feature}
-    said |= {"type": type_, "metadata": metadata, "where": where, "cause": cause}
-    given = {name: value for name, value in said.items() if value is not None}
+    asked = given(
+        policy=policy,
+        confidence=confidence,
+        iou=iou,
+        split=split,
+        feature=feature,
+        type=type_,
+        metadata=metadata,
+        where=where,
+        cause=cause,
+    )
     try:
         with service(url, api_key) as client, progress_bar() as bar:
             task = bar.add_task(f"exporting {run}", total=None)
@@ -52,7 +60,7 @@ def export(
                 output,
                 form,
                 on_progress=lambda _what, own, total: bar.update(task, completed=own, total=total),
-                **given,
+                **asked,
             )
     except OSError as error:
         fail(str(error))

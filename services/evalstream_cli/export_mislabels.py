@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from evalstream.exporters.mislabels import MOST, Format, export_mislabels
-from evalstream.importers.problems import count_of
+from evalstream.words import count_of
 
 from evalstream_cli.client import DEFAULT_URL, ApiKey, Url, service
 from evalstream_cli.console import err, fail, out
-from evalstream_cli.filters import Confidence, Iou, Metadata, Policy, Split
+from evalstream_cli.filters import Confidence, Iou, Metadata, Policy, Split, given
 
 
 def mislabels(
@@ -35,17 +35,10 @@ def mislabels(
     These are the most confident false alarms on background, and objects that the model does not see. Each data row is
     whole: its annotations, and the false alarms as proposals. OUTPUT.candidates.csv lists the candidates.
     """
-    said: dict[str, Any] = {
-        "policy": policy,
-        "confidence": confidence,
-        "iou": iou,
-        "split": split,
-        "metadata": metadata,
-    }
-    given = {name: value for name, value in said.items() if value is not None}
+    asked = given(policy=policy, confidence=confidence, iou=iou, split=split, metadata=metadata)
     try:
         with service(url, api_key) as client:
-            done = export_mislabels(client, dataset, run, output, form, limit=limit, **given)
+            done = export_mislabels(client, dataset, run, output, form, limit=limit, **asked)
     except OSError as error:
         fail(str(error))
     for why, count in done.left_out.items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from evalstream.exporters.documents import WRITERS
@@ -11,7 +11,7 @@ from evalstream.exporters.report import gather
 
 from evalstream_cli.client import DEFAULT_URL, ApiKey, Url, service
 from evalstream_cli.console import err, fail, out, progress_bar
-from evalstream_cli.filters import Confidence, Feature, Iou, Metadata, Policy, Split, Type
+from evalstream_cli.filters import Confidence, Feature, Iou, Metadata, Policy, Split, Type, given
 
 
 def export_report(
@@ -40,9 +40,9 @@ def export_report(
         fail(f"{output}: must end in {', '.join(WRITERS)}, for that says what to write")
     if output.exists():
         fail(f"{output} is there already; name another one")
-    said: dict[str, Any] = {"policy": policy, "confidence": confidence, "iou": iou, "split": split, "feature": feature}
-    said |= {"type": type_, "metadata": metadata}
-    given = {name: value for name, value in said.items() if value is not None}
+    asked = given(
+        policy=policy, confidence=confidence, iou=iou, split=split, feature=feature, type=type_, metadata=metadata
+    )
     with service(url, api_key) as client, progress_bar() as bar:
         task = bar.add_task("asking", total=None)
         report = gather(
@@ -51,7 +51,7 @@ def export_report(
             run,
             versus=versus,
             on_progress=lambda what, done, total: bar.update(task, description=what, completed=done, total=total),
-            **given,
+            **asked,
         )
     for name, why in report.refused.items():
         err.print(f"{name}: not answered: {why}", highlight=False, soft_wrap=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from evalstream.policies import PolicyName
@@ -14,3 +14,8 @@ Split = Annotated[list[str] | None, typer.Option(help="Only this split; may be r
 Feature = Annotated[list[str] | None, typer.Option(help="Only this class or question; may be repeated.")]
 Type = Annotated[list[str] | None, typer.Option("--type", help="Only this annotation type.")]
 Metadata = Annotated[list[str] | None, typer.Option(help="Only rows with, for instance, noise>=0.3.")]
+
+
+def given(**options: Any) -> dict[str, Any]:
+    """Return the options that were given, as a question takes them."""
+    return {name: value for name, value in options.items() if value is not None}

@@ -22,9 +22,10 @@ from evalstream.importers.files import (
     read_predictions,
     with_facts,
 )
-from evalstream.importers.problems import ImporterError, Problem, count_of
+from evalstream.importers.problems import ImporterError, Problem
 from evalstream.importers.rows import Side
 from evalstream.importers.text import head, json_lines
+from evalstream.words import count_of
 from rich.table import Table
 
 from evalstream_cli.console import err, fail, out

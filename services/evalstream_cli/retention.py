@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import orjson
 import typer
 from evalstream.client.service import place
+from evalstream.words import count_of
 
 from evalstream_cli.client import DEFAULT_URL, ApiKey, Url, service
 from evalstream_cli.console import fail, out
@@ -69,4 +70,4 @@ def _over(found: dict[str, Any]) -> str:
 
 
 def _counts(rows: int, runs: int) -> str:
-    return f"{rows:,} data row{'' if rows == 1 else 's'}, {runs:,} run{'' if runs == 1 else 's'}"
+    return f"{count_of(rows, 'data row')}, {count_of(runs, 'run')}"

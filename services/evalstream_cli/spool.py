@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from evalstream.client.runs import send_leftovers
 from evalstream.client.spool import DEFAULT_FOLDER, leftovers
-from evalstream.importers.problems import count_of
+from evalstream.words import count_of
 
 from evalstream_cli.client import DEFAULT_URL, ApiKey, Url, service
 from evalstream_cli.console import err, out

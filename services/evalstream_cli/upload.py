@@ -14,8 +14,9 @@ from evalstream.client.files import How, Lines, annotation_lines, prediction_lin
 from evalstream.client.service import NOT_CLOSED, Sent
 from evalstream.importers import columns
 from evalstream.importers.files import GroundTruth, Options
-from evalstream.importers.problems import ImporterError, count_of
+from evalstream.importers.problems import ImporterError
 from evalstream.importers.text import STDIN
+from evalstream.words import count_of
 from rich.progress import Progress
 
 from evalstream_cli.client import DEFAULT_URL, ApiKey, Url, service

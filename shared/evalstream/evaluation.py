@@ -59,6 +59,7 @@ from evalstream.scoring.notes import notes
 from evalstream.scoring.tally import tally
 from evalstream.selection import AreaRange, M, QuestionError, Selection, checked
 from evalstream.types import LOCALISED, AnnotationType
+from evalstream.words import count_of
 
 if TYPE_CHECKING:
     from evalstream.engine_questions import Engine, EngineQuestions
@@ -195,7 +196,7 @@ class Evaluation(EngineQuestions):
         self.notes = list(notes or [])
         if self.problems:
             verb = "is" if len(self.problems) == 1 else "are"
-            self.notes.append(f"{_count(len(self.problems), 'record')} could not be read and {verb} left out.")
+            self.notes.append(f"{count_of(len(self.problems), 'record')} could not be read and {verb} left out.")
         self.ontology = ontology
         self.run = f"{_NAME} {next(_NUMBERS)}"
         self.matched: list[Matchable] = []
@@ -392,7 +393,3 @@ def _batches(scenes: list[FoldedScene]) -> Iterator[list[FoldedScene]]:
 def _edges(part: np.ndarray[Any, Any]) -> tuple[list[int], list[int]]:
     starts = np.flatnonzero(np.diff(part, prepend=-1)).tolist()
     return starts, [*starts[1:], len(part)] if starts else []
-
-
-def _count(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from evalstream.queries.confusion_matrix import ClassFigure
+from evalstream.words import count_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,7 +39,7 @@ class Plots:
                 best = f"best F1 {curve.best_f1:.3f} at {curve.best_f1_confidence:.3f}"
             ax.step(*(list(zip(*points, strict=True)) or ([], [])), where="post", label=f"{label} ({best})")
         if len(found.curves) < found.total:
-            ax.plot([], [], " ", label=f"{found.total - len(found.curves):,} more labels not drawn")
+            ax.plot([], [], " ", label=f"{count_of(found.total - len(found.curves), 'more label')} not drawn")
         ax.set(xlim=(0, 1.02), ylim=(0, 1.02))
         ax.legend(loc="lower left", fontsize="small")
         return ax
@@ -78,7 +79,9 @@ class Plots:
                 color = "white" if count > 0.5 * sums[row, 0] else "black"
                 ax.text(column, row, f"{count:,}", ha="center", va="center", color=color, fontsize="small")
         if left_out:
-            ax.set_xlabel(f"predicted\n{len(size) - len(labels):,} labels, {left_out:,} objects not drawn")
+            ax.set_xlabel(
+                f"predicted\n{count_of(len(size) - len(labels), 'label')}, {count_of(left_out, 'object')} not drawn"
+            )
         return ax
 
     def calibration(self, *, ax: Axes | None = None, **asked: Any) -> Axes:
@@ -113,7 +116,7 @@ class Plots:
         ax.bar_label(bars, fmt="{:,.3g}", padding=3, fontsize="small")
         ax.invert_yaxis()
         if len(defined) < found.total:
-            ax.set_xlabel(f"{figure}\n{found.total - len(defined):,} labels not drawn, or {figure} not defined of them")
+            ax.set_xlabel(f"{figure}\n{count_of(found.total - len(defined), 'label')} not drawn, or without {figure}")
         return ax
 
     def _title(self, what: str, asked: dict[str, Any]) -> str:

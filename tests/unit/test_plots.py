@@ -33,7 +33,7 @@ def test_a_confusion_matrix_holds_every_count(evaluation: evalstream.Evaluation)
     cells = evaluation.confusion_matrix().cells
     assert sorted(int(text.get_text()) for text in ax.texts) == sorted(cell.count for cell in cells)
     few = evaluation.plot.confusion_matrix(most=1)
-    assert "1 labels, 1 objects not drawn" in few.get_xlabel()
+    assert "1 label, 1 object not drawn" in few.get_xlabel()
 
 
 def test_a_curve_goes_through_its_points(evaluation: evalstream.Evaluation) -> None:

@@ -29,9 +29,10 @@ from evalstream.importers.files import (
     read_predictions,
     with_facts,
 )
-from evalstream.importers.problems import ImporterError, Problem, count_of
+from evalstream.importers.problems import ImporterError, Problem
 from evalstream.importers.rows import Imported, Side
 from evalstream.importers.text import STDIN, json_lines
+from evalstream.words import count_of
 
 
 class Lines(NamedTuple):

@@ -24,7 +24,7 @@ from evalstream.client.objects import objects
 from evalstream.client.service import NOT_CLOSED, PART_BYTES, Sent, in_parts
 from evalstream.client.steps import BUSY
 from evalstream.importers.arrays import BoxFormat, image_name
-from evalstream.importers.problems import count_of
+from evalstream.words import count_of
 
 if TYPE_CHECKING:
     from evalstream.client.clients import Client

@@ -15,10 +15,10 @@ from pydantic import BaseModel, Field
 import evalstream
 from evalstream.exporters import coco, labels
 from evalstream.exporters.pages import OnProgress, rows_of
-from evalstream.importers.problems import count_of
 from evalstream.queries.rows import Row
 from evalstream.questions import RowsQuery
 from evalstream.selection import QuestionError
+from evalstream.words import count_of
 
 if TYPE_CHECKING:
     from evalstream.client import Client

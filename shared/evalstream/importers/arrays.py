@@ -22,6 +22,7 @@ from evalstream.events.base import COORDINATE_LIMIT, OBJECTS_LIMIT, Crowd
 from evalstream.importers.columns import Categories, Found, Images, Objects, Truth, bound
 from evalstream.importers.problems import ImporterError, Problem
 from evalstream.scenes import Code, Flag, Float, Int, row_order
+from evalstream.words import count_of
 
 #: How the four numbers of a box are meant: corners; a corner and the sides; the centre and the sides.
 BoxFormat = Literal["xyxy", "xywh", "cxcywh"]
@@ -292,7 +293,7 @@ def _objects(noun: str, side: Side, counts: Int, names: list[str], kind: ArrayTy
     if np.any(negative):
         some = int(np.count_nonzero(negative))
         notes.append(
-            f"{some:,} {noun}{'' if some == 1 else 's'}: a negative width or height, so that nothing overlaps it. Boxes"
+            f"{count_of(some, noun)}: a negative width or height, so that nothing overlaps it. Boxes"
             " may be of another format than was said."
         )
     return Objects(

@@ -47,8 +47,9 @@ from evalstream.importers.coco_records import (
 from evalstream.importers.coco_shapes import Checks, Shapes, check_numbers, shapes
 from evalstream.importers.columns import Categories, CocoType, Found, Images, Objects, RowKey, Truth, bound
 from evalstream.importers.names import ImageNames, named_by_file, refuse_ambiguous, told
-from evalstream.importers.problems import ImporterError, Problem, count_of, refuse
+from evalstream.importers.problems import ImporterError, Problem, refuse
 from evalstream.scenes import Code, Flag, Float, Int, row_order
+from evalstream.words import count_of
 
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
@@ -465,7 +466,7 @@ def _note(notes: list[str], which: Flag, noun: str, what: str) -> None:
     """Say how many records are read otherwise than they stand in the file, if there are any."""
     count = int(np.count_nonzero(which))
     if count:
-        notes.append(f"{count:,} {noun}{'' if count == 1 else 's'}: {what}.")
+        notes.append(f"{count_of(count, noun)}: {what}.")
 
 
 def _in_order(

@@ -11,7 +11,8 @@ from typing import Any
 
 from evalstream.importers.columns import Categories, Truth
 from evalstream.importers.names import ImageNames, Match, refuse_ambiguous, told
-from evalstream.importers.problems import ImporterError, Problem, count_of
+from evalstream.importers.problems import ImporterError, Problem
+from evalstream.words import count_of
 
 _LISTS = ("images", "categories", "annotations")
 

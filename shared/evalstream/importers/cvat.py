@@ -16,9 +16,10 @@ import numpy as np
 
 from evalstream.importers import shapes
 from evalstream.importers.names import stems
-from evalstream.importers.problems import ImporterError, Problem, count_of
+from evalstream.importers.problems import ImporterError, Problem
 from evalstream.importers.rows import Imported, Row, Side
 from evalstream.importers.text import plain_bytes
+from evalstream.words import count_of
 
 #: What an export in a folder calls it.
 FILE: Final = "annotations.xml"

@@ -10,8 +10,9 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any, Protocol, runtime_checkable
 
-from evalstream.importers.problems import ImporterError, Problem, count_of
+from evalstream.importers.problems import ImporterError, Problem
 from evalstream.importers.rows import Imported, Row, Side
+from evalstream.words import count_of
 
 #: Fields of samples where none is named, as FiftyOne's own examples call them.
 _FIELDS: dict[Side, tuple[str, ...]] = {

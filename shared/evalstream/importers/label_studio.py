@@ -17,10 +17,11 @@ import numpy as np
 from pydantic_core import from_json
 
 from evalstream.importers import shapes
-from evalstream.importers.problems import ImporterError, Problem, count_of
+from evalstream.importers.problems import ImporterError, Problem
 from evalstream.importers.rows import Imported, Row, Side
 from evalstream.importers.text import json_lines
 from evalstream.scenes import Flag
+from evalstream.words import count_of
 
 #: Types of results that are answers; in a region they are answers about it.
 _ANSWERS: Final = ("choices", "taxonomy", "number", "rating", "textarea")

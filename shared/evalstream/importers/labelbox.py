@@ -13,9 +13,10 @@ from typing import Any, Final
 from pydantic_core import from_json
 
 from evalstream.importers.options import LabelboxOptions
-from evalstream.importers.problems import ImporterError, Problem, count_of
+from evalstream.importers.problems import ImporterError, Problem
 from evalstream.importers.rows import Imported, Row, Side
 from evalstream.importers.text import json_lines
+from evalstream.words import count_of
 
 #: Members of labels that are no objects of an image, each with what it is called in notes.
 _BESIDES: Final = {

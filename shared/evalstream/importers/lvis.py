@@ -19,8 +19,9 @@ import numpy as np
 
 from evalstream.importers.coco_records import AnnotationRecord, ImageRecord, Records
 from evalstream.importers.columns import Categories, CocoType, Images
-from evalstream.importers.problems import ImporterError, count_of
+from evalstream.importers.problems import ImporterError
 from evalstream.scenes import Code, Flag, Float, Int
+from evalstream.words import count_of
 
 DETECTIONS_LIMIT: Final = 300
 #: Detections of one class on one image that average precision takes.

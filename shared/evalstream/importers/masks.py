@@ -18,11 +18,12 @@ from pydantic_core import from_json
 
 from evalstream.importers import shapes
 from evalstream.importers.names import stems
-from evalstream.importers.problems import ImporterError, Problem, count_of
+from evalstream.importers.problems import ImporterError, Problem
 from evalstream.importers.rows import Imported, Row, Side
 from evalstream.importers.text import plain_bytes
 from evalstream.importers.yolo import read_names
 from evalstream.scenes import Int
+from evalstream.words import count_of
 
 #: Folders of VOC's layout: of classes, and of objects.
 CLASSES: Final = "SegmentationClass"

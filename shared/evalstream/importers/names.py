@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 from typing import Any, Final, NamedTuple
 
-from evalstream.importers.problems import ImporterError, count_of
+from evalstream.importers.problems import ImporterError
+from evalstream.words import count_of
 
 FORMS: Final = ("number", "file name", "file name without its folder", "file name without folder and ending")
 

@@ -15,9 +15,10 @@ from typing import Any, Final
 from pydantic_core import from_json
 
 from evalstream.importers import conll
-from evalstream.importers.problems import ImporterError, Problem, count_of
+from evalstream.importers.problems import ImporterError, Problem
 from evalstream.importers.rows import Imported, Row, Side
 from evalstream.importers.text import json_lines
+from evalstream.words import count_of
 
 #: Fields that hold entities, the most telling first.
 _ENTITIES: Final = ("entities", "ents", "spans", "label", "labels")
@@ -50,7 +51,7 @@ def read(path: Path, side: Side, names: Sequence[str] | None = None) -> Imported
         place = f"line {number}"
         try:
             row = _row(from_json(line), place, str(path), names, side, tally, problems)
-        except (ValueError, conll.ConllError) as error:
+        except ValueError as error:
             field, colon, reason = str(error).partition(": ")
             problems.append(Problem(str(path), place, field if colon else "the line", reason if colon else field))
             continue
@@ -65,11 +66,7 @@ def read(path: Path, side: Side, names: Sequence[str] | None = None) -> Imported
         "relations": ("relation", "left out"),
         "unscored": ("entity", "without a score; its confidence is 1"),
     }
-    notes = [
-        f"{count_of(tally[key], noun)}: {what}.".replace("entitys", "entities")
-        for key, (noun, what) in said.items()
-        if tally[key]
-    ]
+    notes = [f"{count_of(tally[key], noun)}: {what}." for key, (noun, what) in said.items() if tally[key]]
     classes = sorted({item["feature"] for row in rows.values() for item in row.objects})
     return Imported(str(path), side, list(rows.values()), classes, notes, problems)
 

@@ -16,9 +16,10 @@ from typing import Any, Final
 
 from evalstream.importers.images import images_in, size_of
 from evalstream.importers.options import Size
-from evalstream.importers.problems import ImporterError, Problem, count_of
+from evalstream.importers.problems import ImporterError, Problem
 from evalstream.importers.rows import Imported, Row, Side
 from evalstream.importers.text import plain_bytes
+from evalstream.words import count_of
 
 _ID: Final = "ImageID"
 _SIDES: Final = ("XMin", "XMax", "YMin", "YMax")
@@ -211,8 +212,4 @@ def _notes(tally: Counter[str], *, boxes: bool, unsized: bool, described: bool) 
         ),
         "unscored": ("box", "without a score; its confidence is 1"),
     }
-    return said + [
-        f"{count_of(tally[key], noun)}: {text}.".replace("boxs", "boxes")
-        for key, (noun, text) in what.items()
-        if tally[key]
-    ]
+    return said + [f"{count_of(tally[key], noun)}: {text}." for key, (noun, text) in what.items() if tally[key]]

@@ -26,15 +26,6 @@ class ImporterError(EvalstreamError, ValueError):
     """A file that cannot be read; the message names the file, the record and the field."""
 
 
-def count_of(count: int, noun: str) -> str:
-    """Say how many there are.
-
-    >>> count_of(1, "image"), count_of(2_000, "image")
-    ('1 image', '2,000 images')
-    """
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
 def refuse(problems: Sequence[Problem]) -> None:
     """Raise an error that names the first problems, if there are any.
 

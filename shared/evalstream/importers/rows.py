@@ -12,8 +12,9 @@ from pydantic_core import to_json
 
 from evalstream import events
 from evalstream.importers.names import ImageNames, refuse_ambiguous, told
-from evalstream.importers.problems import ImporterError, Problem, count_of
+from evalstream.importers.problems import ImporterError, Problem
 from evalstream.scenes import row_order
+from evalstream.words import count_of
 
 Side = Literal["annotations", "predictions"]
 _CHECKED = "checked"

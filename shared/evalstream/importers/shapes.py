@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from evalstream.importers.problems import count_of
 from evalstream.importers.rows import Row
 from evalstream.scenes import Flag
+from evalstream.words import count_of
 
 
 def box(left: float, top: float, width: float, height: float, angle: float = 0.0) -> dict[str, Any]:

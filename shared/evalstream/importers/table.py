@@ -19,9 +19,10 @@ from typing import Any, Final, NamedTuple
 import pyarrow as pa
 
 from evalstream.importers.options import Frame, TableOptions
-from evalstream.importers.problems import ImporterError, Problem, count_of
+from evalstream.importers.problems import ImporterError, Problem
 from evalstream.importers.rows import Imported, Row, Side
 from evalstream.importers.text import STDIN, plain_bytes
+from evalstream.words import count_of
 
 PARQUET: Final = b"PAR1"
 ARROW: Final = b"ARROW1"  # Feather, too

@@ -13,9 +13,10 @@ from typing import Any, Final
 from xml.etree import ElementTree
 
 from evalstream.importers.options import VocOptions
-from evalstream.importers.problems import ImporterError, Problem, count_of
+from evalstream.importers.problems import ImporterError, Problem
 from evalstream.importers.rows import Imported, Row, Side
 from evalstream.importers.text import plain_bytes
+from evalstream.words import count_of
 
 #: Flags that say nothing of what is evaluated.
 _IGNORED: Final = ("truncated", "occluded", "pose")

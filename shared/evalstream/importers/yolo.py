@@ -18,9 +18,10 @@ import yaml
 
 from evalstream.importers.images import images_in, size_of
 from evalstream.importers.options import Size, Split, YoloOptions, YoloTask
-from evalstream.importers.problems import ImporterError, Problem, count_of
+from evalstream.importers.problems import ImporterError, Problem
 from evalstream.importers.rows import Imported, Row, Side
 from evalstream.importers.text import plain_bytes
+from evalstream.words import count_of
 
 #: Files of text beside label files, which hold no labels.
 NAMES_FILES: Final = ("classes.txt", "obj.names", "classes.names", "names.txt", "labels.txt")

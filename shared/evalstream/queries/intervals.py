@@ -44,6 +44,7 @@ from evalstream.queries.tabular import Tabular
 from evalstream.scenes import Flag, Float, Int
 from evalstream.selection import Filter, QuestionError, Selection
 from evalstream.types import AGGREGATIONS, CUSTOM
+from evalstream.words import count_of
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
@@ -625,7 +626,7 @@ def _average_precision(
 def _notes(options: IntervalOptions, own: Read, theirs: Read | None) -> list[str]:
     notes = []
     if len(own.sums.key) < 30:
-        notes.append(f"With {len(own.sums.key)} data rows intervals are rough, and rather too narrow.")
+        notes.append(f"With {count_of(len(own.sums.key), 'data row')} intervals are rough, and rather too narrow.")
     if theirs and theirs.notes:
         notes += [f"Of {options.versus}: {note}" for note in theirs.notes]
     return notes

@@ -11,6 +11,7 @@ from evalstream.queries.missing_rows import rows_without_predictions
 from evalstream.scoring.notes import Unusual, sentences
 from evalstream.selection import Selection
 from evalstream.storage.retentions import removed
+from evalstream.words import count_of
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
@@ -54,7 +55,7 @@ def notes(client: Client, selection: Selection) -> Known:
     gone = removed(client, selection.dataset)
     if gone.rows:
         said.append(
-            f"{gone.rows:,} data row{'' if gone.rows == 1 else 's'} of the dataset removed by retention, older than"
+            f"{count_of(gone.rows, 'data row')} of the dataset removed by retention, older than"
             f" {gone.older_than:%Y-%m-%d %H:%M:%S} UTC."
         )
     return Known(said, missing)

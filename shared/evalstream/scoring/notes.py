@@ -10,6 +10,7 @@ from evalstream.matching import MAX_DETECTIONS, MAX_SKELETONS
 from evalstream.scoring.columns import Columns
 from evalstream.scoring.counting import Counting, count, most_counted, row_filter
 from evalstream.selection import Selection, object_codes
+from evalstream.words import count_of
 
 
 class Unusual(NamedTuple):
@@ -47,38 +48,34 @@ def sentences(rows_failed: int, rows_missing: int, unusual: Unusual, selection: 
     beyond, negative, ignored, regions, repaired = unusual
     found = []
     if rows_failed:
-        found.append(f"{_number(rows_failed, 'data row')} could not be matched and {_is(rows_failed)} left out.")
+        found.append(f"{count_of(rows_failed, 'data row')} could not be matched and {_is(rows_failed)} left out.")
     if rows_missing:
         found.append(
-            f"Of the whole dataset, {_number(rows_missing, 'annotated data row')} {_has(rows_missing)} no prediction of"
-            f" this run and {_is(rows_missing)} not counted. Where nothing was found, send an empty `replace`,"
+            f"Of the whole dataset, {count_of(rows_missing, 'annotated data row')} {_has(rows_missing)} no prediction"
+            f" of this run and {_is(rows_missing)} not counted. Where nothing was found, send an empty `replace`,"
             " or close the run."
         )
     if beyond and selection.traits.limited:
         found.append(
-            f"{_number(beyond, 'prediction')} beyond the {MAX_DETECTIONS} most confident of a class and data row "
+            f"{count_of(beyond, 'prediction')} beyond the {MAX_DETECTIONS} most confident of a class and data row "
             f"({MAX_SKELETONS} of keypoints) {_is(beyond)} not counted."
         )
     if negative:
-        found.append(f"{_number(negative, 'prediction')} with a confidence below 0 {_is(negative)} ignored.")
+        found.append(f"{count_of(negative, 'prediction')} with a confidence below 0 {_is(negative)} ignored.")
     if regions:
         difficult = "" if selection.traits.difficult_count else ", difficult ones"
         kinds = f"regions of many objects{difficult}, or without anything to match"
         upon = (
-            f"nor {_is(ignored)} the {_number(ignored, 'prediction')} matched to them"
+            f"nor {_is(ignored)} the {count_of(ignored, 'prediction')} matched to them"
             if selection.traits.ignores
             else "predictions upon them count as false alarms"
         )
-        found.append(f"{_number(regions, 'annotation')} {_is(regions)} not counted ({kinds}); {upon}.")
+        found.append(f"{count_of(regions, 'annotation')} {_is(regions)} not counted ({kinds}); {upon}.")
     if repaired:
         found.append(
-            f"{_number(repaired, 'polygon')} crossed {_itself(repaired)} and {_is(repaired)} counted as repaired."
+            f"{count_of(repaired, 'polygon')} crossed {_itself(repaired)} and {_is(repaired)} counted as repaired."
         )
     return found
-
-
-def _number(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _has(count: int) -> str:
