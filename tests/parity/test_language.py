@@ -15,7 +15,14 @@ import pytest
 import sacrebleu
 from clickhouse_connect.driver.client import Client
 from evalstream.events import AnnotationEvent, PredictionEvent, Reader, Record
-from evalstream.importers.conll import Scheme, Sentence, annotation_events, prediction_events, read_sentences
+from evalstream.importers.conll import (
+    ConllOptions,
+    Scheme,
+    Sentence,
+    annotation_events,
+    prediction_events,
+    read_sentences,
+)
 from evalstream.matching import POLICIES
 from evalstream.pipeline.ingest import ingest
 from evalstream.pipeline.reconcile import reconcile
@@ -39,8 +46,8 @@ NERVALUATE = {"strict": "strict", "exact": "exact", "partial": "partial", "type"
 
 def fed_tags(client: Client, dataset: str, sentences: Sequence[Sentence], scheme: Scheme | None) -> Entities:
     """Import gold (last but one column) and predicted tags, match, and ask."""
-    truth = annotation_events(sentences, dataset, 1, column=-2, scheme=scheme)
-    found = prediction_events(sentences, dataset, "m", 1, scheme=scheme)
+    truth = annotation_events(sentences, dataset, 1, ConllOptions(column=-2, scheme=scheme))
+    found = prediction_events(sentences, dataset, "m", 1, ConllOptions(scheme=scheme))
     for events, reader in ((truth, Reader(AnnotationEvent)), (found, Reader(PredictionEvent))):
         assert not ingest(client, [Record(line, i, 1) for i, line in enumerate(events)], reader, "test").rejected
     reconcile(client, tuple(POLICIES))
@@ -157,8 +164,9 @@ def mode_figures(found: Entities) -> dict[str, float]:
 def test_nervaluate_on_conll2000(client: Client, real_data: Path, agree: Agree, scheme: Any) -> None:
     sentences = read_sentences(real_data / "conll2000_chunks" / "ground_truth.txt")
     found = fed_tags(client, f"nervaluate-{scheme}", sentences, scheme)
-    truth = [json.loads(line)["annotations"] for line in annotation_events(sentences, "d", 1, column=-2, scheme=scheme)]
-    said = [json.loads(line)["predictions"] for line in prediction_events(sentences, "d", "m", 1, scheme=scheme)]
+    of_truth, of_run = (ConllOptions(column=column, scheme=scheme) for column in (-2, -1))
+    truth = [json.loads(line)["annotations"] for line in annotation_events(sentences, "d", 1, of_truth)]
+    said = [json.loads(line)["predictions"] for line in prediction_events(sentences, "d", "m", 1, of_run)]
     theirs = nervaluate_figures((truth, said), [one.label for one in found.classes])
     agree(
         "strict, exact, partial and type counts and scores",

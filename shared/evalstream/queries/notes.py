@@ -49,8 +49,12 @@ def notes(client: Client, selection: Selection) -> Known:
     """Say what has to be known of any answer about the selection at its thresholds."""
     rows, parameters = selected(selection, with_failed=True)
     ((any_other, rows_failed),) = ask(client, _ANY.format(rows=rows), parameters)
+    return notes_on(client, selection, rows_failed, _unusual(client, selection) if any_other else Unusual())
+
+
+def notes_on(client: Client, selection: Selection, rows_failed: int, unusual: Unusual) -> Known:
+    """Say what has to be known, where it is known what failed and what is unusual."""
     missing = rows_without_predictions(client, selection.dataset, selection.run)
-    unusual = _unusual(client, selection) if any_other else Unusual()
     said = sentences(rows_failed, missing, unusual, selection)
     gone = removed(client, selection.dataset)
     if gone.rows:

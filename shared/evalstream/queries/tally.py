@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 
 from evalstream.queries.columns import read_columns
 from evalstream.queries.counted import ask_arrow, counted
-from evalstream.queries.missing_rows import rows_without_predictions
-from evalstream.queries.notes import Known, notes
+from evalstream.queries.notes import Known, notes, notes_on
 from evalstream.scenes import Int
 from evalstream.scoring.counting import count
-from evalstream.scoring.notes import sentences, unusual
+from evalstream.scoring.notes import unusual
 from evalstream.scoring.tally import Tally, tally_of
 from evalstream.selection import Selection
 
@@ -67,9 +66,7 @@ def tally_and_notes(client: Client, selection: Selection) -> tuple[Tally, Known]
         return _counted_there(client, selection), notes(client, selection)
     columns, left, failed = stored
     counting = count(columns, left)
-    missing = rows_without_predictions(client, selection.dataset, selection.run)
-    said = sentences(failed, missing, unusual(columns, counting, left), selection)
-    return tally_of(columns, counting), Known(said, missing)
+    return tally_of(columns, counting), notes_on(client, selection, failed, unusual(columns, counting, left))
 
 
 def _counted_there(client: Client, selection: Selection) -> Tally:

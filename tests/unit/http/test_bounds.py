@@ -81,7 +81,8 @@ def test_a_backup_for_which_there_is_no_room_is_told_and_leaves_nothing(client: 
         names = [{"name": secrets.token_hex(32)} for _ in range(2_000)]
         assert client.put(f"{base(dataset)}/ontology", json={"classes": names}).status_code == 200
     whole = client.get("/v1/backup").content
-    largest = max(one.file_size for one in ZipFile(BytesIO(whole)).infolist())
+    files = ZipFile(BytesIO(whole)).infolist()
+    largest = max(one.file_size for one in files)
     assert largest < len(whole) * 0.9
     under_way: Path = client.app.state.data / "backups-under-way"
     with files_at_most(largest // 2 if where == "a table" else (largest + len(whole)) // 2):
@@ -89,7 +90,7 @@ def test_a_backup_for_which_there_is_no_room_is_told_and_leaves_nothing(client: 
     assert answer.status_code == 507, answer.text
     assert "the disk is full" in answer.json()["detail"]
     assert list(under_way.iterdir()) == []
-    assert len(ZipFile(BytesIO(client.get("/v1/backup").content)).infolist()) == 7
+    assert len(ZipFile(BytesIO(client.get("/v1/backup").content)).infolist()) == len(files)
     assert list(under_way.iterdir()) == []
 
 

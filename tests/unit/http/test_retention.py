@@ -6,11 +6,13 @@ import json
 import logging
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from evalstream_cli import client as cli_client
+from evalstream.client import Client
+from evalstream_cli import retention
 from evalstream_cli.main import app
 from evalstream_local.app import make_app
 from evalstream_local.settings import LocalSettings
@@ -116,12 +118,12 @@ def test_it_is_for_administrators_and_must_mean_something(client: TestClient) ->
 def cli(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> TestClient:
     """The service, where the command line looks for one."""
 
-    def make(**_options: Any) -> TestClient:
-        return client
+    @contextmanager
+    def service(_url: str, _api_key: str) -> Iterator[Client]:
+        with Client("http://testserver", "admin", client._transport) as ours:
+            yield ours
 
-    monkeypatch.setattr(cli_client.httpx, "Client", make)
-    monkeypatch.setattr(type(client), "__enter__", lambda self: self)
-    monkeypatch.setattr(type(client), "__exit__", lambda *_: None)
+    monkeypatch.setattr(retention, "service", service)
     return client
 
 

@@ -13,8 +13,9 @@ export const Thresholds = memo(function Thresholds(parts: PartProps) {
   const { subject, view, setView } = parts;
   const headline = useHeadline(subject, view);
   const asked = headline ? subject : null;
-  const curve = useQuestion("pr-curve", asked, { ...curveOf(filterOf(view)), ...headline?.ask }).data?.curves[0];
-  const best = curve?.best_f1_confidence;
+  const found = useQuestion("pr-curve", asked, { ...curveOf(filterOf(view)), ...headline?.ask });
+  // The last answer is of another question: it is not taken.
+  const best = found.isPlaceholderData ? undefined : found.data?.curves[0]?.best_f1_confidence;
   return (
     <section className={`panel ${styles.thresholds}`} aria-label="Thresholds">
       <Threshold label="Confidence" which="c" {...parts}>
