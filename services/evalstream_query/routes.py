@@ -11,7 +11,6 @@ from evalstream.events.base import Name
 from evalstream.queries.average_precision import ApOptions, AveragePrecision, average_precisions
 from evalstream.queries.calibration import Calibration, calibration
 from evalstream.queries.catalog import Datasets, catalog, run_exists
-from evalstream.queries.causes import ErrorOptions
 from evalstream.queries.checklists import Checklists, checklists
 from evalstream.queries.classifications import Classifications, classifications
 from evalstream.queries.comparison import (
@@ -85,6 +84,7 @@ from evalstream.questions import (
     SummaryQuery,
     ThresholdsQuery,
 )
+from evalstream.scoring.causes import ErrorOptions
 from evalstream.selection import Filter, Selection
 from evalstream.storage.deletions import count_deletions
 from evalstream.storage.results import progress

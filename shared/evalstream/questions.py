@@ -15,7 +15,6 @@ from evalstream.metrics.calibration import Strategy
 from evalstream.metrics.scores import ZeroDivision
 from evalstream.queries.average_precision import ApOptions, AveragePrecision
 from evalstream.queries.calibration import Calibration
-from evalstream.queries.causes import ErrorOptions
 from evalstream.queries.checklists import Checklists
 from evalstream.queries.classifications import Classifications, Unanswered
 from evalstream.queries.comparison import Comparison, ComparisonQuery, Flips, FlipsQuery
@@ -42,6 +41,7 @@ from evalstream.queries.segmentation import ClassesMeant, Segmentation
 from evalstream.queries.summary import Summary
 from evalstream.queries.texts import Texts
 from evalstream.queries.thresholds import Thresholds
+from evalstream.scoring.causes import ErrorOptions
 from evalstream.selection import Filter, checked
 
 P = ParamSpec("P")

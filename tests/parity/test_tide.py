@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from clickhouse_connect.driver.client import Client
-from evalstream.queries.causes import CAUSES, ErrorOptions
 from evalstream.queries.errors import Errors, errors
+from evalstream.scoring.causes import CAUSES, ErrorOptions
 from evalstream.selection import Selection
 from evalstream.storage.engine import open_embedded
 from evalstream.storage.migrate import migrate

@@ -10,12 +10,12 @@ import pytest
 from clickhouse_connect.driver.client import Client
 from evalstream.matching import POLICIES
 from evalstream.queries.average_precision import ApOptions, average_precisions
-from evalstream.queries.causes import CAUSES, ErrorOptions
 from evalstream.queries.confusion_matrix import confusion_matrix
 from evalstream.queries.errors import errors
 from evalstream.queries.notes import notes
 from evalstream.queries.rows import Page, rows
 from evalstream.queries.summary import summary
+from evalstream.scoring.causes import CAUSES, ErrorOptions
 from evalstream.selection import QuestionError, Selection
 
 from tests.feeding import feed

@@ -11,13 +11,13 @@ import pytest
 from clickhouse_connect.driver.client import Client
 from evalstream.matching import POLICIES
 from evalstream.ontology import Ontology, OntologyClass
-from evalstream.queries.causes import CAUSES, Cause, ErrorOptions
 from evalstream.queries.confusion_matrix import confusion_matrix
 from evalstream.queries.distribution import distribution
 from evalstream.queries.errors import errors
 from evalstream.queries.objects import Case, Counted, Objects, ObjectsPage, Outcome, objects
 from evalstream.queries.rows import Page, rows
 from evalstream.queries.summary import summary
+from evalstream.scoring.causes import CAUSES, Cause, ErrorOptions
 from evalstream.selection import Filter, Selection
 from evalstream.storage.ontologies import declare
 

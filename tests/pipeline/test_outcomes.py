@@ -9,9 +9,10 @@ import pytest
 from clickhouse_connect.driver.client import Client
 from evalstream.events.base import Crowd
 from evalstream.ontology import Ontology, OntologyClass
-from evalstream.queries.causes import ErrorOptions, caused
+from evalstream.queries.causes import caused
 from evalstream.queries.counted import ROW_METRICS
 from evalstream.queries.outcomes import READ, outcomes, row_metrics
+from evalstream.scoring.causes import ErrorOptions
 from evalstream.selection import Selection
 from evalstream.storage.ontologies import declare
 

@@ -13,11 +13,11 @@ from evalstream.matching import POLICIES
 from evalstream.ontology import Ontology, OntologyClass
 from evalstream.pipeline.delete import delete
 from evalstream.pipeline.reconcile import reconcile
-from evalstream.queries.causes import ErrorOptions
 from evalstream.queries.confusion_matrix import confusion_matrix
 from evalstream.queries.errors import errors
 from evalstream.queries.rows import Page, rows
 from evalstream.queries.summary import summary
+from evalstream.scoring.causes import ErrorOptions
 from evalstream.selection import Selection
 from evalstream.storage.deletions import Scope
 from evalstream.storage.engine import open_embedded

@@ -1,6 +1,6 @@
 """The annotations that each prediction overlaps most, of its own label and of any other, whatever the policy.
 
-What became of a prediction is the policy's word; why it was wrong is read off these (see ``queries/causes.py``).
+What became of a prediction is the policy's word; why it was wrong is read off these (see ``scoring/causes.py``).
 """
 
 from __future__ import annotations

@@ -17,11 +17,15 @@ from evalstream.metrics.average_precision import (
     float32_linspace,
 )
 from evalstream.metrics.detections import Detections, Limited, averages_by_confidence, averages_by_detection
+from evalstream.queries.columns import read_columns
 from evalstream.queries.detections import read_detections
 from evalstream.queries.labels import ALL_CLASSES, PerClassPage
-from evalstream.queries.notes import notes
+from evalstream.queries.notes import notes, notes_on
 from evalstream.queries.tabular import Tabular
 from evalstream.scenes import Float, Int
+from evalstream.scoring.counting import count
+from evalstream.scoring.detections import detections
+from evalstream.scoring.notes import unusual
 from evalstream.selection import QuestionError, Selection
 from evalstream.types import LOCALISED
 
@@ -125,9 +129,16 @@ def average_precisions(
         If groups are to be counted under a policy that knows none.
     """
     _require_groups(selection, options)
-    detections = read_detections(client, selection, groups=options.group_of == "count").detections
-    said = notes(client, selection.model_copy(update={"type": selection.type or list(LOCALISED)})).notes
-    return average_precision_of(detections, said, selection, options, page)
+    localised = selection.model_copy(update={"type": selection.type or list(LOCALISED)})
+    groups = options.group_of == "count"
+    stored = read_columns(client, localised, ordered=True)
+    if stored is None:
+        found, said = read_detections(client, selection, groups=groups).detections, notes(client, localised).notes
+    else:
+        columns, left, failed, _ = stored
+        found = detections(columns, left, groups=groups)
+        said = notes_on(client, localised, failed, unusual(columns, count(columns, left), left)).notes
+    return average_precision_of(found, said, selection, options, page)
 
 
 def average_precision_of(

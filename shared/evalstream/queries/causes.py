@@ -1,54 +1,13 @@
-"""Why a prediction is wrong, and an annotation not found: TIDE's rules, as SQL over ``scored``.
-
-Reference: Bolya et al., TIDE: A General Toolbox for Identifying Object Detection Errors (2020); tidecv 1.0.1,
-``quantify.py``. In the order in which they are tried, with t the IoU threshold and b the background threshold:
-
-- ``poor localisation``: b ≤ IoU with an annotation of its own class ≤ t;
-- ``wrong class``: it would be right if its class were that of an annotation that it overlaps enough;
-- ``duplicate``: it overlaps an annotation of its class enough, and that one is found already;
-- ``background``: it overlaps no annotation by more than b;
-- ``both``: the rest, too far away and of the wrong class.
-
-An annotation that is not found has the cause of the most confident prediction that points to it, being poorly localised
-or of the wrong class; if none does it is ``missed``. What a policy matches to another class is ``wrong class`` before
-anything else is tried (``iou-greedy``, and answers).
-
-A filter of classes changes no cause: predictions of all classes are judged, and those that pass it are counted. So an
-annotation that was taken for a class which does not pass is not missed.
-"""
+"""SQL for the causes of errors over ``scored``, by the rules of :mod:`evalstream.scoring.causes`."""
 
 from __future__ import annotations
 
-from typing import Final, Literal
-
-from pydantic import BaseModel, Field
+from typing import Final
 
 from evalstream.queries.counted import MOST_COUNTED, Fragment, of_type, scored
+from evalstream.scoring.causes import AS_TIDE, ErrorOptions
 from evalstream.selection import Selection
 from evalstream.types import LOCALISED
-
-Cause = Literal["wrong class", "poor localisation", "both", "duplicate", "background", "missed"]
-CAUSES: Final[tuple[Cause, ...]] = ("wrong class", "poor localisation", "both", "duplicate", "background", "missed")
-#: Causes that point to an annotation.
-POINTING: Final[tuple[Cause, ...]] = ("wrong class", "poor localisation")
-
-
-class ErrorOptions(BaseModel):
-    """Options of the analysis of errors."""
-
-    background: float = Field(
-        default=0.1, gt=0, le=1, description="of causes: what overlaps no annotation by more is of the background"
-    )
-    max_detections: int | None = Field(
-        default=100,
-        ge=1,
-        le=1_000_000,
-        description="of causes, policy `coco` only: how many predictions of a data row count, the most confident of "
-        "all classes",
-    )
-
-
-AS_TIDE: Final = ErrorOptions()
 
 # Under a roll-up what was the nearest of another class may be of the same one.
 _ROLLED: Final = (

@@ -14,8 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from evalstream.matching.nearest import Nearest
 from evalstream.pipeline.fold import Facts
-from evalstream.queries.counted import ask, ask_arrow, selected
+from evalstream.queries.counted import ROW_ORDER, ask, ask_arrow, selected
 from evalstream.queries.roll_up import FEATURES, NO_ROLL_UP
 from evalstream.scenes import RECTANGLE, Code, Int
 from evalstream.scoring.columns import Columns, Side
@@ -42,6 +43,7 @@ _READ: Final = (
     *(f"match_{name}" for name in RECTANGLE.names or ()),
     "measure_name",
 )
+_NEAREST: Final = ("prediction_own", "prediction_own_iou", "prediction_other", "prediction_other_iou")
 #: What only policy `coco` looks at, and is 0 under the others.
 _OF_COCO: Final = ("annotation_area", "prediction_area", "prediction_rank", "match_area_range")
 _SETTINGS: Final = {"max_result_bytes": MOST_BYTES, "output_format_arrow_low_cardinality_as_dictionary": 1}
@@ -54,12 +56,15 @@ class Stored(NamedTuple):
     columns: Columns
     selection: Selection
     rows_failed: int  # selected, and not among the columns
+    nearest: Nearest | None  # where it was asked for
 
 
-def read_columns(client: Client, selection: Selection) -> Stored | None:
+def read_columns(
+    client: Client, selection: Selection, *, ordered: bool = False, with_nearest: bool = False
+) -> Stored | None:
     """Read the selected rows, with what thresholds and filters of objects decide left open; none if they are too large.
 
-    Areas, ranks and area ranges are 0 but under policy ``coco``.
+    Areas, ranks and area ranges are 0 but under policy ``coco``. With ``ordered`` rows are in COCO's order.
     """
     from clickhouse_connect.driver.exceptions import ClickHouseError  # which whoever has a client has loaded
 
@@ -67,7 +72,7 @@ def read_columns(client: Client, selection: Selection) -> Stored | None:
     if run in _LARGE:
         return None
     try:
-        return _read(client, selection)
+        return _read(client, selection, ordered, with_nearest)
     except ClickHouseError as error:
         if f"Code: {_TOO_LARGE}." not in str(error):
             raise
@@ -77,14 +82,16 @@ def read_columns(client: Client, selection: Selection) -> Stored | None:
         return None
 
 
-def _read(client: Client, selection: Selection) -> Stored:
+def _read(client: Client, selection: Selection, ordered: bool, with_nearest: bool) -> Stored:
     features: list[str] = []
     if selection.feature:  # every kind of them is asked for too
         bound = {"dataset": selection.dataset, "feature": selection.feature, "roll_up": selection.roll_up or NO_ROLL_UP}
         features = [name for (name,) in ask(client, f"SELECT * FROM {FEATURES}", bound)]
     unread = () if selection.policy == "coco" else _OF_COCO
-    names = [name for name in _READ if name not in unread]
+    names = [name for name in _READ if name not in unread] + (list(_NEAREST) if with_nearest else [])
     sql, parameters = selected(selection, with_failed=True, columns=names)
+    if ordered:
+        sql += f" {ROW_ORDER}"
     table = ask_arrow(client, sql, parameters, **_SETTINGS).unify_dictionaries().combine_chunks()
     failed = np.asarray(pc.not_equal(table["error"], ""))
     # Rows that failed have no objects, and are no rows of the columns.
@@ -118,7 +125,24 @@ def _read(client: Client, selection: Selection) -> Stored:
     )
     done: dict[str, Any] = {"data_row": [], "split": [], "metadata": [], "both_sides": False, "shared_with": None}
     left = selection.model_copy(update=done | {"roll_up": None, "feature": features})
-    return Stored(found, left, len(failed) - rows)
+    return Stored(found, left, len(failed) - rows, _nearest(table, found) if with_nearest else None)
+
+
+def _nearest(table: pa.Table, of: Columns) -> Nearest:
+    before = _first(table["annotation_label"])[_row(table["prediction_label"])]
+    own, own_iou, other, other_iou = (_numbers(table, name, of.prediction.row) for name in _NEAREST)
+    own, other = (np.where(place >= 0, place + before, -1).astype(np.int32) for place in (own, other))
+    # Under a roll-up what was the nearest of another class may be of the same one.
+    same = np.zeros(len(other), np.bool_)
+    rolled = np.flatnonzero(other >= 0)
+    same[rolled] = of.annotation.label[other[rolled]] == of.prediction.label[rolled]
+    nearer = same & (other_iou >= own_iou)
+    return Nearest(
+        np.where(nearer, other, own),
+        np.where(nearer, other_iou, own_iou),
+        np.where(same, -1, other),
+        np.where(same, 0.0, other_iou),
+    )
 
 
 def _side(table: pa.Table, side: str, row: Int, feature: Code, label: Code) -> Side:

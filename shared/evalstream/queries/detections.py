@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from evalstream.events.base import Crowd
 from evalstream.metrics.detections import Detections
-from evalstream.queries.counted import MOST_COUNTED, ROW_KEY, ask_arrow, is_object, selected
+from evalstream.queries.counted import MOST_COUNTED, ROW_KEY, ROW_ORDER, ask_arrow, is_object, selected
 from evalstream.queries.roll_up import FEATURES
 from evalstream.scenes import RECTANGLE, Int
 from evalstream.selection import Selection
@@ -58,7 +58,7 @@ def read_detections(client: Client, selection: Selection, *, groups: bool = Fals
             match_area_range, match_ignored,
             arrayMap((a, p) -> a = p, match_actual, match_predicted) AS match_correct,
             {group} AS match_group, length(annotation_id) AS annotations, data_row, {ROW_KEY} AS row_key
-        FROM ({rows.sql}) ORDER BY toInt64OrNull(data_row) NULLS LAST, length(data_row), data_row
+        FROM ({rows.sql}) {ROW_ORDER}
         """,
         rows.parameters | asked | {"confidence": selection.confidence},
     )

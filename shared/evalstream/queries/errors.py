@@ -10,12 +10,17 @@ import pyarrow.compute as pc
 from pydantic import BaseModel, Field
 
 from evalstream.metrics.average_precision import Rule, average_detections
-from evalstream.queries.causes import AS_TIDE, CAUSES, POINTING, ErrorOptions, caused
-from evalstream.queries.counted import ask_arrow, check_rows
+from evalstream.queries.causes import caused
+from evalstream.queries.columns import read_columns
+from evalstream.queries.counted import ROW_ORDER, ask_arrow, check_rows
 from evalstream.queries.labels import ALL_CLASSES, PerClassPage
-from evalstream.queries.notes import notes
+from evalstream.queries.notes import notes, notes_on
 from evalstream.queries.tabular import Tabular
 from evalstream.scenes import Flag, Float, Int
+from evalstream.scoring.causes import AS_TIDE, CAUSES, POINTING, Caused, ErrorOptions, causes
+from evalstream.scoring.columns import Columns
+from evalstream.scoring.counting import Counting, count
+from evalstream.scoring.notes import unusual
 from evalstream.selection import Selection
 from evalstream.types import LOCALISED
 
@@ -93,11 +98,9 @@ def errors(
     class; all other errors of the cause disappear; annotations that are missed disappear.
     """
     selection = selection.model_copy(update={"type": selection.type or list(LOCALISED)})
-    check_rows(client, selection)
-    columns = _load(client, selection, options)
+    columns, said = _read(client, selection, options)
     size = len(columns.labels)
     annotations = np.bincount(columns.annotation_label, minlength=size)
-    said = notes(client, selection).notes
     per_class_ap, ap = _ap(columns, columns.label, columns.right, columns.counts, annotations)
     fixed = {
         cause: _ap(columns, *_put_right(columns, number), annotations, first=columns.right)[1]
@@ -191,6 +194,50 @@ def _put_right(columns: _Columns, cause: int) -> tuple[Int, Flag, Flag]:
     return label, right, counts
 
 
+def _read(client: Client, selection: Selection, options: ErrorOptions) -> tuple[_Columns, list[str]]:
+    stored = read_columns(client, selection, ordered=True, with_nearest=True)
+    near = stored and stored.nearest
+    if stored is None or near is None:
+        check_rows(client, selection)
+        return _load(client, selection, options), notes(client, selection).notes
+    of, left, failed, _ = stored
+    counting = count(of, left)
+    said = notes_on(client, selection, failed, unusual(of, counting, left)).notes
+    return _taken(of, counting, causes(of, counting, near, left, options)), said
+
+
+def _taken(of: Columns, counting: Counting, caused: Caused) -> _Columns:
+    """Take what the analysis is made of."""
+    counts = counting.annotation_counts
+    points = np.where(caused.points_to >= 0, caused.points_to, 0)
+    to_one = np.zeros(len(points), np.bool_)
+    if len(counts):
+        to_one = (caused.points_to >= 0) & counts[points]
+    taken = np.flatnonzero(caused.tried | caused.judged & to_one)
+    label = of.prediction.label.copy()
+    other = taken[~caused.tried[taken]]
+    label[other] = of.annotation.label[points[other]]
+    used = np.zeros(len(of.labels), np.bool_)
+    used[label[taken]] = True
+    used[of.annotation.label[counts]] = True
+    place = np.cumsum(used) - 1
+    target = np.full(len(taken), -1, np.int64)
+    target[to_one[taken]] = (np.cumsum(counts) - 1)[points[taken[to_one[taken]]]]
+    return _Columns(
+        [name for name, use in zip(of.labels, used, strict=True) if use],
+        place[label[taken]],
+        of.confidence[taken],
+        caused.tried[taken],
+        caused.right[taken],
+        counting.prediction_counts[taken],
+        caused.cause[taken],
+        target,
+        place[of.annotation.label[counts]],
+        caused.annotation_right[counts],
+        caused.annotation_cause[counts] == CAUSES.index("missed"),
+    )
+
+
 def _load(client: Client, selection: Selection, options: ErrorOptions) -> _Columns:
     rows = caused(selection, options)
     # Annotations that do not count are left out, and positions among the others counted anew.
@@ -216,7 +263,7 @@ def _load(client: Client, selection: Selection, options: ErrorOptions) -> _Colum
             actual,
             arrayFilter((x, ok) -> ok, annotation_right, annotation_counts) AS annotation_right,
             arrayMap(x -> x = 'missed', arrayFilter((x, ok) -> ok, annotation_cause, annotation_counts)) AS missed
-        FROM ({rows.sql}) ORDER BY toInt64OrNull(data_row) NULLS LAST, length(data_row), data_row
+        FROM ({rows.sql}) {ROW_ORDER}
         """,
         rows.parameters,
     )

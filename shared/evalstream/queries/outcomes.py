@@ -11,8 +11,8 @@ from statistics import fmean
 from typing import Any, Final, NamedTuple
 
 from evalstream.matching import AREA_RANGES, MAX_DETECTIONS, MAX_SKELETONS
-from evalstream.queries.causes import Cause, ErrorOptions
 from evalstream.queries.counted import RowMetric
+from evalstream.scoring.causes import Cause, ErrorOptions
 from evalstream.selection import Selection, object_codes
 from evalstream.types import LOCALISED, UNCOUNTED
 
@@ -167,7 +167,7 @@ def _causes(
     judged: list[bool],
     annotation_counts: list[bool],
 ) -> tuple[list[Cause | None], list[Cause | None]]:
-    """The causes of annotations and of judged predictions, by the rules of :mod:`evalstream.queries.causes`."""
+    """The causes of annotations and of judged predictions, by the rules of :mod:`evalstream.scoring.causes`."""
     joined = [m for m, (p, now, off) in enumerate(_of(row, live)) if now and not off and judged[p]]
     same = {m for m in joined if row["match_actual"][m] == row["match_predicted"][m]}
     right_predictions = {row["match_prediction"][m] for m in same}

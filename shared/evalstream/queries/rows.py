@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, Name
 
 from pydantic import AfterValidator, BaseModel, Field
 
-from evalstream.queries.causes import Cause, ErrorOptions, caused
+from evalstream.queries.causes import caused
 from evalstream.queries.counted import ROW_METRICS, Fragment, RowMetric, ask, check_rows, scored, selected
 from evalstream.queries.custom_metrics import CustomName, custom_of_predictions, is_custom, with_custom
 from evalstream.queries.measures import MeasureName, is_measure, with_measures
 from evalstream.queries.outcomes import READ, outcomes, row_metrics
 from evalstream.queries.roll_up import FEATURES
 from evalstream.queries.tabular import Tabular
+from evalstream.scoring.causes import Cause, ErrorOptions
 from evalstream.selection import QuestionError, Selection, parse_condition
 
 if TYPE_CHECKING:

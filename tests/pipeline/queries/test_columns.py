@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -14,10 +16,12 @@ from evalstream.pipeline.match import matchable
 from evalstream.queries import columns as stored_columns
 from evalstream.queries.average_precision import ApOptions, average_precision_of, average_precisions
 from evalstream.queries.confusion_matrix import CellsPage, ClassesPage, classes_of, matrix_of
+from evalstream.queries.errors import errors
 from evalstream.queries.notes import notes as known_notes
 from evalstream.queries.overview import OverviewOptions, overview
 from evalstream.queries.summary import summary_of
 from evalstream.scenes import row_order
+from evalstream.scoring.causes import ErrorOptions
 from evalstream.scoring.columns import Columns, columns
 from evalstream.scoring.detections import detections
 from evalstream.scoring.notes import notes
@@ -70,6 +74,14 @@ def selections(data: Data, dataset: str, run: str, policy: str, number: int) -> 
     return [Selection(**known, **one) for one in chosen[number % 3 :: 3]]
 
 
+@contextmanager
+def too_large(dataset: str, run: str) -> Iterator[None]:
+    """Have questions answered as of a run that is too large to be read."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(stored_columns._LARGE, (dataset, run), None)
+        yield
+
+
 @pytest.mark.parametrize("policy", list(POLICIES))
 def test_counts(client: Client, data: Data, runs: Runs, policy: str) -> None:
     for number, (dataset, run) in enumerate(data.runs):
@@ -89,8 +101,7 @@ def test_counts(client: Client, data: Data, runs: Runs, policy: str) -> None:
                 assert_classes(found[2], scored)
             if i % SAMPLE == number % SAMPLE:
                 stored = overview(client, selection, OverviewOptions(cells=100_000, labels=100_000))
-                with pytest.MonkeyPatch.context() as patch:  # as of a run that is too large to be read
-                    patch.setitem(stored_columns._LARGE, (dataset, run), None)
+                with too_large(dataset, run):
                     there = overview(client, selection, OverviewOptions(cells=100_000, labels=100_000))
                 assert there == stored, selection
                 # Rows without predictions are in the table of events alone.
@@ -113,6 +124,19 @@ def test_average_precision(client: Client, data: Data, runs: Runs, policy: str) 
             found = average_precision_of(detected, [], selection, options)
             stored = average_precisions(client, selection, options)
             assert found.model_copy(update={"notes": stored.notes}) == stored, selection
+            with too_large(dataset, run):
+                assert average_precisions(client, selection, options) == stored, selection
+
+
+@pytest.mark.parametrize("policy", list(POLICIES))
+def test_causes_of_errors(client: Client, data: Data, policy: str) -> None:
+    of_options = (ErrorOptions(), ErrorOptions(max_detections=2), ErrorOptions(background=0.5, max_detections=None))
+    for number, (dataset, run) in enumerate(data.runs):
+        for i, selection in enumerate(selections(data, dataset, run, policy, number)[:: 2 * SAMPLE]):
+            options = of_options[i % len(of_options)]
+            read = errors(client, selection, options)
+            with too_large(dataset, run):
+                assert errors(client, selection, options) == read, (selection, options)
 
 
 def test_a_run_that_is_too_large_to_be_read_is_counted_where_it_is(

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from clickhouse_connect.driver.client import Client
 from evalstream.matching import AREA_RANGES, POLICIES
-from evalstream.queries.causes import ErrorOptions
 from evalstream.queries.confusion_matrix import CellsPage, ClassesPage, classes, confusion_matrix
 from evalstream.queries.counted import ask_arrow, selected
 from evalstream.queries.label_counts import Scoring
 from evalstream.queries.outcomes import READ, outcomes
 from evalstream.queries.overview import OverviewOptions, overview
 from evalstream.queries.summary import summary
+from evalstream.scoring.causes import ErrorOptions
 from evalstream.selection import Selection
 
 from tests.oracles import queries as oracle

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 
 from clickhouse_connect.driver.client import Client
-from evalstream.queries.causes import CAUSES
 from evalstream.queries.confusion_matrix import classes, confusion_matrix
 from evalstream.queries.counted import ROW_METRICS
 from evalstream.queries.errors import errors
 from evalstream.queries.objects import ObjectsPage, objects
 from evalstream.queries.rows import Page, rows
+from evalstream.scoring.causes import CAUSES
 from evalstream.selection import Selection
 
 from tests.oracles import queries as oracle

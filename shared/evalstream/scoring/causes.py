@@ -1,0 +1,144 @@
+"""Why a prediction is wrong, and an annotation not found: TIDE's rules, over columns.
+
+Reference: Bolya et al., TIDE: A General Toolbox for Identifying Object Detection Errors (2020); tidecv 1.0.1,
+``quantify.py``. In the order in which they are tried, with t the IoU threshold and b the background threshold:
+
+- ``poor localisation``: b ≤ IoU with an annotation of its own class ≤ t;
+- ``wrong class``: it would be right if its class were that of an annotation that it overlaps enough;
+- ``duplicate``: it overlaps an annotation of its class enough, and that one is found already;
+- ``background``: it overlaps no annotation by more than b;
+- ``both``: the rest, too far away and of the wrong class.
+
+An annotation that is not found has the cause of the most confident prediction that points to it, being poorly localised
+or of the wrong class; if none does it is ``missed``. What a policy matches to another class is ``wrong class`` before
+anything else is tried (``iou-greedy``, and answers).
+
+A filter of classes changes no cause: predictions of all classes are judged, and those that pass it are counted. So an
+annotation that was taken for a class which does not pass is not missed.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal, NamedTuple
+
+import numpy as np
+from pydantic import BaseModel, Field
+
+from evalstream.matching.nearest import Nearest
+from evalstream.scenes import Flag, Int
+from evalstream.scoring.columns import Columns
+from evalstream.scoring.counting import Counting, most_counted, of_types
+from evalstream.selection import Selection
+from evalstream.types import CODES, LOCALISED
+
+Cause = Literal["wrong class", "poor localisation", "both", "duplicate", "background", "missed"]
+CAUSES: Final[tuple[Cause, ...]] = ("wrong class", "poor localisation", "both", "duplicate", "background", "missed")
+#: Causes that point to an annotation.
+POINTING: Final[tuple[Cause, ...]] = ("wrong class", "poor localisation")
+
+
+class ErrorOptions(BaseModel):
+    """Options of the analysis of errors."""
+
+    background: float = Field(
+        default=0.1, gt=0, le=1, description="of causes: what overlaps no annotation by more is of the background"
+    )
+    max_detections: int | None = Field(
+        default=100,
+        ge=1,
+        le=1_000_000,
+        description="of causes, policy `coco` only: how many predictions of a data row count, the most confident of "
+        "all classes",
+    )
+
+
+AS_TIDE: Final = ErrorOptions()
+
+_WRONG_CLASS, _POOR, _BOTH, _DUPLICATE, _BACKGROUND, _MISSED = range(len(CAUSES))
+_LOCALISED: Final = [CODES[name] for name in LOCALISED]
+
+
+class Caused(NamedTuple):
+    """What is wrong with each object. A cause is a position in :data:`CAUSES`, −1 for none."""
+
+    judged: Flag  # whether the prediction passes the limits and all filters but that of classes
+    tried: Flag  # whether it passes that too
+    right: Flag  # whether it is matched, and correctly
+    cause: Int  # of each prediction that is judged
+    points_to: Int  # the annotation that a poorly localised prediction or one of the wrong class should be, −1: none
+    annotation_right: Flag
+    annotation_cause: Int
+
+
+def causes(
+    of: Columns, counting: Counting, near: Nearest, selection: Selection, options: ErrorOptions = AS_TIDE
+) -> Caused:
+    """Tell errors apart: the same rules as :func:`evalstream.queries.causes.caused` states in SQL.
+
+    Parameters
+    ----------
+    of : Columns
+        The run.
+    counting : Counting
+        What counts of it under the selection.
+    near : Nearest
+        For each prediction the annotations that it overlaps most.
+    """
+    predictions, annotations = len(of.confidence), len(of.crowd)
+    judged = _judged(of, selection, options)
+    r = of.rectangle
+    joined = counting.live & ~r["ignored"] & judged[r["prediction"]]
+    same = of.annotation.label[r["annotation"]] == of.prediction.label[r["prediction"]]
+    right, annotation_right = np.zeros(predictions, np.bool_), np.zeros(annotations, np.bool_)
+    right[r["prediction"][joined & same]] = True
+    annotation_right[r["annotation"][joined & same]] = True
+    wrong = r[joined & ~same][::-1]  # backwards, for of several the first is meant
+    wrongly = np.full(predictions, -1, np.int64)
+    wrongly[wrong["prediction"]] = wrong["annotation"]
+
+    t = selection.threshold(selection.iou)
+    nothing = np.full(predictions, -1, np.int64)
+    enough = np.greater if selection.traits.strict else np.greater_equal
+    by_rule: list[tuple[Flag, int, Int]] = [
+        (wrongly >= 0, _WRONG_CLASS, wrongly),
+        ((options.background <= near.own_iou) & (near.own_iou <= t), _POOR, near.own.astype(np.int64)),
+        ((near.other >= 0) & enough(near.other_iou, t), _WRONG_CLASS, near.other.astype(np.int64)),
+        ((near.own >= 0) & enough(near.own_iou, t), _DUPLICATE, nothing),
+        (np.maximum(near.own_iou, near.other_iou) <= options.background, _BACKGROUND, nothing),
+    ]
+    rules = [rule for rule, _, _ in by_rule]
+    numbers = [np.full(predictions, number, np.int64) for _, number, _ in by_rule]
+    is_wrong = judged & ~right
+    cause = np.where(is_wrong, np.select(rules, numbers, _BOTH), -1)
+    points_to = np.where(is_wrong, np.select(rules, [place for _, _, place in by_rule], -1), -1)
+
+    by_confidence = np.argsort(-of.confidence, kind="stable")
+    pointing = by_confidence[points_to[by_confidence] >= 0][::-1]  # the most confident last, which stays
+    pointed_by = np.full(annotations, -1, np.int64)
+    pointed_by[points_to[pointing]] = pointing
+    not_found = np.where(pointed_by >= 0, cause[pointed_by] if predictions else -1, _MISSED)
+    annotation_cause = np.where(counting.annotation_counts & ~annotation_right, not_found, -1)
+    return Caused(
+        judged, judged & counting.prediction_asked, right, cause, points_to, annotation_right, annotation_cause
+    )
+
+
+def is_error(selection: Selection) -> Flag:
+    """Whether objects of each type, by its code, are what the analysis is about: without a filter no answers."""
+    return np.ones(len(CODES), np.bool_) if selection.type else np.isin(np.arange(len(CODES)), _LOCALISED)
+
+
+def _judged(of: Columns, selection: Selection, options: ErrorOptions) -> Flag:
+    chosen = of_types(selection)[of.prediction.type]
+    judged: Flag = chosen & (of.confidence >= selection.confidence)
+    if not selection.traits.limited:
+        return judged
+    judged &= of.rank < most_counted(of.prediction.type)
+    if options.max_detections is not None:
+        about = is_error(selection)[of.prediction.type]
+        row = of.prediction.row
+        order = np.lexsort((-of.confidence, ~(chosen & about), row))
+        place = np.empty(len(order), np.int64)
+        place[order] = np.arange(len(order)) - np.searchsorted(row[order], row[order])
+        judged &= (place < options.max_detections) | ~about
+    return judged
