@@ -19,6 +19,7 @@ from evalstream.queries.rows import Page, rows
 from evalstream.queries.summary import summary
 from evalstream.scoring.causes import ErrorOptions
 from evalstream.selection import Selection
+from evalstream.storage import migrate as migrate_module
 from evalstream.storage.deletions import Scope
 from evalstream.storage.engine import open_embedded
 from evalstream.storage.migrate import migrate
@@ -222,6 +223,28 @@ def test_a_migration_that_another_process_was_faster_to_apply_is_applied(
     assert [number for (number,) in client.query("SELECT number FROM migrations FINAL ORDER BY 1").result_rows] == [
         *range(1, LAST + 1)
     ]
+
+
+def schema(client: Client) -> list[tuple[Any, ...]]:
+    """Every column of every table."""
+    asked = (
+        "SELECT table, name, type, default_expression, position FROM system.columns"
+        " WHERE database = currentDatabase() ORDER BY table, position"
+    )
+    return [tuple(row) for row in client.query(asked).result_rows]
+
+
+def test_a_new_database_has_the_tables_of_one_that_was_brought_up_to_date(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = []
+    for begins in (migrate_module._OF_OLDER, "as no migration begins"):
+        monkeypatch.setattr(migrate_module, "_OF_OLDER", begins)
+        for (table,) in client.query("SHOW TABLES").result_rows:
+            client.command(f"DROP TABLE {table} SYNC")
+        assert len(migrate(client)) == LAST
+        found.append(schema(client))
+    assert found[0] == found[1]
 
 
 def test_a_migration_that_fails_is_no_migration_applied(client: Client) -> None:

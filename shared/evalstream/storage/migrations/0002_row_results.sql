@@ -1,3 +1,4 @@
+-- Of older tables alone.
 -- What a policy makes of one data row of one run: its objects, and the match rectangles between them, as parallel
 -- arrays. One row, so that a data row is replaced at once and whole. The version is the number of events folded in:
 -- a result that has seen more replaces one that has seen less, whoever writes last.

@@ -1,3 +1,4 @@
+-- Of older tables alone.
 -- The same of results, and what was measured of objects and pairs beside their overlap. A measure has one entry in each
 -- of the measure columns: of an object, a pair (positions from 0, -1 for none) or a pair of labels; it holds at
 -- confidence thresholds up to its confidence. What its values mean depends on its name.

@@ -1,3 +1,4 @@
+-- Of older tables alone.
 -- Of each prediction, whatever the policy: the annotation of its own label that it overlaps most, and that of any other
 -- label (positions from 0, -1 for none), and how much. Why a prediction is wrong is read off these.
 ALTER TABLE row_results

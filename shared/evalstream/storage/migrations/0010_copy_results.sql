@@ -1,3 +1,4 @@
+-- Of older tables alone.
 -- What is in the table that held a row for each policy, with the objects in each of them, into the one that has them once.
 -- Policies that have seen different events make rows of different versions, of which the highest stays; what its
 -- `policies` do not name has yet to be matched, and so has what an older evalstream stored less of (`prediction_own`).

@@ -1,3 +1,4 @@
+-- Of older tables alone.
 -- In a class label, the `=` of a feature's own name is written `\=`, so that it is no answer's (evalstream.class_labels).
 ALTER TABLE events
     UPDATE object_label = arrayMap((feature, label) -> if(label = feature OR startsWith(label, concat(feature, '=')),

@@ -1,3 +1,4 @@
+-- Of older tables alone.
 -- As in `events`, in every column that holds labels.
 ALTER TABLE results
     UPDATE
