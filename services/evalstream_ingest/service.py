@@ -20,6 +20,7 @@ from evalstream_http.browsers import OnlyOwnPages, served_names
 from evalstream_http.describe import describe
 from evalstream_http.errors import tell_errors
 from evalstream_http.load import bound_load
+from evalstream_http.routing import add_routes
 from evalstream_http.security import checked_keys
 from evalstream_kafka.connection import clickhouse, kafka_broker, kafka_producer
 from evalstream_kafka.consume import consume
@@ -88,12 +89,8 @@ def run(settings: ServiceSettings) -> int:
         app.state.max_upload_bytes = settings.max_upload_bytes
         app.state.clients = clients
         app.state.clock = time.time_ns
-        app.include_router(gateway.router)
-        app.include_router(dead_letters.router)
-        app.include_router(ontology.router)
-        app.include_router(runs.router)
-        app.include_router(deletions.router)
-        app.include_router(retention.router)
+        modules = gateway, dead_letters, ontology, runs, deletions, retention
+        add_routes(app, *(module.router for module in modules))
         tell_errors(app)
         app.add_middleware(OnlyOwnPages, names=served_names(settings.host, settings.allowed_hosts, keys=keys.needed))
         _tell_kafka_errors(app)

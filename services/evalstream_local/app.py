@@ -22,6 +22,7 @@ from evalstream_http.describe import describe
 from evalstream_http.errors import declared, tell_errors
 from evalstream_http.load import bound_load, watch
 from evalstream_http.observe import observe
+from evalstream_http.routing import add_routes
 from evalstream_http.security import checked_keys, demand, require
 from evalstream_ingest import dead_letters, deletions, gateway, ontology, retention, runs
 from evalstream_query import page, routes
@@ -76,16 +77,9 @@ def make_app(settings: LocalSettings) -> FastAPI:
     app.state.data = settings.data
     app.state.runs_seen = {}
     describe(app)
-    app.include_router(gateway.router)
-    app.include_router(dead_letters.router)
-    app.include_router(ontology.router)
-    app.include_router(runs.router)
-    app.include_router(deletions.router)
-    app.include_router(retention.router)
     app.state.deletes = True
-    app.include_router(reconcile.router)
-    app.include_router(backup.router)
-    app.include_router(routes.router)
+    writing = gateway, dead_letters, ontology, runs, deletions, retention, reconcile
+    add_routes(app, *(module.router for module in (*writing, backup, routes)))
     tell_errors(app)
     app.add_middleware(OnlyOwnPages, names=served_names(settings.host, settings.allowed_hosts, keys=keys.needed))
     if settings.media is not None:

@@ -21,6 +21,7 @@ from evalstream_http.browsers import OnlyOwnPages, served_names
 from evalstream_http.describe import describe
 from evalstream_http.errors import tell_errors
 from evalstream_http.load import bound_load
+from evalstream_http.routing import add_routes
 from evalstream_http.security import checked_keys
 from evalstream_kafka.connection import clickhouse
 from evalstream_kafka.serve import health_routes, serve
@@ -65,7 +66,7 @@ def run(settings: ServiceSettings) -> int:
         app.state.clients = clients
         app.state.policies = settings.policies
         app.state.runs_seen = {}
-        app.include_router(routes.router)
+        add_routes(app, routes.router)
         tell_errors(app)
         app.add_middleware(OnlyOwnPages, names=served_names(settings.host, settings.allowed_hosts, keys=keys.needed))
         health_routes(app)
