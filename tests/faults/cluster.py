@@ -217,7 +217,7 @@ def wait_until_matched(cluster: Cluster, dataset: str, rows: int) -> None:
                     return
             except httpx.HTTPError as error:
                 last = error
-            time.sleep(0.2)
+            time.sleep(0.5)  # to ask takes the engine time, which the matchers can use better
     raise AssertionError(f"not all is matched: {last}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +22,7 @@ from evalstream_local.settings import LocalSettings
 
 DATASET = "street"
 RUNS = ("first", "second")
-DATA_ROWS = 300
+DATA_ROWS = 300 if os.environ.get("FAULTS") == "full" else 150
 UPLOAD_LINES = 12
 POLICIES = LocalSettings(_env_file=None).policies
 #: A declaration that changes who matches whom: masks may match boxes.
