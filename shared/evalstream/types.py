@@ -37,5 +37,7 @@ AGGREGATIONS: Final[tuple[Aggregation, ...]] = get_args(Aggregation)
 POLE_SLACK: Final = 1e-9
 #: Types whose overlap is an IoU or the like, from 0 to 1; average precision is asked of these unless others are named.
 LOCALISED: Final = ("bbox", "rotated_box", "polygon", "mask", "polyline", "keypoints", "span")
+#: Types that answer a question, rightly or wrongly.
+ANSWERS: Final = ("radio", "checklist")
 #: Types that are neither right nor wrong, but near or far: they have metrics of their own, and no place in counts.
 UNCOUNTED: Final = ("text", "number", "question")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from urllib.parse import parse_qs, urlsplit
 
+import pytest
 from playwright.sync_api import Locator, Page, Request, expect
 
 from tests.browser.conftest import Screen
-from tests.browser.helpers import OBJECTS, shown, tile
+from tests.browser.helpers import OBJECTS, settle, shown, tile
 
 #: What takes long to answer.
 EXPENSIVE = {"rows", "objects", "errors", "comparison", "intervals"}
@@ -59,6 +60,43 @@ def test_a_drag_back_to_where_it_began_leaves_the_next_one_a_step_of_its_own(own
     page.mouse.up()
     page.wait_for_url(lambda url: "c=0." in url)
     assert page.evaluate("history.length") == steps + 1
+
+
+#: What is asked now and then, whatever is on the screen.
+SIGNS = {"progress", "datasets"}
+
+
+@pytest.mark.parametrize(
+    ("versus", "expected"),
+    [
+        ({}, {"overview": 1, "distribution": 1, "rows": 1, "intervals": 1}),
+        ({"b": "logreg"}, {"overview": 2, "comparison": 1, "rows": 1, "objects": 1, "intervals": 1}),
+    ],
+    ids=["one run", "two runs"],
+)
+def test_a_step_asks_all_counts_of_a_run_at_once_and_nothing_twice(
+    screen: Screen, versus: dict[str, str], expected: dict[str, int]
+) -> None:
+    page = screen.open(d="digits", a="svm", **versus)
+    found = []
+    # Far apart, so that the order of the classes changes. Now and then the page looks whether anything has changed
+    # meanwhile: that may fall into a step, but not into all.
+    for value in ("0.9", "0.2", "0.75"):
+        asked: list[str] = []
+
+        def note(request: Request, asked: list[str] = asked) -> None:
+            if "/v1/" in request.url:
+                asked.append(urlsplit(request.url).path.rpartition("/")[2])
+
+        page.on("request", note)
+        exact(page).fill(value)
+        exact(page).press("Enter")
+        expect(page.locator("[data-figure=TP]")).to_have_attribute("data-stale", "false")
+        expect(page.locator("[data-interval=TP]")).to_contain_text("\N{EN DASH}")
+        settle(page)
+        page.remove_listener("request", note)
+        found.append({question: asked.count(question) for question in asked if question not in SIGNS})
+    assert expected in found, found
 
 
 #: An overview is on its way for as long as the test wants it to be.

@@ -11,12 +11,15 @@ import "./styles/base.css";
 /** How often a question is asked again of a service that is too busy to take it on. */
 const BUSY_RETRIES = 10;
 
+/** For how long an answer is not asked for again, in milliseconds: what changes meanwhile is told (`useLive`). */
+const FRESH = 10_000;
+
 bringBackTheme();
 
 const queries = new QueryClient({
   defaultOptions: {
     queries: {
-      staleTime: 2_000,
+      staleTime: FRESH,
       // What was refused will be refused again, unless it was for being too much at a time. A service that is away is asked
       // until it is back: so long the last figures stay on the page.
       retry: (failures, error) =>

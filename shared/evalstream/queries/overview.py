@@ -17,6 +17,7 @@ from evalstream.queries.confusion_matrix import (
 from evalstream.queries.label_counts import SCORING, Scoring
 from evalstream.queries.summary import Summary, summary_of
 from evalstream.queries.tally import tally_and_notes
+from evalstream.scoring.tally import Kind, kinds_of
 from evalstream.selection import Selection
 
 if TYPE_CHECKING:
@@ -31,9 +32,14 @@ class OverviewOptions(BaseModel):
 
 
 class Overview(BaseModel):
-    """Three answers that agree with each other, even while predictions arrive."""
+    """Answers that agree with each other, even while predictions arrive."""
 
     summary: Summary
+    kinds: dict[Kind, Summary] = Field(
+        default={},
+        description="the same of objects alone and of answers alone, where there are both: what the `type` of one kind "
+        "gives; the notes are those of all",
+    )
     confusion_matrix: ConfusionMatrix
     classes: Classes
 
@@ -48,6 +54,7 @@ def overview(
     tallied, known = tally_and_notes(client, selection)
     return Overview(
         summary=summary_of(tallied, *known, scoring),
+        kinds={kind: summary_of(part, *known, scoring) for kind, part in kinds_of(tallied).items()},
         confusion_matrix=matrix_of(tallied, CellsPage(limit=options.cells)),
         classes=classes_of(tallied, ClassesPage(limit=options.labels), scoring),
     )

@@ -6,18 +6,21 @@ each other.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
 
+from evalstream.class_labels import is_answer
 from evalstream.scenes import Code, Flag, Float, Int
 from evalstream.scoring.columns import Columns
 from evalstream.scoring.counting import Counting, count
 from evalstream.selection import Selection
-from evalstream.types import CODES
+from evalstream.types import ANSWERS, CODES
 
 #: Overlaps are summed as decimals of so many places: their sum does not depend on their order.
 DECIMALS: Final = 18
+#: What is right or wrong in ways that have nothing in common: what is found, and what is answered.
+Kind = Literal["objects", "answers"]
 
 
 class Tally(NamedTuple):
@@ -84,6 +87,32 @@ def tally_of(of: Columns, counting: Counting) -> Tally:
         np.bincount(at, located, len(both)).astype(np.int64),
         _exact_sums(at, iou, len(both)),
         _exact_sums(at, 2 * iou / (1 + iou), len(both)),
+    )
+
+
+def kinds_of(tallied: Tally) -> dict[Kind, Tally]:
+    """Part a tally into that of objects and that of answers; nothing, where there is one kind alone."""
+    of_answers = np.array([is_answer(label) for label in tallied.label], np.bool_)
+    if not len(of_answers) or of_answers.all() or not of_answers.any():
+        return {}
+    return {"objects": _part(tallied, ~of_answers, answers=False), "answers": _part(tallied, of_answers, answers=True)}
+
+
+def _part(tallied: Tally, chosen: Flag, *, answers: bool) -> Tally:
+    """Keep the labels that are chosen; both labels of a pair are of one kind."""
+    place = np.cumsum(chosen) - 1
+    pair = chosen[tallied.actual]
+    return Tally(
+        tallied.rows,
+        {name: size for name, size in tallied.types.items() if (name in ANSWERS) == answers},
+        [label for label, keep in zip(tallied.label, chosen, strict=True) if keep],
+        tallied.annotations[chosen],
+        tallied.predictions[chosen],
+        [name for name, keep in zip(tallied.question, chosen, strict=True) if keep],
+        tallied.is_iou[chosen],
+        place[tallied.actual[pair]],
+        place[tallied.predicted[pair]],
+        *(column[pair] for column in (tallied.pairs, tallied.located, tallied.overlap, tallied.dice)),
     )
 
 

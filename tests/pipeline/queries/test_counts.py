@@ -19,6 +19,7 @@ from evalstream.queries.overview import OverviewOptions, overview
 from evalstream.queries.summary import summary
 from evalstream.scoring.causes import ErrorOptions
 from evalstream.selection import Selection
+from evalstream.types import ANSWERS, TYPES
 
 from tests.oracles import queries as oracle
 from tests.oracles.queries import DataRow
@@ -103,6 +104,25 @@ def test_an_overview_is_three_answers_in_one(client: Client, data: Data) -> None
         assert found.summary == summary(client, selection, scoring)
         assert found.confusion_matrix == confusion_matrix(client, selection, CellsPage(limit=7))
         assert found.classes == classes(client, selection, ClassesPage(limit=3), scoring)
+
+
+def test_an_overview_parts_objects_from_answers_as_their_types_do(client: Client, data: Data) -> None:
+    seen = 0
+    for selection in some_selections(data, 3):
+        if selection.type:
+            continue
+        found = overview(client, selection)
+        seen += len(found.kinds)
+        assert len(found.kinds) in (0, 2)
+        for kind, own in found.kinds.items():
+            types = [name for name in TYPES if (name in ANSWERS) == (kind == "answers")]
+            expected = summary(client, selection.model_copy(update={"type": types}))
+            assert own.model_copy(update={"notes": []}) == expected.model_copy(update={"notes": []})
+            assert own.notes == found.summary.notes
+        for name in ("annotations", "predictions", "tp", "fp", "fn"):
+            parts = [getattr(own, name) for own in found.kinds.values()]
+            assert not parts or sum(parts) == getattr(found.summary, name)
+    assert seen
 
 
 def test_rows_and_columns_of_every_confusion_matrix_sum_to_the_objects(client: Client, data: Data) -> None:

@@ -2,9 +2,10 @@ import { useQueries } from "@tanstack/react-query";
 import { useMemo } from "react";
 import type { View } from "../state/view";
 import { filterOf } from "../state/view";
-import { asking, type Subject } from "./ask";
+import type { Filtered } from "../lib/basis";
+import { asking, type Subject, useQuestion } from "./ask";
 import { askingDeclared } from "./datasets";
-import type { ClassScores, Curve } from "./schema";
+import type { Classes, ClassScores, Curve } from "./schema";
 import { useShared } from "./shared";
 
 /** What belongs to a class beside its figures. */
@@ -19,7 +20,10 @@ export interface Beside {
 
 const POINTS = 40;
 
-/** Curves, colours and the other run's figures of the labels that are in sight, a part of the table at a time. */
+/**
+ * Curves, colours and both runs' figures of the labels that are in sight, a part of the table at a time. The figures are
+ * those of the overviews, where these have all classes.
+ */
 export function useBeside(
   subject: Subject | null,
   versus: Subject | null,
@@ -41,15 +45,8 @@ export function useBeside(
     combine: data,
   });
   const shared = useShared(subject, versus, view);
-  const part = (label: string[]) => ({ label, limit: label.length });
-  const owns = useQueries({
-    queries: parts.map((label) => asking("classes", shared ? subject : null, { ...shared?.own, ...part(label) })),
-    combine: data,
-  });
-  const theirs = useQueries({
-    queries: parts.map((label) => asking("classes", shared ? versus : null, { ...shared?.theirs, ...part(label) })),
-    combine: data,
-  });
+  const own = useFigures(shared ? subject : null, shared?.own ?? filter, parts);
+  const theirs = useFigures(shared ? versus : null, shared?.theirs ?? filter, parts);
   const colors = useQueries({
     queries: parts.map((names) => askingDeclared(subject, names)),
     combine: data,
@@ -57,17 +54,30 @@ export function useBeside(
   return useMemo(() => {
     const beside = new Map<string, Beside>();
     const of = (label: string) => {
-      const own = beside.get(label) ?? { curve: undefined, color: undefined, own: undefined, other: undefined };
-      beside.set(label, own);
-      return own;
+      const one = beside.get(label) ?? { curve: undefined, color: undefined, own: undefined, other: undefined };
+      beside.set(label, one);
+      return one;
     };
     for (const answer of found) for (const curve of answer?.curves ?? []) of(curve.label ?? "").curve = curve;
-    for (const answer of owns) for (const one of answer?.classes ?? []) of(one.label).own = one;
+    for (const answer of own) for (const one of answer?.classes ?? []) of(one.label).own = one;
     for (const answer of theirs) for (const one of answer?.classes ?? []) of(one.label).other = one;
     for (const answer of colors)
       for (const { name, color, declared } of answer ?? []) if (declared) of(name).color = color;
     return beside;
-  }, [found, owns, theirs, colors]);
+  }, [found, own, theirs, colors]);
+}
+
+/** The figures of classes that are in sight: from the overview if it has them all, for it is there anyway. */
+function useFigures(subject: Subject | null, filter: Filtered, parts: string[][]): (Classes | undefined)[] {
+  const all = useQuestion("overview", subject, filter).data?.classes;
+  const whole = all && all.total <= all.classes.length ? all : undefined;
+  const some = useQueries({
+    queries: parts.map((label) =>
+      asking("classes", all && !whole ? subject : null, { ...filter, label, limit: label.length }),
+    ),
+    combine: data,
+  });
+  return useMemo(() => (subject === null ? [] : whole ? [whole] : some), [subject, whole, some]);
 }
 
 /** What is answered so far; as one and the same function, so that the list is new only where an answer is. */

@@ -1,3 +1,4 @@
+import type { Overview, Summary } from "../api/schema";
 import { ANSWER_TYPES, OBJECT_TYPES } from "./shape";
 
 /** What is right or wrong in ways that have nothing in common: things that are found, and questions that are answered. */
@@ -29,10 +30,10 @@ export interface Headline {
   words: string;
 }
 
-/** The overviews that follow a threshold while it is moved: of all, and of the headline where that is a part; none twice. */
-export function followed<Filter extends object>(filter: Filter, headline: Headline | undefined) {
-  const { type } = headline?.ask ?? {};
-  return type ? [filter, { ...filter, type }] : [filter];
+/** The headline's part of an overview: where there are objects and answers, the figures of the one or the other. */
+export function summaryOf(overview: Overview | undefined, headline: Headline | undefined): Summary | undefined {
+  if (!overview || !headline) return undefined;
+  return (headline.kind !== null && overview.kinds[headline.kind]) || overview.summary;
 }
 
 /** Objects first, unless answers were asked for: the two are never counted together. */

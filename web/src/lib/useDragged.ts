@@ -1,11 +1,9 @@
 import { noop, useIsFetching, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useEffectEvent, useRef, useState } from "react";
 import { asking } from "../api/ask";
-import { useHeadline } from "../api/headline";
 import type { PartProps } from "../parts/shared/props";
 import { filterOf } from "../state/view";
 import { goesOn, isStepping } from "./gesture";
-import { followed } from "./kinds";
 import { moved, rested } from "./useAtRest";
 
 /**
@@ -15,7 +13,6 @@ import { moved, rested } from "./useAtRest";
 export function useDragged(which: "c" | "t", { subject, view, setView }: PartProps) {
   const value = view[which];
   const queries = useQueryClient();
-  const headline = useHeadline(subject, view);
   const [dragged, setDragged] = useState<number | null>(null);
   const stepped = useRef(false);
   const lastKey = useRef<number | null>(null);
@@ -27,9 +24,7 @@ export function useDragged(which: "c" | "t", { subject, view, setView }: PartPro
     const change = { [which]: next };
     // The headline is asked for before the page is drawn anew: one is done while the other is. Whoever shows the answer
     // shows what went wrong, too.
-    const filter = filterOf({ ...view, ...change });
-    if (subject)
-      for (const query of followed(filter, headline)) queries.query(asking("overview", subject, query)).catch(noop);
+    if (subject) queries.query(asking("overview", subject, filterOf({ ...view, ...change }))).catch(noop);
     setView(change, { history });
   };
   const step = (next: number) => {

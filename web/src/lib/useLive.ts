@@ -36,7 +36,8 @@ export function useLive(subject: Subject | null, versus: Subject | null) {
       void queries.refetchQueries({ queryKey: ["overview"], type: "active" }).then(() => {
         if (overviews.every((one, i) => seen[i] === undefined || one.state.data === seen[i])) return;
         void queries.invalidateQueries({
-          predicate: ({ queryKey }) => !OTHERWISE.has(String(queryKey[0])) && queryKey[0] !== "overview",
+          predicate: (query) =>
+            !OTHERWISE.has(String(query.queryKey[0])) && !(query.queryKey[0] === "overview" && query.isActive()),
         });
       });
     }, EDITS);

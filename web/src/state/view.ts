@@ -104,8 +104,11 @@ export function filterOf(view: View) {
   };
 }
 
-/** Average precision is of all detections: of some it would fall with the threshold, and compare with nothing. */
-export const ALL_DETECTIONS = { confidence: 0 };
+/**
+ * Average precision is of all detections: of some it would fall with the threshold, and compare with nothing. Nor does
+ * it depend on the IoU threshold, for it has thresholds of its own: at no step of a slider is it asked anew.
+ */
+export const ALL_DETECTIONS = { confidence: 0, iou: 0.5 };
 
 export function ofAllDetections(filter: ReturnType<typeof filterOf>) {
   return { ...filter, ...ALL_DETECTIONS };

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { followed, headlineOf } from "../../src/lib/kinds";
-import { OBJECT_TYPES } from "../../src/lib/shape";
+import { headlineOf, summaryOf } from "../../src/lib/kinds";
+import type { Overview } from "../../src/api/schema";
 
 test("objects and answers are never counted together", () => {
   const mixed = { bbox: 30, mask: 4, radio: 9 };
@@ -20,10 +20,13 @@ test("where there is one kind, it needs no choice and nothing is left out", () =
   expect(headlineOf({}, null)).toEqual({ kinds: [], kind: null, ask: {}, words: "" });
 });
 
-test("at a step of a slider nothing is asked twice", () => {
-  const filter = { confidence: 0.3 };
-  expect(followed(filter, undefined)).toEqual([filter]);
-  expect(followed(filter, headlineOf({ bbox: 3 }, null))).toEqual([filter]);
-  const both = followed(filter, headlineOf({ bbox: 3, radio: 2 }, null));
-  expect(both).toEqual([filter, { ...filter, type: OBJECT_TYPES }]);
+test("a headline is of its part of the overview, and of all where there is one kind", () => {
+  const overview = { summary: { tp: 5 }, kinds: { objects: { tp: 3 }, answers: { tp: 2 } } } as unknown as Overview;
+  const both = { bbox: 3, radio: 2 };
+  expect(summaryOf(overview, headlineOf(both, null))?.tp).toBe(3);
+  expect(summaryOf(overview, headlineOf(both, "answers"))?.tp).toBe(2);
+  expect(summaryOf({ ...overview, kinds: {} }, headlineOf({ bbox: 3 }, null))?.tp).toBe(5);
+  expect(summaryOf({ ...overview, kinds: {} }, headlineOf({}, null))?.tp).toBe(5);
+  expect(summaryOf(undefined, headlineOf(both, null))).toBeUndefined();
+  expect(summaryOf(overview, undefined)).toBeUndefined();
 });

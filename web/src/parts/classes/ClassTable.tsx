@@ -54,6 +54,19 @@ const GROUP_HEIGHT = 30;
 const HEAD_HEIGHT = 33;
 const helper = createColumnHelper<ClassScores>();
 
+/** The labels that are in sight, in parts; each by name, so that in another order it is the same part. */
+function partsOf(classes: ClassScores[], first: number, last: number): string[][] {
+  const found: string[][] = [];
+  for (let at = Math.floor(first / PART) * PART; at <= last && at < classes.length; at += PART)
+    found.push(
+      classes
+        .slice(at, at + PART)
+        .map((one) => one.label)
+        .sort(),
+    );
+  return found;
+}
+
 export const ClassTable = memo(function ClassTable({ subject, versus, view, setView }: PartProps) {
   const panel = useRef<HTMLElement>(null);
   const near = useNear(panel);
@@ -143,14 +156,9 @@ function Table({ subject, versus, view, setView, classes, total, answersFrom, mo
   useEffect(() => {
     if (last >= rows.length - PAGE / 4) atTheEnd();
   }, [last, rows.length]);
-  const parts = useMemo(() => {
-    const found: string[][] = [];
-    for (let at = Math.floor(first / PART) * PART; at <= last && at < classes.length; at += PART)
-      found.push(classes.slice(at, at + PART).map((one) => one.label));
-    return found;
-  }, [classes, first, last]);
-  // A hundred curves are not drawn anew at every step of a drag.
-  const beside = useBeside(subject, versus, useAtRest(view), parts, view.cols.includes("curve"));
+  const parts = useMemo(() => partsOf(classes, first, last), [classes, first, last]);
+  // A hundred curves are not drawn anew at every step of a drag, nor asked for because it changes the order.
+  const beside = useBeside(subject, versus, useAtRest(view), useAtRest(parts), view.cols.includes("curve"));
   const before = items[0]?.start ?? 0;
   const after = virtual.getTotalSize() - (items.at(-1)?.end ?? 0);
   const sortBy = (id: string) => {

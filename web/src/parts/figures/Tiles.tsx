@@ -1,5 +1,5 @@
 import { memo } from "react";
-import { useQuery, type UseQueryResult } from "@tanstack/react-query";
+import { hashKey, useQuery, type UseQueryResult } from "@tanstack/react-query";
 import { asking, useQuestion } from "../../api/ask";
 import { useHeadline } from "../../api/headline";
 import { useBoth, useShared } from "../../api/shared";
@@ -9,7 +9,7 @@ import type { Shared } from "../../lib/basis";
 import { basisOf, rowsOfBoth } from "../../lib/compared";
 import { count, ratio, signed } from "../../lib/format";
 import { intervalOf } from "../../lib/interval";
-import type { Headline } from "../../lib/kinds";
+import { type Headline, summaryOf } from "../../lib/kinds";
 import { ofFigure } from "../../lib/selection";
 import { useAtRest } from "../../lib/useAtRest";
 import { useDebounced } from "../../lib/useDebounced";
@@ -53,12 +53,10 @@ interface Answers {
 }
 
 export const Tiles = memo(function Tiles({ subject, versus, view, setView }: PartProps) {
-  const filter = filterOf(view);
-  const whole = useQuestion("overview", subject, filter);
+  const overview = useQuestion("overview", subject, filterOf(view));
   const headline = useHeadline(subject, view);
-  const overview = useQuestion("overview", headline ? subject : null, { ...filter, ...headline?.ask });
   const shared = useShared(subject, versus, view);
-  const [ownOverview, theirOverview, staleOverview] = useBoth("overview", subject, versus, shared, headline?.ask);
+  const [ownOverview, theirOverview, staleOverview] = useBoth("overview", subject, versus, shared);
   // What takes long waits until the hand rests.
   const rested = useAtRest(view);
   const average = useQuestion("average-precision", subject, ofAllDetections(filterOf(rested)));
@@ -71,31 +69,29 @@ export const Tiles = memo(function Tiles({ subject, versus, view, setView }: Par
     ALL_DETECTIONS,
   );
   const still = useDebounced(rested, PATIENCE);
-  const answered = !overview.isFetching && !average.isFetching;
-  const enabled = subject !== null && still === view && answered;
   const other = versus && { versus: versus.run };
   // Those of the last view would be wrong here: until the new ones are there, there are none.
   const ofCounts = useQuery({
     ...asking("intervals", subject, { ...filterOf(still), ...headline?.ask, group: ["counts"], ...other }),
-    enabled,
+    enabled: subject !== null && still === view && !overview.isFetching && !average.isFetching,
   });
+  const ofAll = ofAllDetections(filterOf(still));
   const ofAverage = useQuery({
-    ...asking("intervals", subject, { ...ofAllDetections(filterOf(still)), group: ["average_precision"], ...other }),
-    enabled,
+    ...asking("intervals", subject, { ...ofAll, group: ["average_precision"], ...other }),
+    enabled: subject !== null && !average.isFetching,
   });
-  const failed = [whole, overview].find((one) => one.isError);
-  if (failed?.error) return <Failed error={failed.error} again={() => void failed.refetch()} />;
-  const summary = overview.data?.summary;
+  if (overview.isError) return <Failed error={overview.error} again={() => void overview.refetch()} />;
+  const summary = summaryOf(overview.data, headline);
   const isOfAnswers = headline?.kind === "answers" && headline.kinds.length > 1;
   const tiles = tilesOf(
     { summary, average: isOfAnswers ? undefined : average.data },
-    { summary: ownOverview?.summary, average: isOfAnswers ? undefined : ownAverage },
-    { summary: theirOverview?.summary, average: isOfAnswers ? undefined : theirAverage },
+    { summary: summaryOf(ownOverview, headline), average: isOfAnswers ? undefined : ownAverage },
+    { summary: summaryOf(theirOverview, headline), average: isOfAnswers ? undefined : theirAverage },
     view,
   );
   const sure = (figure: string): Sure | undefined => {
-    if (still !== view || (figure === "ap" && isOfAnswers)) return undefined;
-    return figure === "ap" ? ofAverage : ofCounts;
+    if (figure !== "ap") return still === view ? ofCounts : undefined;
+    return !isOfAnswers && hashKey([ofAll]) === hashKey([ofAllDetections(filterOf(view))]) ? ofAverage : undefined;
   };
   const notes = [
     ...new Set([...(summary?.notes ?? []), ...["tp", "ap"].flatMap((figure) => sure(figure)?.data?.notes ?? [])]),
@@ -106,7 +102,6 @@ export const Tiles = memo(function Tiles({ subject, versus, view, setView }: Par
       <div className={styles.tiles}>
         {tiles.map((tile) => {
           const isAverage = tile.figure === "ap";
-          const answer = isAverage ? average : overview;
           return (
             <TileView
               key={tile.name}
@@ -114,9 +109,7 @@ export const Tiles = memo(function Tiles({ subject, versus, view, setView }: Par
               waiting={!(summary && (!isAverage || isOfAnswers || average.data))}
               failed={!isAverage ? undefined : isOfAnswers ? "it is of objects" : average.error?.message}
               stale={
-                isAverage
-                  ? average.isPlaceholderData || staleAverage || rested.t !== view.t
-                  : answer.isPlaceholderData || whole.isPlaceholderData || staleOverview
+                isAverage ? average.isPlaceholderData || staleAverage : overview.isPlaceholderData || staleOverview
               }
               sure={sure(tile.figure)}
               versus={versus?.run ?? null}
