@@ -21,6 +21,7 @@ import { Choices, Empty, Failed, Loading, NothingYet, Notice } from "./parts/sha
 import { MoreFigures } from "./parts/figures/MoreFigures";
 import { narrowsRows, NoRows } from "./parts/filters/NoRows";
 import type { PartProps } from "./parts/shared/props";
+import { SliceTable } from "./parts/slices/SliceTable";
 import { Thresholds } from "./parts/thresholds/Thresholds";
 import { Tiles } from "./parts/figures/Tiles";
 import { filterOf, type SetView, useView, type View } from "./state/view";
@@ -154,6 +155,9 @@ function Figures({ dataset, ...parts }: PartProps & { dataset: Dataset; subject:
               <Distribution {...still} />
             </Fold>
           </div>
+          <Fold title="Slices">
+            <SliceTable {...still} />
+          </Fold>
           <div className={styles.even}>
             <Fold title="Causes of errors">
               <Causes {...still} />

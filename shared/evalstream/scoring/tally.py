@@ -112,7 +112,10 @@ def _part(tallied: Tally, chosen: Flag, *, answers: bool) -> Tally:
         tallied.is_iou[chosen],
         place[tallied.actual[pair]],
         place[tallied.predicted[pair]],
-        *(column[pair] for column in (tallied.pairs, tallied.located, tallied.overlap, tallied.dice)),
+        tallied.pairs[pair],
+        tallied.located[pair],
+        tallied.overlap[pair],
+        tallied.dice[pair],
     )
 
 

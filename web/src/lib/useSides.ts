@@ -12,9 +12,10 @@ import { type Kept, type Slice, useSlices } from "./useSlices";
 /** How many labels are looked at to find the classes among them: answers to questions are labels too. */
 const LABELS = 50;
 
-/** One of several parts of a run that stand side by side, and what it is asked with. */
+/** One of several parts of a run that stand side by side, what makes it one, and what it is asked with. */
 export interface Side {
   name: string;
+  kept: Partial<Kept>;
   filter: ReturnType<typeof filterOf>;
 }
 
@@ -31,38 +32,40 @@ function partingsOf(dataset: Dataset | undefined, slices: Slice[]): { by: string
   ];
 }
 
-/** The parts of the run, of what passes the filters, and whether there are more than can be shown. */
-export function useSides(subject: Subject | null, view: View) {
+/** The parts of the run by something, of what passes the filters, and whether there are more than can be shown. */
+export function useSides(subject: Subject | null, view: View, by: string | null, most: number = MOST) {
   const dataset = useDatasets().data?.find((one) => one.dataset === subject?.dataset);
   const [slices] = useSlices(subject?.dataset ?? "");
-  const key = keyOf(view.by);
+  const key = keyOf(by);
   const classes = useQuery(
-    asking("classes", view.by === "class" ? subject : null, {
+    asking("classes", by === "class" ? subject : null, {
       ...filterOf(view),
       sort: "annotations",
       descending: true,
       limit: LABELS,
     }),
   ).data;
-  const metadata = useQuery(asking("metadata", key === null ? null : subject, { key: key ?? "", limit: LABELS })).data;
+  const found = useQuery(asking("metadata", key === null ? null : subject, { key: key ?? "", limit: LABELS }));
+  const metadata = found.data;
   const sides = useMemo((): Side[] => {
     const named = (name: string, kept: Partial<Kept>) => {
       const both = together(view, kept);
-      return both ? [{ name, filter: filterOf({ ...view, ...both }) }] : [];
+      return both ? [{ name, kept, filter: filterOf({ ...view, ...both }) }] : [];
     };
-    if (view.by === "split")
+    if (by === "split")
       return SPLITS.filter((one) => dataset?.splits.includes(one)).flatMap((one) => named(one, { split: [one] }));
-    if (view.by === "slice") return slices.flatMap(({ name, ...kept }) => named(name, kept));
-    if (view.by === "class")
+    if (by === "slice") return slices.flatMap(({ name, ...kept }) => named(name, kept));
+    if (by === "class")
       return (classes?.classes ?? [])
         .filter(({ label }) => !isAnswerLabel(label))
         .flatMap(({ label }) => named(label, { f: [featureOf(label)] }));
     return (metadata ? conditionsOf(metadata) : []).flatMap(({ name, m }) => named(name, { m }));
-  }, [view, dataset, slices, classes, metadata]);
+  }, [view, by, dataset, slices, classes, metadata]);
   return {
     partings: useMemo(() => partingsOf(dataset, slices), [dataset, slices]),
-    sides: useMemo(() => sides.slice(0, MOST), [sides]),
+    sides: useMemo(() => sides.slice(0, most), [sides, most]),
     /** What is shown of what there is, in words; null: all of it. */
-    some: sides.length <= MOST ? null : view.by === "slice" ? `the first ${MOST}` : `the ${MOST} most frequent`,
+    some: sides.length <= most ? null : by === "slice" ? `the first ${most}` : `the ${most} most frequent`,
+    isPending: key !== null && found.isPending,
   };
 }

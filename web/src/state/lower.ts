@@ -63,6 +63,8 @@ export const LOWER = {
   bsort: parseAsStringLiteral(["annotations", "predictions", "label"] as const).withDefault("annotations"),
   bq: parseAsString.withDefault(""),
   more: parseAsString,
+  /** By what the table of slices parts the run; nothing: by what comes first. */
+  parted: parseAsText((text) => ["split", "slice"].includes(text) || /^metadata\../.test(text)),
 };
 
 /** What does not outlive a change of the dataset. */
@@ -76,6 +78,7 @@ export const NOTHING_CHOSEN = {
   object: null,
   hist: null,
   by: null,
+  parted: null,
   cq: null,
   bq: null,
 };

@@ -22,7 +22,7 @@ const BINS = 20;
 /** A histogram of anything that is known of objects or of data rows. A range of it narrows what is looked at. */
 export function Histogram({ subject, versus, view, setView }: PartProps) {
   const metric = view.hist;
-  const { partings, sides, some } = useSides(subject, view);
+  const { partings, sides, some } = useSides(subject, view, view.by);
   const parted = sides.length > 0;
   // Parts of one run have nobody beside them.
   const of = useBasis(subject, parted ? null : versus, view);
