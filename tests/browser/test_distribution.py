@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Screen
-from tests.browser.helpers import see, settle, shown, tile, total
+from tests.browser.helpers import OBJECTS, see, settle, shown, tile, total
 from tests.conftest import DEMO_SCENES
 
 #: How many stand side by side at most.
@@ -149,3 +150,27 @@ def test_annotations_and_predictions_by_class(screen: Screen) -> None:
             expect(row.locator(f"[data-side={side}]")).to_have_text(shown(one[f"{side}s"]))
     panel.get_by_label("Find a class in the distribution").fill("seven")
     expect(rows).to_have_count(1)
+
+
+@pytest.mark.parametrize("policy", ["iou-greedy", "coco"])
+def test_predictions_by_confidence_are_told_apart_by_outcome_and_a_bar_opens_them(screen: Screen, policy: str) -> None:
+    page = screen.open(d="digits", a="svm", p=policy, dist="outcomes")
+    panel = see(page, "Distribution")
+    answer = screen.ask("calibration", policy=policy, confidence=0, bins=20, type=OBJECTS)
+    expected = [[one["correct"] for one in answer["bins"]], [one["count"] - one["correct"] for one in answer["bins"]]]
+    plot = panel.get_by_role("group", name="Predictions by confidence")
+    expect(plot.locator("button")).to_have_count(40)
+    for side, counts in zip(("tp", "fp"), expected, strict=True):
+        bars = plot.locator(f"[data-side={side}] button")
+        assert [int(bar.get_attribute("data-count") or "") for bar in bars.all()] == counts
+    # At confidence 0 the headline counts the same.
+    found = screen.headline(policy=policy, confidence=0)
+    assert [sum(counts) for counts in expected] == [found["tp"], found["fp"]]
+    expect(panel.locator("[data-figure=threshold]")).to_have_attribute("data-at", "0.5")
+    for side, counts in zip(("tp", "fp"), expected, strict=True):
+        place = max((i for i, size in enumerate(counts) if size), key=lambda i: -abs(i - 12))
+        see(page, "Distribution")
+        bar = plot.locator(f"[data-side={side}] button").nth(place)
+        bar.click()
+        expect(bar).to_have_attribute("aria-pressed", "true")
+        expect(total(page)).to_have_text(shown(counts[place]))

@@ -41,7 +41,7 @@ export function ofSum(view: Pick<View, "actual" | "predicted">, side: "actual" |
 }
 
 /** Nothing chosen that leads to objects; the filters of the page stay. */
-const NO_OBJECTS = {
+export const NO_OBJECTS = {
   actual: null,
   predicted: null,
   whose: null,

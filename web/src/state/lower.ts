@@ -56,7 +56,7 @@ export const LOWER = {
   cdesc: parseAsStringLiteral(["1"] as const),
   cq: parseAsString.withDefault(""),
   /** The histogram, and the bars beside it. */
-  dist: parseAsStringLiteral(["metric", "classes"] as const).withDefault("metric"),
+  dist: parseAsStringLiteral(["metric", "outcomes", "classes"] as const).withDefault("metric"),
   hist: parseAsText((text) => /^metadata\../.test(text) || isOfObjects(text) || isRowMetric(text)).withDefault("iou"),
   /** What stands side by side in it. */
   by: parseAsText((text) => ["split", "class", "slice"].includes(text) || /^metadata\../.test(text)),

@@ -2,9 +2,10 @@ import { memo, useRef } from "react";
 import { useNear } from "../../lib/useNear";
 import { ClassBars } from "./ClassBars";
 import { Histogram } from "./Histogram";
+import { Outcomes } from "./Outcomes";
 import type { PartProps } from "../shared/props";
 
-/** How things spread: any metric over its values, or annotations and predictions over classes. */
+/** How things spread: any metric over its values, outcomes over confidence, or objects over classes. */
 export const Distribution = memo(function Distribution({ subject, versus, view, setView }: PartProps) {
   const panel = useRef<HTMLElement>(null);
   const near = useNear(panel);
@@ -25,6 +26,14 @@ export const Distribution = memo(function Distribution({ subject, versus, view, 
           <button
             type="button"
             className="control"
+            aria-pressed={view.dist === "outcomes"}
+            onClick={() => setView({ dist: "outcomes" })}
+          >
+            of TP and FP
+          </button>
+          <button
+            type="button"
+            className="control"
             aria-pressed={view.dist === "classes"}
             onClick={() => setView({ dist: "classes" })}
           >
@@ -32,7 +41,13 @@ export const Distribution = memo(function Distribution({ subject, versus, view, 
           </button>
         </div>
       </header>
-      {view.dist === "metric" ? <Histogram {...parts} /> : <ClassBars {...parts} />}
+      {view.dist === "metric" ? (
+        <Histogram {...parts} />
+      ) : view.dist === "outcomes" ? (
+        <Outcomes {...parts} />
+      ) : (
+        <ClassBars {...parts} />
+      )}
     </section>
   );
 });
