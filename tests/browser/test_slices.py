@@ -14,7 +14,7 @@ SPLITS = ("train", "validation", "test")
 
 def test_slices_have_their_size_and_scores_and_are_a_click_away(screen: Screen) -> None:
     page = screen.open(d="digits", a="svm")
-    panel = see(page, "Slices")
+    panel = see(page, "Scores by slice")
     rows = 0
     for split in SPLITS:
         answer = screen.ask("intervals", group="counts", type=OBJECTS, split=split)
@@ -35,7 +35,7 @@ def test_slices_have_their_size_and_scores_and_are_a_click_away(screen: Screen) 
     panel.get_by_role("button", name="validation").click()
     page.wait_for_url(lambda url: "split=validation" in url)
     expect(tile(page, "TP")).to_have_text(shown(screen.headline(split="validation")["tp"]))
-    see(page, "Slices")
+    see(page, "Scores by slice")
     expect(panel.locator("[data-slice]")).to_have_count(2)
     panel.get_by_role("button", name="validation").click()
     page.wait_for_url(lambda url: "split=" not in url)
@@ -46,7 +46,7 @@ def test_slices_by_metadata_and_those_that_are_kept(screen: Screen) -> None:
     screen.page.goto(screen.url)
     screen.page.evaluate(f"localStorage.setItem('evalstream-slices-digits', {json.dumps(json.dumps(kept))})")
     page = screen.open(d="digits", a="svm", parted="metadata.noise")
-    panel = see(page, "Slices")
+    panel = see(page, "Scores by slice")
     answer = screen.ask("metadata", key="noise")
     for one in answer["values"]:
         expect(panel.locator(f"[data-slice='{one['value']}'] td").first).to_have_text(shown(one["rows"]))

@@ -55,6 +55,13 @@ def test_on_a_phone_parts_fold_and_open(screen: Screen) -> None:
     page.set_viewport_size({"width": 390, "height": 900})
     screen.open(d="digits", a="svm", b="logreg")
     assert page.evaluate("document.documentElement.scrollHeight") < 9_000
+    # Each threshold's buttons are next to its slider.
+    for threshold, button in (("Confidence", "Best F1"), ("IoU", "IoU values to choose from")):
+        slider = page.get_by_role("slider", name=f"{threshold} threshold").bounding_box()
+        own = page.get_by_role("button", name=button, exact=True).bounding_box()
+        assert slider
+        assert own
+        assert abs(slider["y"] + slider["height"] / 2 - own["y"] - own["height"] / 2) < 50
     curves = page.get_by_role("region", name="Precision and recall")
     expect(curves).to_have_count(0)
     page.get_by_role("button", name="Curves").click()

@@ -155,7 +155,7 @@ function Figures({ dataset, ...parts }: PartProps & { dataset: Dataset; subject:
               <Distribution {...still} />
             </Fold>
           </div>
-          <Fold title="Slices">
+          <Fold title="Scores by slice">
             <SliceTable {...still} />
           </Fold>
           <div className={styles.even}>

@@ -45,7 +45,7 @@ export const SliceTable = memo(function SliceTable({ subject, view, setView }: P
   return (
     <section className="panel" aria-labelledby="slices" ref={panel} aria-busy={isFetching}>
       <header>
-        <h2 id="slices">Slices</h2>
+        <h2 id="slices">Scores by slice</h2>
         {some !== null && (
           <span className="muted" data-figure="some-slices">
             {some}
