@@ -1,8 +1,9 @@
 """The log of a training loop: what a model found, image by image, sent to a service while the loop goes on.
 
-``log`` writes a line to a file (:mod:`evalstream.client.spool`) and returns. A thread of its own sends what is in the
-file, in parts. So the loop never waits for the service, memory holds one part at the most however far behind the
-service is, and what was logged is sent in the end, by the next run or by ``evalstream spool`` if not by this process.
+``log`` writes a line to a file (:mod:`evalstream.client.spool`) and returns; boxes in arrays stay columns there. A
+thread of its own makes events of the lines (:mod:`evalstream.client.logged`), and sends them in parts. So the loop
+never waits for the service, memory holds one part at the most however far behind the service is, and what was logged is
+sent in the end, by the next run or by ``evalstream spool`` if not by this process.
 """
 
 from __future__ import annotations
@@ -16,11 +17,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Self
 
-import orjson
-
-from evalstream.client import spool
+from evalstream.client import logged, objects, spool
 from evalstream.client.errors import ClientError, NoServiceError, RefusedError, RejectedError
-from evalstream.client.objects import objects
 from evalstream.client.service import NOT_CLOSED, PART_BYTES, Sent, in_parts
 from evalstream.client.steps import BUSY
 from evalstream.importers.arrays import BoxFormat, image_name
@@ -78,7 +76,7 @@ class Run:
         self.logged, self.matched = 0, False
         self.closed: int | None = None
         self._client, self._folder = client, folder
-        self._classes, self._box_format = classes, box_format
+        self._classes, self._box_format = classes if classes is None else tuple(classes), box_format
         self._on_rejected, self._complete, self._wait = on_rejected, complete, wait
         self._spool = spool.Spool(folder, spool.Header(url=client.where, dataset=dataset, run=name, step=step))
         self._process = os.getpid()
@@ -134,11 +132,10 @@ class Run:
         if (predictions is None) == (not given):
             raise ValueError("log predictions, or boxes= (or masks=), labels= and scores=; [] where nothing was found")
         name = image_name(image)
-        found = objects(name, given if given else predictions, classes=self._classes, box_format=self._box_format)
+        found = objects.predictions(name, given if given else predictions, self._classes, self._box_format)
         with self._writing:
             self._version = max(self._version + 1, time.time_ns())
-            event = {"data_row": name, "operation": "replace", "version": self._version, "predictions": found}
-            self._spool.append(orjson.dumps(event, option=orjson.OPT_SERIALIZE_NUMPY))
+            self._spool.append(logged.line(name, self._version, found))
             self.logged += 1
         if self._spool.size - self._sent >= PART_BYTES:
             self._news.set()
@@ -255,7 +252,7 @@ class Run:
 
     def _send(self) -> None:
         for part in in_parts(spool.lines(self._spool.path, self._sent, self._spool.size)):
-            self._count(self._client.send(self.dataset, self.name, part))
+            self._count(self._client.send(self.dataset, self.name, logged.events(part)))
             self._sent += sum(len(line) + 1 for line in part)
 
     def _count(self, done: Sent) -> None:
@@ -295,7 +292,8 @@ def send_leftovers(client: Client, folder: Path = spool.DEFAULT_FOLDER) -> list[
         if left.header.url != client.where:
             continue
         own = left.header
-        found = client.send(own.dataset, own.run, spool.lines(left.path, left.begin, left.end))
+        parts = in_parts(spool.lines(left.path, left.begin, left.end))
+        found = client.send(own.dataset, own.run, (event for part in parts for event in logged.events(part)))
         if own.step is not None:
             client.set_step(own.dataset, own.run, own.step)
         left.path.unlink()

@@ -1,8 +1,8 @@
 """Files between a training loop and the service: written before anything is sent, deleted when all of it is there.
 
-A file holds one run's events, a line each, below a line that says whose they are. Its writer holds a lock on it for as
-long as it lives; a file without a lock was left by a process that ended before all was sent. Each event has its
-version, so that what had arrived already changes nothing when the file is sent again, whole.
+A file holds what one run has logged, a line of JSON an image, below a line that says whose it is. Its writer holds a
+lock on it for as long as it lives; a file without a lock was left by a process that ended before all was sent. Each
+line has its version, so that what had arrived already changes nothing when the file is sent again, whole.
 """
 
 from __future__ import annotations

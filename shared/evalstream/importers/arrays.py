@@ -11,8 +11,9 @@ Other fields are not looked at.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple, NoReturn
+from typing import Any, Final, Literal, NamedTuple, NoReturn
 
 import numpy as np
 import pyarrow as pa
@@ -28,6 +29,7 @@ from evalstream.words import count_of
 BoxFormat = Literal["xyxy", "xywh", "cxcywh"]
 ArrayType = Literal["bbox", "segm"]
 Fields = Mapping[str, Any]
+_NO_CONTROLS: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f]+").fullmatch
 
 
 class Side(NamedTuple):
@@ -47,9 +49,9 @@ class Classes:
     def __init__(self, declared: Sequence[str] | None) -> None:
         self.declared = declared is not None
         self.names: list[str] = []
-        for name in declared or ():
-            self._add(_text("classes", name, 256))
-        if len(self.names) < len(declared or ()):
+        self._codes: dict[str, int] = {}
+        self._add([_text("classes", name, 256) for name in declared or ()])
+        if len(self._codes) < len(self.names):
             raise ImporterError("classes: a name is there twice")
 
     def codes(self, names: Sequence[str]) -> Code:
@@ -58,20 +60,19 @@ class Classes:
         Raises
         ------
         KeyError
-            If classes are declared, and one of them is not among them.
+            If classes are declared, and one of the names is not among them.
+        ImporterError
+            If a new name can be none; then none is added.
         """
-        at = {name: code for code, name in enumerate(self.names)}
-        for name in names:
-            if name not in at:
-                if self.declared:
-                    raise KeyError(name)
-                at[name] = len(self.names)
-                self._add(name)
-        return np.array([at[name] for name in names], np.int32)
+        new = [_text("labels", name, 256) for name in dict.fromkeys(names) if name not in self._codes]
+        if new and self.declared:
+            raise KeyError(new[0])
+        self._add(new)
+        return np.array([self._codes[name] for name in names], np.int32)
 
-    def _add(self, name: str) -> None:
-        if name not in self.names:
-            self.names.append(name)
+    def _add(self, new: list[str]) -> None:
+        self._codes |= {name: code for code, name in enumerate(new, len(self.names))}
+        self.names += new
 
 
 class Reader(NamedTuple):
@@ -115,23 +116,26 @@ class Reader(NamedTuple):
         given = of.array("labels", count)
         if not count:
             return np.empty(0, np.int32)
-        values, at = np.unique(given, return_inverse=True)
+        # Without sorting them, for this is done at each step of a training loop.
         if given.dtype.kind in "iu":
             if self.classes.declared:
                 known = len(self.classes.names)
-                if values[0] < 0 or values[-1] >= known:
-                    wrong = values[0] if values[0] < 0 else values[-1]
+                lowest, highest = given.min(), given.max()
+                if lowest < 0 or highest >= known:
+                    wrong = lowest if lowest < 0 else highest
                     of.refuse("labels", f"there is no class {wrong}: {known} are declared, the first of them 0")
                 return given.astype(np.int32)
-            names = list(map(str, values.tolist()))
+            names = list(map(str, given.tolist()))
         elif given.dtype.kind == "U":
-            names = [_text(f"{of}: labels", name, 256) for name in values.tolist()]
+            names = given.tolist()
         else:
             of.refuse("labels", f"must be whole numbers or names, and are {given.dtype}")
         try:
-            return self.classes.codes(names)[at]
+            return self.classes.codes(names)
         except KeyError as error:
             of.refuse("labels", f"there is no class {error} among those that are declared")
+        except ImporterError as error:
+            raise ImporterError(f"{of}: {error}") from None
 
 
 class _Fields:
@@ -171,9 +175,9 @@ class _Fields:
         if found.size and found.dtype.kind not in "iufb":
             self.refuse(field, f"must be numbers, and are {found.dtype}")
         values = found.astype(np.float64)
-        wrong = np.argwhere(~(np.abs(values) <= COORDINATE_LIMIT))
-        if len(wrong):
-            at = tuple(wrong[0].tolist())
+        # Of NaN both are NaN, which is in no order.
+        if values.size and not (values.min() >= -COORDINATE_LIMIT and values.max() <= COORDINATE_LIMIT):
+            at = tuple(np.argwhere(~(np.abs(values) <= COORDINATE_LIMIT))[0].tolist())
             self.refuse(field, f"must be finite, and at most {COORDINATE_LIMIT:g} (got {values[at]} at {at})")
         return values
 
@@ -185,7 +189,9 @@ class _Fields:
 def as_array(value: Any) -> NDArray[Any]:
     """Read anything that NumPy, or the library that it is of, makes an array of: tensors on any device, and lists."""
     for step in ("detach", "cpu", "numpy"):
-        if not isinstance(value, np.ndarray) and callable(method := getattr(value, step, None)):
+        if isinstance(value, np.ndarray):
+            break
+        if callable(method := getattr(value, step, None)):
             value = method()
     return np.asarray(value)
 
@@ -236,8 +242,7 @@ def image_name(given: Any) -> str:
 
 
 def _text(what: str, given: Any, longest: int) -> str:
-    control = isinstance(given, str) and any(ord(one) < 32 or 127 <= ord(one) < 160 for one in given)
-    if not isinstance(given, str) or not given or len(given) > longest or control:
+    if not isinstance(given, str) or not _NO_CONTROLS(given) or len(given) > longest:
         raise ImporterError(f"{what}: {given!r} must be 1 to {longest} characters, none a control character")
     return given
 

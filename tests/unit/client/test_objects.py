@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import orjson
 import pytest
-from evalstream.client.objects import objects
+from evalstream.client.logged import events, line
+from evalstream.client.objects import objects, predictions
 from evalstream.events import PredictionEvent
 from evalstream.importers.problems import ImporterError
 
@@ -43,6 +44,9 @@ def read(given: Any, **how: Any) -> list[dict[str, Any]]:
     found = objects("a", given, **how)
     event = {"dataset": "d", "data_row": "a", "run": "r", "operation": "replace", "predictions": found}
     PredictionEvent.model_validate_json(orjson.dumps(event, option=orjson.OPT_SERIALIZE_NUMPY))
+    in_columns = predictions("a", given, **how)
+    (sent,) = events([line("a", 1, in_columns)])
+    assert orjson.loads(sent)["predictions"] == orjson.loads(orjson.dumps(found, option=orjson.OPT_SERIALIZE_NUMPY))
     return found
 
 

@@ -17,6 +17,7 @@ import httpx
 import numpy as np
 import pytest
 from evalstream.client import Client, NoServiceError, RejectedError
+from evalstream.client.logged import events
 from evalstream.client.runs import Run, UnsentWarning, send_leftovers
 from evalstream.client.spool import Header, Spool, leftovers, lines
 from evalstream.importers.problems import ImporterError
@@ -160,7 +161,8 @@ def test_who_interrupts_does_not_wait(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         log(service, tmp_path, "a", error=KeyboardInterrupt())
     (left,) = leftovers(tmp_path)
-    assert [json.loads(line)["data_row"] for line in lines(left.path, left.begin, left.end)] == ["a"]
+    (event,) = events(list(lines(left.path, left.begin, left.end)))
+    assert json.loads(event)["data_row"] == "a"
 
 
 KILLED = """

@@ -40,7 +40,7 @@ def sources() -> str:
 
 def declared() -> dict[str, Any]:
     """Return every kernel that some module of the library declares."""
-    for package in ("geometry", "importers", "matching", "metrics"):
+    for package in ("client", "geometry", "importers", "matching", "metrics"):
         folder = ROOT / "shared" / "evalstream" / package
         for module in pkgutil.iter_modules([str(folder)]):
             importlib.import_module(f"evalstream.{package}.{module.name}")
