@@ -24,6 +24,7 @@ app = typer.Typer(
     help="Records that could not be read: look at them, put them back once the cause is mended, or drop them. In a "
     "cluster --url names the ingest service.",
     no_args_is_help=True,
+    rich_markup_mode=None,
 )
 
 ROUTE: Final = "/v1/dead-letters"

@@ -18,6 +18,7 @@ app = typer.Typer(
     help="Delete a dataset, a run or a data row, with everything that was made of it. In a cluster --url names the "
     "ingest service.",
     no_args_is_help=True,
+    rich_markup_mode=None,
 )
 
 _COUNTED: Final = {

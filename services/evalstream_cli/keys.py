@@ -21,6 +21,7 @@ app = typer.Typer(
     help="API keys: make, list and revoke them. They are kept, hashed, in the file that EVALSTREAM_KEYS_FILE names; "
     "services that are given the same file follow every change at once, without a restart.",
     no_args_is_help=True,
+    rich_markup_mode=None,
 )
 
 File = Annotated[Path, typer.Option("--file", envvar="EVALSTREAM_KEYS_FILE", help="The key file.")]

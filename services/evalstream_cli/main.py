@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import typer
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperGroup
 from typer.main import get_command
 
 if TYPE_CHECKING:
@@ -124,25 +124,18 @@ COMMANDS: Final = {
 class _Commands(TyperGroup):
     """Imports a command's module when it is run: importing all of them takes longer than most commands."""
 
-    _listing = False
-
     def list_commands(self, ctx: Context) -> list[str]:  # noqa: ARG002 -- as it is called
         """Name the commands, in the order of the list."""
         return list(COMMANDS)
 
     def get_command(self, ctx: Context, cmd_name: str) -> Command | None:  # noqa: ARG002
-        """Give a command, or while they are listed only its line."""
-        if cmd_name not in COMMANDS:
-            return None
-        return TyperCommand(cmd_name, help=COMMANDS[cmd_name].line) if self._listing else command(cmd_name)
+        """Give a command; none, where there is none of the name."""
+        return command(cmd_name) if cmd_name in COMMANDS else None
 
-    def format_help(self, ctx: Context, formatter: HelpFormatter) -> None:
-        """Print the list of commands."""
-        self._listing = True
-        try:
-            super().format_help(ctx, formatter)
-        finally:
-            self._listing = False
+    def format_commands(self, ctx: Context, formatter: HelpFormatter) -> None:  # noqa: ARG002
+        """Print the list of commands, each with its whole line."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, place.line) for name, place in COMMANDS.items()])
 
 
 def command(name: str) -> Command:
@@ -150,7 +143,7 @@ def command(name: str) -> Command:
     place = COMMANDS[name]
     found = getattr(import_module(place.module), place.name)
     if not isinstance(found, typer.Typer):
-        function, found = found, typer.Typer(add_completion=False)
+        function, found = found, typer.Typer(add_completion=False, rich_markup_mode=None)
         found.command(name)(function)
     made = get_command(found)
     made.name = name
@@ -162,6 +155,7 @@ app = typer.Typer(
     help="Continuous evaluation of machine-learning models: exact metrics while predictions are still arriving.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # help is plain text: what would draw boxes around it takes longer to import than all else
 )
 
 

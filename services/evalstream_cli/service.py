@@ -16,6 +16,7 @@ app = typer.Typer(
     name="service",
     help="Run one service of a cluster; settings come from EVALSTREAM_… variables (see deploy/).",
     no_args_is_help=True,
+    rich_markup_mode=None,
 )
 
 

@@ -9,7 +9,11 @@ import typer
 from evalstream_devcluster import clickhouse_process as process
 from rich.console import Console
 
-app = typer.Typer(help="A development stand-in for a ClickHouse server, not for production.", no_args_is_help=True)
+app = typer.Typer(
+    help="A development stand-in for a ClickHouse server, not for production.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
 console = Console(highlight=False, soft_wrap=True)
 
 DataFolder = Annotated[

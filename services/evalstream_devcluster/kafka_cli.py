@@ -17,6 +17,7 @@ app = typer.Typer(
     name="kafka",
     help="A real Apache Kafka broker on this machine, for development. No Docker: it needs Java 17 and, once, Maven.",
     no_args_is_help=True,
+    rich_markup_mode=None,
 )
 _out = Console(highlight=False)
 _errors = Console(stderr=True, highlight=False)

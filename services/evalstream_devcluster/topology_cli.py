@@ -19,6 +19,7 @@ app = typer.Typer(
     help="A whole cluster on this machine, for development: Kafka, a stand-in for ClickHouse, and every service as a "
     "process of its own, on loopback. No Docker: it needs Java 17 and, once, Maven.",
     no_args_is_help=True,
+    rich_markup_mode=None,
 )
 app.add_typer(kafka_cli.app)
 app.add_typer(clickhouse_cli.app, name="clickhouse")

@@ -92,4 +92,5 @@ def lineages(ontology: Ontology) -> dict[str, list[str]]:
     return found
 
 
-NOTHING_DECLARED: Final = Ontology()
+#: Not validated: that would build the validator wherever this module is imported.
+NOTHING_DECLARED: Final = Ontology.model_construct()

@@ -14,15 +14,15 @@ from pydantic import BaseModel
 from tenacity import AsyncRetrying, Retrying
 
 from evalstream.client.errors import told
-from evalstream.client.runs import OnRejected, Run
 from evalstream.client.service import Service, asking
 from evalstream.client.spool import DEFAULT_FOLDER
 from evalstream.client.steps import Done, Pause, Request, Steps, advance, retries
-from evalstream.importers.arrays import BoxFormat
 from evalstream.questions import Later, Now, Question
 
 if TYPE_CHECKING:
+    from evalstream.client.runs import OnRejected, Run
     from evalstream.exporters.export import Exported, Format
+    from evalstream.importers.arrays import BoxFormat
 
 A = TypeVar("A", bound=BaseModel)
 T = TypeVar("T")
@@ -90,6 +90,8 @@ class Client(Service, Now):
         wait : bool
             End only when every figure of the run reflects what was logged.
         """
+        from evalstream.client.runs import Run
+
         return Run(
             self,
             dataset,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import quote
 
 import orjson
@@ -11,13 +11,15 @@ from pydantic import BaseModel, Field
 
 from evalstream.changes import Completed, Declaration, Deleted, RejectedLine, Upload
 from evalstream.client.errors import RejectedError
-from evalstream.client.files import How, Lines, annotation_lines, prediction_lines
 from evalstream.client.steps import Pause, Request, Steps, operation
-from evalstream.importers.arrays import BoxFormat
-from evalstream.importers.files import Options
 from evalstream.queries.average_precision import ApFigures
 from evalstream.queries.catalog import Datasets
 from evalstream.questions import Question, Questions, RunProgress
+
+if TYPE_CHECKING:
+    from evalstream.client.files import Lines
+    from evalstream.importers.arrays import BoxFormat
+    from evalstream.importers.files import Options
 
 A = TypeVar("A", bound=BaseModel)
 
@@ -159,6 +161,10 @@ class Service(Questions):
             raise ValueError(f"on_rejected: must be 'raise' or 'tell', and is {on_rejected!r}")
         if complete and run is None:
             raise ValueError("complete= closes a run: give its name and predictions, run= and predictions=")
+        # What reads files takes as long to import as all else of a client, and who asks questions reads none.
+        from evalstream.client.files import How, annotation_lines, prediction_lines
+        from evalstream.importers.files import Options
+
         how = How(options or Options(), classes, box_format)
         sent: list[tuple[Lines, Sent]] = []
         truth, closed, not_closed = None, None, list[str]()

@@ -47,9 +47,12 @@ Version = Annotated[int, Field(ge=0, lt=2**63)]
 
 
 class Strict(BaseModel):
-    """A model that takes the declared fields in their declared JSON types, and nothing else."""
+    """A model that takes the declared fields in their declared JSON types, and nothing else.
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+    Validators are built when they are first used: who asks questions alone needs none of an event's.
+    """
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, defer_build=True)
 
 
 class Crowd:

@@ -15,7 +15,7 @@ from evalstream.events.models import AnnotationEvent, DataRow, Event, MetadataVa
 from evalstream.events.objects.metrics import RowMetric
 from evalstream.events.schema import EVENTS
 
-_UNSAID = DataRow()
+_UNSAID = DataRow.model_construct()
 
 
 def events_table(received: Sequence[Received]) -> pa.Table:

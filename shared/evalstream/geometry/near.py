@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import shapely
 from numpy.typing import NDArray
 
 from evalstream.scenes import Batch, Code, Float, Int, Scenes, Shapes
@@ -67,11 +66,13 @@ def within_reach(
     i, j : int64 arrays
         Positions in ``predicted`` and ``annotated``, ordered by the first and then the second.
     """
+    from shapely import STRtree  # of points and lines alone; masks and questions use the rest of this module
+
     first, last = (np.searchsorted(predictions, edge) for edge in (scenes.prediction_start, scenes.prediction_end))
     begin, end = (np.searchsorted(annotations, edge) for edge in (scenes.annotation_start, scenes.annotation_end))
     found = [np.empty((2, 0), np.int64)]
     for s in np.flatnonzero((last > first) & (end > begin)):
-        tree = shapely.STRtree(predicted[first[s] : last[s]])
+        tree = STRtree(predicted[first[s] : last[s]])
         own = slice(begin[s], end[s])
         pairs = tree.query(annotated[own], predicate="dwithin", distance=reach[own])
         found.append(pairs + np.array([[begin[s]], [first[s]]]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 class Tabular(BaseModel):
     """An answer with a list of things of one kind, or a mapping of labels to them."""
 
+    #: Of some thirty kinds of answers a process asks for a few.
+    model_config = ConfigDict(defer_build=True)
     #: The field that holds them.
     table: ClassVar[str]
 

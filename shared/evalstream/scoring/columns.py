@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from evalstream.arrow import numbers
-from evalstream.geometry.polygon import polygon_measures
-from evalstream.pipeline.fold import Facts
-from evalstream.pipeline.match import Failed, Matchable
 from evalstream.scenes import RECTANGLE, Code, Float, Int, Rectangles
+
+if TYPE_CHECKING:
+    from evalstream.pipeline.fold import Facts
+    from evalstream.pipeline.match import Failed, Matchable
 
 
 class Side(NamedTuple):
@@ -50,6 +51,9 @@ class Columns(NamedTuple):
 
 def columns(batches: Sequence[Matchable], failed: Sequence[Failed], policy: str) -> Columns:
     """Match batches of scenes under a policy, and lay them out one after the other."""
+    # Of what is matched here alone; a client of a service wants to know no more of columns than what they are.
+    from evalstream.geometry.polygon import polygon_measures
+
     features, labels = _names([one.batch.features for one in batches]), _names([one.labels for one in batches])
     rectangles, annotations, predictions, repaired = [], [], [], []
     rows = before_annotations = before_predictions = 0

@@ -26,7 +26,7 @@ def test_help_lists_every_command_and_imports_none() -> None:
         "import sys; from evalstream_cli.main import app\n"
         "try: app(['--help'])\n"
         "except SystemExit: pass\n"
-        "print([name for name in ('numpy', 'fastapi', 'pyarrow', 'httpx') if name in sys.modules])"
+        "print([name for name in ('numpy', 'fastapi', 'pyarrow', 'httpx', 'rich', 'pydantic') if name in sys.modules])"
     )
     printed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
     assert printed.splitlines()[-1] == "[]"
@@ -72,3 +72,28 @@ def test_the_library_imports_nothing_that_it_does_not_need() -> None:
     script = "import sys, evalstream; print('numpy' in sys.modules, 'pydantic' in sys.modules)"
     printed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
     assert printed.split() == ["False", "False"]
+
+
+def test_a_client_that_asks_imports_neither_what_reads_files_nor_what_matches() -> None:
+    heavy = (
+        "evalstream.importers.files", "evalstream.client.runs", "evalstream.pipeline.match", "shapely", "PIL",
+        "clickhouse_connect", "fastapi", "pandas",
+    )  # fmt: skip
+    script = (
+        "import sys, evalstream\n"
+        "evalstream.connect('http://127.0.0.1:1').close()\n"
+        f"print([name for name in {heavy} if name in sys.modules])"
+    )
+    printed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert printed.strip() == "[]"
+
+
+def test_validators_of_events_are_built_when_an_event_is_read() -> None:
+    script = (
+        "from evalstream.events import AnnotationEvent\n"
+        "from evalstream.ontology import Ontology\n"
+        "import evalstream.events.columns\n"
+        "print([model.__name__ for model in (AnnotationEvent, Ontology) if model.__pydantic_complete__])"
+    )
+    printed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert printed.strip() == "[]"

@@ -231,7 +231,3 @@ PredictedAnswers = Annotated[
 ]
 AnnotatedUnder = Annotated[dict[Feature, AnnotatedAnswers], Field(max_length=ANSWERS_LIMIT)]
 PredictedUnder = Annotated[dict[Feature, PredictedAnswers], Field(max_length=ANSWERS_LIMIT)]
-RadioAnnotation.model_rebuild()
-RadioPrediction.model_rebuild()
-ChecklistAnnotation.model_rebuild()
-ChecklistPrediction.model_rebuild()
