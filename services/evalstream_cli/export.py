@@ -11,7 +11,7 @@ from evalstream.words import count_of
 
 from evalstream_cli.client import DEFAULT_URL, ApiKey, Url, service
 from evalstream_cli.console import err, fail, out, progress_bar
-from evalstream_cli.filters import Confidence, Feature, Iou, Metadata, Policy, Split, Type, given
+from evalstream_cli.filters import Confidence, Feature, Iou, Metadata, Missing, Policy, Split, Type, given
 
 
 def export(
@@ -28,6 +28,7 @@ def export(
     feature: Feature = None,
     type_: Type = None,
     metadata: Metadata = None,
+    missing_rows: Missing = "leave_out",
     where: Annotated[list[str] | None, typer.Option(help="Only rows with, for instance, fp>=1.")] = None,
     cause: Annotated[str | None, typer.Option(help="Only rows with an error of this cause.")] = None,
     url: Url = DEFAULT_URL,
@@ -48,6 +49,7 @@ def export(
         feature=feature,
         type=type_,
         metadata=metadata,
+        missing_rows=missing_rows,
         where=where,
         cause=cause,
     )

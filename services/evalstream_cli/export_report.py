@@ -11,7 +11,7 @@ from evalstream.exporters.report import gather
 
 from evalstream_cli.client import DEFAULT_URL, ApiKey, Url, service
 from evalstream_cli.console import err, fail, out, progress_bar
-from evalstream_cli.filters import Confidence, Feature, Iou, Metadata, Policy, Split, Type, given
+from evalstream_cli.filters import Confidence, Feature, Iou, Metadata, Missing, Policy, Split, Type, given
 
 
 def export_report(
@@ -26,6 +26,7 @@ def export_report(
     feature: Feature = None,
     type_: Type = None,
     metadata: Metadata = None,
+    missing_rows: Missing = "leave_out",
     url: Url = DEFAULT_URL,
     api_key: ApiKey = "",
 ) -> None:
@@ -41,7 +42,14 @@ def export_report(
     if output.exists():
         fail(f"{output} is there already; name another one")
     asked = given(
-        policy=policy, confidence=confidence, iou=iou, split=split, feature=feature, type=type_, metadata=metadata
+        policy=policy,
+        confidence=confidence,
+        iou=iou,
+        split=split,
+        feature=feature,
+        type=type_,
+        metadata=metadata,
+        missing_rows=missing_rows,
     )
     with service(url, api_key) as client, progress_bar() as bar:
         task = bar.add_task("asking", total=None)

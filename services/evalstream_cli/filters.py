@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 from evalstream.policies import PolicyName
+from evalstream.selection import MissingRows
 
 Policy = Annotated[PolicyName, typer.Option(help="Who matches whom.")]
 Confidence = Annotated[float, typer.Option(min=0, max=1, help="Leave out predictions below it.")]
@@ -14,6 +15,13 @@ Split = Annotated[list[str] | None, typer.Option(help="Only this split; may be r
 Feature = Annotated[list[str] | None, typer.Option(help="Only this class or question; may be repeated.")]
 Type = Annotated[list[str] | None, typer.Option("--type", help="Only this annotation type.")]
 Metadata = Annotated[list[str] | None, typer.Option(help="Only rows with, for instance, noise>=0.3.")]
+
+Missing = Annotated[
+    MissingRows,
+    typer.Option(
+        "--missing-rows", help="Count annotated rows that the run has said nothing of, as if nothing was found on them."
+    ),
+]
 
 
 def given(**options: Any) -> dict[str, Any]:

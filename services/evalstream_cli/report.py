@@ -11,7 +11,7 @@ from rich.table import Table
 
 from evalstream_cli.client import DEFAULT_URL, ApiKey, Url, service
 from evalstream_cli.console import fail, out
-from evalstream_cli.filters import Confidence, Feature, Iou, Metadata, Policy, Split, Type
+from evalstream_cli.filters import Confidence, Feature, Iou, Metadata, Missing, Policy, Split, Type
 
 #: Figures of the table that compares runs, and the answers they come from.
 _FIGURES = {
@@ -41,6 +41,7 @@ def report(
     feature: Feature = None,
     type_: Type = None,
     metadata: Metadata = None,
+    missing_rows: Missing = "leave_out",
     intervals: Annotated[
         bool,
         typer.Option(help="Show 95 % confidence intervals, and by how much each run differs from the first one."),
@@ -61,6 +62,7 @@ def report(
         "feature": feature or [],
         "type": type_ or [],
         "metadata": metadata or [],
+        "missing_rows": missing_rows,
     }
     with service(url, api_key) as client:
         datasets = {own.dataset: own.model_dump(mode="json") for own in client.datasets().datasets}

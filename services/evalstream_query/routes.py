@@ -49,7 +49,7 @@ from evalstream.queries.label_counts import Scoring
 from evalstream.queries.labels import PerClassPage
 from evalstream.queries.measures import Measures, measures
 from evalstream.queries.metadata import Metadata, MetadataPage, MetadataQuery, metadata
-from evalstream.queries.missing_rows import rows_without_predictions
+from evalstream.queries.missing_rows import match_missing_rows, rows_without_predictions
 from evalstream.queries.objects import Objects, ObjectsPage, objects
 from evalstream.queries.overview import Overview, OverviewOptions, overview
 from evalstream.queries.pr_curve import CurvesPage, PrCurve, pr_curve
@@ -131,6 +131,7 @@ def _client_for(state: State, dataset: str, *runs: str) -> Client:
 def _selection(state: State, dataset: str, run: str, query: Filter, *others: str) -> tuple[Client, Selection]:
     shared = [] if query.shared_with is None else [query.shared_with]
     client = _client_for(state, dataset, run, *others, *shared)
+    match_missing_rows(client, query, dataset, run, *others, *shared)
     return client, Selection(dataset=dataset, run=run, **query.model_dump(include=set(Filter.model_fields)))
 
 

@@ -57,7 +57,7 @@ from evalstream.scoring.columns import Columns, columns
 from evalstream.scoring.detections import detections
 from evalstream.scoring.notes import notes
 from evalstream.scoring.tally import tally
-from evalstream.selection import AreaRange, M, QuestionError, Selection, checked
+from evalstream.selection import AreaRange, M, MissingRows, QuestionError, Selection, checked
 from evalstream.types import LOCALISED, AnnotationType
 from evalstream.words import count_of
 
@@ -104,6 +104,7 @@ class Filters(TypedDict, total=False):
     at_threshold: Literal["match", "no-match"] | None
     both_sides: bool
     shared_with: str | Evaluation | None
+    missing_rows: MissingRows  # here there are none: a data row that is on either side is on both
     data_row: list[str]
 
 

@@ -98,6 +98,7 @@ _COMPARISONS: Final[dict[str, Callable[[Any, Any], bool]]] = {
 
 ConditionText = Annotated[str, AfterValidator(_is_condition)]
 AreaRange = Literal["all", "small", "medium", "large"]
+MissingRows = Literal["leave_out", "count"]
 assert TRAITS.keys() == POLICIES.keys()
 assert tuple(AREA_RANGES) == AreaRange.__args__  # type: ignore[attr-defined]
 
@@ -141,6 +142,12 @@ class Filter(BaseModel):
         default=None,
         description="only data rows that this other run has results of too, under the same conditions: what a "
         "difference between two runs is fair over",
+    )
+
+    missing_rows: MissingRows = Field(
+        default="leave_out",
+        description="data rows that are annotated, and of which a run has said nothing: in no figure (`leave_out`), or "
+        "counted as rows on which it found nothing, as if every run that is asked for was closed (`count`)",
     )
 
     @model_validator(mode="after")

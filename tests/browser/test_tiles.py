@@ -145,6 +145,17 @@ def test_runs_without_a_common_row_have_no_difference(screen: Screen, http: http
     expect(page.get_by_role("region", name="Confusion matrix")).to_contain_text("no data row in common here")
 
 
+def test_rows_without_predictions_are_counted_by_a_switch(screen: Screen, http: httpx.Client) -> None:
+    send(http, "x-missing", {f"r{i}": [box("dog", 0)] for i in range(4)}, {"r0": [box("dog", 0, 0.9)]})
+    page = screen.open(d="x-missing", a="one")
+    expect(tile(page, "Recall")).to_have_text("1.0000")
+    page.get_by_role("button", name="count them as missed").click()
+    expect(tile(page, "Recall")).to_have_text("0.2500")
+    expect(page.locator("[data-figure=notes]")).to_contain_text("3 annotated data rows have no prediction of this run")
+    page.get_by_role("button", name="rows without predictions count").click()  # the filter that it is
+    expect(tile(page, "Recall")).to_have_text("1.0000")
+
+
 def test_average_precision_does_not_fall_with_the_confidence_threshold(screen: Screen) -> None:
     page = screen.open(d="digits", a="svm", c=0.3)
     before = screen.figure("mAP")

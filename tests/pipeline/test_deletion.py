@@ -193,7 +193,7 @@ def test_a_deletion_between_the_reads_of_a_worker_is_seen(client: Client, monkey
     fill(client, "between", 1)
     reads: list[int] = []
 
-    def load_and_delete(client: Client, dataset: str, data_rows: list[str]) -> pa.Table:
+    def load_and_delete(client: Client, dataset: str, data_rows: list[str], **how: Any) -> pa.Table:
         events = load_events(client, dataset, data_rows)
         reads.append(len(events))
         if len(reads) == 1:

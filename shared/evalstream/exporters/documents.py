@@ -105,6 +105,8 @@ def _at(report: Report) -> str:
     asked = report.question
     chosen = [f"{name}: {', '.join(asked[name])}" for name in ("split", "feature", "type", "metadata") if asked[name]]
     filters = "; ".join(chosen) or "all data rows and objects"
+    if asked["missing_rows"] == "count":
+        filters += "; rows without predictions counted"
     return (
         f"Policy {asked['policy']}, confidence {asked['confidence']:g}, IoU {asked['iou']:g}; {filters};"
         f" {report.time.isoformat(timespec='minutes')}"

@@ -100,7 +100,8 @@ def export(
         else:
             {"ndjson": labels.write_ndjson, "csv": labels.write_csv, "parquet": labels.write_parquet}[form](rows, part)
         progress = client.progress(dataset, run)
-        notes += _unsettled(progress.pending, progress.failed, progress.without_predictions)
+        left = said.get("missing_rows", "leave_out") == "leave_out"
+        notes += _unsettled(progress.pending, progress.failed, progress.without_predictions, left_out=left)
         done = Exported(
             dataset=dataset,
             run=run,
@@ -131,13 +132,16 @@ def counted(rows: Iterable[Row], tally: Counter[str]) -> Iterator[Row]:
         yield row
 
 
-def _unsettled(pending: int, failed: int, without_predictions: int) -> Iterator[str]:
+def _unsettled(pending: int, failed: int, without_predictions: int, *, left_out: bool) -> Iterator[str]:
     if pending:
         yield f"{_are(pending, 'data row')} not matched yet, and may be missing or out of date."
     if failed:
         yield f"{_are(failed, 'data row')} left out, which could not be matched."
-    if without_predictions:
+    if without_predictions and left_out:
         yield f"{_are(without_predictions, 'annotated data row')} left out, of which the run has said nothing."
+    elif without_predictions:
+        rows = count_of(without_predictions, "annotated data row")
+        yield f"The run has said nothing of {rows}: counted, as if nothing was found there."
 
 
 def _are(count: int, noun: str) -> str:

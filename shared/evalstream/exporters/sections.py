@@ -256,7 +256,7 @@ def command(report: Report) -> str:
     """Give the command that makes the report again, or say that Python is needed."""
     said = Filter.model_validate(report.question)
     unusual = [name for name in Filter.model_fields if getattr(said, name) != getattr(_USUAL, name)]
-    if more := [name for name in unusual if name not in _OPTIONS]:
+    if more := [name for name in unusual if name not in (*_OPTIONS, "missing_rows")]:
         return f"evalstream.exporters.report.gather, with {', '.join(more)} as above"
     words = ["evalstream", "export-report", report.dataset, report.run]
     words += ["--versus", report.versus] if report.versus else []
@@ -264,4 +264,5 @@ def command(report: Report) -> str:
         value = report.question[name]
         for one in value if isinstance(value, list) else [value]:
             words += [f"--{name}", f"{one!r}" if isinstance(one, float) else str(one)]
+    words += ["--missing-rows", said.missing_rows] if "missing_rows" in unusual else []
     return shlex.join([*words, "--output", "report.html"])

@@ -45,8 +45,11 @@ class FoldedScene(NamedTuple):
     predictions: Int
 
 
-def fold(events: pa.Table) -> list[FoldedScene]:
-    """Fold events, ordered by data row, run, version and id, to one scene for each data row and run."""
+def fold(events: pa.Table, *, alone: bool = False) -> list[FoldedScene]:
+    """Fold events, ordered by data row, run, version and id, to one scene for each data row and run.
+
+    With ``alone``, events are of annotations, and there is a scene of run '' for each data row, without a prediction.
+    """
     log = _Log(
         events["operation"].to_pylist(),
         numbers(events["object_id"].combine_chunks().offsets),
@@ -61,7 +64,7 @@ def fold(events: pa.Table) -> list[FoldedScene]:
         by_run = {run: list(group) for run, group in groupby(members, key=lambda i: keys[i][1])}
         shared = by_run.pop("", [])
         annotations = _objects(log, shared)
-        for run, own in by_run.items():
+        for run, own in {"": []}.items() if alone else by_run.items():
             said = [facts[i] for i in (*shared, *own) if i in facts]
             scenes.append(
                 FoldedScene(data_row, run, len(shared) + len(own), _merged(said), annotations, _objects(log, own))

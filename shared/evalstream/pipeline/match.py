@@ -84,6 +84,8 @@ def match(
     ontology: Ontology = NOTHING_DECLARED,
     revisions: int = 0,
     deletions: Deletions = NOTHING_DELETED,
+    *,
+    alone: bool = False,
 ) -> pa.Table:
     """Fold the live events of some data rows and match every run's predictions with the annotations under each policy.
 
@@ -102,6 +104,9 @@ def match(
         events do, so that what was matched under an older declaration never stays.
     deletions : Deletions
         What is deleted of the dataset. The tombstones that cover a row come first in the version of its results.
+    alone : bool
+        Whether the events are of annotations: then there is one result a data row, of run '', as that of a run which
+        has found nothing.
 
     Returns
     -------
@@ -111,7 +116,7 @@ def match(
     """
     live = deletions.live(events)
     folded = []
-    for scene in fold(live):
+    for scene in fold(live, alone=alone):
         seen = deletions.covering(scene.run, scene.data_row) << COUNT_BITS
         folded.append(scene._replace(version=seen + scene.version + revisions))
     return pa.concat_tables(

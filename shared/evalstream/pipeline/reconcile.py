@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import pyarrow as pa
 
+from evalstream.matching import POLICIES
 from evalstream.pipeline.delete import erase_left_over
 from evalstream.pipeline.match import match
 from evalstream.storage.deletions import load_deletions
@@ -46,17 +47,26 @@ def rematch(
         on_progress(start + len(batch), len(data_rows))
 
 
-def _matched(client: Client, dataset: str, data_rows: Sequence[str], policies: Sequence[str]) -> pa.Table:
+def match_alone(client: Client, dataset: str, data_rows: Sequence[str]) -> None:
+    """Make the results of data rows as they are of a run that has found nothing on them: those of run ''."""
+    for start in range(0, len(data_rows), BATCH_ROWS):
+        batch = data_rows[start : start + BATCH_ROWS]
+        write_results(client, _matched(client, dataset, batch, tuple(POLICIES), alone=True))
+
+
+def _matched(
+    client: Client, dataset: str, data_rows: Sequence[str], policies: Sequence[str], *, alone: bool = False
+) -> pa.Table:
     """Match data rows by what is known of them at a moment at which nothing is being deleted."""
     deletions = load_deletions(client, dataset, data_rows)
     while True:
         # First what is declared, with its count, and then the events: the version must claim no more than was used.
         declared = in_force(client, dataset)
-        events = load_events(client, dataset, data_rows)
+        events = load_events(client, dataset, data_rows, runs=not alone)
         # And the deletions last: what is matched without one was there before it, so that it has retracted the result.
         before, deletions = deletions, load_deletions(client, dataset, data_rows)
         if deletions == before:
-            return match(dataset, events, policies, declared.ontology, declared.revisions, deletions)
+            return match(dataset, events, policies, declared.ontology, declared.revisions, deletions, alone=alone)
 
 
 def reconciling(

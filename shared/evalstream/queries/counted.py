@@ -40,7 +40,7 @@ def selected(selection: Selection, *, with_failed: bool = False, columns: Collec
     Rows that could not be matched are left out, unless asked for; they have an ``error`` and no objects. ``columns``
     names those that are needed, which spares the engine a look at all the others.
     """
-    where = ["dataset = {dataset:String}", "has(policies, {policy:String})"]
+    where = ["has(policies, {policy:String})"]
     if selection.both_sides:
         both = "notEmpty(annotation_id) AND arrayExists(c -> c >= 0, prediction_confidence)"
         where.append(f"(error != '' OR {both})")
@@ -63,12 +63,20 @@ def selected(selection: Selection, *, with_failed: bool = False, columns: Collec
             where.append(f"metadata[{{{key}:String}}] {condition.operator} {{{value}:String}}")
             parameters[value] = condition.value
     matched = "error = ''"
-    own = ["run = {run:String}", *where, *([] if with_failed else [matched])]
+    own = [_of_run(selection, "{run:String}"), *where, *([] if with_failed else [matched])]
     if selection.shared_with is not None:
-        theirs = " AND ".join(["run = {shared_with:String}", *where, matched])
+        theirs = " AND ".join([_of_run(selection, "{shared_with:String}"), *where, matched])
         own.append(f"data_row IN (SELECT data_row FROM results FINAL WHERE {theirs})")
         parameters["shared_with"] = selection.shared_with
     return Fragment(f"SELECT {_columns(selection, columns)} FROM results FINAL WHERE {' AND '.join(own)}", parameters)
+
+
+def _of_run(selection: Selection, run: str) -> str:
+    """SQL for whether a result is of a run, or of the annotations alone of a row that counts as one of the run's."""
+    if selection.missing_rows == "leave_out":
+        return f"dataset = {{dataset:String}} AND run = {run}"
+    said = f"SELECT data_row FROM results FINAL WHERE dataset = {{dataset:String}} AND run = {run}"
+    return f"dataset = {{dataset:String}} AND run IN ('', {run}) AND (run != '' OR data_row NOT IN ({said}))"
 
 
 def _columns(selection: Selection, only: Collection[str] | None) -> str:

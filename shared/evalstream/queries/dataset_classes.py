@@ -27,7 +27,7 @@ SELECT arrayJoin(arrayFlatten(arrayMap((label, feature, type) ->
            {side}_label, {side}_feature, {side}_type))) AS name, count() AS objects
 FROM (
     SELECT {side}_label, {side}_feature, {side}_type FROM results FINAL
-    WHERE dataset = {{dataset:String}} AND ({{run:String}} = '' OR run = {{run:String}})
+    WHERE dataset = {{dataset:String}} AND run != '' AND ({{run:String}} = '' OR run = {{run:String}})
     {once}
 ) GROUP BY name
 """

@@ -11,6 +11,7 @@ from evalstream.queries.average_precision import ApOptions, ClassFigures, averag
 from evalstream.queries.catalog import Dataset, catalog
 from evalstream.queries.custom_metrics import CustomMetricsPage, custom_metrics, is_custom
 from evalstream.queries.labels import PerClassPage
+from evalstream.queries.missing_rows import match_missing_rows
 from evalstream.queries.summary import Summary, summary
 from evalstream.queries.tabular import Tabular
 from evalstream.selection import QuestionError, Selection
@@ -73,8 +74,11 @@ def history(client: Client, dataset: str, given: dict[str, Any], page: HistoryPa
     own = [run for run in (known.runs if known else []) if run.startswith(page.prefix)]
     notes: dict[str, None] = {}
     points = []
+    shared = [] if given.get("shared_with") is None else [given["shared_with"]]
     for step, run in series[-page.last :]:
-        value, why, said = figure(client, Selection(dataset=dataset, run=run, **given))
+        selection = Selection(dataset=dataset, run=run, **given)
+        match_missing_rows(client, selection, dataset, run, *shared)
+        value, why, said = figure(client, selection)
         points.append(HistoryPoint(run=run, step=step, value=value, undefined=why))
         notes |= dict.fromkeys(f"{run}: {note}" for note in said)
     return History(

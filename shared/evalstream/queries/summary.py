@@ -30,10 +30,13 @@ if TYPE_CHECKING:
 class Summary(LabelScores):
     """The counts and scores of a selection, over all its objects (micro-averaged), and averaged over labels."""
 
-    rows: int = Field(description="data rows that the run has spoken of, and that are selected")
+    rows: int = Field(
+        description="data rows that are selected, of those that the run has spoken of; with"
+        " `missing_rows=count`, of those without a prediction too"
+    )
     rows_without_predictions: int = Field(
         description="data rows of the whole dataset that are annotated, and of which the run has said nothing: "
-        "they are in no figure"
+        "they are in no figure, but with `missing_rows=count`"
     )
     annotations: int = Field(description="annotations that count")
     predictions: int = Field(description="predictions that count")

@@ -50,10 +50,12 @@ def sentences(rows_failed: int, rows_missing: int, unusual: Unusual, selection: 
     if rows_failed:
         found.append(f"{count_of(rows_failed, 'data row')} could not be matched and {_is(rows_failed)} left out.")
     if rows_missing:
+        missing = f"{count_of(rows_missing, 'annotated data row')} {_has(rows_missing)} no prediction of this run"
         found.append(
-            f"Of the whole dataset, {count_of(rows_missing, 'annotated data row')} {_has(rows_missing)} no prediction"
-            f" of this run and {_is(rows_missing)} not counted. Where nothing was found, send an empty `replace`,"
-            " or close the run."
+            f"Of the whole dataset, {missing} and {_is(rows_missing)} not counted. Where nothing was found, send an"
+            " empty `replace`, close the run, or ask with `missing_rows=count`."
+            if selection.missing_rows == "leave_out"
+            else f"Of the whole dataset, {missing}: what is selected of that is counted, as if nothing was found there."
         )
     if beyond and selection.traits.limited:
         found.append(

@@ -88,7 +88,7 @@ FROM (
     WHERE {scope} AND version < {LEAST_VERSION}
     UNION DISTINCT
     SELECT toString(run) AS run, data_row FROM events
-    WHERE {scope} AND run != '' AND {dead}
+    WHERE {scope} AND {dead}
 )
 """
 
@@ -183,7 +183,7 @@ def count_scope(client: Client, scope: Scope, version: int) -> Counts:
     data_rows, events = ask(
         f"SELECT uniqExact(data_row), count() FROM events FINAL WHERE {_SCOPE} AND {old} AND {LIVES}"
     )
-    (results,) = ask(f"SELECT count() FROM results FINAL WHERE {_SCOPE} AND version >= {LEAST_VERSION}")
+    (results,) = ask(f"SELECT count() FROM results FINAL WHERE {_SCOPE} AND run != '' AND version >= {LEAST_VERSION}")
     declarations = letters = 0
     if scope.is_dataset:
         (declarations,) = ask(

@@ -21,7 +21,7 @@ LOOKUP_ROWS = 5_000
 
 _LOAD = f"""
 SELECT {", ".join(EVENTS.names)} FROM events FINAL
-WHERE dataset = {{dataset:String}} AND data_row IN {{data_rows:Array(String)}}
+WHERE dataset = {{dataset:String}} AND data_row IN {{data_rows:Array(String)}} AND ({{runs:Bool}} OR run = '')
 ORDER BY data_row, run, version, event_id
 """
 
@@ -35,12 +35,14 @@ def append_events(client: Client, events: pa.Table) -> None:
             client.insert_arrow("events", events.slice(start, INSERT_ROWS), settings=INSERT)
 
 
-def load_events(client: Client, dataset: str, data_rows: Sequence[str]) -> pa.Table:
-    """Load every event of the given data rows, dead ones too, by data row, run (annotations first), version and id."""
+def load_events(client: Client, dataset: str, data_rows: Sequence[str], *, runs: bool = True) -> pa.Table:
+    """Load every event of the given data rows, dead ones too, by data row, run (annotations first), version and id.
+
+    Without ``runs``, those of annotations alone.
+    """
+    known = {"dataset": dataset, "runs": runs}
     parts = [
-        client.query_arrow(
-            _LOAD, parameters={"dataset": dataset, "data_rows": list(data_rows[start : start + LOOKUP_ROWS])}
-        )
+        client.query_arrow(_LOAD, parameters=known | {"data_rows": list(data_rows[start : start + LOOKUP_ROWS])})
         for start in range(0, len(data_rows), LOOKUP_ROWS)
     ]
     return pa.concat_tables(parts).cast(EVENTS) if parts else EVENTS.empty_table()

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from evalstream.matching import POLICIES
 from evalstream.storage.deletions import conditions
-from evalstream.storage.events import INSERT_ROWS
+from evalstream.storage.events import INSERT_ROWS, without_predictions
 from evalstream.storage.ontologies import REVISIONS
 from evalstream.storage.settings import INSERT
 
@@ -115,6 +115,18 @@ SELECT DISTINCT wanted.data_row FROM {compared}
 WHERE wanted.version > done.version OR ({{failed:Bool}} AND done.error != '')
 ORDER BY wanted.data_row
 """
+# Of the data rows that a run has said nothing of, those whose result of annotations alone is missing or out of date.
+_UNMATCHED_ALONE = """
+SELECT wanted.data_row FROM (
+    SELECT data_row, {least} + count() + {revisions} AS known FROM events FINAL
+    WHERE dataset = {{dataset:String}} AND run = '' AND {lives} AND data_row IN ({missing})
+    GROUP BY data_row, run
+) AS wanted LEFT JOIN (
+    SELECT data_row, if(hasAll(policies, {{policies:Array(String)}}), version, 0) AS version
+    FROM results FINAL WHERE dataset = {{dataset:String}} AND run = ''
+) AS done ON wanted.data_row = done.data_row
+WHERE wanted.known > done.version ORDER BY wanted.data_row
+"""
 _PROGRESS = """
 SELECT count() AS rows, countIf(wanted.version > done.version) AS pending,
        countIf(wanted.version <= done.version AND done.error != '') AS failed
@@ -150,6 +162,15 @@ def progress(client: Client, dataset: str, run: str, policies: Sequence[str]) ->
     """Count, exactly, what is done of a run and what is not."""
     statement = _PROGRESS.format(compared=_compared(client, dataset))
     return Progress(*client.query(statement, parameters=_parameters(dataset, run, policies)).result_rows[0])
+
+
+def unmatched_alone(client: Client, dataset: str, run: str) -> list[str]:
+    """Name the annotated data rows that a run has said nothing of, and that have no result of annotations alone yet."""
+    lives, least = conditions(client, dataset)
+    missing = without_predictions(lives)
+    statement = _UNMATCHED_ALONE.format(lives=lives, least=least, revisions=REVISIONS, missing=missing)
+    parameters = _parameters(dataset, run, tuple(POLICIES))
+    return [name for (name,) in client.query(statement, parameters=parameters).result_rows]
 
 
 def _compared(client: Client, dataset: str) -> str:

@@ -141,6 +141,10 @@ def test_a_run_is_closed_by_hand_and_with_its_upload(service: Service, tmp_path:
     left_open = run(service, "upload", *files, *truths, "--run", "r")
     assert "2 annotated data rows have no prediction of r, and are in no figure." in left_open.stderr
     assert "`evalstream complete`" in left_open.stderr
+    assert [report(service, "closing", *said)["r"]["summary"]["fn"] for said in ([], ["--missing-rows", "count"])] == [
+        0,
+        2,
+    ]
     for closed in ("2 data rows", "0 data rows"):
         result = run(service, "complete", "closing", "r")
         said = f"run r is closed: on {closed} of 3 annotated nothing was found\n"

@@ -166,6 +166,9 @@ def test_annotated_rows_without_predictions_are_told(client: Client, tmp_path: P
     client.upload("half", {"a": box, "b": box}, predictions={"a": {**box, "scores": [0.5]}}, run="v1")
     done = client.export("half", "v1", tmp_path / "half.csv", "csv")
     assert done.notes == ["1 annotated data row is left out, of which the run has said nothing."]
+    done = client.export("half", "v1", tmp_path / "whole.csv", "csv", missing_rows="count")
+    assert (done.rows, done.tp, done.fn) == (2, 1, 1)
+    assert done.notes == ["The run has said nothing of 1 annotated data row: counted, as if nothing was found there."]
 
 
 def test_what_is_there_already_is_not_overwritten(client: Client, tmp_path: Path) -> None:

@@ -159,6 +159,9 @@ def test_the_command_makes_the_report_again(client: Client, report: Report, host
     assert shlex.split(sections.command(hostile))[2:4] == [HOSTILE, HOSTILE]
     told = sections.command(gather(client, "street", "v7", policy="coco", area="large"))
     assert told == "evalstream.exporters.report.gather, with area as above"
+    counting = gather(client, "street", "v7", missing_rows="count")
+    assert "--missing-rows count" in sections.command(counting)
+    assert "rows without predictions counted" in documents.markdown(counting)
 
 
 def test_what_the_service_does_not_answer_is_told(

@@ -15,8 +15,8 @@ export interface Shared {
 }
 
 /** What tells how many rows there are, at whatever thresholds and of whatever classes: it is asked once, not at every step. */
-export function ofRows({ policy, split, metadata }: Filtered) {
-  return { policy, split, metadata, confidence: 1, cells: 1, labels: 1 };
+export function ofRows({ policy, split, metadata, missing_rows }: Filtered) {
+  return { policy, split, metadata, ...(missing_rows && { missing_rows }), confidence: 1, cells: 1, labels: 1 };
 }
 
 /** What a chart of one run, or of two, is asked with: two runs beside each other are of the rows that both have. */

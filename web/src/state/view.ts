@@ -40,6 +40,8 @@ export const VIEW = {
     "|",
   ).withDefault([]),
   roll: parseAsWhole(1, DEPTH_LIMIT),
+  /** Whether annotated rows without a prediction count, as if the run was closed. */
+  missing: parseAsStringLiteral(["count"] as const),
   slice: parseAsString,
   /** What the headline is of, where it is not what comes first. */
   kind: parseAsStringLiteral(KINDS),
@@ -101,6 +103,7 @@ export function filterOf(view: View) {
     feature: view.f,
     metadata: view.m,
     ...(view.roll === null ? {} : { roll_up: view.roll }),
+    ...(view.missing === null ? {} : { missing_rows: view.missing }),
   };
 }
 

@@ -30,5 +30,6 @@ test("the objects of a cell of one run less the other are of the rows that both 
 test("how many rows two runs share is not asked anew at another threshold or of other classes", () => {
   const asked = ofRows(filterOf(viewOf("c=0.3&split=test&m=noise>1")));
   expect(asked).toMatchObject({ split: ["test"], metadata: ["noise>1"] });
+  expect(ofRows(filterOf(viewOf("missing=count")))).toMatchObject({ missing_rows: "count" });
   expect(ofRows(filterOf(viewOf("c=0.7&t=0.2&f=dog&split=test&m=noise>1")))).toEqual(asked);
 });

@@ -31,7 +31,7 @@ test("an address without words means the defaults", () => {
 });
 
 test("every question is asked with the filters and thresholds; curves from confidence 0 up", () => {
-  const view = viewOf("p=coco&c=0.25&t=0.75&split=test&f=dog|cat&m=noise>=0.3|sky=blue&roll=2");
+  const view = viewOf("p=coco&c=0.25&t=0.75&split=test&f=dog|cat&m=noise>=0.3|sky=blue&roll=2&missing=count");
   const filter = {
     policy: "coco",
     confidence: 0.25,
@@ -40,6 +40,7 @@ test("every question is asked with the filters and thresholds; curves from confi
     feature: ["dog", "cat"],
     metadata: ["noise>=0.3", "sky=blue"],
     roll_up: 2,
+    missing_rows: "count",
   };
   expect(filterOf(view)).toEqual(filter);
   expect(curveOf(filter)).toEqual({ ...filter, confidence: 0, max_points: 500 });

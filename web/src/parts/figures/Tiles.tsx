@@ -128,6 +128,20 @@ export const Tiles = memo(function Tiles({ subject, versus, view, setView }: Par
       {notes.length > 0 && (
         <p className={styles.notes} data-figure="notes">
           {notes.join(" ")}
+          {summary && summary.rows_without_predictions > 0 && (
+            <>
+              {" "}
+              <button
+                type="button"
+                className="control"
+                aria-pressed={view.missing === "count"}
+                title="as if the run was closed: on annotated data rows that it has said nothing of, nothing was found"
+                onClick={() => setView({ missing: view.missing === null ? "count" : null })}
+              >
+                count them as missed
+              </button>
+            </>
+          )}
         </p>
       )}
     </section>

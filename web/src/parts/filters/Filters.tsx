@@ -32,6 +32,9 @@ export const Filters = memo(function Filters({ dataset, subject, view, setView }
   if (view.roll !== null) {
     chips.push({ text: `classes at level ${view.roll}`, remove: () => setView({ roll: null }) });
   }
+  if (view.missing !== null) {
+    chips.push({ text: "rows without predictions count", remove: () => setView({ missing: null }) });
+  }
   return (
     <section className={styles.filters} aria-label="Filters">
       <Slices dataset={dataset.dataset} view={view} setView={setView} />

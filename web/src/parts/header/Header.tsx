@@ -31,6 +31,7 @@ export const OF_A_DATASET = {
   m: [],
   split: [],
   roll: null,
+  missing: null,
   slice: null,
   kind: null,
   find: null,
