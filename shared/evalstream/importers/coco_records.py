@@ -142,6 +142,23 @@ def _problem(source: str, record: str, error: msgspec.MsgspecError) -> Problem:
     return Problem(source, record, found["path"] or "the record", found["reason"][:1].lower() + found["reason"][1:])
 
 
+def _converted(given: Any, kind: type[T]) -> T:
+    """Convert what a JSON reader gives, or what a loop over arrays does: numbers of NumPy, arrays, tensors."""
+    try:
+        return msgspec.convert(given, kind)
+    except msgspec.MsgspecError:
+        return msgspec.convert(_without_arrays(given), kind)
+
+
+def _without_arrays(given: Any) -> Any:
+    """Turn whatever is of an array library, at any depth, into what JSON has."""
+    if hasattr(given, "tolist"):
+        return given.tolist()
+    if isinstance(given, Mapping):
+        return {name: _without_arrays(one) for name, one in given.items()}
+    return [_without_arrays(one) for one in given] if isinstance(given, list | tuple) else given
+
+
 def required(source: str, record: str, given: Any, kind: type[T]) -> T:
     """Take a record without which the file makes no sense.
 
@@ -151,7 +168,7 @@ def required(source: str, record: str, given: Any, kind: type[T]) -> T:
         If it does not fit.
     """
     try:
-        return msgspec.convert(given, kind)
+        return _converted(given, kind)
     except msgspec.MsgspecError as error:
         raise ImporterError(str(_problem(source, record, error))) from None
 
@@ -164,7 +181,7 @@ def converted(
     positions: list[int] = []
     for i, record in enumerate(given):
         try:
-            own.append(msgspec.convert(record, kind))
+            own.append(_converted(record, kind))
             positions.append(i)
         except msgspec.MsgspecError as error:
             problems.append(_problem(source, name(i, record), error))

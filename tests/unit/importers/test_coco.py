@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from evalstream.events import AnnotationEvent, PredictionEvent, Reader, Record, decode, event_lines
@@ -445,3 +446,27 @@ def test_what_segmentations_and_keypoints_need(files: Files) -> None:
         files.predictions("segm")
     with pytest.raises(ImporterError, match="detection 0: keypoints: must be a list"):
         files.predictions("keypoints")
+
+
+@pytest.mark.parametrize("kind", [np.float64, np.float32, np.float16])
+def test_results_in_memory_may_be_of_numpy(files: Files, kind: type[np.floating[Any]]) -> None:
+    truth = files.write([annotation()]).read_truth()
+    plain = [detection(), detection(score=0.25, bbox=[0, 0, 2, 2])]
+    numbers = np.array([[1, 2, 3, 4, 0.5], [0, 0, 2, 2, 0.25]], kind)
+    arrays = [
+        {"image_id": np.int64(1), "category_id": np.uint8(0), "bbox": row[:4], "score": row[4]} for row in numbers
+    ]
+    lists = [one | {"bbox": list(one["bbox"])} for one in arrays]
+    expected = read_results(plain, truth).objects
+    for given in (arrays, lists):
+        found = read_results(given, truth)
+        assert not found.problems
+        for field, value in expected._asdict().items():
+            own = getattr(found.objects, field)
+            assert np.array_equal(own, value) if isinstance(value, np.ndarray) else own == value, field
+
+
+def test_an_array_that_is_no_box_is_told(files: Files) -> None:
+    truth = files.write([annotation()]).read_truth()
+    found = read_results([detection(), detection(bbox=np.zeros(3)), detection(score=np.array([0.5, 0.5]))], truth)
+    assert [(one.record, one.field) for one in found.problems] == [("detection 1", "bbox"), ("detection 2", "score")]

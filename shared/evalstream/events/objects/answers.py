@@ -8,9 +8,9 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
 
 from evalstream.class_labels import class_label
 from evalstream.events.base import (
@@ -118,6 +118,25 @@ class _Checklist(Object):
         return parts
 
 
+def _under_the_one_chosen(given: Any, known: ValidationInfo) -> Any:
+    """Read a list of questions, which names no option, as those under the one option that is chosen.
+
+    Raises
+    ------
+    ValueError
+        If several are, or none.
+    """
+    if not isinstance(given, list):
+        return given
+    answers = known.data.get("answers", [])
+    if given and len(answers) != 1:
+        raise ValueError(
+            f"a list of questions is under the one option chosen, and there are {len(answers)}: write"
+            ' {"OPTION": [questions under it]}'
+        )
+    return {answers[0]: given} if given else {}
+
+
 def _check_chosen(answers: Sequence[str], under: Mapping[str, Sequence[Object]]) -> None:
     unknown = under.keys() - set(answers)
     if unknown:
@@ -128,7 +147,9 @@ class ChecklistAnnotation(_Checklist):
     """The true answer to a question with any number of answers."""
 
     classifications: AnnotatedUnder = Field(
-        default_factory=dict, description="questions that an option leads to, by the option, which must be chosen"
+        default_factory=dict,
+        description="questions that an option leads to, by the option, which must be chosen; of the only option chosen"
+        " their list alone will do",
     )
 
     @model_validator(mode="after")
@@ -145,7 +166,9 @@ class ChecklistPrediction(_Checklist, Predicted, Scored):
     """A predicted answer to a question with any number of answers; an option's score, if any, is its confidence."""
 
     classifications: PredictedUnder = Field(
-        default_factory=dict, description="questions that an option leads to, by the option, which must be chosen"
+        default_factory=dict,
+        description="questions that an option leads to, by the option, which must be chosen; of the only option chosen"
+        " their list alone will do",
     )
 
     @model_validator(mode="after")
@@ -229,5 +252,13 @@ PredictedAnswers = Annotated[
     Field(max_length=ANSWERS_LIMIT),
     AfterValidator(_asked_once),
 ]
-AnnotatedUnder = Annotated[dict[Feature, AnnotatedAnswers], Field(max_length=ANSWERS_LIMIT)]
-PredictedUnder = Annotated[dict[Feature, PredictedAnswers], Field(max_length=ANSWERS_LIMIT)]
+AnnotatedUnder = Annotated[
+    dict[Feature, AnnotatedAnswers],
+    Field(max_length=ANSWERS_LIMIT),
+    BeforeValidator(_under_the_one_chosen, json_schema_input_type=dict[Feature, AnnotatedAnswers] | AnnotatedAnswers),
+]
+PredictedUnder = Annotated[
+    dict[Feature, PredictedAnswers],
+    Field(max_length=ANSWERS_LIMIT),
+    BeforeValidator(_under_the_one_chosen, json_schema_input_type=dict[Feature, PredictedAnswers] | PredictedAnswers),
+]
