@@ -18,6 +18,7 @@ from evalstream.importers.files import (
     Options,
     Predictions,
     format_of,
+    lines_with_facts,
     read_annotations,
     read_predictions,
     with_facts,
@@ -93,7 +94,7 @@ def _understand(
 ) -> tuple[_Understood, GroundTruth | Predictions | None]:
     form = format_of(path, options)
     if form == "events":
-        return _of_events(path), None
+        return _of_events(path, options), None
     side = _side(path, form, truth, options)
     read = read_annotations(path, options) if side == "annotations" else read_predictions(path, truth, options)
     count, counts, lines, not_storable = _content(read, options)
@@ -142,8 +143,8 @@ def _without_names(line: bytes) -> bytes:
     return orjson.dumps({key: value for key, value in event.items() if key not in ("dataset", "run", "version")})
 
 
-def _of_events(path: Path) -> _Understood:
-    lines = [line for line in json_lines(path) if line.strip()]
+def _of_events(path: Path, options: Options) -> _Understood:
+    lines = list(lines_with_facts((line for line in json_lines(path) if line.strip()), options))
     side: Side = "predictions" if any(b'"predictions"' in line for line in lines[:100]) else "annotations"
     known = {"dataset": "d"} if side == "annotations" else {"dataset": "d", "run": "r"}
     model = AnnotationEvent if side == "annotations" else PredictionEvent

@@ -78,6 +78,9 @@ def _options(
     row_key: Annotated[
         columns.RowKey, _option("--row-key", "What data rows are called by: ids of images, or their files.")
     ] = "id",
+    other_files: Annotated[
+        bool, _option("--other-files", "Upload: data rows that are there already may get files of other names.")
+    ] = False,
     voc_pixels: Annotated[Pixels, _option("--voc-pixels", "Pascal VOC: whether xmax is in the box.")] = "exclusive",
     id_column: Annotated[str | None, _option("--id-column", "Tables: names the data row.")] = None,
     truth_column: Annotated[str | None, _option("--truth-column", "Tables: the true answer.")] = None,
@@ -108,6 +111,7 @@ def _options(
         row_key=row_key,
         split=split,
         metadata=tuple(map(_key_and_value, metadata or ())),
+        other_files=other_files,
         skip_unknown_images=skip_unknown_images,
         category_offset=category_offset,
         yolo=YoloOptions(

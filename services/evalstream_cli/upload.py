@@ -89,6 +89,7 @@ def upload(
             column = -2 if annotations == predictions else -1  # of CoNLL files
             with _told("nothing was sent"):
                 said, truth = annotation_lines(annotations, dataset, how, column=column)
+                client.check_files(dataset, truth, how.options)
             results.append((_send(client, bar, dataset, None, said), said.left_out))
         if predictions is not None and run is not None:
             with _told("the predictions were not sent"):

@@ -32,7 +32,7 @@ from evalstream_kafka.topics import ANNOTATIONS, CHANGED_ROWS, PREDICTIONS, ensu
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
-from evalstream_ingest import dead_letters, deletions, gateway, ontology, retention, runs
+from evalstream_ingest import dead_letters, deletions, files, gateway, ontology, retention, runs
 from evalstream_ingest.stream import KNOWN_HEADERS, ingest_records, tell_changed
 
 log = logging.getLogger(__name__)
@@ -89,7 +89,7 @@ def run(settings: ServiceSettings) -> int:
         app.state.max_upload_bytes = settings.max_upload_bytes
         app.state.clients = clients
         app.state.clock = time.time_ns
-        modules = gateway, dead_letters, ontology, runs, deletions, retention
+        modules = gateway, dead_letters, ontology, files, runs, deletions, retention
         add_routes(app, *(module.router for module in modules))
         tell_errors(app)
         app.add_middleware(OnlyOwnPages, names=served_names(settings.host, settings.allowed_hosts, keys=keys.needed))

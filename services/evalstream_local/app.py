@@ -24,7 +24,7 @@ from evalstream_http.load import bound_load, watch
 from evalstream_http.observe import observe
 from evalstream_http.routing import add_routes
 from evalstream_http.security import checked_keys, demand, require
-from evalstream_ingest import dead_letters, deletions, gateway, ontology, retention, runs
+from evalstream_ingest import dead_letters, deletions, files, gateway, ontology, retention, runs
 from evalstream_query import page, routes
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.responses import FileResponse
@@ -78,7 +78,7 @@ def make_app(settings: LocalSettings) -> FastAPI:
     app.state.runs_seen = {}
     describe(app)
     app.state.deletes = True
-    writing = gateway, dead_letters, ontology, runs, deletions, retention, reconcile
+    writing = gateway, dead_letters, ontology, files, runs, deletions, retention, reconcile
     add_routes(app, *(module.router for module in (*writing, backup, routes)))
     tell_errors(app)
     app.add_middleware(OnlyOwnPages, names=served_names(settings.host, settings.allowed_hosts, keys=keys.needed))

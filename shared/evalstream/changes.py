@@ -38,6 +38,24 @@ class Completed(BaseModel):
     )
 
 
+#: Data rows that are asked for at a time.
+FILES_LIMIT: Final = 400
+
+
+class FileNames(BaseModel):
+    """Names of files, by data row, that are about to be sent."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    file_names: dict[str, str] = Field(max_length=FILES_LIMIT)
+
+
+class OtherFiles(BaseModel):
+    """Data rows that are there already, with other files."""
+
+    other_files: dict[str, str] = Field(description="by data row, the name of the file that it has")
+
+
 class RunStep(BaseModel):
     """Position of a run in a series of runs."""
 

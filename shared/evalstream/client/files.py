@@ -25,6 +25,7 @@ from evalstream.importers.files import (
     Options,
     Predictions,
     format_of,
+    lines_with_facts,
     read_annotations,
     read_predictions,
     with_facts,
@@ -80,11 +81,12 @@ def annotation_lines(source: Any, dataset: str, how: How, *, column: int = -1) -
     path = Path(source)
     form = format_of(path, how.options)
     if form == "events":
-        return _events(path), None
+        return _events(path, how), None
     if form == "conll":
         sentences = conll.read_sentences(path)
         own = how.options.conll._replace(column=column)
-        lines = list(conll.annotation_events(sentences, dataset, time.time_ns(), own))
+        said = conll.annotation_events(sentences, dataset, time.time_ns(), own)
+        lines = list(lines_with_facts(said, how.options))
         return Lines(lines, len(lines)), None
     truth = read_annotations(path, how.options)
     return _lines_of(truth, {"dataset": dataset}, how), truth
@@ -108,12 +110,13 @@ def prediction_lines(
     path = Path(source)
     form = format_of(path, how.options)
     if form == "events":
-        return _events(path)
+        return _events(path, how)
     if form == "conll":
         sentences = conll.read_sentences(path)
         if isinstance(annotations, str | Path) and format_of(annotations, how.options) == "conll":
             conll.check_same_tokens(conll.read_sentences(Path(annotations)), sentences)
-        lines = list(conll.prediction_events(sentences, dataset, run, time.time_ns(), how.options.conll))
+        events = conll.prediction_events(sentences, dataset, run, time.time_ns(), how.options.conll)
+        lines = list(lines_with_facts(events, how.options))
         return Lines(lines, len(lines))
     if form == "coco" and truth is None:
         raise ImporterError(
@@ -145,7 +148,7 @@ def _in_memory(
     if hasattr(source, "__arrow_c_stream__"):
         table = pa.table(source)
         if set(EVENTS.names) <= set(table.column_names):
-            return Lines(stamped(event_lines(table)), len(table)), None
+            return Lines(stamped(lines_with_facts(event_lines(table), how.options)), len(table)), None
     if isinstance(source, Held):
         if side == "annotations":
             truth = read_annotations(source, how.options)
@@ -155,14 +158,14 @@ def _in_memory(
         if side == "annotations" and isinstance(source.get("images"), list):
             truth = read_annotations(source, how.options)
             return _lines_of(truth, known, how), truth
-        return Lines(stamped(_of_arrays(source, side, known, how)), len(source)), None
+        return Lines(stamped(lines_with_facts(_of_arrays(source, side, known, how), how.options)), len(source)), None
     if isinstance(source, Iterable):
         if _is_results(source):
             raise ImporterError(
                 "COCO results name images and categories by number: give the annotations= that they are of, too"
             )
         total = len(source) if isinstance(source, Sequence) else None
-        return Lines(stamped(map(_line, source)), total), None
+        return Lines(stamped(lines_with_facts(map(_line, source), how.options)), total), None
     raise ImporterError(
         f"{side}: a {type(source).__name__} cannot be read; give a path, a table, arrays by image, or events"
     )
@@ -216,7 +219,7 @@ def _lines_of_rows(read: Imported, known: dict[str, str]) -> Lines:
     return Lines(lines, len(read.rows), read.notes, read.problems)
 
 
-def _events(path: Path) -> Lines:
+def _events(path: Path, how: How) -> Lines:
     # Counting finds what cannot be read before anything is sent; standard input can only be read once.
     total = None if path == STDIN else sum(1 for _ in json_lines(path))
-    return Lines(stamped(json_lines(path)), total)
+    return Lines(stamped(lines_with_facts(json_lines(path), how.options)), total)

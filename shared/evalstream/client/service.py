@@ -9,17 +9,18 @@ from urllib.parse import quote
 import orjson
 from pydantic import BaseModel, Field
 
-from evalstream.changes import Completed, Declaration, Deleted, RejectedLine, Upload
+from evalstream.changes import FILES_LIMIT, Completed, Declaration, Deleted, OtherFiles, RejectedLine, Upload
 from evalstream.client.errors import RejectedError
 from evalstream.client.steps import Pause, Request, Steps, operation
 from evalstream.queries.average_precision import ApFigures
 from evalstream.queries.catalog import Datasets
 from evalstream.questions import Question, Questions, RunProgress
+from evalstream.words import count_of
 
 if TYPE_CHECKING:
     from evalstream.client.files import Lines
     from evalstream.importers.arrays import BoxFormat
-    from evalstream.importers.files import Options
+    from evalstream.importers.files import GroundTruth, Options
 
 A = TypeVar("A", bound=BaseModel)
 
@@ -149,7 +150,7 @@ class Service(Questions):
         Raises
         ------
         ImporterError
-            If a source cannot be read.
+            If a source cannot be read, or would change the files of data rows (:meth:`check_files`).
         RejectedError
             If records were rejected; all others are stored.
         """
@@ -163,13 +164,14 @@ class Service(Questions):
             raise ValueError("complete= closes a run: give its name and predictions, run= and predictions=")
         # What reads files takes as long to import as all else of a client, and who asks questions reads none.
         from evalstream.client.files import How, annotation_lines, prediction_lines
-        from evalstream.importers.files import Options
+        from evalstream.importers.files import GroundTruth, Options
 
         how = How(options or Options(), classes, box_format)
         sent: list[tuple[Lines, Sent]] = []
         truth, closed, not_closed = None, None, list[str]()
         if annotations is not None:
             lines, truth = annotation_lines(annotations, dataset, how)
+            yield from Service.check_files.steps(self, dataset, truth, how.options)
             sent.append((lines, (yield from self._sending(dataset, None, lines, on_progress))))
         if predictions is not None and run is not None:
             lines = prediction_lines(predictions, annotations, truth, dataset, run, how)
@@ -193,6 +195,35 @@ class Service(Questions):
         if on_rejected == "raise" and (done.rejected or done.left_out):
             raise RejectedError(f"dataset {dataset}", done.rejected + done.left_out, done.reasons)
         return done
+
+    @operation
+    def check_files(self, dataset: str, truth: GroundTruth | None, options: Options) -> Steps[None]:
+        """See to it that annotations which are about to be sent change the file of no data row that is there.
+
+        Raises
+        ------
+        ImporterError
+            If they do: two splits that count their images alike would overwrite each other.
+        """
+        if truth is None or options.other_files:
+            return
+        said = {row: file for row, file in zip(truth.data_rows, truth.file_names, strict=True) if file}
+        other: dict[str, str] = {}
+        names = list(said)
+        for start in range(0, len(names), FILES_LIMIT):
+            content = _json({"file_names": {row: said[row] for row in names[start : start + FILES_LIMIT]}})
+            response = yield Request("POST", f"{place(dataset)}/other-files", content=content, insist=True)
+            other |= OtherFiles.model_validate_json(response.content).other_files
+        if other:
+            from evalstream.importers.problems import ImporterError
+
+            row, file = next(iter(other.items()))
+            raise ImporterError(
+                f"{truth.source}: dataset {dataset!r} has {count_of(len(other), 'data row')} already, by the same id"
+                f" and with another file: {row!r} is {file}, and here {said[row]}. Where two splits count their images"
+                " alike, --row-key file_name (or stem) with --split calls data rows by their files; where files were"
+                " renamed, --other-files goes on"
+            )
 
     @operation
     def send(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple, cast
 
 import msgspec
 import numpy as np
+import orjson
 import pyarrow as pa
 
 from evalstream.arrow import texts
@@ -65,6 +66,7 @@ class Options(NamedTuple):
     row_key: columns.RowKey = "id"
     split: Split | None = None  # of all data rows
     metadata: tuple[tuple[str, str], ...] = ()  # of all data rows
+    other_files: bool = False  # whether data rows that are there already may get other files
     skip_unknown_images: bool = False
     category_offset: int | None = None  # None: as it stands, or evident from the names of a ground truth in YOLO
     yolo: YoloOptions = YoloOptions()
@@ -291,15 +293,35 @@ def annotations_table(truth: GroundTruth, dataset: str, options: Options) -> pa.
 
 
 def _with_facts(row: Row, options: Options) -> Row:
-    """Say of a data row what options say of all: its split, and metadata."""
-    said: dict[str, Any] = {}
+    """Say of a data row what options say of all."""
+    return row._replace(facts=_facts(row.facts, options))
+
+
+def _facts(own: Mapping[str, Any], options: Options) -> dict[str, Any]:
+    """Add to what is said of a data row what options say of all: their split, and metadata."""
+    said = dict(own)
     if options.split is not None:
         from evalstream.importers import yolo
 
         said["split"] = yolo.SPLITS[options.split]
     if options.metadata:
-        said["metadata"] = row.facts.get("metadata", {}) | dict(options.metadata)
-    return row._replace(facts=row.facts | said) if said else row
+        said["metadata"] = (own.get("metadata") or {}) | dict(options.metadata)
+    return said
+
+
+def lines_with_facts(lines: Iterable[bytes], options: Options) -> Iterator[bytes]:
+    """Say the same of every data row in events as lines; a line that is no event stays as it is."""
+    if options.split is None and not options.metadata:
+        yield from lines
+        return
+    for line in lines:
+        try:
+            event = orjson.loads(line)
+            row = _facts(event.get("row") or {}, options)
+        except (orjson.JSONDecodeError, AttributeError, TypeError, ValueError):
+            yield line  # the reader of events says what is wrong with it
+        else:
+            yield orjson.dumps(event | {"row": row})
 
 
 def with_facts(events: pa.Table, options: Options) -> pa.Table:

@@ -65,6 +65,17 @@ def stored_versions(
     return found
 
 
+def file_names(client: Client, dataset: str, data_rows: Sequence[str]) -> dict[str, str]:
+    """Give, of those of the given data rows that have one, the ``file_name`` in their metadata."""
+    statement = (
+        "SELECT data_row, argMax(metadata['file_name'], (version, event_id)) FROM events"
+        " WHERE dataset = {dataset:String} AND data_row IN {data_rows:Array(String)}"
+        f" AND metadata['file_name'] != '' AND {LIVES} GROUP BY data_row ORDER BY data_row"
+    )
+    parameters = {"dataset": dataset, "data_rows": list(data_rows)}
+    return {row[0]: row[1] for row in client.query(statement, parameters=parameters).result_rows}
+
+
 def newest_version(client: Client) -> int:
     """Give the highest version of any event, declaration, retention or deletion; 0 where there is none."""
     tables = ("events", "ontologies", "retentions", "deletions")

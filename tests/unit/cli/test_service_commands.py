@@ -65,6 +65,27 @@ def test_coco_files(service: Service, tmp_path: Path) -> None:
     assert report(service, "coco", "--confidence", "0.95")["yolo"]["summary"]["predictions"] == 0
 
 
+def test_a_second_split_does_not_overwrite_the_first(service: Service, tmp_path: Path) -> None:
+    def of(split: str) -> list[str]:
+        images = [{"id": i, "file_name": f"{split}/{i}.jpg"} for i in (1, 2)]
+        path = write(tmp_path / f"{split}.json", TRUTH | {"images": images})
+        return ["--dataset", "splits", "--annotations", path, "--split", split]
+
+    for _ in range(2):
+        assert run(service, "upload", *of("train")).exit_code == 0
+    result = run(service, "upload", *of("val"))
+    said = " ".join(result.stderr.split())
+    assert result.exit_code == 2
+    assert "nothing was sent" in said
+    assert (
+        "has 2 data rows already, by the same id and with another file: '1' is train/1.jpg, and here val/1.jpg" in said
+    )
+    assert "--row-key file_name" in said
+    assert run(service, "upload", *of("val"), "--row-key", "file_name").exit_code == 0
+    assert run(service, "upload", *of("val"), "--other-files").exit_code == 0
+    assert run(service, "upload", *of("val")).exit_code == 0  # now it is that file
+
+
 def test_coco_segmentations(service: Service, tmp_path: Path) -> None:
     runs = {"segmentation": {"size": [4, 5], "counts": [0, 8, 12]}}
     images = [{"id": image, "height": 4, "width": 5} for image in (1, 2)]
