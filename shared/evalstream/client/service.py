@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 from evalstream.changes import FILES_LIMIT, Completed, Declaration, Deleted, OtherFiles, RejectedLine, Upload
 from evalstream.client.errors import RejectedError
 from evalstream.client.steps import Pause, Request, Steps, operation
+from evalstream.importers.problems import ImporterError
 from evalstream.queries.average_precision import ApFigures
 from evalstream.queries.catalog import Datasets
 from evalstream.questions import Question, Questions, RunProgress
@@ -164,7 +165,7 @@ class Service(Questions):
             raise ValueError("complete= closes a run: give its name and predictions, run= and predictions=")
         # What reads files takes as long to import as all else of a client, and who asks questions reads none.
         from evalstream.client.files import How, annotation_lines, prediction_lines
-        from evalstream.importers.files import GroundTruth, Options
+        from evalstream.importers.files import Options
 
         how = How(options or Options(), classes, box_format)
         sent: list[tuple[Lines, Sent]] = []
@@ -215,8 +216,6 @@ class Service(Questions):
             response = yield Request("POST", f"{place(dataset)}/other-files", content=content, insist=True)
             other |= OtherFiles.model_validate_json(response.content).other_files
         if other:
-            from evalstream.importers.problems import ImporterError
-
             row, file = next(iter(other.items()))
             raise ImporterError(
                 f"{truth.source}: dataset {dataset!r} has {count_of(len(other), 'data row')} already, by the same id"
