@@ -138,6 +138,7 @@ WANTED: Final = {
     ("delete", "/v1/datasets/{dataset}/runs/{run}"): "admin",
     ("delete", "/v1/datasets/{dataset}/rows/{data_row}"): "admin",
     ("post", "/v1/datasets/{dataset}/annotations"): "write",
+    ("post", "/v1/datasets/{dataset}/other-files"): "write",
     ("post", "/v1/datasets/{dataset}/runs/{run}/predictions"): "write",
     ("put", "/v1/datasets/{dataset}/ontology"): "write",
     ("put", "/v1/datasets/{dataset}/runs/{run}/step"): "write",
