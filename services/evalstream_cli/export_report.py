@@ -6,8 +6,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from evalstream.exporters.documents import WRITERS
-from evalstream.exporters.report import gather
 
 from evalstream_cli.client import DEFAULT_URL, ApiKey, Url, service
 from evalstream_cli.console import err, fail, out, progress_bar
@@ -37,10 +35,6 @@ def export_report(
     Headline, intervals, classes, confusion matrix, precision and recall, causes of errors, and the comparison with
     another run; with policy, thresholds, filter, version and time, and the command that makes it again.
     """
-    if output.suffix not in WRITERS:
-        fail(f"{output}: must end in {', '.join(WRITERS)}, for that says what to write")
-    if output.exists():
-        fail(f"{output} is there already; name another one")
     asked = given(
         policy=policy,
         confidence=confidence,
@@ -53,18 +47,17 @@ def export_report(
     )
     with service(url, api_key) as client, progress_bar() as bar:
         task = bar.add_task("asking", total=None)
-        report = gather(
-            client,
-            dataset,
-            run,
-            versus=versus,
-            on_progress=lambda what, done, total: bar.update(task, description=what, completed=done, total=total),
-            **asked,
-        )
+        try:
+            report = client.report(
+                dataset,
+                run,
+                output,
+                versus=versus,
+                on_progress=lambda what, done, total: bar.update(task, description=what, completed=done, total=total),
+                **asked,
+            )
+        except (ValueError, OSError) as error:
+            fail(str(error))
     for name, why in report.refused.items():
         err.print(f"{name}: not answered: {why}", highlight=False, soft_wrap=True)
-    try:
-        output.write_text(WRITERS[output.suffix](report), encoding="utf-8")
-    except OSError as error:
-        fail(str(error))
     out.print(str(output), highlight=False, soft_wrap=True)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import anyio
+import anyio.from_thread
 import httpx
 from pydantic import BaseModel
 from tenacity import AsyncRetrying, Retrying
@@ -21,7 +23,9 @@ from evalstream.questions import Later, Now, Question
 
 if TYPE_CHECKING:
     from evalstream.client.runs import OnRejected, Run
+    from evalstream.exporters import mislabels
     from evalstream.exporters.export import Exported, Format
+    from evalstream.exporters.report import Report
     from evalstream.importers.arrays import BoxFormat
 
 A = TypeVar("A", bound=BaseModel)
@@ -111,6 +115,23 @@ class Client(Service, Now):
 
         return export(self, dataset, run, path, form, **said)
 
+    def export_mislabels(
+        self, dataset: str, run: str, path: str | Path, form: mislabels.Format, **said: Any
+    ) -> mislabels.Mislabels:
+        """Write data rows that may be labelled wrongly for a labelling tool to import.
+
+        As :func:`evalstream.exporters.mislabels.export_mislabels`.
+        """
+        from evalstream.exporters.mislabels import export_mislabels
+
+        return export_mislabels(self, dataset, run, path, form, **said)
+
+    def report(self, dataset: str, run: str, path: str | Path | None = None, **said: Any) -> Report:
+        """Ask for a run's report, and write it to a file: :func:`evalstream.exporters.documents.write_report`."""
+        from evalstream.exporters.documents import write_report
+
+        return write_report(self, dataset, run, path, **said)
+
     def _answer(self, question: Question[..., A], names: tuple[str, ...], said: dict[str, Any]) -> A:
         return self._take(asking(question, names, said))
 
@@ -151,6 +172,29 @@ class AsyncClient(Service, Later):
         with told(url):
             self.http = httpx.AsyncClient(**_settings(url, api_key), transport=transport)
 
+    async def export(self, dataset: str, run: str, path: str | Path, form: Format = "ndjson", **said: Any) -> Exported:
+        """Write every label of a run to a file, as :meth:`Client.export`, on a thread that calls ``on_progress``."""
+        from evalstream.exporters.export import export
+
+        return await self._on_a_thread(export, dataset, run, path, form, **said)
+
+    async def export_mislabels(
+        self, dataset: str, run: str, path: str | Path, form: mislabels.Format, **said: Any
+    ) -> mislabels.Mislabels:
+        """Write data rows that may be labelled wrongly, as :meth:`Client.export_mislabels`, on a thread."""
+        from evalstream.exporters.mislabels import export_mislabels
+
+        return await self._on_a_thread(export_mislabels, dataset, run, path, form, **said)
+
+    async def report(self, dataset: str, run: str, path: str | Path | None = None, **said: Any) -> Report:
+        """Ask for a run's report, and write it to a file, as :meth:`Client.report`, on a thread."""
+        from evalstream.exporters.documents import write_report
+
+        return await self._on_a_thread(write_report, dataset, run, path, **said)
+
+    async def _on_a_thread(self, work: Callable[..., T], *args: Any, **said: Any) -> T:
+        return await anyio.to_thread.run_sync(partial(work, _FromThread(self), *args, **said))
+
     async def _answer(self, question: Question[..., A], names: tuple[str, ...], said: dict[str, Any]) -> A:
         return await self._take(asking(question, names, said))
 
@@ -182,3 +226,16 @@ class AsyncClient(Service, Later):
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
+
+
+class _FromThread(Service, Now):
+    """A client that is awaited, for work on a thread of its event loop that waits for the answers."""
+
+    def __init__(self, client: AsyncClient) -> None:
+        self._client = client
+
+    def _answer(self, question: Question[..., A], names: tuple[str, ...], said: dict[str, Any]) -> A:
+        return self._take(asking(question, names, said))
+
+    def _take(self, steps: Steps[T]) -> T:
+        return anyio.from_thread.run(self._client._take, steps)

@@ -5,10 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from html import escape
-from typing import Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
-from evalstream.exporters.report import Report
+from evalstream.exporters.report import Report, gather
 from evalstream.exporters.sections import Cell, Section, sections
+
+if TYPE_CHECKING:
+    from evalstream.client import Client
 
 _STYLE: Final = """
 :root { color-scheme: light dark; --ink: #1b1f24; --soft: #59636e; --line: #d1d9e0; --paper: #fff; --a: #0b62a8;
@@ -115,3 +119,32 @@ def _at(report: Report) -> str:
 
 #: How a document is written, by the ending of its file.
 WRITERS: Final[dict[str, Callable[[Report], str]]] = {".html": html, ".md": markdown, ".json": json}
+
+
+def write_report(client: Client, dataset: str, run: str, path: str | Path | None = None, **said: Any) -> Report:
+    """Gather a run's report, and write it to a file.
+
+    Parameters
+    ----------
+    path : path, optional
+        A file to write, ending in ``.html``, ``.md`` or ``.json``, which says what to write; there must be none yet.
+        None: nothing is written.
+    **said
+        ``versus``, policy, thresholds and filters, as of :func:`evalstream.exporters.report.gather`.
+
+    Raises
+    ------
+    ValueError
+        If the file has another ending; nothing is asked then.
+    FileExistsError
+        If there is such a file already.
+    """
+    file = None if path is None else Path(path)
+    if file is not None and file.suffix not in WRITERS:
+        raise ValueError(f"{file}: must end in {', '.join(WRITERS)}, for that says what to write")
+    if file is not None and file.exists():
+        raise FileExistsError(f"{file} is there already; name another one")
+    report = gather(client, dataset, run, **said)
+    if file is not None:
+        file.write_text(WRITERS[file.suffix](report), encoding="utf-8")
+    return report
