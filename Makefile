@@ -13,9 +13,8 @@
 # make format schemas  what a change may need before it is committed
 # make docs           the documentation as a site, in .site
 # make agreement       docs/agreement.md anew, from the parity tests
-# make bench           against pycocotools and faster-coco-eval, in one run
 # make bench-log       what run.log costs a training loop, in CPU
-# make bench-importers  each importer on a file that is made for it: speed and memory
+# make bench-importers each importer on a file that is made for it: speed and memory
 # make bench-load      200 readers and 4 writers at a time: how long answers take, and how many are turned away
 # make bench           against pycocotools and its rivals, in one run; LARGE=1 with 1.8 million detections, too
 # make bench-pipeline  events through a running cluster (make up) until they are queryable
@@ -126,8 +125,10 @@ bench: $(INSTALLED)
 
 bench-log: $(INSTALLED)
 	$(BIN)/python -m benchmarks.run_log
+
 bench-importers: $(INSTALLED)
 	$(BIN)/python -m benchmarks.importers
+
 bench-load: $(INSTALLED)
 	$(BIN)/python -m benchmarks.load
 

@@ -86,7 +86,8 @@ class Run:
         self._rejected, self._reasons = 0, list[str]()
         self._error: ClientError | None = None
         self._resent: list[Resent] = []
-        self._news, self._ending, self._ended = threading.Event(), threading.Event(), False
+        self._news, self._ending = threading.Event(), threading.Event()
+        self._ended = self._interrupted = False
         self._sender = threading.Thread(target=self._work, name="evalstream-run", daemon=True)
         self._sender.start()
 
@@ -194,7 +195,8 @@ class Run:
         self, kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None
     ) -> None:
         if kind is not None and not issubclass(kind, Exception):
-            self._ended = True
+            self._ended = self._interrupted = True
+            self._news.set()
             self._spool.close(keep=True)  # whoever interrupts a loop does not wait for anybody
             return
         self._complete &= error is None  # what a loop did not come to was not looked at
@@ -229,6 +231,8 @@ class Run:
         while True:
             self._news.wait(LINGER)
             self._news.clear()
+            if self._interrupted:
+                return
             ending = self._ending.is_set()
             try:
                 while before:

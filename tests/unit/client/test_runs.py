@@ -157,9 +157,12 @@ def test_an_error_of_the_loop_stays_the_error_and_what_was_logged_is_sent(tmp_pa
 
 
 def test_who_interrupts_does_not_wait(tmp_path: Path) -> None:
-    service = Recorder(up=False)
+    before = set(threading.enumerate())
     with pytest.raises(KeyboardInterrupt):
-        log(service, tmp_path, "a", error=KeyboardInterrupt())
+        log(Recorder(up=False), tmp_path, "a", error=KeyboardInterrupt())
+    for sender in set(threading.enumerate()) - before:
+        sender.join(60)
+        assert not sender.is_alive(), "it tries to send for ever"
     (left,) = leftovers(tmp_path)
     (event,) = events(list(lines(left.path, left.begin, left.end)))
     assert json.loads(event)["data_row"] == "a"
