@@ -8,8 +8,11 @@ import re
 from pathlib import Path
 from typing import Any
 
+from evalstream.exporters.labels import write_csv
+from evalstream.queries.rows import Row
 from playwright.sync_api import Page
 
+from tests.browser import zoo
 from tests.browser.conftest import Screen
 
 
@@ -45,6 +48,49 @@ def test_exports_hold_what_the_api_says(screen: Screen, tmp_path: Path) -> None:
 
     figures = json.loads(downloaded(page, "Figures, JSON", tmp_path))
     answers = {one["question"]: one for one in figures["answers"]}
-    assert answers["overview"]["answer"]["summary"] == screen.headline(**query)
+    assert answers["overview"]["answer"]["summary"] == screen.ask("summary", **query)
+    assert answers["overview"]["answer"]["kinds"]["objects"] == screen.headline(**query)
     assert answers["overview"]["query"]["confidence"] == figures["view"]["c"] == 0.4
     assert {"average-precision", "pr-curve"} <= answers.keys()
+
+
+def parsed(lines: str) -> list[dict[str, Any]]:
+    """Lines of labels with their numbers as numbers: 1 and 1.0 are one."""
+
+    def value(name: str, text: str) -> Any:
+        is_number = name in ("width", "height", "iou", "confidence") or name.startswith("row.")
+        if name in ("geometry", "metrics") and text:
+            return json.loads(text)
+        return float(text) if is_number and text else text
+
+    return [{name: value(name, text) for name, text in line.items()} for line in csv.DictReader(lines.splitlines())]
+
+
+def exported(rows: list[Any], folder: Path) -> list[dict[str, Any]]:
+    """Write rows as `evalstream export` does, and read them."""
+    write_csv([Row.model_validate(row) for row in rows], folder / "labels.csv")
+    return parsed((folder / "labels.csv").read_text(encoding="utf-8"))
+
+
+def test_rows_are_written_as_the_exporters_write_them(screen: Screen, zoo_dataset: str, tmp_path: Path) -> None:
+    asked = {"dataset": zoo_dataset, "run": zoo.RUN}
+    most = f"fp>={max(one['metrics']['fp'] for one in screen.ask('rows', **asked)['rows'])}"
+    page = screen.open(d=zoo_dataset, a=zoo.RUN, w=most, row="shapes")
+    (row,) = screen.ask("rows", data_row="shapes", **asked)["rows"]
+    assert any(one["geometry"] for one in row["annotations"])
+    for name, read in (("JSON", json.loads), ("CSV", parsed)):
+        group = page.get_by_role("group", name="Export of this row")
+        with page.expect_download() as download:
+            group.get_by_role("button", name=name).click()
+        path = tmp_path / download.value.suggested_filename
+        download.value.save_as(path)
+        found = read(path.read_text(encoding="utf-8"))
+        assert found == (row if name == "JSON" else exported([row], tmp_path))
+    page.keyboard.press("Escape")
+    # And so are all that the gallery shows: those with the most false positives.
+    rows = screen.ask("rows", where=most, limit=500, **asked)["rows"]
+    whole = screen.ask("rows", limit=500, **asked)["total"]
+    assert 0 < len(rows) < whole
+    lines = downloaded(page, "Rows, JSON lines", tmp_path).splitlines()
+    assert [json.loads(line) for line in lines] == rows
+    assert parsed(downloaded(page, "Labels, CSV", tmp_path)) == exported(rows, tmp_path)

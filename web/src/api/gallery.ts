@@ -1,7 +1,7 @@
 import { keepPreviousData, useQueries, useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
 import { type Filtered, type Filters, filtersFor } from "../lib/basis";
-import { isOfObjects } from "../lib/metrics";
+import { chosenRows } from "../lib/selection";
 import { OBJECT_TYPES } from "../lib/shape";
 import { filterOf, type View } from "../state/view";
 import { asking, type Subject, usePages } from "./ask";
@@ -24,11 +24,7 @@ export function useRowPages(subject: Subject | null, view: View, filter: Filtere
     // Which sort applies to data rows: of objects there is another one.
     sort: view.sort,
     descending: view.desc === "1",
-    where: view.w.filter((text) => !isOfObjects(text)),
-    of_feature: view.f.length > 0,
-    cause: view.cause,
-    actual: view.actual,
-    predicted: view.predicted,
+    ...chosenRows(view),
     limit: PAGE,
   });
 }

@@ -8,6 +8,9 @@ export function download(name: string, type: string, parts: string[]) {
   URL.revokeObjectURL(url);
 }
 
+/** A name as that of a file. */
+export const fileName = (name: string) => name.replaceAll(/[^\w.-]+/g, "_");
+
 /** One line of CSV (RFC 4180); null is an empty field, never 0. */
 export function csvLine(fields: (string | number | null | undefined)[]): string {
   return `${fields.map(field).join(",")}\r\n`;

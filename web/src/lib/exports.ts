@@ -1,8 +1,11 @@
 import type { QueryClient } from "@tanstack/react-query";
 import { ask, type Subject } from "../api/ask";
-import type { ClassScores, RowObject } from "../api/schema";
+import { ApiError } from "../api/client";
+import type { ClassScores, Row } from "../api/schema";
 import { filterOf, type View } from "../state/view";
 import { csvLine } from "./download";
+import { labelLines, labelsHead, rowLine } from "./labelLines";
+import { chosenRows } from "./selection";
 
 /** Told how much is done, from 0 to 1. */
 type Progress = (share: number) => void;
@@ -34,43 +37,44 @@ export async function classesCsv(subject: Subject, view: View, signal: AbortSign
   return lines;
 }
 
-const OBJECT_COLUMNS = [
-  "id",
-  "type",
-  "label",
-  "confidence",
-  "outcome",
-  "cause",
-  "matched",
-  "iou",
-] as const satisfies (keyof RowObject)[];
-
-/** Every annotation and prediction of the selected rows with what became of it, as CSV. */
+/** Every label of the rows that the gallery shows, as CSV. */
 export async function labelsCsv(subject: Subject, view: View, signal: AbortSignal, progress: Progress) {
-  const lines = [csvLine(["data_row", "split", "side", ...OBJECT_COLUMNS])];
-  for (let offset = 0, total = 1; offset < total; offset += ROWS) {
-    const query = {
-      ...filterOf(view),
-      actual: view.actual,
-      predicted: view.predicted,
-      limit: ROWS,
-      offset,
-    };
-    const page = await ask("rows", subject, query, signal);
-    for (const row of page.rows) {
-      for (const [side, objects] of [
-        ["annotation", row.annotations],
-        ["prediction", row.predictions],
-      ] as const) {
-        for (const one of objects) {
-          lines.push(csvLine([row.data_row, row.split, side, ...OBJECT_COLUMNS.map((name) => one[name])]));
-        }
-      }
+  const lines: string[] = [];
+  for await (const row of rowsOf(subject, view, signal, progress))
+    lines.push(...(lines.length === 0 ? [labelsHead(row)] : []), ...labelLines(row));
+  return lines.length > 0 ? lines : [labelsHead(undefined)];
+}
+
+/** The rows that the gallery shows, a row a line. */
+export async function rowsJson(subject: Subject, view: View, signal: AbortSignal, progress: Progress) {
+  const lines: string[] = [];
+  for await (const row of rowsOf(subject, view, signal, progress)) lines.push(rowLine(row));
+  return lines;
+}
+
+/** Each data row of the gallery once, a page at a time. */
+async function* rowsOf(subject: Subject, view: View, signal: AbortSignal, progress: Progress): AsyncGenerator<Row> {
+  const seen = new Set<string>();
+  const query = { ...filterOf(view), ...chosenRows(view) };
+  for (let offset = 0, total = 1, limit = ROWS; offset < total;) {
+    let page;
+    try {
+      page = await ask("rows", subject, { ...query, limit, offset }, signal);
+    } catch (error) {
+      // Rows of very many objects: so many are no answer.
+      if (limit === 1 || !(error instanceof ApiError) || error.status !== 422) throw error;
+      limit = Math.ceil(limit / 2);
+      continue;
     }
     total = page.total;
-    progress(total ? Math.min(1, (offset + ROWS) / total) : 1);
+    offset += limit;
+    for (const row of page.rows) {
+      if (seen.has(row.data_row)) continue;
+      seen.add(row.data_row);
+      yield row;
+    }
+    progress(total ? Math.min(1, offset / total) : 1);
   }
-  return lines;
 }
 
 /** What is no figure, or was only a step on the way to one. */

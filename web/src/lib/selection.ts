@@ -1,12 +1,23 @@
 import type { View } from "../state/view";
 import { isolated } from "./bidi";
-import { rangesOf } from "./metrics";
+import { isOfObjects, rangesOf } from "./metrics";
 import { CASE_OUTCOMES, COUNTED_WORDS } from "./outcome";
 
 /** A cell of the confusion matrix: what was there, and what it was taken for. */
 export function cellOf({ actual, predicted }: Pick<View, "actual" | "predicted">): string | null {
   if (actual === null && predicted === null) return null;
   return `${actual === "" ? "false alarm" : actual === null ? "anything" : isolated(actual)} → ${predicted === "" ? "missed" : predicted === null ? "anything" : isolated(predicted)}`;
+}
+
+/** Which data rows the gallery shows, of those that pass the filters. */
+export function chosenRows(view: View) {
+  return {
+    where: view.w.filter((text) => !isOfObjects(text)),
+    of_feature: view.f.length > 0,
+    cause: view.cause,
+    actual: view.actual,
+    predicted: view.predicted,
+  };
 }
 
 /** What was chosen in a chart or table to be looked at in the gallery, in words. */

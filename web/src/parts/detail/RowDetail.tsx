@@ -5,6 +5,8 @@ import { useNamedMetrics, useRow, useSkeletons } from "../../api/gallery";
 import type { Row, RowObject } from "../../api/schema";
 import { isolated } from "../../lib/bidi";
 import { keyOf, keysOf, type Pair, pairsOf } from "../../lib/cases";
+import { download, fileName } from "../../lib/download";
+import { labelLines, labelsHead, rowLine } from "../../lib/labelLines";
 import { count, figure } from "../../lib/format";
 import { ROW_METRICS } from "../../lib/metrics";
 import { isAnswer, isDrawn, isSpan } from "../../lib/shape";
@@ -33,6 +35,31 @@ interface Props {
   close: () => void;
   /** When it is gone, and the focus may go elsewhere. */
   closed: () => void;
+}
+
+/** The row as a file: its objects with their shapes and what became of them, in the formats of `evalstream export`. */
+function ExportOfRow({ subject, row }: { subject: Subject; row: Row }) {
+  const name = fileName(`${subject.dataset}-${subject.run}-${row.data_row}`);
+  return (
+    <span className="group" role="group" aria-label="Export of this row">
+      <button
+        type="button"
+        className="control"
+        title="This row with all its objects, as JSON"
+        onClick={() => download(`${name}.json`, "application/json", [rowLine(row)])}
+      >
+        JSON
+      </button>
+      <button
+        type="button"
+        className="control"
+        title="The labels of this row, as CSV"
+        onClick={() => download(`${name}.csv`, "text/csv", [labelsHead(row), ...labelLines(row)])}
+      >
+        CSV
+      </button>
+    </span>
+  );
 }
 
 /** One data row, large, with every object and what became of it. Arrow keys go to its neighbours. */
@@ -97,6 +124,7 @@ export function RowDetail(props: Props) {
               </span>
             )}
             <span className={styles.tools}>
+              {row && subject && <ExportOfRow subject={subject} row={row} />}
               <button
                 type="button"
                 className="control"

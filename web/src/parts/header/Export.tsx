@@ -1,8 +1,8 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import type { Subject } from "../../api/ask";
-import { download } from "../../lib/download";
-import { classesCsv, figuresJson, labelsCsv } from "../../lib/exports";
+import { download, fileName } from "../../lib/download";
+import { classesCsv, figuresJson, labelsCsv, rowsJson } from "../../lib/exports";
 import type { View } from "../../state/view";
 import styles from "./Export.module.css";
 import { Pop } from "../shared/Hint";
@@ -17,15 +17,15 @@ export function Export({ subject, view }: Props) {
   const queries = useQueryClient();
   const [making, setMaking] = useState<{ share: number; stop: () => void } | null>(null);
   const [problem, setProblem] = useState<string | null>(null);
-  const name = `${subject.dataset}-${subject.run}`.replaceAll(/[^\w.-]+/g, "_");
+  const name = fileName(`${subject.dataset}-${subject.run}`);
 
-  const make = async (of: typeof classesCsv, file: string) => {
+  const make = async (of: typeof classesCsv, file: string, type = "text/csv") => {
     const own = new AbortController();
     const tell = (share: number) => setMaking({ share, stop: () => own.abort() });
     setProblem(null);
     tell(0);
     try {
-      download(file, "text/csv", await of(subject, view, own.signal, tell));
+      download(file, type, await of(subject, view, own.signal, tell));
     } catch (error) {
       if (!own.signal.aborted) setProblem(error instanceof Error ? error.message : String(error));
     }
@@ -44,8 +44,13 @@ export function Export({ subject, view }: Props) {
     },
     {
       text: "Labels, CSV",
-      more: "Every annotation and prediction of the selected rows, its confidence and outcome",
+      more: "Every annotation and prediction of the gallery's rows: its shape, confidence and outcome",
       make: () => void make(labelsCsv, `${name}-labels.csv`),
+    },
+    {
+      text: "Rows, JSON lines",
+      more: "The gallery's rows with all their objects, as `evalstream export` writes them",
+      make: () => void make(rowsJson, `${name}-rows.ndjson`, "application/x-ndjson"),
     },
   ];
   return (
@@ -73,7 +78,10 @@ export function Export({ subject, view }: Props) {
           The file could not be made: {problem}. Try again.
         </p>
       )}
-      <p className={`muted ${styles.foot}`}>With the filters and thresholds of this view.</p>
+      <p className={`muted ${styles.foot}`}>
+        With the filters and thresholds of this view. Rows are the gallery's data rows, with all their objects,
+        whichever of these it shows.
+      </p>
     </Pop>
   );
 }
