@@ -35,6 +35,19 @@ def test_the_lower_half_is_not_wider_than_the_screen(screen: Screen, zoo_dataset
             assert page.get_by_role("dialog").evaluate("(own) => own.scrollWidth <= own.clientWidth")
 
 
+def test_two_runs_leave_room_for_the_name_of_a_row_and_for_its_buttons(screen: Screen) -> None:
+    page = screen.page
+    page.set_viewport_size({"width": 390, "height": 844})
+    screen.open(d="digits", a="svm", b="logreg", row="scene-0003")
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("button", name="logreg", exact=True).wait_for()
+    for part in (dialog.get_by_role("heading", name="scene-0003"), dialog.get_by_role("button", name="Close")):
+        place = part.bounding_box()
+        assert place
+        assert place["width"] > 40
+        assert place["x"] + place["width"] <= 390
+
+
 def test_what_opens_stays_on_the_screen(screen: Screen) -> None:
     page = screen.open(d="digits", a="svm", b="logreg")
     for width in WIDTHS:
