@@ -18,6 +18,7 @@ export function made(own: Partial<RowObject>): RowObject {
     geometry: [0, 0, 10, 10],
     detail: "",
     repaired: false,
+    crowd: false,
     ...own,
   };
 }

@@ -26,9 +26,10 @@ def write(rows: Iterable[Row], folder: Path, left_out: Counter[str]) -> None:
     """Write ``annotations.json`` and ``results.json`` into a folder.
 
     Image ids are the keys of data rows where all of them are whole numbers, as those of COCO are, and else numbers from
-    1 on. What the filter leaves out, and predictions below the confidence threshold, are in neither file. An annotation
-    that counts for nothing is a region (``iscrowd``). Each record has a member ``evalstream`` with what COCO does not
-    know: the key and the metrics of a data row, the id, the outcome and the partner of an object.
+    1 on. What the filter leaves out, and predictions below the confidence threshold, are in neither file. The area of
+    an annotation is the one that it was sent with; an annotation that counts for nothing is a region (``iscrowd``),
+    too. Each record has a member ``evalstream`` with what COCO does not know: the key and the metrics of a data row,
+    the id, the outcome and the partner of an object.
 
     Parameters
     ----------
@@ -93,7 +94,9 @@ def _annotations(rows: Iterable[tuple[int, Row]], ids: dict[str, int]) -> Iterat
             if one.outcome is not None and shape is not None:
                 number += 1
                 known = {"id": number, "image_id": image, "category_id": ids[one.feature]}
-                yield known | shape | {"iscrowd": int(one.outcome == "ignored"), "evalstream": _added(one)}
+                area = {} if one.area is None else {"area": one.area}
+                crowd = one.crowd or one.outcome == "ignored"
+                yield known | shape | area | {"iscrowd": int(crowd), "evalstream": _added(one)}
 
 
 def _results(rows: Iterable[tuple[int, Row]], ids: dict[str, int]) -> Iterator[dict[str, Any]]:

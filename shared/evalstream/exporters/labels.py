@@ -18,11 +18,12 @@ from evalstream.queries.rows import Row, RowObject
 
 #: Lines that are turned into columns together.
 _BATCH: Final = 20_000
-_NUMBERS: Final = ("confidence", "iou")
+_NUMBERS: Final = ("confidence", "iou", "area")
 #: The columns, but for the metrics of data rows, which are called ``row.NAME``.
 COLUMNS: Final = (
     *("data_row", "split", "width", "height", "side", "id", "type", "feature", "label"),
-    *("outcome", "cause", "matched", "iou", "confidence", "geometry", "detail", "parent", "repaired", "metrics"),
+    *("outcome", "cause", "matched", "iou", "confidence", "geometry", "area", "crowd", "detail", "parent", "repaired"),
+    "metrics",
 )
 
 
@@ -104,7 +105,7 @@ def _type(name: str) -> Any:
         return pa.list_(pa.float64())
     if name in ("width", "height"):
         return pa.int64()
-    if name == "repaired":
+    if name in ("crowd", "repaired"):
         return pa.bool_()
     return pa.float64() if name in _NUMBERS or name.startswith("row.") else pa.string()
 

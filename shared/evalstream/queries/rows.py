@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from math import isfinite
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, NamedTuple
 
 from pydantic import AfterValidator, BaseModel, Field
 
+from evalstream.events.base import Crowd
 from evalstream.queries.causes import caused
 from evalstream.queries.counted import ROW_METRICS, Fragment, RowMetric, ask, check_rows, scored, selected
 from evalstream.queries.custom_metrics import CustomName, custom_of_predictions, is_custom, with_custom
@@ -78,6 +80,12 @@ class RowObject(BaseModel):
     detail: str = Field(description="what numbers alone cannot say: of a mask its run lengths, of a text the text")
     parent: str | None = Field(default=None, description="the id of what it is nested in")
     repaired: bool = Field(default=False, description="a polygon that crossed itself, and was repaired to be measured")
+    area: float | None = Field(
+        default=None,
+        description="of an annotation, as it was sent or else of its shape; in square metres for longitudes and "
+        "latitudes",
+    )
+    crowd: bool = Field(default=False, description="an annotation that is a region of many objects, or a group of them")
     confidence: float | None = Field(default=None, description="of a prediction")
     outcome: Literal["tp", "fp", "fn", "ignored"] | None = Field(
         default=None,
@@ -289,7 +297,7 @@ def _conditions(page: Page, column: Mapping[str, str]) -> tuple[str, dict[str, A
 
 _ROW = ("data_row", "split", "width", "height", "coordinates", "media_url", "text", "metadata")
 _OBJECT = ("id", "type", "feature", "label", "geometry", "detail")
-_ANNOTATION = tuple(f"annotation_{name}" for name in (*_OBJECT, "parent"))
+_ANNOTATION = tuple(f"annotation_{name}" for name in (*_OBJECT, "parent", "area", "crowd"))
 _PREDICTION = tuple(f"prediction_{name}" for name in (*_OBJECT, "parent"))
 _MEASURE = tuple(f"measure_{name}" for name in ("name", "annotation", "prediction", "confidence", "value"))
 _BOUNDS = ("confidence_low", "confidence_high", "iou_low", "iou_high")
@@ -316,6 +324,9 @@ def _row(values: dict[str, Any], selection: Selection, options: ErrorOptions) ->
     annotations = _side(values, "annotation")
     predictions = _side(values, "prediction")
     for j, item in enumerate(annotations):
+        area = values["annotation_area"][j]
+        item.area = area if isfinite(area) else None
+        item.crowd = values["annotation_crowd"][j] in (Crowd.CROWD, Crowd.GROUP_OF)
         match = matched_by.get(j)
         if match:
             _put_match(item, match, predictions[match.prediction])

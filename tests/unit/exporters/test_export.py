@@ -104,6 +104,29 @@ def test_coco_files_have_the_figures_of_the_run(client: Client, tmp_path: Path) 
     assert all(image["id"] == int(image["evalstream"]["key"]) for image in truth["images"])
 
 
+def test_what_is_exported_and_uploaded_again_has_the_same_figures(client: Client, files: Any, tmp_path: Path) -> None:
+    """Areas are not those of boxes here: COCO's are of outlines, and decide who is small."""
+    truth, results = files
+    annotations = [one | {"area": one["area"] * (0.3 + 0.1 * (one["id"] % 7))} for one in truth["annotations"]]
+    client.upload("areas", truth | {"annotations": annotations}, predictions=results, run="v7")
+    for policy in ("coco", "iou-greedy"):
+        client.export("areas", "v7", tmp_path / policy, "coco", policy=policy)
+        exported = json.loads((tmp_path / policy / "annotations.json").read_bytes())["annotations"]
+        assert [
+            (one["area"], one["iscrowd"]) for one in sorted(exported, key=lambda one: int(one["evalstream"]["id"]))
+        ] == [(one["area"], one["iscrowd"]) for one in annotations]
+        client.upload(
+            f"again-{policy}",
+            tmp_path / policy / "annotations.json",
+            predictions=tmp_path / policy / "results.json",
+            run="v7",
+        )
+        own, again = (client.average_precision(name, "v7", policy="coco") for name in ("areas", f"again-{policy}"))
+        assert own == again
+        assert own.ap_small != client.average_precision("street", "v7", policy="coco").ap_small
+        assert client.summary("areas", "v7", policy=policy) == client.summary(f"again-{policy}", "v7", policy=policy)
+
+
 def test_pycocotools_gives_the_same_figures(client: Client, tmp_path: Path) -> None:
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
