@@ -7,6 +7,7 @@ those that two runs make of one class on one data row, as many as the smaller nu
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, NamedTuple
 
@@ -237,42 +238,34 @@ SELECT *,
 FROM ({_JOINED})
 """
 
-# What is summed, of a label or of data rows: annotations by who gets them right; of each run its annotations, its
-# predictions and its true positives; data rows; and false positives of both.
-_OF_LABELS = f"""
-SELECT entry.1 AS label, {", ".join(f"countIf(entry.2 = {number})" for number in range(12))}
+# What is summed, of each label (key -2), of all data rows (-1), of each split (0) and of each value of metadata (the
+# place of its key, from 1): annotations by who gets them right; of each run its annotations, its predictions and its
+# true positives; data rows; and false positives of both. One statement, for its analysis is most of what it costs.
+_ALL_LABELS, _ALL_ROWS, _SPLIT = -2, -1, 0
+_NUMBERS = 12
+_SUMS = f"""
+SELECT entry.1 AS key, entry.2 AS value, entry.3 AS number, sum(entry.4)
 FROM (
     SELECT arrayJoin(arrayConcat(
-        arrayMap((one, k) -> (one.3, k), key, kind),
-        arrayMap(label -> (label, 4), a_actual),
-        arrayMap(label -> (label, 5), b_actual),
-        arrayMap(label -> (label, 6), a_predicted),
-        arrayMap(label -> (label, 7), b_predicted),
-        arrayMap(label -> (label, 8), a_hit),
-        arrayMap(label -> (label, 9), b_hit),
-        arrayMap(one -> (one.1, 11), wrong)
+        arrayMap((label, number) -> (toInt32({_ALL_LABELS}), label, toInt32(number), toInt64(1)),
+            arrayConcat(arrayMap(one -> one.3, key), a_actual, b_actual, a_predicted, b_predicted, a_hit, b_hit,
+                arrayMap(one -> one.1, wrong)),
+            arrayConcat(kind, arrayResize([4], length(a_actual), 4), arrayResize([5], length(b_actual), 5),
+                arrayResize([6], length(a_predicted), 6), arrayResize([7], length(b_predicted), 7),
+                arrayResize([8], length(a_hit), 8), arrayResize([9], length(b_hit), 9),
+                arrayResize([11], length(wrong), 11))),
+        arrayFlatten(arrayMap(part -> arrayMap((number, count) -> (part.1, part.2, toInt32(number), count),
+            range({_NUMBERS}), [
+                {", ".join(f"toInt64(countEqual(kind, {number}))" for number in range(4))},
+                toInt64(length(a_actual)), toInt64(length(b_actual)), toInt64(length(a_predicted)),
+                toInt64(length(b_predicted)), toInt64(length(a_hit)), toInt64(length(b_hit)), toInt64(1),
+                toInt64(length(wrong))
+            ]), arrayConcat([({_ALL_ROWS}, ''), ({_SPLIT}, split)], arrayFilter(one -> one.1 > 0,
+                arrayMap((k, v) -> (toInt32(indexOf({{{{keys:Array(String)}}}}, k)), v),
+                    mapKeys(metadata), mapValues(metadata))))))
     )) AS entry
     FROM ({{paired}})
-) GROUP BY label ORDER BY label
-"""
-_OF_SLICES = f"""
-SELECT part.1 AS key, part.2 AS value, {", ".join(f"sum(n.{number})" for number in range(1, 13))}
-FROM (
-    SELECT n, arrayJoin(arrayConcat(
-        [(-1, ''), (0, split)],
-        arrayFilter(one -> one.1 > 0, arrayMap((k, v) -> (toInt32(indexOf({{{{keys:Array(String)}}}}, k)), v),
-            mapKeys(metadata), mapValues(metadata)))
-    )) AS part
-    FROM (
-        SELECT split, metadata, (
-            {", ".join(f"toInt64(countEqual(kind, {number}))" for number in range(4))},
-            toInt64(length(a_actual)), toInt64(length(b_actual)), toInt64(length(a_predicted)),
-            toInt64(length(b_predicted)), toInt64(length(a_hit)), toInt64(length(b_hit)), toInt64(1),
-            toInt64(length(wrong))
-        ) AS n
-        FROM ({{paired}})
-    )
-) GROUP BY key, value ORDER BY key, value
+) WHERE number >= 0 GROUP BY key, value, number ORDER BY key, value
 """
 
 # Which rows there are, and how many values each key of metadata has in those of both runs.
@@ -303,18 +296,20 @@ def comparison(client: Client, selection: Selection, versus: str, page: Comparis
     counted, values = _rows(client, selection, versus)
     few = [key for key, number in values.items() if number <= page.few_values]
     sql, parameters = _paired(selection, versus)
-    labels = [row for row in ask(client, _OF_LABELS.format(paired=sql), parameters) if page.has(row[0])]
-    # The key is -1 for all data rows, 0 for the split, and else the place of a key of metadata, from 1.
-    parts = ask(client, _OF_SLICES.format(paired=sql), parameters | {"keys": few})
-    several = sum(row[0] == 0 for row in parts) > 1
-    slices = [row for row in parts if row[0] > 0 or (row[0] == 0 and several)]
-    whole, by_label, by_slice = (
-        _Columns([row[skip:] for row in found])
-        for found, skip in (([row for row in parts if row[0] < 0] or [_NOTHING], 2), (labels, 1), (slices, 2))
+    sums: dict[tuple[int, str], list[int]] = defaultdict(lambda: [0] * _NUMBERS)
+    for key, value, number, count in ask(client, _SUMS.format(paired=sql), parameters | {"keys": few}):
+        sums[key, value][number] = count
+    labels = [label for key, label in sums if key == _ALL_LABELS and page.has(label)]
+    several = sum(key == _SPLIT for key, _ in sums) > 1
+    slices = [(key, value) for key, value in sums if key > _SPLIT or (key == _SPLIT and several)]
+    whole = _Columns([sums[_ALL_ROWS, ""]])
+    by_label, by_slice = (
+        _Columns([sums[_ALL_LABELS, label] for label in labels]),
+        _Columns([sums[one] for one in slices]),
     )
     total = whole.compared(0)
     classes = [
-        ComparedClass(label=labels[i][0], **dict(by_label.compared(i)))
+        ComparedClass(label=labels[i], **dict(by_label.compared(i)))
         for i in by_label.most_changed(page.sort)[page.offset : page.offset + page.limit]
     ]
     sliced = [
@@ -428,7 +423,7 @@ class _Columns:
     """The sums of several classes or slices, and what they come to."""
 
     def __init__(self, sums: Sequence[Sequence[int]]) -> None:
-        columns = np.array(sums, np.int64).reshape(len(sums), 12).T
+        columns = np.array(sums, np.int64).reshape(len(sums), _NUMBERS).T
         self.right = columns[:4]
         self.annotations, self.predictions, self.tp = (_Sides(*columns[i : i + 2]) for i in (4, 6, 8))
         self.rows = columns[10]
@@ -483,8 +478,6 @@ class _Columns:
         )
 
 
-#: What two runs without a data row in common come to: a row of ``_OF_SLICES``.
-_NOTHING: Final = (-1, "", *[0] * 12)
 _WHY: Final = {
     **{name: REASONS[name] for name in ("precision", "recall", "f1")},
     "difference": "not defined for both runs, over the data rows that both have",
