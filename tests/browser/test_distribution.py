@@ -95,7 +95,7 @@ def test_kept_slices_stand_side_by_side(screen: Screen) -> None:
     see(page, "Distribution").get_by_label("Side by side").select_option("by kept slice")
     assert_side_by_side(screen, "iou", {"my tests": {"split": "test"}, "my training": {"split": "train"}})
     # What has nothing in common with the filters of the page is not there.
-    page.get_by_role("button", name="test", exact=True).click()
+    page.get_by_role("region", name="Filters").get_by_role("button", name="test", exact=True).click()
     expect(page.locator("[data-figure=histogram] th[scope=col]")).to_have_text(["from", "my tests"])
 
 

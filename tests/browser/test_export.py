@@ -58,7 +58,7 @@ def parsed(lines: str) -> list[dict[str, Any]]:
     """Lines of labels with their numbers as numbers: 1 and 1.0 are one."""
 
     def value(name: str, text: str) -> Any:
-        is_number = name in ("width", "height", "iou", "confidence") or name.startswith("row.")
+        is_number = name in ("width", "height", "iou", "confidence", "area") or name.startswith("row.")
         if name in ("geometry", "metrics") and text:
             return json.loads(text)
         return float(text) if is_number and text else text

@@ -15,6 +15,8 @@ const OBJECT_COLUMNS = [
   "iou",
   "confidence",
   "geometry",
+  "area",
+  "crowd",
   "detail",
   "parent",
   "repaired",

@@ -16,6 +16,8 @@ const ROW = {
       feature: "dog",
       label: "dog",
       geometry: [0, 0.5, 2, 2],
+      area: 4,
+      crowd: false,
       detail: "",
       parent: null,
       repaired: false,
@@ -31,15 +33,15 @@ const ROW = {
 
 test("a label is a line with its shape, and what is not defined is an empty field", () => {
   expect(labelsHead(ROW)).toBe(
-    "data_row,split,width,height,side,id,type,feature,label,outcome,cause,matched,iou,confidence,geometry,detail,parent,repaired,metrics,row.f1,row.tp\r\n",
+    "data_row,split,width,height,side,id,type,feature,label,outcome,cause,matched,iou,confidence,geometry,area,crowd,detail,parent,repaired,metrics,row.f1,row.tp\r\n",
   );
   expect(labelLines(ROW)).toEqual([
-    '"a,1",test,4,3,prediction,1,bbox,dog,dog,tp,,7,0.5,0.75,"[0,0.5,2,2]",,,False,,,1\r\n',
+    '"a,1",test,4,3,prediction,1,bbox,dog,dog,tp,,7,0.5,0.75,"[0,0.5,2,2]",4,False,,,False,,,1\r\n',
   ]);
 });
 
 test("a row without objects has a line too", () => {
-  expect(labelLines({ ...ROW, predictions: [] })).toEqual(['"a,1",test,4,3,,,,,,,,,,,,,,,,,1\r\n']);
+  expect(labelLines({ ...ROW, predictions: [] })).toEqual(['"a,1",test,4,3,,,,,,,,,,,,,,,,,,,1\r\n']);
 });
 
 test("a row is one line of JSON, whole", () => {
