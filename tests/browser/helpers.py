@@ -66,6 +66,11 @@ def move(page: Page, x: float, y: float) -> None:
 # Where the page shows them
 
 
+def split_button(page: Page, name: str) -> Locator:
+    """The filter of a split; the table of slices names it, too."""
+    return page.get_by_role("region", name="Filters").get_by_role("button", name=name, exact=True)
+
+
 def tile(page: Page, name: str) -> Locator:
     """The number on a tile."""
     return page.locator(f"[data-figure='{name}'] .number").first

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Screen
-from tests.browser.helpers import OBJECTS, see, settle, shown, tile, total
+from tests.browser.helpers import OBJECTS, see, settle, shown, split_button, tile, total
 from tests.conftest import DEMO_SCENES
 
 #: How many stand side by side at most.
@@ -86,7 +86,7 @@ def test_kept_slices_stand_side_by_side(screen: Screen) -> None:
     expect(choices.get_by_role("option", name="by kept slice")).to_have_count(0)
     for split, name in (("test", "my tests"), ("train", "my training")):
         page.get_by_role("button", name="all splits").click()
-        page.get_by_role("button", name=split, exact=True).click()
+        split_button(page, split).click()
         page.get_by_role("button", name=re.compile("^Slice")).click()
         page.get_by_label("Name of the slice").fill(name)
         page.get_by_role("button", name="Keep this filter").click()
@@ -95,7 +95,7 @@ def test_kept_slices_stand_side_by_side(screen: Screen) -> None:
     see(page, "Distribution").get_by_label("Side by side").select_option("by kept slice")
     assert_side_by_side(screen, "iou", {"my tests": {"split": "test"}, "my training": {"split": "train"}})
     # What has nothing in common with the filters of the page is not there.
-    page.get_by_role("region", name="Filters").get_by_role("button", name="test", exact=True).click()
+    split_button(page, "test").click()
     expect(page.locator("[data-figure=histogram] th[scope=col]")).to_have_text(["from", "my tests"])
 
 

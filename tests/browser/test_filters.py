@@ -8,13 +8,13 @@ import httpx
 from playwright.sync_api import Browser, expect
 
 from tests.browser.conftest import Screen
-from tests.browser.helpers import box, send, shown, suggestions, tile, total
+from tests.browser.helpers import box, send, shown, split_button, suggestions, tile, total
 from tests.conftest import DEMO_SCENES
 
 
 def test_splits_and_metadata_narrow_everything(screen: Screen) -> None:
     page = screen.open(d="digits", a="svm")
-    page.get_by_role("region", name="Filters").get_by_role("button", name="test", exact=True).click()
+    split_button(page, "test").click()
     field = page.get_by_label("Filter rows by metadata")
     field.fill("noise>=0.09")
     field.press("Enter")
@@ -83,7 +83,7 @@ def test_a_class_is_found_among_thousands(screen: Screen, http: httpx.Client, ma
 def test_a_slice_is_kept_and_a_link_holds_it(screen: Screen, browser: Browser) -> None:
     page = screen.open(d="digits", a="svm")
     everything = screen.figure("TP")
-    page.get_by_role("region", name="Filters").get_by_role("button", name="test", exact=True).click()
+    split_button(page, "test").click()
     page.get_by_role("button", name="Slices", exact=True).click()
     page.get_by_label("Name of the slice").fill("noisy nights")
     page.get_by_role("button", name="Keep this filter").click()

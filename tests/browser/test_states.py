@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.browser.conftest import Screen
-from tests.browser.helpers import PATIENCE, box, send, settle, shown, tile, upload
+from tests.browser.helpers import PATIENCE, box, send, settle, shown, split_button, tile, upload
 from tests.conftest import DEMO_SCENES
 from tests.faults.service import Service
 
@@ -54,7 +54,7 @@ def test_an_unknown_slice_is_not_named_above_figures_of_everything(screen: Scree
     expect(page.get_by_text("There is no slice nope")).to_have_count(0)
     assert "slice" not in page.url
     # Where it is kept is said before anything is given a name.
-    page.get_by_role("region", name="Filters").get_by_role("button", name="test", exact=True).click()
+    split_button(page, "test").click()
     page.get_by_role("button", name="Slices", exact=True).click()
     expect(page.get_by_text("A slice is kept in this browser only.")).to_be_visible()
 
@@ -168,7 +168,7 @@ def test_filters_that_nothing_passes_are_named_with_a_way_out(screen: Screen) ->
     noise = screen.ask("metadata", key="noise")
     expect(page.get_by_text(f"noise goes from {noise['minimum']:g} to {noise['maximum']:g}.")).to_be_visible()
     expect(page.get_by_role("region", name="Confusion matrix")).to_have_count(0)
-    page.get_by_role("region", name="Filters").get_by_role("button", name="test", exact=True).click()
+    split_button(page, "test").click()
     expect(page.get_by_text("No row has all of these: noise>=99, test.")).to_be_visible()
     page.get_by_role("button", name="Remove noise>=99").click()
     expect(tile(page, "Rows")).to_have_text(shown(screen.headline(split="test")["rows"]))
