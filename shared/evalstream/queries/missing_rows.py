@@ -10,7 +10,6 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Final
 
-from evalstream.pipeline.reconcile import match_alone
 from evalstream.queries.counted import ask
 from evalstream.selection import Filter, QuestionError
 from evalstream.storage.deletions import conditions
@@ -44,6 +43,8 @@ def match_missing_rows(client: Client, asked: Filter, dataset: str, *runs: str) 
     """
     if asked.missing_rows == "leave_out":
         return
+    from evalstream.pipeline.reconcile import match_alone  # of services only, and takes a while
+
     with _MATCHING:
         for run in runs:
             data_rows = unmatched_alone(client, dataset, run)
