@@ -24,7 +24,7 @@ BIN := .venv/bin
 # Touched when all is installed, and the kernels are built of what their C files say.
 INSTALLED := .venv/installed
 PORT ?= 8000
-PAGE := services/evalstream_query/static/index.html
+PAGE := services/evalstream_api/static/index.html
 # Node comes with the environment, from PyPI; what npm runs must find this one.
 NPM := PATH="$(CURDIR)/.venv/bin:$$PATH" $(BIN)/npm --prefix web --silent
 
@@ -34,13 +34,13 @@ demo: $(INSTALLED) $(PAGE)
 	$(BIN)/evalstream demo --port $(PORT) $(if $(ONCE),--once)
 
 up: $(INSTALLED) $(PAGE)
-	$(BIN)/evalstream dev up
+	$(BIN)/python -m evalstream_devcluster up
 
 down: $(INSTALLED)
-	$(BIN)/evalstream dev down
+	$(BIN)/python -m evalstream_devcluster down
 
 kafka: $(INSTALLED)
-	$(BIN)/evalstream dev kafka up
+	$(BIN)/python -m evalstream_devcluster kafka up
 
 page: $(PAGE)
 
@@ -67,7 +67,7 @@ SHUFFLED := --randomly-seed=$(SEED)
 
 # What answers without an engine, a service, a browser or a broker; of random cases a quarter.
 QUICK := tests/unit/events tests/unit/geometry tests/unit/matching tests/unit/metrics tests/unit/docs/test_doctests.py \
-    tests/unit/docs/test_examples.py tests/unit/docs/test_promises.py tests/unit/deploy tests/unit/queries tests/unit/ingest tests/unit/kafka tests/unit/test_ontology.py tests/pipeline/test_any_event.py
+    tests/unit/docs/test_examples.py tests/unit/docs/test_promises.py tests/unit/deploy tests/unit/queries tests/unit/cluster tests/unit/test_ontology.py tests/pipeline/test_any_event.py
 
 check: lint
 	HYPOTHESIS_PROFILE=quick $(TESTS) $(SHUFFLED) $(QUICK)
@@ -110,7 +110,7 @@ format: $(INSTALLED) web/node_modules/.installed
 	$(NPM) run format
 
 schemas: $(INSTALLED)
-	$(BIN)/python -m evalstream_local.schemas
+	$(BIN)/python -m evalstream_schemas
 
 docs: $(INSTALLED)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
@@ -144,6 +144,6 @@ $(INSTALLED): pyproject.toml constraints.txt hatch_build.py $(shell find shared 
 	touch $@
 
 clean:
-	rm -rf web/node_modules services/evalstream_query/static
+	rm -rf web/node_modules services/evalstream_api/static
 	rm -f shared/evalstream/native/kernels.so shared/evalstream/native/kernels.dylib shared/evalstream/native/kernels.dll
 	rm -rf .venv .site .evalstream .mypy_cache .pytest_cache .ruff_cache .hypothesis .schemathesis

@@ -17,7 +17,7 @@ from urllib.parse import urlencode, urlsplit
 
 import httpx
 import numpy as np
-from evalstream_query.page import PAGE
+from evalstream_api.page import PAGE
 from playwright.sync_api import Page, Request, sync_playwright
 
 from tests.browser.helpers import send

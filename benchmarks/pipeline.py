@@ -17,7 +17,7 @@ import httpx
 import numpy as np
 import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
-from evalstream_kafka.keys import row_key
+from evalstream_cluster.row_key import row_key
 
 from benchmarks.workload import coco_files
 

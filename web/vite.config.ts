@@ -9,7 +9,7 @@ export default defineConfig(({ mode }) => {
   return {
     plugins: [react()],
     base: "./",
-    build: { outDir: "../services/evalstream_query/static", emptyOutDir: true, chunkSizeWarningLimit: 2000 },
+    build: { outDir: "../services/evalstream_api/static", emptyOutDir: true, chunkSizeWarningLimit: 2000 },
     test: { include: ["tests/**/*.test.ts"] },
     server: { proxy: { "/v1": service, "/media": service } },
   };

@@ -11,7 +11,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from evalstream.storage.backup import BackupError, Manifest, read_backup, read_manifest
 from evalstream.storage.engine import open_embedded
 from evalstream.storage.migrate import migrate
-from evalstream_local.settings import LocalSettings
+from evalstream_embedded.settings import LocalSettings
 from rich.progress import DownloadColumn, Progress, SpinnerColumn, TextColumn, TransferSpeedColumn
 
 from evalstream_cli.client import DEFAULT_URL, ApiKey, Url, service

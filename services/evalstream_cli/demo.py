@@ -13,9 +13,9 @@ from typing import Annotated
 
 import typer
 import uvicorn
-from evalstream_http.connections import PatientProtocol
-from evalstream_local.app import make_app
-from evalstream_local.settings import LocalSettings
+from evalstream_embedded.app import make_app
+from evalstream_embedded.settings import LocalSettings
+from evalstream_service.connections import PatientProtocol
 from rich.progress import Progress, TaskID
 
 from evalstream_cli.client import service

@@ -9,8 +9,8 @@ from typing import Annotated
 
 import orjson
 import typer
-from evalstream_http.key_file import KeyFileError, change_keys, read_keys
-from evalstream_http.keys import PER_MINUTE_LIMIT, ApiKey, new_key
+from evalstream_service.key_file import KeyFileError, change_keys, read_keys
+from evalstream_service.keys import PER_MINUTE_LIMIT, ApiKey, new_key
 from pydantic import ValidationError
 from rich.table import Table
 

@@ -112,12 +112,6 @@ COMMANDS: Final = {
         "app",
         "Run one service of a cluster; settings come from EVALSTREAM_… variables (see deploy/).",
     ),
-    "dev": _Place(
-        "evalstream_devcluster.topology_cli",
-        "app",
-        "A whole cluster on this machine, for development: Kafka, a stand-in for ClickHouse, and every service as a"
-        " process of its own, on loopback.",
-    ),
 }
 
 

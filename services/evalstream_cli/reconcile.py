@@ -9,7 +9,7 @@ import orjson
 import typer
 from clickhouse_connect.driver.exceptions import ClickHouseError
 from evalstream.pipeline.reconcile import Step, Which, reconciling
-from evalstream_kafka.settings import ServiceSettings
+from evalstream_cluster.settings import ServiceSettings
 from pydantic import ValidationError
 
 from evalstream_cli.client import DEFAULT_URL, ApiKey, Url, service
@@ -72,7 +72,7 @@ def _cluster() -> ServiceSettings | None:
 
 
 def _here(settings: ServiceSettings, dataset: str | None, which: Which) -> Iterator[Step]:
-    from evalstream_kafka.connection import clickhouse
+    from evalstream_cluster.connection import clickhouse
 
     try:
         client = clickhouse(settings)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import typer
 from clickhouse_connect.driver.exceptions import ClickHouseError
-from evalstream_kafka.settings import ServiceSettings
+from evalstream_cluster.settings import ServiceSettings
 from pydantic import ValidationError
 
 from evalstream_cli.console import fail
@@ -23,7 +23,7 @@ app = typer.Typer(
 @app.command()
 def ingest() -> None:
     """Take events from Kafka and over HTTP, validate them, and keep them in ClickHouse."""
-    from evalstream_ingest.service import run
+    from evalstream_cluster.ingest import run
 
     _run(run)
 
@@ -31,7 +31,7 @@ def ingest() -> None:
 @app.command()
 def matcher() -> None:
     """Bring the results of changed data rows up to date. Run as many as there are partitions, at the most."""
-    from evalstream_matcher.service import run
+    from evalstream_cluster.matcher import run
 
     _run(run)
 
@@ -39,13 +39,13 @@ def matcher() -> None:
 @app.command()
 def query() -> None:
     """Answer questions over HTTP."""
-    from evalstream_query.service import run
+    from evalstream_cluster.query import run
 
     _run(run)
 
 
 def _run(service: Callable[[ServiceSettings], int]) -> None:
-    from evalstream_kafka.topics import TopicError
+    from evalstream_cluster.topics import TopicError
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)-8s %(name)s: %(message)s")
     try:

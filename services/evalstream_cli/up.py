@@ -14,9 +14,9 @@ from typing import Annotated
 import typer
 import uvicorn
 from evalstream.storage.engine import EngineUnavailableError, open_embedded
-from evalstream_http.connections import PatientProtocol
-from evalstream_local.app import make_app
-from evalstream_local.settings import LocalSettings
+from evalstream_embedded.app import make_app
+from evalstream_embedded.settings import LocalSettings
+from evalstream_service.connections import PatientProtocol
 from pydantic import ValidationError
 
 from evalstream_cli.console import err, fail

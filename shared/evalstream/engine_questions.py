@@ -71,7 +71,7 @@ class Engine:
     def answer(self, question: Question[..., A], run: str, query: BaseModel) -> A:
         """Answer a question as the service does."""
         # By name, for the library knows nothing of services otherwise.
-        answers = import_module("evalstream_query.routes").ANSWERS
+        answers = import_module("evalstream_api.questions").ANSWERS
         answer: A = answers[question.name](self._state, dataset=_DATASET, run=run, query=query)
         return answer
 

@@ -15,12 +15,12 @@ from evalstream.events.decoding import PAYLOAD_LIMIT
 from evalstream.importers import coco, columns, conll
 from evalstream.ontology import Ontology
 from evalstream.selection import parse_condition
-from evalstream_http.browsers import name_of
-from evalstream_http.key_file import read_keys
-from evalstream_http.keys import parse_keys
-from evalstream_ingest.gateway import reader_of
-from evalstream_ingest.ndjson import lines
-from evalstream_kafka.asyncapi import ChangedRow
+from evalstream_api.ndjson import lines
+from evalstream_api.uploads import reader_of
+from evalstream_cluster.asyncapi import ChangedRow
+from evalstream_service.browsers import name_of
+from evalstream_service.key_file import read_keys
+from evalstream_service.keys import parse_keys
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

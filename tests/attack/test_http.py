@@ -23,7 +23,7 @@ HERE: Final = Path(__file__).resolve().parent
 #: The short form is bounded by its requests, for on a busy machine a few seconds may be over before the first one.
 HOW_MUCH: Final = "--max-examples 1000 --max-time 180" if FULL else "--max-examples 1 --phases fuzzing"
 #: What a request means is more than JSON Schema can say (conditions, hierarchies, what belongs to which policy): such
-#: requests are answered 422, and tests/unit/http says which.
+#: requests are answered 422, and tests/unit/api says which.
 NOT_CHECKED: Final = "positive_data_acceptance"
 COMMAND: Final = ("-W", "ignore", "-m", "schemathesis.cli", "--config-file", str(HERE / "schemathesis.toml"), "run")
 OPTIONS: Final = (

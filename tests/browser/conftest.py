@@ -12,8 +12,8 @@ from urllib.parse import urlencode
 import httpx
 import numpy as np
 import pytest
+from evalstream_api.page import PAGE
 from evalstream_demo.workload import Workload
-from evalstream_query.page import PAGE
 from playwright.sync_api import Browser, ConsoleMessage, Error, Page, expect, sync_playwright
 
 from tests.browser import zoo

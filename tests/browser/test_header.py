@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import httpx
-from evalstream_query.page import PAGE
+from evalstream_api.page import PAGE
 from playwright.sync_api import Browser, expect
 
 from tests.browser.conftest import Screen

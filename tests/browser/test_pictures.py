@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from evalstream_query.page import PAGE
+from evalstream_api.page import PAGE
 from PIL import Image
 from playwright.sync_api import Browser, expect
 

@@ -17,9 +17,9 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from clickhouse_connect.driver.client import Client
 from evalstream.storage.engine import open_server
+from evalstream_cluster.row_key import row_key
 from evalstream_devcluster import clickhouse_process, kafka, services
 from evalstream_devcluster.services import ServiceName, ServiceProcess
-from evalstream_kafka.keys import row_key
 
 from tests.faults.workload import RUNS, Part, ResultRow, results
 

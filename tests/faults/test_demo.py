@@ -9,8 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 from evalstream_demo.workload import Workload
-from evalstream_local.app import make_app
-from evalstream_local.settings import LocalSettings
+from evalstream_embedded.app import make_app
+from evalstream_embedded.settings import LocalSettings
 
 from tests.asking import asking
 from tests.faults.cluster import Cluster

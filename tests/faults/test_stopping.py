@@ -44,7 +44,7 @@ STUCK = """
 import threading
 from evalstream_cli.main import app
 from evalstream_cli import up
-from evalstream_local import matcher
+from evalstream_embedded import matcher
 
 up.STOP_SECONDS = 2
 

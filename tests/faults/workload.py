@@ -18,7 +18,7 @@ from evalstream.pipeline.reconcile import reconcile
 from evalstream.storage.engine import open_embedded
 from evalstream.storage.migrate import migrate
 from evalstream.storage.ontologies import declare
-from evalstream_local.settings import LocalSettings
+from evalstream_embedded.settings import LocalSettings
 
 DATASET = "street"
 RUNS = ("first", "second")

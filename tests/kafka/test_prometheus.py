@@ -29,7 +29,7 @@ SERVICE = """
 import sys
 import uvicorn
 from evalstream.telemetry import EVENTS, FRESHNESS, LAG, QUALITY, READY, ROWS_PENDING
-from evalstream_http.observe import observe
+from evalstream_service.observe import observe
 from fastapi import FastAPI
 
 app = FastAPI()

@@ -20,8 +20,9 @@ from evalstream.storage.dead_letters import DeadLetter, keep_dead_letters
 from evalstream.storage.engine import open_server
 from evalstream_cli.main import app
 from evalstream_devcluster import clickhouse_process, kafka, services, topology
-from evalstream_local.app import make_app
-from evalstream_local.settings import LocalSettings
+from evalstream_devcluster.topology_cli import app as dev
+from evalstream_embedded.app import make_app
+from evalstream_embedded.settings import LocalSettings
 from typer.testing import CliRunner
 
 from tests.asking import asking
@@ -325,13 +326,13 @@ def test_what_was_killed_or_has_ended_is_started_again_and_nothing_else(cluster:
     services.kill(victim)
     assert not services.alive(victim)
     assert "matcher-1" not in {member.name for member in topology.status(cluster.home)}
-    cli = CliRunner().invoke(app, ["dev", "status"])
+    cli = CliRunner().invoke(dev, ["status"])
     assert cli.exit_code == 1
     assert "matcher-1 does not run" in cli.output
     after = {member.name: member.pid for member in topology.up(plan(cluster.home))}
     assert {name for name in after if after[name] != before[name]} == {"matcher-1"}
-    assert CliRunner().invoke(app, ["dev", "status"]).exit_code == 0
-    logs = CliRunner().invoke(app, ["dev", "logs", "matcher-1", "-n", "500"])
+    assert CliRunner().invoke(dev, ["status"]).exit_code == 0
+    logs = CliRunner().invoke(dev, ["logs", "matcher-1", "-n", "500"])
     assert "matcher has" in logs.output
 
 

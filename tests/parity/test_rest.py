@@ -12,8 +12,8 @@ import pytest
 from evalstream.events import event_lines
 from evalstream.importers.coco import read_results, read_truth
 from evalstream.importers.columns import annotation_events, prediction_events
-from evalstream_local.app import make_app
-from evalstream_local.settings import LocalSettings
+from evalstream_embedded.app import make_app
+from evalstream_embedded.settings import LocalSettings
 from fastapi.testclient import TestClient
 
 from tests.asking import asking

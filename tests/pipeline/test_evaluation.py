@@ -31,8 +31,8 @@ from evalstream.storage import scratch
 from evalstream.storage.engine import EngineUnavailableError, open_embedded
 from evalstream.storage.events import append_events
 from evalstream.storage.ontologies import declare
-from evalstream_local.app import make_app
-from evalstream_local.settings import LocalSettings
+from evalstream_embedded.app import make_app
+from evalstream_embedded.settings import LocalSettings
 from fastapi.testclient import TestClient
 
 from tests.asking import asking

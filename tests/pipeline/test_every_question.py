@@ -12,9 +12,9 @@ import pytest
 from evalstream.matching import POLICIES
 from evalstream.pipeline.reconcile import reconcile
 from evalstream.selection import Filter
-from evalstream_local.app import make_app
-from evalstream_local.settings import LocalSettings
-from evalstream_query.routes import router
+from evalstream_api.questions import router
+from evalstream_embedded.app import make_app
+from evalstream_embedded.settings import LocalSettings
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient

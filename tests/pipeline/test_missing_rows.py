@@ -29,7 +29,7 @@ from evalstream.storage.deletions import Scope
 from evalstream.storage.ontologies import declare
 from evalstream.storage.results import write_results
 from evalstream.storage.run_steps import set_step
-from evalstream_query.routes import ANSWERS
+from evalstream_api.questions import ANSWERS
 
 from tests.feeding import close, feed
 from tests.oracles.queries import Thing

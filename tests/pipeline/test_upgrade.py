@@ -25,8 +25,8 @@ from evalstream.storage.engine import open_embedded
 from evalstream.storage.migrate import migrate
 from evalstream.storage.ontologies import declare
 from evalstream.storage.results import MATCHES, RESULTS, Progress, of_policy, progress
-from evalstream_local.app import make_app
-from evalstream_local.settings import LocalSettings
+from evalstream_embedded.app import make_app
+from evalstream_embedded.settings import LocalSettings
 from fastapi.testclient import TestClient
 
 from tests.asking import asking

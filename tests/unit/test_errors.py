@@ -11,7 +11,13 @@ import evalstream
 import pytest
 from evalstream.errors import EvalstreamError
 
-SERVICES = ("evalstream_devcluster", "evalstream_http", "evalstream_ingest", "evalstream_kafka", "evalstream_local")
+SERVICES = (
+    "evalstream_devcluster",
+    "evalstream_service",
+    "evalstream_api",
+    "evalstream_cluster",
+    "evalstream_embedded",
+)
 
 
 def modules() -> Iterator[ModuleType]:

@@ -73,7 +73,7 @@ class Embedded(httpx.BaseTransport, httpx.AsyncBaseTransport):
 @asynccontextmanager
 async def _serving(folder: Path) -> AsyncIterator[httpx.ASGITransport]:
     # By name, for the library knows nothing of services otherwise, and most of what uses it never wants one.
-    local, settings = import_module("evalstream_local.app"), import_module("evalstream_local.settings")
+    local, settings = import_module("evalstream_embedded.app"), import_module("evalstream_embedded.settings")
     # Whoever can open the folder may ask anything; keys of the environment are for those who come over a network.
     app = local.make_app(settings.LocalSettings(_env_file=None, data=folder, api_keys="", keys_file=None))
     async with app.router.lifespan_context(app):

@@ -22,8 +22,8 @@ from evalstream.storage.backup import TABLES
 from evalstream.storage.deletions import Scope
 from evalstream_cli.main import app
 from evalstream_devcluster.kafka_process import free_ports
-from evalstream_local.app import make_app
-from evalstream_local.settings import LocalSettings
+from evalstream_embedded.app import make_app
+from evalstream_embedded.settings import LocalSettings
 from fastapi import FastAPI
 from pydantic import SecretStr
 from typer.testing import CliRunner, Result

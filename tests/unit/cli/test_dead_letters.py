@@ -12,11 +12,11 @@ import httpx
 import pytest
 import uvicorn
 from evalstream.storage.dead_letters import DeadLetter, keep_dead_letters
+from evalstream_api.uploads import reader_of, route_of
 from evalstream_cli.main import app
 from evalstream_devcluster.kafka_process import free_ports
-from evalstream_ingest.gateway import reader_of, route_of
-from evalstream_local.app import make_app
-from evalstream_local.settings import LocalSettings
+from evalstream_embedded.app import make_app
+from evalstream_embedded.settings import LocalSettings
 from fastapi import FastAPI
 from pydantic import SecretStr
 from typer.testing import CliRunner, Result

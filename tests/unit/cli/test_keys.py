@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from evalstream_cli.main import app
-from evalstream_http.security import checked_keys
+from evalstream_service.security import checked_keys
 from typer.testing import CliRunner, Result
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 from compose_spec import PyCompose
-from evalstream_kafka.settings import ServiceSettings
+from evalstream_cluster.settings import ServiceSettings
 
 ROOT = Path(__file__).resolve().parents[3]
 FILE = ROOT / "docker-compose.yml"
@@ -139,8 +139,8 @@ def test_a_service_starts_on_its_settings(name: str, secrets: Path, tmp_path: Pa
         (mounted / secret).write_text((secrets / secret).read_text(encoding="utf-8"), encoding="utf-8")
     assert service["environment"]["EVALSTREAM_SECRETS_DIR"] == "/run/secrets"
     code = """if True:
-        from evalstream_http.security import checked_keys
-        from evalstream_kafka.settings import ServiceSettings
+        from evalstream_service.security import checked_keys
+        from evalstream_cluster.settings import ServiceSettings
         settings = ServiceSettings()
         if NAME != "matcher":
             keys = checked_keys(settings.api_keys.get_secret_value(), settings.keys_file, settings.host).in_force()

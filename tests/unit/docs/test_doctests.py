@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[3]
 MODULES = sorted(
     ".".join(path.relative_to(folder).with_suffix("").parts).removesuffix(".__init__")
-    for folder in (ROOT / "shared", ROOT / "services")
+    for folder in (ROOT / "shared", ROOT / "services", ROOT / "dev")
     for path in folder.rglob("*.py")
     if ">>> " in path.read_text(encoding="utf-8")
 )

@@ -13,9 +13,9 @@ from evalstream.geometry.limits import MOST_COMPARED, MOST_PAIRS
 from evalstream.geometry.polygon import MOST_CROSSINGS, MOST_CROSSINGS_TOGETHER
 from evalstream.ontology import CLASSES_LIMIT, DEPTH_LIMIT
 from evalstream_cli.up import STOP_SECONDS
-from evalstream_http import bodies, connections
-from evalstream_kafka.settings import ServiceSettings
-from evalstream_local.settings import LocalSettings
+from evalstream_cluster.settings import ServiceSettings
+from evalstream_embedded.settings import LocalSettings
+from evalstream_service import bodies, connections
 
 ROOT = Path(__file__).resolve().parents[3]
 LIMITS, THREATS = (ROOT / "docs" / f"{name}.md" for name in ("limits", "threat-model"))

@@ -1,0 +1,1 @@
+"""The services of a cluster: settings, Kafka, and ingest, matcher and query, each a process of its own."""

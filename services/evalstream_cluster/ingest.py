@@ -1,0 +1,153 @@
+"""The ingest service: consumes the event topics, and takes uploads over HTTP, which it puts on the same topics."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+
+import evalstream
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from evalstream.events import AnnotationEvent, Reader, Record, Rejection, decode
+from evalstream.storage.engine import Clients
+from evalstream.storage.events import predicted_rows
+from evalstream.storage.migrate import migrated_clients
+from evalstream_api import dead_letters, deletions, file_names, ontology, retention, runs, uploads
+from evalstream_service.browsers import OnlyOwnPages, served_names
+from evalstream_service.describe import describe
+from evalstream_service.errors import tell_errors
+from evalstream_service.load import bound_load
+from evalstream_service.routing import add_routes
+from evalstream_service.security import checked_keys
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+
+from evalstream_cluster.connection import clickhouse, kafka_broker, kafka_producer
+from evalstream_cluster.consume import consume
+from evalstream_cluster.dead_letters import put_back
+from evalstream_cluster.row_key import row_key
+from evalstream_cluster.serve import health_routes, serve
+from evalstream_cluster.settings import ServiceSettings
+from evalstream_cluster.stream import KNOWN_HEADERS, ingest_records, tell_changed
+from evalstream_cluster.topics import ANNOTATIONS, CHANGED_ROWS, PREDICTIONS, ensure_topics
+
+log = logging.getLogger(__name__)
+
+#: How long Kafka may take to acknowledge. The idempotent producer itself would try for as long as it lives.
+ACKNOWLEDGED_SECONDS = 30
+#: Data rows that the matchers are told of at a time, after a declaration.
+TOLD_ROWS = 10_000
+
+
+def run(settings: ServiceSettings) -> int:
+    """Run until told to stop; return the exit status.
+
+    Raises
+    ------
+    ValueError
+        If it would listen beyond this machine without API keys.
+    """
+    keys = checked_keys(settings.api_keys.get_secret_value(), settings.keys_file, settings.host)
+    broker = kafka_broker(settings, "evalstream-ingest")
+    with migrated_clients(lambda: clickhouse(settings)) as clients:
+        asyncio.run(ensure_topics(settings))
+
+        async def process(records: object) -> None:
+            await app.state.process(records)
+
+        consumer = consume(
+            broker, [settings.topic(ANNOTATIONS), settings.topic(PREDICTIONS)], process, settings, "ingest"
+        )
+
+        @asynccontextmanager
+        async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+            producer = kafka_producer(settings, "evalstream-ingest")
+            await producer.start()
+            try:
+                app.state.process = ingest_records(clients, producer, settings)
+                app.state.accept = accept_to(producer, settings)
+                app.state.put_back = partial(put_back, producer)
+                app.state.rematch_all = rematch_all_by(clients, producer, settings)
+                await broker.start()
+                async with retention.retention_applied(app):
+                    yield
+            finally:
+                await broker.stop()
+                with suppress(TimeoutError):  # what nobody was told is accepted need not be waited for
+                    await asyncio.wait_for(producer.stop(), ACKNOWLEDGED_SECONDS)
+
+        app = FastAPI(
+            title="evalstream ingest", version=evalstream.__version__, lifespan=lifespan, docs_url=None, redoc_url=None
+        )
+        app.state.keys = keys
+        bound_load(app, settings)
+        describe(app)
+        app.state.max_upload_bytes = settings.max_upload_bytes
+        app.state.clients = clients
+        app.state.clock = time.time_ns
+        modules = uploads, dead_letters, ontology, file_names, runs, deletions, retention
+        add_routes(app, *(module.router for module in modules))
+        tell_errors(app)
+        app.add_middleware(OnlyOwnPages, names=served_names(settings.host, settings.allowed_hosts, keys=keys.needed))
+        _tell_kafka_errors(app)
+        health_routes(app, consumer)
+        return serve(app, settings, consumer)
+
+
+def _tell_kafka_errors(app: FastAPI) -> None:
+    @app.exception_handler(TimeoutError)
+    @app.exception_handler(KafkaError)
+    def _kafka(_request: Request, error: Exception) -> JSONResponse:
+        """Answer so that clients try again: sending an event twice is sending it once."""
+        log.error("Kafka did not take a record: %r", error)
+        return JSONResponse({"detail": f"Kafka does not take records now ({error!r}); send it again"}, 503)
+
+
+def accept_to(producer: AIOKafkaProducer, settings: ServiceSettings) -> uploads.Accept:
+    """Accept uploads by putting every line, as it came, on its topic: Kafka's acknowledgement is ours.
+
+    Lines are validated first, only to answer at once; those that cannot be read go the same way, and end as dead
+    letters where all others do.
+    """
+
+    async def accept(records: list[Record], reader: Reader, _upload: str) -> tuple[int, list[Rejection]]:
+        received, rejected = await asyncio.to_thread(decode, records, reader)
+        topic = settings.topic(ANNOTATIONS if reader.model is AnnotationEvent else PREDICTIONS)
+        fields = {field: header for header, field in KNOWN_HEADERS.items()}
+        headers = [(fields[name], value.encode()) for name, value in reader.known.items()]
+        keys = {item.position: row_key(item.event.dataset, item.event.data_row) for item in received}
+        async with asyncio.timeout(ACKNOWLEDGED_SECONDS):
+            sent = [
+                await producer.send(topic, record.payload, key=keys.get(record.position), headers=headers)
+                for record in records
+            ]
+            await asyncio.gather(*sent)
+        return len(received), rejected
+
+    return accept
+
+
+def rematch_all_by(clients: Clients, producer: AIOKafkaProducer, settings: ServiceSettings) -> ontology.RematchAll:
+    """Have a dataset matched anew by telling the matchers of every data row, as if each had changed.
+
+    A row whose first event comes later needs no word: it is matched after that event, and so after the declaration.
+    Where this ends half-way, the rows not told of are pending, and ``evalstream reconcile`` finds them.
+    """
+
+    def some(dataset: str, after: str) -> list[str]:
+        return predicted_rows(clients(), dataset, after=after, at_most=TOLD_ROWS)
+
+    async def rematch_all(dataset: str) -> None:
+        now = time.time_ns() // 1_000_000
+        last = ""
+        while data_rows := await asyncio.to_thread(some, dataset, last):
+            async with asyncio.timeout(ACKNOWLEDGED_SECONDS):
+                told = {(dataset, data_row): now for data_row in data_rows}
+                await tell_changed(producer, settings.topic(CHANGED_ROWS), told)
+            last = data_rows[-1]
+
+    return rematch_all

@@ -1,0 +1,117 @@
+"""The query service: questions over HTTP, answered from ClickHouse."""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+import evalstream
+from evalstream.queries.catalog import catalog
+from evalstream.queries.summary import summary
+from evalstream.selection import Filter, Selection
+from evalstream.storage.engine import Clients
+from evalstream.storage.migrate import migrated_clients
+from evalstream.storage.results import progress
+from evalstream.telemetry import QUALITY, ROWS_FAILED, ROWS_PENDING
+from evalstream_api import page, questions
+from evalstream_service.browsers import OnlyOwnPages, served_names
+from evalstream_service.describe import describe
+from evalstream_service.errors import tell_errors
+from evalstream_service.load import bound_load
+from evalstream_service.routing import add_routes
+from evalstream_service.security import checked_keys
+from fastapi import FastAPI
+
+from evalstream_cluster.connection import clickhouse
+from evalstream_cluster.serve import health_routes, serve
+from evalstream_cluster.settings import ServiceSettings
+
+log = logging.getLogger(__name__)
+
+GAUGE_SECONDS = 15
+#: What is measured of each run beside its progress.
+SCORES: Final = ("precision", "recall", "f1")
+
+
+def run(settings: ServiceSettings) -> int:
+    """Run until told to stop; return the exit status.
+
+    Raises
+    ------
+    ValueError
+        If it would listen beyond this machine without API keys.
+    """
+    keys = checked_keys(settings.api_keys.get_secret_value(), settings.keys_file, settings.host)
+    with migrated_clients(lambda: clickhouse(settings)) as clients:
+
+        @asynccontextmanager
+        async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+            stopped = threading.Event()
+            thread = threading.Thread(target=_keep_gauges, args=(clients, settings, stopped), name="gauges")
+            thread.start()
+            yield
+            stopped.set()
+            thread.join()
+
+        app = FastAPI(
+            title="evalstream", version=evalstream.__version__, lifespan=lifespan, docs_url=None, redoc_url=None
+        )
+        app.state.keys = keys
+        bound_load(app, settings)
+        describe(app)
+        app.state.clients = clients
+        app.state.policies = settings.policies
+        app.state.runs_seen = {}
+        add_routes(app, questions.router)
+        tell_errors(app)
+        app.add_middleware(OnlyOwnPages, names=served_names(settings.host, settings.allowed_hosts, keys=keys.needed))
+        health_routes(app)
+        page.serve(app)
+        return serve(app, settings)
+
+
+def _keep_gauges(clients: Clients, settings: ServiceSettings, stopped: threading.Event) -> None:
+    """Measure every run now and then; Prometheus reads what was measured last."""
+    measured: set[tuple[str, str]] = set()
+    while not stopped.wait(GAUGE_SECONDS):
+        try:
+            found = measure_runs(clients, settings)
+            forget_runs(measured - found)
+            measured = found
+        except Exception:
+            log.exception("the runs could not be measured; trying again in %d s", GAUGE_SECONDS)
+
+
+def measure_runs(clients: Clients, settings: ServiceSettings) -> set[tuple[str, str]]:
+    """Set the gauges of every run: rows pending and failed, and its scores at the default thresholds.
+
+    Returns the runs, each with its dataset.
+    """
+    client = clients()
+    measured = set()
+    policy = Filter().policy if Filter().policy in settings.policies else settings.policies[0]
+    for dataset in catalog(client).datasets:
+        for name in dataset.runs:
+            found = progress(client, dataset.dataset, name, settings.policies)
+            ROWS_PENDING.labels(dataset.dataset, name).set(found.pending)
+            ROWS_FAILED.labels(dataset.dataset, name).set(found.failed)
+            own = summary(client, Selection(dataset=dataset.dataset, run=name, policy=policy))
+            for score in SCORES:
+                value = getattr(own, score)
+                # Not a number, where a score is not defined: a gap in the chart, and neither 0 nor the last value.
+                QUALITY.labels(dataset.dataset, name, score).set(math.nan if value is None else value)
+            measured.add((dataset.dataset, name))
+    return measured
+
+
+def forget_runs(runs: set[tuple[str, str]]) -> None:
+    """Remove the gauges of runs that were deleted: they would tell the last figures for ever."""
+    for dataset, run in runs:
+        ROWS_PENDING.remove(dataset, run)
+        ROWS_FAILED.remove(dataset, run)
+        for score in SCORES:
+            QUALITY.remove(dataset, run, score)

@@ -1,1 +1,0 @@
-"""Code that every HTTP service shares: authorisation, and errors."""

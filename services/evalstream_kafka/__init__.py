@@ -1,1 +1,0 @@
-"""Kafka as the services use it: settings, topics, and consuming without losing anything."""

@@ -1,1 +1,0 @@
-"""The matcher as a service of its own."""

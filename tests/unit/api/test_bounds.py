@@ -1,0 +1,103 @@
+"""What the engine refuses: which status, and what whoever asked is told to do."""
+
+from __future__ import annotations
+
+import resource
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+from evalstream.queries import counted
+from fastapi.testclient import TestClient
+
+from tests.unit.api.embedded import base, box, client, replace, send, wait_until_matched
+
+__all__ = ["client"]
+
+#: A statement of which every row is held until the last one is there.
+LARGE = "SELECT groupArray(number) FROM numbers(100000000) SETTINGS max_memory_usage = 10000000"
+
+
+@pytest.fixture(scope="module")
+def asked(client: TestClient) -> TestClient:
+    send(client, "d", "m", replace("r", box("car"), predicted=True))
+    wait_until_matched(client, "d", "m")
+    return client
+
+
+def test_what_needs_too_much_memory_is_told_not_to_come_back(
+    asked: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(counted, "_bounded", lambda _sql, _settings: LARGE)
+        answer = asked.get(f"{base('d', 'm')}/errors")
+    assert answer.status_code == 422, answer.text
+    assert "narrow it with a split or a metadata filter" in answer.json()["detail"]
+    assert asked.get(f"{base('d', 'm')}/errors").status_code == 200
+
+
+@pytest.fixture
+def _full(client: TestClient) -> Iterator[None]:
+    """A disk without room for events and dead letters, as the engine sees it."""
+    engine = client.app.state.clients()
+    for table in ("events", "dead_letters"):
+        engine.command(f"ALTER TABLE {table} MODIFY SETTING min_free_disk_bytes_to_perform_insert = {2**60}")
+    yield
+    for table in ("events", "dead_letters"):
+        engine.command(f"ALTER TABLE {table} RESET SETTING min_free_disk_bytes_to_perform_insert")
+
+
+@pytest.mark.usefixtures("_full")
+@pytest.mark.parametrize("line", [b'{"data_row": "r", "operation": "replace"}', b"no JSON"])
+def test_a_full_disk_is_told_and_nothing_is_acknowledged(client: TestClient, line: bytes) -> None:
+    answer = client.post(f"{base('full')}/annotations", content=line)
+    assert answer.status_code == 507, answer.text
+    assert answer.json() == {
+        "detail": "the disk is full, and what was sent last is not stored; make room, then send it again"
+    }
+    assert client.get("/health").status_code == 200
+
+
+@contextmanager
+def files_at_most(size: int) -> Iterator[None]:
+    """What the system says where a disk, or one's share of it, is full: no file can be written beyond a size."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("where", ["a table", "the archive"])
+def test_a_backup_for_which_there_is_no_room_is_told_and_leaves_nothing(client: TestClient, where: str) -> None:
+    for dataset in ("one", "two"):  # what cannot be compressed
+        line = secrets.token_bytes(200_000).replace(b"\n", b"")
+        assert client.post(f"{base(dataset)}/annotations", content=line).json()["rejected"] == 1
+        names = [{"name": secrets.token_hex(32)} for _ in range(2_000)]
+        assert client.put(f"{base(dataset)}/ontology", json={"classes": names}).status_code == 200
+    whole = client.get("/v1/backup").content
+    files = ZipFile(BytesIO(whole)).infolist()
+    largest = max(one.file_size for one in files)
+    assert largest < len(whole) * 0.9
+    under_way: Path = client.app.state.data / "backups-under-way"
+    with files_at_most(largest // 2 if where == "a table" else (largest + len(whole)) // 2):
+        answer = client.get("/v1/backup")
+    assert answer.status_code == 507, answer.text
+    assert "the disk is full" in answer.json()["detail"]
+    assert list(under_way.iterdir()) == []
+    assert len(ZipFile(BytesIO(client.get("/v1/backup").content)).infolist()) == len(files)
+    assert list(under_way.iterdir()) == []
+
+
+def test_what_the_system_cannot_write_is_told_and_not_acknowledged(client: TestClient) -> None:
+    line = secrets.token_bytes(300_000).replace(b"\n", b"")
+    before = client.get("/v1/dead-letters").json()
+    with files_at_most(100_000):
+        assert client.post(f"{base('full')}/annotations", content=line).status_code == 507
+    assert client.get("/v1/dead-letters").json() == before
+    assert client.post(f"{base('full')}/annotations", content=line).json()["rejected"] == 1
