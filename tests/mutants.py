@@ -136,7 +136,10 @@ def noticed(fault: Fault, tests: tuple[str, ...], tree: Path, seconds: float) ->
     file = tree / fault.path
     text = file.read_text(encoding="utf-8")
     file.write_text(fault.put_in(text), encoding="utf-8")
-    environment = os.environ | {"PYTHONPATH": f"{tree / 'shared'}{os.pathsep}{tree / 'services'}", "CI": ""}
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join(str(tree / part) for part in ("shared", "services", "dev")),
+        "CI": "",
+    }
     try:
         if not _built(fault, tree):
             return "it does not compile"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Annotated, Final
 
@@ -16,6 +15,7 @@ from evalstream.storage.dead_letters import (
     list_dead_letters,
     load_dead_letter,
 )
+from evalstream_service.backend import backend_of, intake_of
 from evalstream_service.errors import KEYED, declared
 from evalstream_service.load import change
 from evalstream_service.security import audit, require, sees, sees_everything
@@ -28,9 +28,6 @@ IDS_LIMIT: Final = 100
 
 #: How RFC 3339 begins: pydantic would take numbers for seconds since 1970, which the OpenAPI document does not say.
 _DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]")
-
-#: Puts a record back where it came from, and returns once that is acknowledged.
-PutBack = Callable[[DeadLetter], Awaitable[None]]
 
 router = APIRouter(prefix="/v1/dead-letters", tags=["dead letters"], responses=declared(*KEYED))
 #: Whoever sends events may see which of them could not be read; what is done about them is an administrator's business.
@@ -112,8 +109,7 @@ class Choice(BaseModel):
 
 
 def _client(request: Request) -> Client:
-    client: Client = request.app.state.clients()
-    return client
+    return backend_of(request).clients()
 
 
 def _load(request: Request, name: str) -> DeadLetter | None:
@@ -171,7 +167,7 @@ async def replay_dead_letters(request: Request, chosen: Chosen) -> Count:
     Each leaves the table only after it was acknowledged there. One that still cannot be read becomes a dead letter
     again, with an id of its own. The first error ends it; those before it are done.
     """
-    put_back: PutBack = request.app.state.put_back
+    put_back = intake_of(request).put_back
     done: list[str] = []
     try:
         for name in chosen.ids:

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import Annotated
 
-from clickhouse_connect.driver.client import Client
 from evalstream.changes import Deleted
 from evalstream.events.base import Key, Name
 from evalstream.pipeline.delete import delete
 from evalstream.storage.deletions import Scope, count_scope, last_deletion, newest_in
+from evalstream_service.backend import backend_of, intake_of
 from evalstream_service.errors import KEYED, declared
 from evalstream_service.load import change
 from evalstream_service.security import audit, require
 from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
-
-from evalstream_api.ontology import RematchAll
 
 router = APIRouter(
     prefix="/v1/datasets/{dataset}",
@@ -72,14 +69,14 @@ async def delete_row(
 async def _delete(request: Request, scope: Scope, how: How) -> Deleted:
     answer, survived = await run_in_threadpool(_delete_now, request, scope, how)
     if survived:
-        rematch_all: RematchAll = request.app.state.rematch_all
+        rematch_all = intake_of(request).rematch_all
         await rematch_all(scope.dataset)
     return answer
 
 
 def _delete_now(request: Request, scope: Scope, how: How) -> tuple[Deleted, bool]:
     """Delete; return the answer, and whether anything newer has survived."""
-    client: Client = request.app.state.clients()
+    client = backend_of(request).clients()
     newest = newest_in(client, scope)
     last = max(newest, time.time_ns())
     if how.version is not None and how.version > last:
@@ -92,7 +89,7 @@ def _delete_now(request: Request, scope: Scope, how: How) -> tuple[Deleted, bool
         return Deleted(**said, version=None, deleted_at=None, **counts._asdict()), False
     version = how.version
     if version is None:
-        clock: Callable[[], int] = request.app.state.clock
+        clock = intake_of(request).clock
         version = max(clock(), newest)
     done = delete(client, scope, version)
     answer = Deleted(

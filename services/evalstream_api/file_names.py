@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from clickhouse_connect.driver.client import Client
 from evalstream.changes import FileNames, OtherFiles
 from evalstream.events.base import Name
 from evalstream.storage.events import file_names
+from evalstream_service.backend import backend_of
 from evalstream_service.errors import KEYED, declared
 from evalstream_service.load import change
 from evalstream_service.security import require
@@ -27,6 +27,6 @@ def post_other_files(request: Request, dataset: Annotated[Name, Path()], said: F
 
     Two splits whose images are counted alike would otherwise overwrite each other's annotations.
     """
-    client: Client = request.app.state.clients()
+    client = backend_of(request).clients()
     known = file_names(client, dataset, list(said.file_names))
     return OtherFiles(other_files={row: own for row, own in known.items() if own != said.file_names[row]})

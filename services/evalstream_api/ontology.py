@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Final
 
-from clickhouse_connect.driver.client import Client
 from evalstream.changes import Declaration
 from evalstream.events.base import Name
 from evalstream.ontology import Ontology, OntologyClass
 from evalstream.storage.ontologies import Declared, content_id, declare, in_force
+from evalstream_service.backend import backend_of, intake_of
 from evalstream_service.errors import KEYED, declared
 from evalstream_service.load import change
 from evalstream_service.security import require
@@ -21,9 +20,6 @@ from starlette.concurrency import run_in_threadpool
 #: Of one document: 100,000 classes with a colour, a parent and an attribute take half of it.
 BODY_LIMIT: Final = 32 * 1024 * 1024
 ERRORS_TOLD: Final = 100
-
-#: Sees to it that every data row of a dataset is matched anew; returns once that can no longer be forgotten.
-RematchAll = Callable[[str], Awaitable[None]]
 
 
 def _schema() -> dict[str, Any]:
@@ -63,7 +59,7 @@ async def put_ontology(
     """
     body = await _bounded(request)
     declared, made = await run_in_threadpool(_declare, request, dataset, body, version)
-    rematch_all: RematchAll = request.app.state.rematch_all
+    rematch_all = intake_of(request).rematch_all
     await rematch_all(dataset)
     is_it = (declared.version, declared.id) == made
     return Declaration(version=made[0], id=made[1], in_force=is_it, revisions=declared.revisions)
@@ -72,8 +68,8 @@ async def put_ontology(
 def _declare(request: Request, dataset: str, body: bytes, version: int | None) -> tuple[Declared, tuple[int, str]]:
     """Declare; return what is in force then, and the version and id of what was declared."""
     ontology = _read(body)
-    client: Client = request.app.state.clients()
-    clock: Callable[[], int] = request.app.state.clock
+    client = backend_of(request).clients()
+    clock = intake_of(request).clock
     if version is None:
         before = in_force(client, dataset)
         if before.revisions and before.id == content_id(ontology):  # said already, and nothing else since

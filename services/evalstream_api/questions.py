@@ -88,13 +88,13 @@ from evalstream.scoring.causes import ErrorOptions
 from evalstream.selection import Filter, Selection
 from evalstream.storage.deletions import count_deletions
 from evalstream.storage.results import progress
+from evalstream_service.backend import Backend, backend_of
 from evalstream_service.errors import KEYED, declared
-from evalstream_service.load import Load
 from evalstream_service.load import Questions as Lane
+from evalstream_service.load import load_of
 from evalstream_service.security import allows, require, sees
 from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request, Response
 from pydantic import BaseModel, TypeAdapter
-from starlette.datastructures import State
 
 router = APIRouter(
     prefix="/v1/datasets",
@@ -109,15 +109,10 @@ Dataset = Annotated[Name, Path()]
 Run = Annotated[Name, Path()]
 
 
-def _client(state: State) -> Client:
-    client: Client = state.clients()
-    return client
-
-
-def _client_for(state: State, dataset: str, *runs: str) -> Client:
+def _client_for(backend: Backend, dataset: str, *runs: str) -> Client:
     """Give the client, if the runs are there. One that was there once stays until something is deleted."""
-    client = _client(state)
-    seen: dict[tuple[str, str], int] = state.runs_seen
+    client = backend.clients()
+    seen = backend.runs_seen
     deletions = count_deletions(client, dataset)
     for run in runs:
         if seen.get((dataset, run)) == deletions:
@@ -128,9 +123,9 @@ def _client_for(state: State, dataset: str, *runs: str) -> Client:
     return client
 
 
-def _selection(state: State, dataset: str, run: str, query: Filter, *others: str) -> tuple[Client, Selection]:
+def _selection(backend: Backend, dataset: str, run: str, query: Filter, *others: str) -> tuple[Client, Selection]:
     shared = [] if query.shared_with is None else [query.shared_with]
-    client = _client_for(state, dataset, run, *others, *shared)
+    client = _client_for(backend, dataset, run, *others, *shared)
     match_missing_rows(client, query, dataset, run, *others, *shared)
     return client, Selection(dataset=dataset, run=run, **query.model_dump(include=set(Filter.model_fields)))
 
@@ -144,7 +139,7 @@ def _question(
 ) -> Callable[[Callable[..., Answer]], Callable[..., Answer]]:
     """Serve a question whose answer depends on what is asked, and not on who asks: all who ask at a time share one.
 
-    The function gets the application's state in the place of the request. It runs on a thread, where its answer is also
+    The function gets the backend in the place of the request. It runs on a thread, where its answer is also
     turned to JSON, once.
     """
 
@@ -155,10 +150,10 @@ def _question(
         assert (asked_with or NothingElse, signature.return_annotation) == (question.query, question.answer)
 
         async def ask(request: Request, **asked: Any) -> Response:
-            lane_of: Lane = getattr(request.app.state.load, lane)
+            lane_of: Lane = getattr(load_of(request), lane)
             content = await lane_of.answer(
                 (question.path, *(repr(value) for value in asked.values())),
-                lambda: answer.dump_json(compute(request.app.state, **asked), by_alias=True),
+                lambda: answer.dump_json(compute(backend_of(request), **asked), by_alias=True),
             )
             return Response(content, media_type="application/json")
 
@@ -166,7 +161,8 @@ def _question(
         request = first.replace(name="request", annotation=Request)
         ask.__signature__ = signature.replace(parameters=[request, *others])  # type: ignore[attr-defined]
         ask.__name__, ask.__doc__ = compute.__name__, compute.__doc__
-        missing = declared(404) if "run" in question.names else {}
+        names_runs = "run" in question.names or "shared_with" in question.query.model_fields
+        missing = declared(404) if names_runs else {}
         router.get(question.path, response_model=question.answer, responses=missing)(ask)
         ANSWERS[question.name] = compute
         return compute
@@ -177,241 +173,247 @@ def _question(
 @router.get("")
 async def get_datasets(request: Request) -> Datasets:
     """List the datasets that the key is for, with their runs, splits and metadata keys."""
-    load: Load = request.app.state.load
-    found = await load.questions.answer("datasets", lambda: catalog(_client(request.app.state)))
+    backend = backend_of(request)
+    found = await load_of(request).questions.answer("datasets", lambda: catalog(backend.clients()))
     return Datasets(
         datasets=[dataset for dataset in found.datasets if sees(request, dataset.dataset)],
         # In a cluster another service deletes.
-        may_delete=allows(request, "admin") and getattr(request.app.state, "deletes", False),
+        may_delete=allows(request, "admin") and backend.intake is not None,
     )
 
 
 @_question(Questions.ontology)
-def get_ontology(state: State, dataset: Dataset) -> OntologyInForce:
+def get_ontology(backend: Backend, dataset: Dataset) -> OntologyInForce:
     """Give what is declared of a dataset: its classes, and how its shapes are compared."""
-    return ontology_in_force(_client(state), dataset)
+    return ontology_in_force(backend.clients(), dataset)
 
 
 @_question(Questions.dataset_classes)
 def get_dataset_classes(
-    state: State, dataset: Dataset, query: Annotated[ClassesOfDatasetPage, Query()]
+    backend: Backend, dataset: Dataset, query: Annotated[ClassesOfDatasetPage, Query()]
 ) -> ClassesOfDataset:
     """List the classes that are declared or used, with their colours, their place in the hierarchy, and how many."""
-    return classes_of_dataset(_client(state), dataset, query)
+    return classes_of_dataset(backend.clients(), dataset, query)
 
 
 @_question(Questions.history)
-def get_history(state: State, dataset: Dataset, query: Annotated[HistoryQuery, Query()]) -> History:
+def get_history(backend: Backend, dataset: Dataset, query: Annotated[HistoryQuery, Query()]) -> History:
     """Follow a figure along the steps of a series of runs."""
     shared = [] if query.shared_with is None else [query.shared_with]
     given = query.model_dump(include=set(Filter.model_fields))
     page = HistoryPage(**query.model_dump(include=set(HistoryPage.model_fields)))
-    return history(_client_for(state, dataset, *shared), dataset, given, page)
+    return history(_client_for(backend, dataset, *shared), dataset, given, page)
 
 
 @_question(Questions.summary)
-def get_summary(state: State, dataset: Dataset, run: Run, query: Annotated[SummaryQuery, Query()]) -> Summary:
+def get_summary(backend: Backend, dataset: Dataset, run: Run, query: Annotated[SummaryQuery, Query()]) -> Summary:
     """Count and score everything that is selected."""
-    return summary(*_selection(state, dataset, run, query), _scoring(query))
+    return summary(*_selection(backend, dataset, run, query), _scoring(query))
 
 
 @_question(Questions.overview)
-def get_overview(state: State, dataset: Dataset, run: Run, query: Annotated[OverviewQuery, Query()]) -> Overview:
+def get_overview(backend: Backend, dataset: Dataset, run: Run, query: Annotated[OverviewQuery, Query()]) -> Overview:
     """Give the summary, the confusion matrix and the classes at once, all of one and the same state of the run."""
     options = OverviewOptions(cells=query.cells, labels=query.labels)
-    return overview(*_selection(state, dataset, run, query), options, _scoring(query))
+    return overview(*_selection(backend, dataset, run, query), options, _scoring(query))
 
 
 @_question(Questions.confusion_matrix)
 def get_confusion_matrix(
-    state: State, dataset: Dataset, run: Run, query: Annotated[ConfusionMatrixQuery, Query()]
+    backend: Backend, dataset: Dataset, run: Run, query: Annotated[ConfusionMatrixQuery, Query()]
 ) -> ConfusionMatrix:
     """Count what was taken for what: the cells that are not zero, missed objects and false alarms included."""
-    selection = _selection(state, dataset, run, query)
+    selection = _selection(backend, dataset, run, query)
     return confusion_matrix(*selection, CellsPage(**query.model_dump(include=set(CellsPage.model_fields))))
 
 
 @_question(Questions.classes)
-def get_classes(state: State, dataset: Dataset, run: Run, query: Annotated[ClassesQuery, Query()]) -> Classes:
+def get_classes(backend: Backend, dataset: Dataset, run: Run, query: Annotated[ClassesQuery, Query()]) -> Classes:
     """Count and score each label."""
-    selection = _selection(state, dataset, run, query)
+    selection = _selection(backend, dataset, run, query)
     page = ClassesPage(**query.model_dump(include=set(ClassesPage.model_fields)))
     return classes(*selection, page, _scoring(query))
 
 
 @_question(Questions.classifications)
 def get_classifications(
-    state: State, dataset: Dataset, run: Run, query: Annotated[ClassificationsQuery, Query()]
+    backend: Backend, dataset: Dataset, run: Run, query: Annotated[ClassificationsQuery, Query()]
 ) -> Classifications:
     """Score questions with one answer: accuracy, kappa, MCC, per answer and averaged, confusion, top-k, log loss."""
-    selection = _selection(state, dataset, run, query)
+    selection = _selection(backend, dataset, run, query)
     return classifications(
         *selection, _scoring(query), unanswered=query.unanswered, top_k=query.top_k, cells=query.cells
     )
 
 
 @_question(Questions.checklists)
-def get_checklists(state: State, dataset: Dataset, run: Run, query: Annotated[ChecklistsQuery, Query()]) -> Checklists:
+def get_checklists(
+    backend: Backend, dataset: Dataset, run: Run, query: Annotated[ChecklistsQuery, Query()]
+) -> Checklists:
     """Score questions with any number of answers: Jaccard, exact match, Hamming loss, and each option."""
-    return checklists(*_selection(state, dataset, run, query), _scoring(query), unanswered=query.unanswered)
+    return checklists(*_selection(backend, dataset, run, query), _scoring(query), unanswered=query.unanswered)
 
 
 @_question(Questions.roc_curve)
-def get_roc_curve(state: State, dataset: Dataset, run: Run, query: Annotated[RocCurveQuery, Query()]) -> RocCurve:
+def get_roc_curve(backend: Backend, dataset: Dataset, run: Run, query: Annotated[RocCurveQuery, Query()]) -> RocCurve:
     """Compute ROC curves, AUC and scikit-learn's average precision of questions that come with scores."""
     options = query.model_dump(include={"per_class", "option", "limit", "max_points", "zero_division"})
-    return roc_curve(*_selection(state, dataset, run, query), **options)
+    return roc_curve(*_selection(backend, dataset, run, query), **options)
 
 
 @_question(Questions.calibration)
 def get_calibration(
-    state: State, dataset: Dataset, run: Run, query: Annotated[CalibrationQuery, Query()]
+    backend: Backend, dataset: Dataset, run: Run, query: Annotated[CalibrationQuery, Query()]
 ) -> Calibration:
     """Compare confidence with correctness: reliability bins, calibration errors, Brier scores."""
-    selection = _selection(state, dataset, run, query)
+    selection = _selection(backend, dataset, run, query)
     return calibration(*selection, bins=query.bins, strategy=query.strategy, value=query.value)
 
 
 @_question(Questions.thresholds)
-def get_thresholds(state: State, dataset: Dataset, run: Run, query: Annotated[ThresholdsQuery, Query()]) -> Thresholds:
+def get_thresholds(
+    backend: Backend, dataset: Dataset, run: Run, query: Annotated[ThresholdsQuery, Query()]
+) -> Thresholds:
     """Choose confidence thresholds: for the best F-beta, and for recall or precision with the other kept up."""
     options = query.model_dump(include={"beta", "precision", "recall", "per_class"})
-    return thresholds(*_selection(state, dataset, run, query), **options)
+    return thresholds(*_selection(backend, dataset, run, query), **options)
 
 
 @_question(Questions.pr_curve)
-def get_pr_curve(state: State, dataset: Dataset, run: Run, query: Annotated[PrCurveQuery, Query()]) -> PrCurve:
+def get_pr_curve(backend: Backend, dataset: Dataset, run: Run, query: Annotated[PrCurveQuery, Query()]) -> PrCurve:
     """Compute precision and recall at every confidence from the given one up."""
-    selection = _selection(state, dataset, run, query)
+    selection = _selection(backend, dataset, run, query)
     page = CurvesPage(**query.model_dump(include=set(CurvesPage.model_fields)))
     return pr_curve(*selection, per_class=query.per_class, max_points=query.max_points, page=page)
 
 
 @_question(Questions.average_precision)
 def get_average_precision(
-    state: State, dataset: Dataset, run: Run, query: Annotated[AveragePrecisionQuery, Query()]
+    backend: Backend, dataset: Dataset, run: Run, query: Annotated[AveragePrecisionQuery, Query()]
 ) -> AveragePrecision:
     """Compute AP and AR, per class and averaged; under policy `coco`, the twelve figures of pycocotools."""
     options = ApOptions(**query.model_dump(include=set(ApOptions.model_fields)))
     page = PerClassPage(**query.model_dump(include=set(PerClassPage.model_fields)))
-    return average_precisions(*_selection(state, dataset, run, query), options, page)
+    return average_precisions(*_selection(backend, dataset, run, query), options, page)
 
 
 @_question(Questions.errors)
-def get_errors(state: State, dataset: Dataset, run: Run, query: Annotated[ErrorsQuery, Query()]) -> Errors:
+def get_errors(backend: Backend, dataset: Dataset, run: Run, query: Annotated[ErrorsQuery, Query()]) -> Errors:
     """Tell errors apart by their cause, and find what AP each of them costs (TIDE's analysis)."""
     options = ErrorOptions(**query.model_dump(include=set(ErrorOptions.model_fields)))
     page = PerClassPage(**query.model_dump(include=set(PerClassPage.model_fields)))
-    return errors(*_selection(state, dataset, run, query), options, page)
+    return errors(*_selection(backend, dataset, run, query), options, page)
 
 
 @_question(Questions.distribution)
 def get_distribution(
-    state: State, dataset: Dataset, run: Run, query: Annotated[DistributionQuery, Query()]
+    backend: Backend, dataset: Dataset, run: Run, query: Annotated[DistributionQuery, Query()]
 ) -> Distribution:
     """Draw a histogram of overlaps, confidences, a metric of rows, or numeric metadata."""
-    selection = _selection(state, dataset, run, query)
+    selection = _selection(backend, dataset, run, query)
     return distribution(*selection, query.metric, bins=query.bins, low=query.low, high=query.high)
 
 
 @_question(Questions.entities)
-def get_entities(state: State, dataset: Dataset, run: Run, query: Annotated[Filter, Query()]) -> Entities:
+def get_entities(backend: Backend, dataset: Dataset, run: Run, query: Annotated[Filter, Query()]) -> Entities:
     """Score spans of text in the four modes of SemEval 2013 and nervaluate; strict equals seqeval."""
-    return entities(*_selection(state, dataset, run, query))
+    return entities(*_selection(backend, dataset, run, query))
 
 
 @_question(Questions.texts)
-def get_texts(state: State, dataset: Dataset, run: Run, query: Annotated[Filter, Query()]) -> Texts:
+def get_texts(backend: Backend, dataset: Dataset, run: Run, query: Annotated[Filter, Query()]) -> Texts:
     """Score free text, per question and together: exact and normalised match, BLEU."""
-    return texts(*_selection(state, dataset, run, query))
+    return texts(*_selection(backend, dataset, run, query))
 
 
 @_question(Questions.regression)
-def get_regression(state: State, dataset: Dataset, run: Run, query: Annotated[Filter, Query()]) -> Regression:
+def get_regression(backend: Backend, dataset: Dataset, run: Run, query: Annotated[Filter, Query()]) -> Regression:
     """Score numbers, per question: MAE, MSE, RMSE, R², Pearson's r and more."""
-    return regression(*_selection(state, dataset, run, query))
+    return regression(*_selection(backend, dataset, run, query))
 
 
 @_question(Questions.measures)
-def get_measures(state: State, dataset: Dataset, run: Run, query: Annotated[Filter, Query()]) -> Measures:
+def get_measures(backend: Backend, dataset: Dataset, run: Run, query: Annotated[Filter, Query()]) -> Measures:
     """Summarise what is measured of matched pairs beside their overlap, such as the distance of lines and points."""
-    return measures(*_selection(state, dataset, run, query))
+    return measures(*_selection(backend, dataset, run, query))
 
 
 @_question(Questions.keypoints)
-def get_keypoints(state: State, dataset: Dataset, run: Run, query: Annotated[KeypointsQuery, Query()]) -> Keypoints:
+def get_keypoints(backend: Backend, dataset: Dataset, run: Run, query: Annotated[KeypointsQuery, Query()]) -> Keypoints:
     """Score the keypoints of matched skeletons: PCK by keypoint and class, and the mean OKS."""
-    return keypoints(*_selection(state, dataset, run, query), alphas=query.alpha, scale=query.scale)
+    return keypoints(*_selection(backend, dataset, run, query), alphas=query.alpha, scale=query.scale)
 
 
 @_question(Questions.segmentation)
 def get_segmentation(
-    state: State, dataset: Dataset, run: Run, query: Annotated[SegmentationQuery, Query()]
+    backend: Backend, dataset: Dataset, run: Run, query: Annotated[SegmentationQuery, Query()]
 ) -> Segmentation:
     """Score masks as a semantic segmentation: the IoU and Dice of classes, their means, and the confusion of pixels."""
-    return segmentation(*_selection(state, dataset, run, query), over=query.over)
+    return segmentation(*_selection(backend, dataset, run, query), over=query.over)
 
 
 @_question(Questions.intervals)
-def get_intervals(state: State, dataset: Dataset, run: Run, query: Annotated[IntervalsQuery, Query()]) -> Intervals:
+def get_intervals(backend: Backend, dataset: Dataset, run: Run, query: Annotated[IntervalsQuery, Query()]) -> Intervals:
     """Give every headline figure with its confidence interval, and on demand how it differs from a second run's."""
     others = [] if query.versus is None else [query.versus]
-    selection = _selection(state, dataset, run, query, *others)
+    selection = _selection(backend, dataset, run, query, *others)
     return intervals(*selection, IntervalOptions(**query.model_dump(include=set(IntervalOptions.model_fields))))
 
 
 @_question(Questions.comparison)
-def get_comparison(state: State, dataset: Dataset, run: Run, query: Annotated[ComparisonQuery, Query()]) -> Comparison:
+def get_comparison(
+    backend: Backend, dataset: Dataset, run: Run, query: Annotated[ComparisonQuery, Query()]
+) -> Comparison:
     """Compare two runs over the same objects: what only one gets right, in all, by class and by slice."""
-    selection = _selection(state, dataset, run, query, query.versus)
+    selection = _selection(backend, dataset, run, query, query.versus)
     page = ComparisonPage(**query.model_dump(include=set(ComparisonPage.model_fields)))
     return comparison(*selection, query.versus, page)
 
 
 @_question(Questions.comparison_objects)
-def get_flips(state: State, dataset: Dataset, run: Run, query: Annotated[FlipsQuery, Query()]) -> Flips:
+def get_flips(backend: Backend, dataset: Dataset, run: Run, query: Annotated[FlipsQuery, Query()]) -> Flips:
     """List the annotations that only one of two runs gets right, with what each run makes of them."""
-    selection = _selection(state, dataset, run, query, query.versus)
+    selection = _selection(backend, dataset, run, query, query.versus)
     return flips(*selection, query.versus, FlipsPage(**query.model_dump(include=set(FlipsPage.model_fields))))
 
 
 @_question(Questions.custom_metrics)
 def get_custom_metrics(
-    state: State, dataset: Dataset, run: Run, query: Annotated[CustomMetricsQuery, Query()]
+    backend: Backend, dataset: Dataset, run: Run, query: Annotated[CustomMetricsQuery, Query()]
 ) -> CustomMetrics:
     """Aggregate the metrics that producers sent, over the selected rows and by feature."""
-    selection = _selection(state, dataset, run, query)
+    selection = _selection(backend, dataset, run, query)
     return custom_metrics(
         *selection, CustomMetricsPage(**query.model_dump(include=set(CustomMetricsPage.model_fields)))
     )
 
 
 @_question(Questions.rows)
-def get_rows(state: State, dataset: Dataset, run: Run, query: Annotated[RowsQuery, Query()]) -> Rows:
+def get_rows(backend: Backend, dataset: Dataset, run: Run, query: Annotated[RowsQuery, Query()]) -> Rows:
     """List data rows with their objects and what became of each; also the rows behind one confusion cell."""
-    selection = _selection(state, dataset, run, query)
+    selection = _selection(backend, dataset, run, query)
     return rows(*selection, Page(**query.model_dump(include=set(Page.model_fields))))
 
 
 @_question(Questions.objects)
-def get_objects(state: State, dataset: Dataset, run: Run, query: Annotated[ObjectsQuery, Query()]) -> Objects:
+def get_objects(backend: Backend, dataset: Dataset, run: Run, query: Annotated[ObjectsQuery, Query()]) -> Objects:
     """List single objects and what became of each: exactly those that a cell of the confusion matrix counts."""
-    selection = _selection(state, dataset, run, query)
+    selection = _selection(backend, dataset, run, query)
     return objects(*selection, ObjectsPage(**query.model_dump(include=set(ObjectsPage.model_fields))))
 
 
 @_question(Questions.metadata)
-def get_metadata(state: State, dataset: Dataset, run: Run, query: Annotated[MetadataQuery, Query()]) -> Metadata:
+def get_metadata(backend: Backend, dataset: Dataset, run: Run, query: Annotated[MetadataQuery, Query()]) -> Metadata:
     """List the values of one key of the data rows' metadata, the most frequent first, and the range of numbers."""
-    selection = _selection(state, dataset, run, query)
+    selection = _selection(backend, dataset, run, query)
     return metadata(*selection, MetadataPage(**query.model_dump(include=set(MetadataPage.model_fields))))
 
 
 @_question(Questions.progress, "progress")
-def get_progress(state: State, dataset: Dataset, run: Run) -> RunProgress:
+def get_progress(backend: Backend, dataset: Dataset, run: Run) -> RunProgress:
     """Count, exactly, what is done of a run, what is pending, and what has failed."""
-    client = _client_for(state, dataset, run)
-    found = progress(client, dataset, run, state.policies)
+    client = _client_for(backend, dataset, run)
+    found = progress(client, dataset, run, backend.policies)
     done = found.rows - found.pending - found.failed
     how: Literal["complete", "running", "failed"] = (
         "running" if found.pending else "failed" if found.failed else "complete"

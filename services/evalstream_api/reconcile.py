@@ -1,4 +1,4 @@
-"""Reconcile and replay over HTTP, for the embedded engine can be open in this process only."""
+"""Reconcile and replay over HTTP: the embedded engine can be open in its process only."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import orjson
 from clickhouse_connect.driver.exceptions import ClickHouseError
 from evalstream.events.base import Name
 from evalstream.pipeline.reconcile import Which, reconciling
+from evalstream_service.backend import backend_of
 from evalstream_service.errors import KEYED, declared
 from evalstream_service.load import change
 from evalstream_service.security import audit, demand, require
@@ -42,9 +43,8 @@ def post_reconcile(request: Request, wanted: Reconcile) -> StreamingResponse:
     """
     demand(request, wanted.dataset)
     audit(request, "reconcile", dataset=wanted.dataset, which=wanted.which)
-    steps = reconciling(
-        request.app.state.clients, request.app.state.policies, dataset=wanted.dataset, which=wanted.which
-    )
+    backend = backend_of(request)
+    steps = reconciling(backend.clients, backend.policies, dataset=wanted.dataset, which=wanted.which)
     return StreamingResponse(_lines(steps), media_type="application/x-ndjson")
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from typing import Annotated, Final
 
+from anyio import from_thread
 from clickhouse_connect.driver.client import Client
 from evalstream.events.base import Name
 from evalstream.pipeline.retention import Step, applying, over
@@ -22,14 +23,13 @@ from evalstream.storage.retentions import (
     retention_in_force,
     set_retention,
 )
+from evalstream_service.backend import Intake, RematchAll, backend_of, intake_of
 from evalstream_service.errors import KEYED, declared
 from evalstream_service.load import change
 from evalstream_service.security import audit, audit_line, require
-from fastapi import APIRouter, Depends, FastAPI, Path, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
-
-from evalstream_api.ontology import RematchAll
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +81,7 @@ class Set(RetentionInForce):
 @router.get("", dependencies=[Depends(require("read"))])
 def get_retention(request: Request, dataset: Annotated[Name, Path()]) -> RetentionInForce:
     """Say what a dataset keeps, and how much was removed because it was older."""
-    client: Client = request.app.state.clients()
+    client = backend_of(request).clients()
     return RetentionInForce(**_said(client, dataset, retention_in_force(client, dataset)))
 
 
@@ -96,8 +96,8 @@ def put_retention(
 
     What is deleted cannot be had back: `dry_run` says how much it is.
     """
-    client: Client = request.app.state.clients()
-    clock: Callable[[], int] = request.app.state.clock
+    client = backend_of(request).clients()
+    clock = intake_of(request).clock
     before = retention_in_force(client, dataset)
     wanted = Retention(kept.days, kept.runs)
     due = over(client, dataset, wanted, engine_time(client))
@@ -106,8 +106,7 @@ def put_retention(
         set_retention(client, dataset, wanted, max(clock(), before.version + 1))
         in_force = retention_in_force(client, dataset)
         audit(request, "retention.set", dataset=dataset, days=kept.days, runs=kept.runs)
-        due_now: Callable[[], None] = request.app.state.retention_due
-        due_now()
+        from_thread.run_sync(intake_of(request).retention_due.set)
     return Set(**_said(client, dataset, in_force), over_rows=due.rows, over_runs=due.runs)
 
 
@@ -124,36 +123,32 @@ def _said(client: Client, dataset: str, found: InForce) -> dict[str, object]:
 
 
 @asynccontextmanager
-async def retention_applied(app: FastAPI) -> AsyncIterator[None]:
+async def retention_applied(clients: Clients, intake: Intake) -> AsyncIterator[None]:
     """Apply the retention of every dataset now and then, for as long as the context lasts."""
-    due, stopped = asyncio.Event(), asyncio.Event()
-    due.set()
-    loop = asyncio.get_running_loop()
-    app.state.retention_due = lambda: loop.call_soon_threadsafe(due.set)
-    task = asyncio.create_task(_apply_now_and_then(app, due, stopped))
+    stopped = asyncio.Event()
+    intake.retention_due.set()
+    task = asyncio.create_task(_apply_now_and_then(clients, intake, stopped))
     try:
         yield
     finally:
         stopped.set()
-        due.set()
+        intake.retention_due.set()
         await task  # not cancelled: that would leave its thread behind, at work with an engine that is closed
 
 
-async def _apply_now_and_then(app: FastAPI, due: asyncio.Event, stopped: asyncio.Event) -> None:
+async def _apply_now_and_then(clients: Clients, intake: Intake, stopped: asyncio.Event) -> None:
     while not stopped.is_set():
         with suppress(TimeoutError):
-            await asyncio.wait_for(due.wait(), EVERY_SECONDS)
-        due.clear()
+            await asyncio.wait_for(intake.retention_due.wait(), EVERY_SECONDS)
+        intake.retention_due.clear()
         try:
-            await _apply_everywhere(app, stopped)
+            await _apply_everywhere(clients, intake.rematch_all, stopped)
         except Exception:
             log.exception("retention could not be applied; trying again in %d s", EVERY_SECONDS)
 
 
-async def _apply_everywhere(app: FastAPI, stopped: asyncio.Event) -> None:
+async def _apply_everywhere(clients: Clients, rematch_all: RematchAll, stopped: asyncio.Event) -> None:
     """Delete what datasets do not keep any more, with an audit line for each part of it."""
-    rematch_all: RematchAll = app.state.rematch_all
-    clients: Clients = app.state.clients
     if stopped.is_set():
         return
     for dataset in await run_in_threadpool(lambda: retained(clients())):

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Annotated
 from uuid import uuid4
 
-from clickhouse_connect.driver.client import Client
 from evalstream.changes import Completed, RunStep
 from evalstream.events import PredictionEvent, Reader, Record
 from evalstream.events.base import Name
 from evalstream.pipeline.complete import closing_events
-from evalstream.storage.engine import Clients
 from evalstream.storage.events import count_annotated
 from evalstream.storage.run_steps import set_step
+from evalstream_service.backend import backend_of, intake_of
 from evalstream_service.errors import KEYED, declared
 from evalstream_service.load import change
 from evalstream_service.security import require
 from fastapi import APIRouter, Depends, HTTPException, Path, Request
 from starlette.concurrency import run_in_threadpool
-
-from evalstream_api.uploads import Accept
 
 router = APIRouter(
     prefix="/v1/datasets/{dataset}/runs/{run}",
@@ -38,8 +34,8 @@ def put_step(
 
     It is listed with the run and deleted with it; before the run's first predictions, too.
     """
-    client: Client = request.app.state.clients()
-    clock: Callable[[], int] = request.app.state.clock
+    client = backend_of(request).clients()
+    clock = intake_of(request).clock
     set_step(client, dataset, run, said.step, clock())
     return said
 
@@ -52,8 +48,8 @@ async def put_complete(request: Request, dataset: Annotated[Name, Path()], run: 
     or whose events are deleted, are again rows without a prediction until the run is closed once more. What was cut off
     is finished by asking again.
     """
-    clients: Clients = request.app.state.clients
-    accept: Accept = request.app.state.accept
+    clients = backend_of(request).clients
+    accept = intake_of(request).accept
     annotated = await run_in_threadpool(lambda: count_annotated(clients(), dataset))
     if not annotated:
         raise HTTPException(404, f"dataset {dataset!r} has no annotated data row yet, so no run over it can be closed")

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from typing import Annotated, Final
 from urllib.parse import quote, unquote
 from uuid import uuid4
 
 from evalstream.changes import REASONS_TOLD, RejectedLine, Upload
-from evalstream.events import AnnotationEvent, PredictionEvent, Reader, Record, Rejection
+from evalstream.events import AnnotationEvent, PredictionEvent, Reader, Record
 from evalstream.events.base import Name
 from evalstream.events.decoding import PAYLOAD_LIMIT
+from evalstream_service.backend import intake_of
 from evalstream_service.errors import KEYED, declared
 from evalstream_service.load import change
 from evalstream_service.security import require
@@ -21,10 +22,6 @@ from evalstream_api.ndjson import lines
 #: Lines, and bytes, that are kept together: large inserts are cheap, and a batch must fit into memory many times over.
 BATCH_LINES: Final = 1_000
 BATCH_BYTES: Final = 8 * 1024 * 1024
-
-#: Keeps a batch of the upload that goes by a name for good before it returns; gives the number of events kept, and
-#: what was rejected.
-Accept = Callable[[list[Record], Reader, str], Awaitable[tuple[int, list[Rejection]]]]
 
 
 router = APIRouter(
@@ -84,8 +81,8 @@ async def _upload(request: Request, reader: Reader) -> Upload:
     coding = request.headers.get("content-encoding", "identity").strip().lower()
     if coding != "identity":
         raise HTTPException(415, f"Content-Encoding {coding!r} is not read here: send the lines as they are")
-    accept: Accept = request.app.state.accept
-    clock: Callable[[], int] = request.app.state.clock
+    accept = intake_of(request).accept
+    clock = intake_of(request).clock
     name = uuid4().hex
     result = Upload(accepted=0, rejected=0, errors=[])
     batch: list[Record] = []
@@ -112,7 +109,7 @@ async def _upload(request: Request, reader: Reader) -> Upload:
 
 
 async def _bounded(request: Request) -> AsyncIterator[bytes]:
-    limit: int = request.app.state.max_upload_bytes
+    limit = intake_of(request).max_upload_bytes
     total = 0
     async for chunk in request.stream():
         total += len(chunk)

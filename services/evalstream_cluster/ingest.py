@@ -5,32 +5,30 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 
-import evalstream
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from evalstream.events import AnnotationEvent, Reader, Record, Rejection, decode
 from evalstream.storage.engine import Clients
 from evalstream.storage.events import predicted_rows
 from evalstream.storage.migrate import migrated_clients
-from evalstream_api import dead_letters, deletions, file_names, ontology, retention, runs, uploads
-from evalstream_service.browsers import OnlyOwnPages, served_names
-from evalstream_service.describe import describe
-from evalstream_service.errors import tell_errors
-from evalstream_service.load import bound_load
-from evalstream_service.routing import add_routes
+from evalstream_api.changes import ROUTERS
+from evalstream_api.retention import retention_applied
+from evalstream_service.application import make_application
+from evalstream_service.backend import Accept, Backend, Intake, RematchAll, use_backend
 from evalstream_service.security import checked_keys
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
 from evalstream_cluster.connection import clickhouse, kafka_broker, kafka_producer
-from evalstream_cluster.consume import consume
+from evalstream_cluster.consume import Process, consume
+from evalstream_cluster.consume import Record as KafkaRecord
 from evalstream_cluster.dead_letters import put_back
 from evalstream_cluster.row_key import row_key
-from evalstream_cluster.serve import health_routes, serve
+from evalstream_cluster.serve import serve
 from evalstream_cluster.settings import ServiceSettings
 from evalstream_cluster.stream import KNOWN_HEADERS, ingest_records, tell_changed
 from evalstream_cluster.topics import ANNOTATIONS, CHANGED_ROWS, PREDICTIONS, ensure_topics
@@ -55,9 +53,10 @@ def run(settings: ServiceSettings) -> int:
     broker = kafka_broker(settings, "evalstream-ingest")
     with migrated_clients(lambda: clickhouse(settings)) as clients:
         asyncio.run(ensure_topics(settings))
+        processes: list[Process] = []
 
-        async def process(records: object) -> None:
-            await app.state.process(records)
+        async def process(records: Sequence[KafkaRecord]) -> None:
+            await processes[-1](records)
 
         consumer = consume(
             broker, [settings.topic(ANNOTATIONS), settings.topic(PREDICTIONS)], process, settings, "ingest"
@@ -68,33 +67,25 @@ def run(settings: ServiceSettings) -> int:
             producer = kafka_producer(settings, "evalstream-ingest")
             await producer.start()
             try:
-                app.state.process = ingest_records(clients, producer, settings)
-                app.state.accept = accept_to(producer, settings)
-                app.state.put_back = partial(put_back, producer)
-                app.state.rematch_all = rematch_all_by(clients, producer, settings)
+                processes[:] = [ingest_records(clients, producer, settings)]
+                intake = Intake(
+                    accept=accept_to(producer, settings),
+                    put_back=partial(put_back, producer),
+                    rematch_all=rematch_all_by(clients, producer, settings),
+                    clock=time.time_ns,
+                    max_upload_bytes=settings.max_upload_bytes,
+                )
+                use_backend(app, Backend(clients=clients, policies=settings.policies, intake=intake))
                 await broker.start()
-                async with retention.retention_applied(app):
+                async with retention_applied(clients, intake):
                     yield
             finally:
                 await broker.stop()
                 with suppress(TimeoutError):  # what nobody was told is accepted need not be waited for
                     await asyncio.wait_for(producer.stop(), ACKNOWLEDGED_SECONDS)
 
-        app = FastAPI(
-            title="evalstream ingest", version=evalstream.__version__, lifespan=lifespan, docs_url=None, redoc_url=None
-        )
-        app.state.keys = keys
-        bound_load(app, settings)
-        describe(app)
-        app.state.max_upload_bytes = settings.max_upload_bytes
-        app.state.clients = clients
-        app.state.clock = time.time_ns
-        modules = uploads, dead_letters, ontology, file_names, runs, deletions, retention
-        add_routes(app, *(module.router for module in modules))
-        tell_errors(app)
-        app.add_middleware(OnlyOwnPages, names=served_names(settings.host, settings.allowed_hosts, keys=keys.needed))
+        app = make_application("evalstream ingest", settings, keys, ROUTERS, lifespan, ready=lambda: consumer.ready)
         _tell_kafka_errors(app)
-        health_routes(app, consumer)
         return serve(app, settings, consumer)
 
 
@@ -107,7 +98,7 @@ def _tell_kafka_errors(app: FastAPI) -> None:
         return JSONResponse({"detail": f"Kafka does not take records now ({error!r}); send it again"}, 503)
 
 
-def accept_to(producer: AIOKafkaProducer, settings: ServiceSettings) -> uploads.Accept:
+def accept_to(producer: AIOKafkaProducer, settings: ServiceSettings) -> Accept:
     """Accept uploads by putting every line, as it came, on its topic: Kafka's acknowledgement is ours.
 
     Lines are validated first, only to answer at once; those that cannot be read go the same way, and end as dead
@@ -131,7 +122,7 @@ def accept_to(producer: AIOKafkaProducer, settings: ServiceSettings) -> uploads.
     return accept
 
 
-def rematch_all_by(clients: Clients, producer: AIOKafkaProducer, settings: ServiceSettings) -> ontology.RematchAll:
+def rematch_all_by(clients: Clients, producer: AIOKafkaProducer, settings: ServiceSettings) -> RematchAll:
     """Have a dataset matched anew by telling the matchers of every data row, as if each had changed.
 
     A row whose first event comes later needs no word: it is matched after that event, and so after the declaration.

@@ -14,6 +14,7 @@ from evalstream.storage.dead_letters import DeadLetter, keep_dead_letters
 from evalstream.storage.engine import Clients
 from evalstream.storage.migrate import migrated_clients
 from evalstream.telemetry import DEAD_LETTERS, FRESHNESS
+from evalstream_service.observe import health_routes, observe
 from fastapi import FastAPI
 from pydantic import ValidationError
 
@@ -21,7 +22,7 @@ from evalstream_cluster.asyncapi import ChangedRow
 from evalstream_cluster.connection import clickhouse, kafka_broker
 from evalstream_cluster.consume import Process, Record, consume
 from evalstream_cluster.dead_letters import dead_letter
-from evalstream_cluster.serve import health_routes, serve
+from evalstream_cluster.serve import serve
 from evalstream_cluster.settings import ServiceSettings
 from evalstream_cluster.topics import CHANGED_ROWS, ensure_topics
 
@@ -45,7 +46,8 @@ def run(settings: ServiceSettings) -> int:
         app = FastAPI(
             title="evalstream matcher", version=evalstream.__version__, lifespan=lifespan, docs_url=None, redoc_url=None
         )
-        health_routes(app, consumer)
+        observe(app)
+        health_routes(app, alive=lambda: None, ready=lambda: consumer.ready)
         return serve(app, settings, consumer)
 
 

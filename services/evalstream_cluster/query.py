@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
-import evalstream
 from evalstream.queries.catalog import catalog
 from evalstream.queries.summary import summary
 from evalstream.selection import Filter, Selection
@@ -18,16 +17,14 @@ from evalstream.storage.migrate import migrated_clients
 from evalstream.storage.results import progress
 from evalstream.telemetry import QUALITY, ROWS_FAILED, ROWS_PENDING
 from evalstream_api import page, questions
-from evalstream_service.browsers import OnlyOwnPages, served_names
-from evalstream_service.describe import describe
-from evalstream_service.errors import tell_errors
-from evalstream_service.load import bound_load
-from evalstream_service.routing import add_routes
+from evalstream_api.media import media_router
+from evalstream_service.application import make_application
+from evalstream_service.backend import Backend, use_backend
 from evalstream_service.security import checked_keys
 from fastapi import FastAPI
 
 from evalstream_cluster.connection import clickhouse
-from evalstream_cluster.serve import health_routes, serve
+from evalstream_cluster.serve import serve
 from evalstream_cluster.settings import ServiceSettings
 
 log = logging.getLogger(__name__)
@@ -57,19 +54,9 @@ def run(settings: ServiceSettings) -> int:
             stopped.set()
             thread.join()
 
-        app = FastAPI(
-            title="evalstream", version=evalstream.__version__, lifespan=lifespan, docs_url=None, redoc_url=None
-        )
-        app.state.keys = keys
-        bound_load(app, settings)
-        describe(app)
-        app.state.clients = clients
-        app.state.policies = settings.policies
-        app.state.runs_seen = {}
-        add_routes(app, questions.router)
-        tell_errors(app)
-        app.add_middleware(OnlyOwnPages, names=served_names(settings.host, settings.allowed_hosts, keys=keys.needed))
-        health_routes(app)
+        media = [] if settings.media is None else [media_router(settings.media)]
+        app = make_application("evalstream", settings, keys, [questions.router, *media], lifespan)
+        use_backend(app, Backend(clients=clients, policies=settings.policies))
         page.serve(app)
         return serve(app, settings)
 

@@ -1,44 +1,17 @@
-"""Settings of the services, from the environment (``EVALSTREAM_…``) or, for secrets, from files.
-
-A secret may lie in a file named as its variable (``evalstream_kafka_password``) in the folder that
-``EVALSTREAM_SECRETS_DIR`` names, as container platforms mount them.
-"""
+"""Settings of the services of a cluster, beyond those of everything that serves HTTP."""
 
 from __future__ import annotations
 
-import os
 import ssl
 from pathlib import Path
-from typing import Annotated, Literal, Self, get_args
+from typing import Literal, Self
 
-from evalstream.policies import PolicyName
-from evalstream_service.browsers import split_names
-from pydantic import Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from evalstream_service.settings import HttpSettings
+from pydantic import Field, SecretStr, model_validator
 
 
-class ServiceSettings(BaseSettings):
+class ServiceSettings(HttpSettings):
     """Settings of ingest, matcher and query; each ignores those that it does not use."""
-
-    model_config = SettingsConfigDict(
-        env_prefix="EVALSTREAM_",
-        env_file=".env",
-        extra="ignore",
-        secrets_dir=os.environ.get("EVALSTREAM_SECRETS_DIR"),
-        hide_input_in_errors=True,  # an invalid secret must not be printed
-    )
-
-    host: str = Field(default="127.0.0.1", description="address of the HTTP routes")
-    port: int = Field(default=8000, ge=0, le=65535)
-    api_keys: Annotated[SecretStr, NoDecode] = Field(default=SecretStr(""), description="KEY=read,OTHER=read+write")
-    keys_file: Path | None = Field(default=None, description="the file that `evalstream keys` writes")
-    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
-        default=(), description="names it may be asked under besides loopback's, with commas; any where keys are set"
-    )
-    max_upload_bytes: int = Field(default=1024**3, gt=0, description="of one request to the gateway")
-    questions_at_work: int = Field(default=8, ge=1, description="questions computed at a time")
-    questions_under_way: int = Field(default=128, ge=1, description="at work or waiting; beyond: 429")
-    uploads_under_way: int = Field(default=16, ge=1, description="and other changes; beyond: 429")
 
     clickhouse_url: SecretStr = Field(
         default=SecretStr("http://127.0.0.1:8123"), description="http(s)://host:port/database"
@@ -59,15 +32,12 @@ class ServiceSettings(BaseSettings):
     kafka_replication: int = Field(default=1, ge=1, description="copies of each partition; 3 in production")
     kafka_retention_hours: int = Field(default=7 * 24, ge=1, description="how long Kafka keeps events")
 
-    policies: tuple[PolicyName, ...] = Field(default=get_args(PolicyName), min_length=1)
     batch_records: int = Field(default=2_000, ge=1, description="most records a batch")
     batch_wait_ms: int = Field(default=100, ge=1, description="longest wait for a batch to fill")
     attempts: int = Field(default=8, ge=1, description="before a batch that fails ends the process")
     stuck_seconds: float = Field(default=120, gt=0, description="a batch in hand for longer makes the service unready")
     dead_letter_ratio: float = Field(default=0.5, gt=0, le=1, description="of a partition's last 1,000 records")
     dead_letter_consecutive: int = Field(default=500, ge=1, description="records of one partition, one after another")
-
-    _split = field_validator("allowed_hosts", mode="before")(split_names)
 
     @model_validator(mode="after")
     def _user_fits(self) -> Self:

@@ -3,36 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, get_args
 
-from evalstream.policies import PolicyName
-from evalstream_service.browsers import split_names
-from pydantic import Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from evalstream_service.settings import HttpSettings
+from pydantic import Field
 
 
-class LocalSettings(BaseSettings):
+class LocalSettings(HttpSettings):
     """Every field can be set as ``EVALSTREAM_<NAME>``; the command line goes before the environment."""
 
-    model_config = SettingsConfigDict(env_prefix="EVALSTREAM_", env_file=".env", extra="ignore")
-
-    host: str = Field(default="127.0.0.1", description="the address to listen on")
-    port: int = Field(default=8000, ge=0, le=65535)
     data: Path = Field(default=Path(".evalstream/data"), description="where everything is kept")
-    media: Path | None = Field(default=None, description="a folder of images, served under /media")
-    api_keys: Annotated[SecretStr, NoDecode] = Field(
-        default=SecretStr(""), description="KEY=read,OTHER=read+write; none: everything is open, on loopback only"
-    )
-    keys_file: Path | None = Field(default=None, description="the file that `evalstream keys` writes")
-    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
-        default=(), description="names it may be asked under besides loopback's, with commas; any where keys are set"
-    )
-    max_upload_bytes: int = Field(default=1024**3, gt=0, description="of one request")
-    questions_at_work: int = Field(default=8, ge=1, description="questions computed at a time")
-    questions_under_way: int = Field(default=128, ge=1, description="at work or waiting; beyond: 429")
-    uploads_under_way: int = Field(default=16, ge=1, description="and other changes; beyond: 429")
-    policies: tuple[PolicyName, ...] = Field(
-        default=get_args(PolicyName), min_length=1, description="the matching policies that results are kept for"
-    )
-
-    _split = field_validator("allowed_hosts", mode="before")(split_names)

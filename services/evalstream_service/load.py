@@ -139,8 +139,13 @@ def bound_load(app: FastAPI, bounds: Bounds) -> None:
     )
 
 
+def load_of(request: Request) -> Load:
+    """Give the work of the application that got a request."""
+    load: Load = request.app.state.load
+    return load
+
+
 async def change(request: Request) -> AsyncIterator[None]:
     """Count a request that changes something; a dependency to stand behind the one that checks the key."""
-    load: Load = request.app.state.load
-    with load.changes.passed():
+    with load_of(request).changes.passed():
         yield

@@ -1,8 +1,9 @@
-"""Routes and middleware by which a service is watched: ``/metrics``, and how long each request took."""
+"""Routes and middleware by which a service is watched: ``/health``, ``/ready``, ``/metrics``, and times of requests."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from evalstream.telemetry import QUESTIONS
 from fastapi import FastAPI, Response
@@ -27,6 +28,30 @@ def observe(app: FastAPI) -> None:
     async def _metrics() -> Response:
         """Give the metrics in Prometheus' text format."""
         return Response(await watch(generate_latest), media_type=CONTENT_TYPE_LATEST)
+
+
+def health_routes(app: FastAPI, alive: Callable[[], object], ready: Callable[[], bool]) -> None:
+    """Serve ``/health`` (the process lives) and ``/ready`` (send it work).
+
+    Parameters
+    ----------
+    alive, ready : callable
+        Asked on a thread for watching. What ``alive`` raises is answered as of any route.
+    """
+    status = declared(421, 503)
+
+    @app.get("/health", tags=["operation"], summary="Health", responses=status)
+    async def _health() -> dict[str, str]:
+        """Say that the process lives; in the embedded mode, that its engine answers, too."""
+        await watch(alive)
+        return {"status": "ok"}
+
+    @app.get("/ready", tags=["operation"], summary="Ready", responses=status)
+    async def _ready(response: Response) -> dict[str, str]:
+        """Say whether to send work: whether partitions are assigned and batches get done, where there are any."""
+        is_ready = await watch(ready)
+        response.status_code = 200 if is_ready else 503
+        return {"status": "ready" if is_ready else "not ready"}
 
 
 class _Measured:

@@ -10,7 +10,6 @@ import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from importlib import import_module
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Concatenate, Final, Generic, ParamSpec, Self, TypeVar, overload
 
 import pyarrow as pa
@@ -54,25 +53,25 @@ class Engine:
             if ontology != NOTHING_DECLARED:
                 declare(clients(), _DATASET, ontology, 1)
             self.close = weakref.finalize(self, stack.pop_all().close)
-        self._state = SimpleNamespace(clients=clients, runs_seen={}, policies=list(POLICIES))
+        # By name, for the library knows nothing of services otherwise.
+        self._answers = import_module("evalstream_api.questions").ANSWERS
+        self._backend = import_module("evalstream_service.backend").Backend(clients=clients, policies=list(POLICIES))
         self._adding = threading.Lock()
 
     def add(self, run: str, matched: Sequence[Matchable], failed: Sequence[Failed]) -> None:
         """Write the results of a run, unless they are there."""
         with self._adding:
-            if (_DATASET, run) in self._state.runs_seen:
+            if (_DATASET, run) in self._backend.runs_seen:
                 return
             for part in _results(matched, failed):
                 place = part.schema.get_field_index("run")
                 name = pa.array([run] * part.num_rows, pa.string())
-                write_results(self._state.clients(), part.set_column(place, part.schema.field(place), name))
-            self._state.runs_seen[_DATASET, run] = 0  # deletions
+                write_results(self._backend.clients(), part.set_column(place, part.schema.field(place), name))
+            self._backend.runs_seen[_DATASET, run] = 0  # deletions
 
     def answer(self, question: Question[..., A], run: str, query: BaseModel) -> A:
         """Answer a question as the service does."""
-        # By name, for the library knows nothing of services otherwise.
-        answers = import_module("evalstream_api.questions").ANSWERS
-        answer: A = answers[question.name](self._state, dataset=_DATASET, run=run, query=query)
+        answer: A = self._answers[question.name](self._backend, dataset=_DATASET, run=run, query=query)
         return answer
 
 

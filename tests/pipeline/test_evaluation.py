@@ -33,6 +33,7 @@ from evalstream.storage.events import append_events
 from evalstream.storage.ontologies import declare
 from evalstream_embedded.app import make_app
 from evalstream_embedded.settings import LocalSettings
+from evalstream_service.backend import backend_in
 from fastapi.testclient import TestClient
 
 from tests.asking import asking
@@ -156,7 +157,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> Mapping[tuple[int, str]
     """Every answer of a service, by case and question; it is closed, for a process has one engine at a time."""
     app = make_app(LocalSettings(_env_file=None, data=tmp_path_factory.mktemp("data")))
     with asking(app) as service:
-        client = app.state.clients()
+        client = backend_in(app).clients()
         declare(client, "declared", DECLARED, 1)
         for name, data in DATA.items():
             for part in tables(data):

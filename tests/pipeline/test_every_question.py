@@ -15,6 +15,7 @@ from evalstream.selection import Filter
 from evalstream_api.questions import router
 from evalstream_embedded.app import make_app
 from evalstream_embedded.settings import LocalSettings
+from evalstream_service.backend import backend_in
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
@@ -66,7 +67,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     """A service that knows all awkward datasets."""
     app = make_app(LocalSettings(_env_file=None, data=tmp_path_factory.mktemp("data")))
     with asking(app, raise_server_exceptions=False) as service:
-        client = app.state.clients()
+        client = backend_in(app).clients()
         for name, data in AWKWARD.items():
             runs = {data.run: data.predictions, "second": data.predictions}
             send(client, data.name or name, data.annotations, runs, rows=data.rows, metrics=data.metrics)

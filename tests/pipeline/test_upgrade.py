@@ -27,6 +27,7 @@ from evalstream.storage.ontologies import declare
 from evalstream.storage.results import MATCHES, RESULTS, Progress, of_policy, progress
 from evalstream_embedded.app import make_app
 from evalstream_embedded.settings import LocalSettings
+from evalstream_service.backend import backend_in
 from fastapi.testclient import TestClient
 
 from tests.asking import asking
@@ -154,7 +155,7 @@ def test_every_answer_is_the_same_of_a_store_that_held_a_row_for_each_policy(
 ) -> None:
     app = make_app(LocalSettings(_env_file=None, data=tmp_path_factory.mktemp("data")))
     with asking(app, raise_server_exceptions=False) as service:
-        client = app.state.clients()
+        client = backend_in(app).clients()
         for name in DATASETS:
             data = AWKWARD[name]
             runs = {data.run: data.predictions, "second": data.predictions, "deleted": data.predictions}

@@ -12,6 +12,7 @@ from zipfile import ZipFile
 
 import pytest
 from evalstream.queries import counted
+from evalstream_service.backend import backend_in
 from fastapi.testclient import TestClient
 
 from tests.unit.api.embedded import base, box, client, replace, send, wait_until_matched
@@ -43,7 +44,7 @@ def test_what_needs_too_much_memory_is_told_not_to_come_back(
 @pytest.fixture
 def _full(client: TestClient) -> Iterator[None]:
     """A disk without room for events and dead letters, as the engine sees it."""
-    engine = client.app.state.clients()
+    engine = backend_in(client.app).clients()
     for table in ("events", "dead_letters"):
         engine.command(f"ALTER TABLE {table} MODIFY SETTING min_free_disk_bytes_to_perform_insert = {2**60}")
     yield
@@ -84,7 +85,9 @@ def test_a_backup_for_which_there_is_no_room_is_told_and_leaves_nothing(client: 
     files = ZipFile(BytesIO(whole)).infolist()
     largest = max(one.file_size for one in files)
     assert largest < len(whole) * 0.9
-    under_way: Path = client.app.state.data / "backups-under-way"
+    [[engine]] = backend_in(client.app).clients().query("SELECT path FROM system.disks").result_rows
+    under_way = Path(engine).resolve().parent / "backups-under-way"
+    assert under_way.is_dir()
     with files_at_most(largest // 2 if where == "a table" else (largest + len(whole)) // 2):
         answer = client.get("/v1/backup")
     assert answer.status_code == 507, answer.text

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from evalstream_service.backend import backend_in
 from fastapi.testclient import TestClient
 
 from tests.feeding import send as send_at_version_1
@@ -35,12 +36,8 @@ def put(client: TestClient, dataset: str, rows: list[str], runs: tuple[str, ...]
     truth, said = EVERY_TYPE.annotations, EVERY_TYPE.predictions
     truths = {row: truth.get(row, truth["1"]) for row in rows if annotated}
     guesses = {row: said.get(row, said["1"]) for row in rows}
-    send_at_version_1(app_state(client).clients(), dataset, truths, dict.fromkeys(runs, guesses))
+    send_at_version_1(backend_in(client.app).clients(), dataset, truths, dict.fromkeys(runs, guesses))
     client.post("/v1/reconcile", json={"dataset": dataset}).raise_for_status()
-
-
-def app_state(client: TestClient) -> Any:
-    return client.app.state  # type: ignore[attr-defined]
 
 
 def answers(client: TestClient) -> dict[str, Any]:

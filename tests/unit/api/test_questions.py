@@ -42,6 +42,8 @@ def get(client: TestClient, question: str, **query: Any) -> dict[str, Any]:
 
 def test_health(asked: TestClient) -> None:
     assert asked.get("/health").json() == {"status": "ok"}
+    assert asked.get("/ready").json() == {"status": "ready"}
+    assert "\nevalstream_ready 1.0\n" in asked.get("/metrics").text
 
 
 def test_catalog(asked: TestClient) -> None:

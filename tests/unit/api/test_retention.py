@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import time
@@ -16,6 +17,7 @@ from evalstream_cli import retention
 from evalstream_cli.main import app
 from evalstream_embedded.app import make_app
 from evalstream_embedded.settings import LocalSettings
+from evalstream_service.backend import backend_in
 from fastapi.testclient import TestClient
 from pydantic import SecretStr
 from typer.testing import CliRunner, Result
@@ -100,8 +102,11 @@ def test_it_is_applied_at_the_next_start(tmp_path: Path) -> None:
     settings = LocalSettings(_env_file=None, data=tmp_path)
     with asking(make_app(settings)) as client:
         fill(client)
-        client.app.state.retention_due = lambda: None  # type: ignore[attr-defined]
-        assert client.put(path(), json={"runs": 1}).json()["removed_runs"] == 0
+        intake = backend_in(client.app).intake
+        assert intake is not None
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(intake, "retention_due", asyncio.Event())  # of which the service does not hear
+            assert client.put(path(), json={"runs": 1}).json()["removed_runs"] == 0
     with asking(make_app(settings)) as client:
         wait_for(client, removed_runs=1, runs=1)
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from evalstream_service.backend import backend_in
 from fastapi.testclient import TestClient
 
 from tests.unit.api.embedded import base, box, client, replace, send, wait_until_matched
@@ -18,7 +19,8 @@ __all__ = ["client"]
 def _dead_letters(client: TestClient, dataset: str) -> list[tuple[int, str, str, bytes]]:
     """Position, data row, reason and the very bytes; these come as hexadecimal digits, for they need not be text."""
     rows = (
-        client.app.state.clients()
+        backend_in(client.app)
+        .clients()
         .query(
             "SELECT position, data_row, reason, hex(payload) FROM dead_letters"
             " WHERE source = {source:String} ORDER BY position",
@@ -84,10 +86,11 @@ def test_a_later_line_of_one_upload_is_the_later_event(client: TestClient) -> No
 
 @pytest.fixture
 def _low_limit(client: TestClient) -> Iterator[None]:
-    usual = client.app.state.max_upload_bytes
-    client.app.state.max_upload_bytes = 1000
+    intake = backend_in(client.app).intake
+    assert intake is not None
+    usual, intake.max_upload_bytes = intake.max_upload_bytes, 1000
     yield
-    client.app.state.max_upload_bytes = usual
+    intake.max_upload_bytes = usual
 
 
 @pytest.mark.usefixtures("_low_limit")

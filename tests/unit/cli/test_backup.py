@@ -24,6 +24,7 @@ from evalstream_cli.main import app
 from evalstream_devcluster.kafka_process import free_ports
 from evalstream_embedded.app import make_app
 from evalstream_embedded.settings import LocalSettings
+from evalstream_service.backend import backend_in
 from fastapi import FastAPI
 from pydantic import SecretStr
 from typer.testing import CliRunner, Result
@@ -56,7 +57,7 @@ def serving(data: Path) -> Iterator[tuple[FastAPI, httpx.Client]]:
 
 
 def fill(embedded: FastAPI, http: httpx.Client) -> None:
-    client = embedded.state.clients()
+    client = backend_in(embedded).clients()
     for name, data in AWKWARD.items():
         if name in DATASETS:
             runs = {data.run: data.predictions, "second": data.predictions, "deleted": data.predictions}

@@ -17,6 +17,7 @@ from evalstream_cli.main import app
 from evalstream_devcluster.kafka_process import free_ports
 from evalstream_embedded.app import make_app
 from evalstream_embedded.settings import LocalSettings
+from evalstream_service.backend import backend_in
 from fastapi import FastAPI
 from pydantic import SecretStr
 from typer.testing import CliRunner, Result
@@ -133,31 +134,33 @@ def test_replayed_to_where_it_came_from(service: Service) -> None:
     # One whose cause is mended by now, an upgrade may do that; and an id of nothing, which counts for nothing.
     letter = {"id": "earlier/1", "source": source, "partition": -1, "position": 1, "key": None, "headers": []}
     kept = DeadLetter(**letter, data_row="", reason="schema_version: 2", payload=json.dumps(GOOD).encode())
-    keep_dead_letters(service.embedded.state.clients(), [kept, kept])
+    keep_dead_letters(backend_in(service.embedded).clients(), [kept, kept])
     assert "1 put back" in service.say("dead-letters", "replay", "--yes", "earlier/1", "none/1")
     assert service.ids() == before
     assert "2 put back" in service.say("dead-letters", "replay", "--yes", "--reason", "JSON")
     assert len(service.ids()) == 2
     assert not set(service.ids()) & set(before)
-    found = service.embedded.state.clients().query("SELECT data_row FROM events WHERE dataset = 'm?nded #'")
+    found = backend_in(service.embedded).clients().query("SELECT data_row FROM events WHERE dataset = 'm?nded #'")
     assert found.result_rows == [("a",)]
 
 
 def test_the_first_error_ends_it_and_what_was_done_stays_done(service: Service) -> None:
     service.upload("stopped", b"1", b"2", b"3")
     names = service.ids()[::-1]
-    real = service.embedded.state.put_back
+    intake = backend_in(service.embedded).intake
+    assert intake is not None
+    real = intake.put_back
 
     async def put_back(letter: DeadLetter) -> None:
         if letter.position == 2:
             raise ValueError("it holds nothing")
         await real(letter)
 
-    service.embedded.state.put_back = put_back
+    intake.put_back = put_back
     try:
         stopped = service.invoke("dead-letters", "replay", "--yes")
     finally:
-        service.embedded.state.put_back = real
+        intake.put_back = real
     assert stopped.exit_code == 2
     assert "after 1 put back: it holds nothing" in stopped.output
     assert names[0] not in service.ids()
@@ -197,7 +200,7 @@ def test_reconcile_and_replay(service: Service) -> None:
     while service.http.get(progress).json()["pending"]:
         time.sleep(0.01)
     assert "up to date" in service.say("reconcile", "--failed")
-    service.embedded.state.clients().command("DELETE FROM results WHERE dataset = 'repaired'")
+    backend_in(service.embedded).clients().command("DELETE FROM results WHERE dataset = 'repaired'")
     assert service.http.get(progress).json()["pending"] == 1
     assert "1 data rows matched anew" in service.say("reconcile", "--dataset", "repaired")
     assert service.http.get(progress).json()["pending"] == 0

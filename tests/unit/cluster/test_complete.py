@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 from aiokafka.structs import ConsumerRecord
@@ -15,8 +18,8 @@ from evalstream.selection import Selection
 from evalstream_api import runs
 from evalstream_cluster.ingest import accept_to
 from evalstream_cluster.stream import ingest_records
-from evalstream_service.errors import tell_errors
-from evalstream_service.load import bound_load
+from evalstream_service.application import make_application
+from evalstream_service.backend import Backend, Intake, use_backend
 from evalstream_service.security import checked_keys
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
@@ -55,13 +58,20 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
 
 def test_it_goes_through_kafka_and_may_be_asked_for_again_before_it_has_arrived(client: Client) -> None:
     topic, told = Topic(), Told()
-    app = FastAPI()
-    app.state.keys = checked_keys("", None, "127.0.0.1")
-    bound_load(app, settings())
-    app.state.clients = lambda: client
-    app.state.accept = accept_to(topic, settings())  # type: ignore[arg-type]
-    app.include_router(runs.router)
-    tell_errors(app)
+    intake = Intake(
+        accept=accept_to(topic, settings()),  # type: ignore[arg-type]
+        put_back=AsyncMock(),
+        rematch_all=AsyncMock(),
+        clock=time.time_ns,
+        max_upload_bytes=settings().max_upload_bytes,
+    )
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        use_backend(app, Backend(clients=lambda: client, policies=settings().policies, intake=intake))
+        yield
+
+    app = make_application("ingest", settings(), checked_keys("", None, "127.0.0.1"), [runs.router], lifespan)
     with TestClient(app, base_url="http://127.0.0.1") as http:
         for _ in range(2):
             answer = http.put("/v1/datasets/d/runs/r/complete")

@@ -13,6 +13,7 @@ import pytest
 from evalstream.storage.dead_letters import DeadLetter, keep_dead_letters
 from evalstream_embedded.app import make_app
 from evalstream_embedded.settings import LocalSettings
+from evalstream_service.backend import backend_in
 from evalstream_service.key_file import change_keys
 from evalstream_service.keys import SCOPES, new_key, parse_keys
 from evalstream_service.security import check_exposure
@@ -152,7 +153,7 @@ OF_NO_DATASET: Final = {"/v1/datasets", "/v1/dead-letters", "/v1/dead-letters/{i
     "/v1/backup",
     "/media/{path}",
 }
-OPEN: Final = {("get", "/health"), ("get", "/metrics"), ("get", "/")}
+OPEN: Final = {("get", "/health"), ("get", "/ready"), ("get", "/metrics"), ("get", "/")}
 
 
 def _routes(client: TestClient) -> list[tuple[str, str]]:
@@ -222,7 +223,7 @@ def test_a_key_for_a_dataset_sees_and_touches_no_dead_letter_of_another(service:
         DeadLetter(id="t/0/2", position=2, headers=[("evalstream-dataset", OTHER.encode())], payload=b"2", **LETTER),
         DeadLetter(id="t/0/3", position=3, headers=[], payload=f'{{"dataset": "{MINE}"'.encode(), **LETTER),
     ]
-    keep_dead_letters(service.client.app.state.clients(), of_kafka)  # type: ignore[attr-defined]
+    keep_dead_letters(backend_in(service.client.app).clients(), of_kafka)
 
     def listed(key: str, **query: Any) -> dict[str, str]:
         letters = service.ask(key, "GET", "/v1/dead-letters", params=query).json()["dead_letters"]
