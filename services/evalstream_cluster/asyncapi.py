@@ -1,7 +1,8 @@
 """The AsyncAPI document: which topics there are, and what is on them.
 
 The services hand records over undecoded, so that nothing can fail before they look; what they expect in them is said
-here, in the same models that validate it.
+here, in the same models that validate it. FastStream writes it, and consumes nothing
+(:mod:`evalstream_cluster.consume`).
 """
 
 from __future__ import annotations
@@ -13,18 +14,9 @@ import evalstream
 from evalstream.events import AnnotationEvent, PredictionEvent
 from faststream.kafka import KafkaBroker
 from faststream.specification import AsyncAPI
-from pydantic import BaseModel, Field
 
 from evalstream_cluster.settings import ServiceSettings
-from evalstream_cluster.topics import ANNOTATIONS, CHANGED_ROWS, PREDICTIONS
-
-
-class ChangedRow(BaseModel):
-    """Word from ingest to the matchers that a data row has new events."""
-
-    dataset: str
-    data_row: str
-    accepted_ms: int = Field(description="when the first of these events was put on its topic, Unix time")
+from evalstream_cluster.topics import ANNOTATIONS, CHANGED_ROWS, PREDICTIONS, ChangedRow
 
 
 def asyncapi() -> dict[str, Any]:

@@ -1,17 +1,13 @@
-"""Connections: FastStream's broker, a producer, the admin client and ClickHouse, from the same settings."""
+"""Connections: Kafka's consumer, producer and admin client, and ClickHouse, from the same settings."""
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from clickhouse_connect.driver.client import Client
 from evalstream.storage.engine import open_server
-from faststream.kafka import KafkaBroker
-from faststream.kafka.security import parse_security
-from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
 
 from evalstream_cluster.settings import ServiceSettings
 
@@ -20,26 +16,20 @@ from evalstream_cluster.settings import ServiceSettings
 MESSAGE_LIMIT = 32 * 1024 * 1024
 
 
-def security(settings: ServiceSettings) -> BaseSecurity:
-    """Describe how to log in, in FastStream's terms."""
-    context = settings.kafka_ssl()
-    if not settings.kafka_security_protocol.startswith("SASL"):
-        return BaseSecurity(ssl_context=context)
-    kinds = {"PLAIN": SASLPlaintext, "SCRAM-SHA-256": SASLScram256, "SCRAM-SHA-512": SASLScram512}
-    kind = kinds[settings.kafka_sasl_mechanism]
-    return kind(settings.kafka_user, settings.kafka_password.get_secret_value(), ssl_context=context)
-
-
-def kafka_broker(settings: ServiceSettings, client_id: str) -> KafkaBroker:
-    """Make the broker that subscribes; it waits for a batch in hand when it is stopped."""
-    return KafkaBroker(
-        settings.kafka_bootstrap.split(","),
-        client_id=client_id,
-        security=security(settings),
-        allow_auto_create_topics=False,
-        graceful_timeout=60,
-        logger=logging.getLogger("evalstream_cluster.faststream"),
-        log_level=logging.DEBUG,  # of its word on every batch
+def kafka_consumer(settings: ServiceSettings, stage: str) -> AIOKafkaConsumer:
+    """Make a member of a stage's group; it commits nothing by itself."""
+    return AIOKafkaConsumer(
+        client_id=f"evalstream-{stage}",
+        group_id=f"{settings.kafka_group_prefix}.{stage}",
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        fetch_min_bytes=64 * 1024,  # the broker gathers a batch, for at most fetch_max_wait_ms
+        fetch_max_wait_ms=settings.batch_wait_ms,
+        max_partition_fetch_bytes=4 * 1024 * 1024,
+        max_poll_interval_ms=10 * 60 * 1000,
+        session_timeout_ms=10_000,
+        rebalance_timeout_ms=60_000,
+        **_client(settings),
     )
 
 
@@ -73,4 +63,16 @@ def clickhouse(settings: ServiceSettings) -> Client:
 
 
 def _client(settings: ServiceSettings) -> dict[str, Any]:
-    return {"bootstrap_servers": settings.kafka_bootstrap.split(","), **parse_security(security(settings))}
+    """Say where Kafka is, and how to log in, as every client of aiokafka takes it."""
+    where = {
+        "bootstrap_servers": settings.kafka_bootstrap.split(","),
+        "security_protocol": settings.kafka_security_protocol,
+        "ssl_context": settings.kafka_ssl(),
+    }
+    if not settings.kafka_security_protocol.startswith("SASL"):
+        return where
+    return where | {
+        "sasl_mechanism": settings.kafka_sasl_mechanism,
+        "sasl_plain_username": settings.kafka_user,
+        "sasl_plain_password": settings.kafka_password.get_secret_value(),
+    }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 
@@ -23,9 +23,8 @@ from evalstream_service.security import checked_keys
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
-from evalstream_cluster.connection import clickhouse, kafka_broker, kafka_producer
-from evalstream_cluster.consume import Process, consume
-from evalstream_cluster.consume import Record as KafkaRecord
+from evalstream_cluster.connection import clickhouse, kafka_producer
+from evalstream_cluster.consume import Consumer, consuming
 from evalstream_cluster.dead_letters import put_back
 from evalstream_cluster.row_key import row_key
 from evalstream_cluster.serve import serve
@@ -50,24 +49,14 @@ def run(settings: ServiceSettings) -> int:
         If it would listen beyond this machine without API keys.
     """
     keys = checked_keys(settings.api_keys.get_secret_value(), settings.keys_file, settings.host)
-    broker = kafka_broker(settings, "evalstream-ingest")
+    consumer = Consumer("ingest", settings.stuck_seconds)
+    topics = [settings.topic(ANNOTATIONS), settings.topic(PREDICTIONS)]
     with migrated_clients(lambda: clickhouse(settings)) as clients:
         asyncio.run(ensure_topics(settings))
-        processes: list[Process] = []
-
-        async def process(records: Sequence[KafkaRecord]) -> None:
-            await processes[-1](records)
-
-        consumer = consume(
-            broker, [settings.topic(ANNOTATIONS), settings.topic(PREDICTIONS)], process, settings, "ingest"
-        )
 
         @asynccontextmanager
         async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-            producer = kafka_producer(settings, "evalstream-ingest")
-            await producer.start()
-            try:
-                processes[:] = [ingest_records(clients, producer, settings)]
+            async with producing(settings) as producer:
                 intake = Intake(
                     accept=accept_to(producer, settings),
                     put_back=partial(put_back, producer),
@@ -76,17 +65,25 @@ def run(settings: ServiceSettings) -> int:
                     max_upload_bytes=settings.max_upload_bytes,
                 )
                 use_backend(app, Backend(clients=clients, policies=settings.policies, intake=intake))
-                await broker.start()
-                async with retention_applied(clients, intake):
+                process = ingest_records(clients, producer, settings)
+                async with consuming(consumer, topics, process, settings), retention_applied(clients, intake):
                     yield
-            finally:
-                await broker.stop()
-                with suppress(TimeoutError):  # what nobody was told is accepted need not be waited for
-                    await asyncio.wait_for(producer.stop(), ACKNOWLEDGED_SECONDS)
 
         app = make_application("evalstream ingest", settings, keys, ROUTERS, lifespan, ready=lambda: consumer.ready)
         _tell_kafka_errors(app)
         return serve(app, settings, consumer)
+
+
+@asynccontextmanager
+async def producing(settings: ServiceSettings) -> AsyncIterator[AIOKafkaProducer]:
+    """Have a producer for as long as the context lasts."""
+    producer = kafka_producer(settings, "evalstream-ingest")
+    await producer.start()
+    try:
+        yield producer
+    finally:
+        with suppress(TimeoutError):  # what nobody was told is accepted need not be waited for
+            await asyncio.wait_for(producer.stop(), ACKNOWLEDGED_SECONDS)
 
 
 def _tell_kafka_errors(app: FastAPI) -> None:

@@ -18,30 +18,25 @@ from evalstream_service.observe import health_routes, observe
 from fastapi import FastAPI
 from pydantic import ValidationError
 
-from evalstream_cluster.asyncapi import ChangedRow
-from evalstream_cluster.connection import clickhouse, kafka_broker
-from evalstream_cluster.consume import Process, Record, consume
+from evalstream_cluster.connection import clickhouse
+from evalstream_cluster.consume import Consumer, Process, Record, consuming
 from evalstream_cluster.dead_letters import dead_letter
 from evalstream_cluster.serve import serve
 from evalstream_cluster.settings import ServiceSettings
-from evalstream_cluster.topics import CHANGED_ROWS, ensure_topics
+from evalstream_cluster.topics import CHANGED_ROWS, ChangedRow, ensure_topics
 
 
 def run(settings: ServiceSettings) -> int:
     """Run until told to stop; return the exit status."""
-    broker = kafka_broker(settings, "evalstream-matcher")
+    consumer = Consumer("matcher", settings.stuck_seconds)
     with migrated_clients(lambda: clickhouse(settings)) as clients:
         asyncio.run(ensure_topics(settings))
         process = match_records(clients, settings.policies)
-        consumer = consume(broker, [settings.topic(CHANGED_ROWS)], process, settings, "matcher")
 
         @asynccontextmanager
         async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-            try:
-                await broker.start()
+            async with consuming(consumer, [settings.topic(CHANGED_ROWS)], process, settings):
                 yield
-            finally:
-                await broker.stop()
 
         app = FastAPI(
             title="evalstream matcher", version=evalstream.__version__, lifespan=lifespan, docs_url=None, redoc_url=None

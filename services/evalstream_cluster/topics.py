@@ -11,6 +11,7 @@ from typing import Final
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from evalstream.errors import EvalstreamError
+from pydantic import BaseModel, Field
 
 from evalstream_cluster.connection import MESSAGE_LIMIT, kafka_admin
 from evalstream_cluster.settings import ServiceSettings
@@ -19,6 +20,14 @@ ANNOTATIONS: Final = "annotations"
 PREDICTIONS: Final = "predictions"
 CHANGED_ROWS: Final = "changed-rows"
 TOPICS: Final = (ANNOTATIONS, PREDICTIONS, CHANGED_ROWS)
+
+
+class ChangedRow(BaseModel):
+    """Word from ingest to the matchers that a data row has new events."""
+
+    dataset: str
+    data_row: str
+    accepted_ms: int = Field(description="when the first of these events was put on its topic, Unix time")
 
 
 class TopicError(EvalstreamError, RuntimeError):

@@ -17,7 +17,7 @@ from evalstream.ontology import Ontology
 from evalstream.selection import parse_condition
 from evalstream_api.ndjson import lines
 from evalstream_api.uploads import reader_of
-from evalstream_cluster.asyncapi import ChangedRow
+from evalstream_cluster.topics import ChangedRow
 from evalstream_service.browsers import name_of
 from evalstream_service.key_file import read_keys
 from evalstream_service.keys import parse_keys

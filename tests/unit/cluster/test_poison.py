@@ -7,11 +7,12 @@ import logging
 
 import pytest
 from aiokafka import TopicPartition
-from aiokafka.errors import ConsumerStoppedError
 from evalstream.storage.dead_letters import DeadLetter
-from evalstream_cluster.consume import Consumer, _or_fail
+from evalstream_cluster.consume import Consumer, _read
 from evalstream_cluster.dead_letters import put_back
 from evalstream_cluster.stream import version_of
+
+from tests.unit.cluster.test_stream import settings
 
 
 @pytest.mark.parametrize("timestamp_ms", [-(2**63), -5, -1, 0, 2**62])
@@ -32,14 +33,14 @@ def test_a_record_that_cannot_be_taken_apart_ends_the_service_and_is_named(caplo
         async def position(self, partition: TopicPartition) -> int:
             return 7
 
-    async def read(consumer: Client) -> tuple[()]:
-        raise UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte")
+        async def getmany(self, **_limits: int) -> None:
+            raise UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte")
 
     state = Consumer("ingest", 1)
     told: list[BaseException | None] = []
     state.on_failure = lambda: told.append(state.failure)
-    with pytest.raises(ConsumerStoppedError), caplog.at_level(logging.CRITICAL):
-        asyncio.run(_or_fail(read, state)(Client()))
+    with caplog.at_level(logging.CRITICAL):
+        assert asyncio.run(_read(Client(), settings(), state)) == []
     assert isinstance(told[0], UnicodeDecodeError)
     assert "at or soon after events/1/7 (" in caplog.text
 

@@ -108,7 +108,7 @@ def test_no_secret_is_in_the_environment() -> None:
 
 
 def test_services_have_the_time_to_stop_that_they_take() -> None:
-    # uvicorn waits 70 s for requests, then FastStream 60 s for the batch in hand.
+    # uvicorn waits 70 s for requests, then the consumer 60 s for the batch in hand.
     for name in OURS:
         assert int(services()[name]["stop_grace_period"].removesuffix("s")) > 70 + 60
 
