@@ -192,7 +192,7 @@ def _environment(users: Mapping[str, str] | None) -> dict[str, str]:
 @functools.cache
 def _http() -> httpx.Client:
     """Give one client for all attempts: to make one takes 20 ms of CPU."""
-    return httpx.Client(trust_env=False)
+    return httpx.Client(trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))
 
 
 def _answers(endpoint: Endpoint) -> bool:

@@ -105,7 +105,7 @@ def alive(service: ServiceProcess) -> bool:
 @functools.cache
 def _http() -> httpx.Client:
     """Give one client for all attempts: to make one takes 20 ms of CPU."""
-    return httpx.Client(trust_env=False)
+    return httpx.Client(trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))
 
 
 def ready(service: ServiceProcess) -> bool:
