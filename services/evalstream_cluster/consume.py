@@ -109,9 +109,7 @@ async def _consume(
             if records:
                 async with state._busy:
                     await _work_off(client, records, process, settings, state)
-    except (
-        Exception
-    ) as error:  # whatever it is: who has ended must not look like who has nothing to do
+    except Exception as error:  # whatever it is: who has ended must not look like who has nothing to do
         log.critical("%s gives up", state.stage, exc_info=error)
         state._fail(error)
 

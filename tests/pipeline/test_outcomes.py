@@ -10,9 +10,11 @@ from clickhouse_connect.driver.client import Client
 from evalstream.events.base import Crowd
 from evalstream.ontology import Ontology, OntologyClass
 from evalstream.queries.causes import caused
-from evalstream.queries.counted import ROW_METRICS
-from evalstream.queries.outcomes import READ, outcomes, row_metrics
-from evalstream.scoring.causes import ErrorOptions
+from evalstream.queries.columns import AS_READ, every_kind, stored
+from evalstream.queries.counted import ROW_METRICS, ask_arrow
+from evalstream.scoring.causes import ErrorOptions, causes
+from evalstream.scoring.counting import count
+from evalstream.scoring.outcomes import outcomes, row_metrics
 from evalstream.selection import Selection
 from evalstream.storage.ontologies import declare
 
@@ -57,32 +59,34 @@ def _fed(client: Client) -> None:
 
 #: Each under every filter with the one or the other options, and the other way round under the next filter.
 AREAS = [("iou-greedy", "all"), ("best-candidate", "all"), *(("coco", area) for area in ("all", "small", "medium"))]
+#: Where a column of the engine has another name.
+IN_SQL = {"pair_counts": "counting", "iou": "match_iou"}
 OPTIONS = (ErrorOptions(), ErrorOptions(background=0.4, max_detections=3))
 
 
 @pytest.mark.parametrize(("number", "policy", "area"), [(number, *own) for number, own in enumerate(AREAS)])
 @pytest.mark.parametrize("chosen", FILTERS, ids=str)
-def test_a_row_at_hand_says_what_the_engine_says(
+def test_what_is_worked_out_in_memory_is_what_the_engine_says(
     client: Client, number: int, policy: Any, area: Any, chosen: dict[str, Any]
 ) -> None:
     options = OPTIONS[(number + FILTERS.index(chosen)) % 2]
     selection = Selection(dataset="street", run="v1", policy=policy, area=area, **chosen)
     sql, parameters = caused(selection, options)
-    worked_out = (
-        "live, counting, annotation_asked, annotation_counts, annotation_cause, prediction_asked,"
-        " prediction_counts, prediction_cause"
-    )
-    metrics = ", ".join(f"toNullable(toFloat64({one}))" for one in ROW_METRICS.values())
-    answer = client.query(f"SELECT {', '.join(READ)}, {worked_out}, {metrics} FROM ({sql})", parameters=parameters)
-    assert len(answer.result_rows) == 61
-    for values in answer.result_rows:
-        row = dict(zip(READ, values, strict=False))
-        found = outcomes(row, selection, options)
-        said = values[len(READ) : len(READ) + len(found)]
-        assert [list(own) for own in found] == [[one or None if one == "" else one for one in own] for own in said]
-        scores = values[len(READ) + len(found) :]
-        assert list(row_metrics(row, found).values()) == pytest.approx(list(scores), abs=1e-12)
-        assert tuple(row_metrics(row, found)) == tuple(ROW_METRICS)
+    same = "arrayMap((a, p) -> a = p, match_actual, match_predicted) AS same_label"
+    metrics = ", ".join(f"toNullable(toFloat64({one})) AS row_{name}" for name, one in ROW_METRICS.items())
+    table = ask_arrow(client, f"SELECT *, {same}, {metrics} FROM ({sql})", parameters, **AS_READ)
+    of, asked, _, near = stored(table, every_kind(client, selection))
+    assert near is not None
+    counting = count(of, asked)
+    rows = list(outcomes(of, counting, causes(of, counting, near, asked, options)))
+    assert len(rows) == 61
+    for values, found in zip(table.to_pylist(), rows, strict=True):
+        for name, own in found._asdict().items():
+            said = values[IN_SQL.get(name, name)]
+            assert own == [None if one == "" else one for one in said], name
+        scores = row_metrics(found)
+        assert list(scores.values()) == pytest.approx([values[f"row_{name}"] for name in scores], abs=1e-12)
+        assert tuple(scores) == tuple(ROW_METRICS)
 
 
 def test_the_rows_hold_every_awkward_case(client: Client) -> None:

@@ -46,7 +46,8 @@ _READ: Final = (
 _NEAREST: Final = ("prediction_own", "prediction_own_iou", "prediction_other", "prediction_other_iou")
 #: What only policy `coco` looks at, and is 0 under the others.
 _OF_COCO: Final = ("annotation_area", "prediction_area", "prediction_rank", "match_area_range")
-_SETTINGS: Final = {"max_result_bytes": MOST_BYTES, "output_format_arrow_low_cardinality_as_dictionary": 1}
+#: How rows are asked for.
+AS_READ: Final = {"output_format_arrow_low_cardinality_as_dictionary": 1}
 _NO_FACTS: Final = Facts("", 0, 0, "", "", "", {})
 
 
@@ -83,16 +84,39 @@ def read_columns(
 
 
 def _read(client: Client, selection: Selection, ordered: bool, with_nearest: bool) -> Stored:
-    features: list[str] = []
-    if selection.feature:  # every kind of them is asked for too
-        bound = {"dataset": selection.dataset, "feature": selection.feature, "roll_up": selection.roll_up or NO_ROLL_UP}
-        features = [name for (name,) in ask(client, f"SELECT * FROM {FEATURES}", bound)]
-    unread = () if selection.policy == "coco" else _OF_COCO
-    names = [name for name in _READ if name not in unread] + (list(_NEAREST) if with_nearest else [])
-    sql, parameters = selected(selection, with_failed=True, columns=names)
+    sql, parameters = selected(selection, with_failed=True, columns=to_read(selection, with_nearest=with_nearest))
     if ordered:
         sql += f" {ROW_ORDER}"
-    table = ask_arrow(client, sql, parameters, **_SETTINGS).unify_dictionaries().combine_chunks()
+    table = ask_arrow(client, sql, parameters, **AS_READ, max_result_bytes=MOST_BYTES)
+    return stored(table, every_kind(client, selection))
+
+
+def to_read(selection: Selection, *, with_nearest: bool) -> list[str]:
+    """Name the columns of ``selected`` that :func:`stored` takes."""
+    unread = () if selection.policy == "coco" else _OF_COCO
+    return [name for name in _READ if name not in unread] + (list(_NEAREST) if with_nearest else [])
+
+
+def every_kind(client: Client, selection: Selection) -> Selection:
+    """Name among the features of a selection every kind of them, which are asked for too."""
+    if not selection.feature:
+        return selection
+    bound = {"dataset": selection.dataset, "feature": selection.feature, "roll_up": selection.roll_up or NO_ROLL_UP}
+    features = [name for (name,) in ask(client, f"SELECT * FROM {FEATURES}", bound)]
+    return selection.model_copy(update={"feature": features})
+
+
+def stored(table: pa.Table, selection: Selection) -> Stored:
+    """Take rows as they were read, with the settings :data:`AS_READ`.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+        The selected rows, with the columns of :func:`to_read`; the nearest annotations where it has theirs.
+    selection : Selection
+        With every kind of its features among them.
+    """
+    table = table.unify_dictionaries().combine_chunks()
     failed = np.asarray(pc.not_equal(table["error"], ""))
     # Rows that failed have no objects, and are no rows of the columns.
     row = np.cumsum(~failed) - 1
@@ -102,7 +126,7 @@ def _read(client: Client, selection: Selection, ordered: bool, with_nearest: boo
     of_pair = _row(table["match_prediction"])
     rectangle = np.zeros(len(of_pair), RECTANGLE)
     for name in RECTANGLE.names or ():
-        if f"match_{name}" not in unread:
+        if f"match_{name}" in table.column_names:
             rectangle[name] = _flat(table[f"match_{name}"]).to_numpy()
     for side in SIDES:
         rectangle[side] += _first(table[f"{side}_label"])[of_pair].astype(np.int32)
@@ -124,8 +148,9 @@ def _read(client: Client, selection: Selection, ordered: bool, with_nearest: boo
         row[_row(table["measure_name"])[repaired]],
     )
     done: dict[str, Any] = {"data_row": [], "split": [], "metadata": [], "both_sides": False, "shared_with": None}
-    left = selection.model_copy(update=done | {"roll_up": None, "feature": features})
-    return Stored(found, left, len(failed) - rows, _nearest(table, found) if with_nearest else None)
+    left = selection.model_copy(update=done | {"roll_up": None})
+    nearest = _nearest(table, found) if set(_NEAREST) <= set(table.column_names) else None
+    return Stored(found, left, len(failed) - rows, nearest)
 
 
 def _nearest(table: pa.Table, of: Columns) -> Nearest:

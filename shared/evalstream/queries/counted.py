@@ -8,12 +8,13 @@ can disagree.
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pyarrow as pa
 
 from evalstream.matching import AREA_RANGES, MAX_DETECTIONS, MAX_SKELETONS
 from evalstream.queries.roll_up import FEATURES, NO_ROLL_UP, rolled_up
+from evalstream.scoring.outcomes import RowMetric
 from evalstream.selection import ORDERED, QuestionError, Selection, object_codes, parse_condition
 from evalstream.storage.results import MATCHES, of_policy
 from evalstream.storage.settings import QUERY
@@ -221,7 +222,6 @@ ROW_METRICS: Final = {
     "mean_iou": "if(arrayExists((i, ok) -> ok AND i <= 1, matched_iou, correct),"
     " arrayAvg(arrayFilter((i, ok) -> ok AND i <= 1, matched_iou, correct)), NULL)",
 }
-RowMetric = Literal["annotations", "predictions", "tp", "fp", "fn", "precision", "recall", "f1", "mean_iou"]
 assert tuple(ROW_METRICS) == RowMetric.__args__  # type: ignore[attr-defined]
 
 

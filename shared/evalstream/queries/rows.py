@@ -10,13 +10,15 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from evalstream.events.base import Crowd
 from evalstream.queries.causes import caused
-from evalstream.queries.counted import ROW_METRICS, Fragment, RowMetric, ask, check_rows, scored, selected
+from evalstream.queries.columns import AS_READ, every_kind, stored, to_read
+from evalstream.queries.counted import ROW_METRICS, Fragment, ask, ask_arrow, check_rows, scored, selected
 from evalstream.queries.custom_metrics import CustomName, custom_of_predictions, is_custom, with_custom
 from evalstream.queries.measures import MeasureName, is_measure, with_measures
-from evalstream.queries.outcomes import READ, outcomes, row_metrics
 from evalstream.queries.roll_up import FEATURES
 from evalstream.queries.tabular import Tabular
-from evalstream.scoring.causes import Cause, ErrorOptions
+from evalstream.scoring.causes import Cause, ErrorOptions, causes
+from evalstream.scoring.counting import count
+from evalstream.scoring.outcomes import Outcomes, RowMetric, outcomes, row_metrics
 from evalstream.selection import QuestionError, Selection, parse_condition
 
 if TYPE_CHECKING:
@@ -190,17 +192,17 @@ def rows_named(client: Client, selection: Selection, names: Sequence[str], page:
     _check_size(client, only)
     named = {page.sort, *(parse_condition(text).name for text in page.where)} - {"data_row", *ROW_METRICS}
     (sql, parameters), column = _with_metrics(client, only, scored(only) if named else selected(only), named)
-    columns = list(dict.fromkeys((*_ROW, *_ANNOTATION, *_PREDICTION, *_MEASURE, *READ, *column.values())))
-    found = ask(client, f"SELECT {', '.join(columns)} FROM ({sql})", parameters)
-    if selection.feature:  # every kind of them is asked for too
-        features = [
-            name for (name,) in ask(client, f"SELECT * FROM {FEATURES}", parameters | {"feature": only.feature})
-        ]
-        selection = selection.model_copy(update={"feature": features})
+    columns = (*_ROW, *_ANNOTATION, *_PREDICTION, *_MEASURE, *_BOUNDS, *to_read(only, with_nearest=True))
+    chosen = ", ".join(dict.fromkeys((*columns, *column.values())))
+    table = ask_arrow(client, f"SELECT {chosen} FROM ({sql})", parameters, **AS_READ)
+    of, asked, _, near = stored(table, every_kind(client, only))
+    assert near is not None
+    counting = count(of, asked)
+    found = outcomes(of, counting, causes(of, counting, near, asked, page))
     by_name = {}
-    for values in (dict(zip(columns, one, strict=True)) for one in found):
-        row = _row(values, selection, page)
-        row.metrics.update({name: values[own] for name, own in column.items()})
+    for values, own in zip(table.to_pylist(), found, strict=True):
+        row = _row(values, own, selection)
+        row.metrics.update({name: values[place] for name, place in column.items()})
         by_name[row.data_row] = row
     return [by_name[name] for name in names if name in by_name]
 
@@ -300,8 +302,8 @@ _OBJECT = ("id", "type", "feature", "label", "geometry", "detail")
 _ANNOTATION = tuple(f"annotation_{name}" for name in (*_OBJECT, "parent", "area", "crowd"))
 _PREDICTION = tuple(f"prediction_{name}" for name in (*_OBJECT, "parent"))
 _MEASURE = tuple(f"measure_{name}" for name in ("name", "annotation", "prediction", "confidence", "value"))
-_BOUNDS = ("confidence_low", "confidence_high", "iou_low", "iou_high")
-_MATCH = tuple(f"match_{name}" for name in ("prediction", "annotation", "iou", "ignored", *_BOUNDS))
+_BOUNDS = tuple(f"match_{name}" for name in ("confidence_low", "confidence_high", "iou_low", "iou_high"))
+_MATCH = ("match_prediction", "match_annotation", "match_iou", "match_ignored", *_BOUNDS)
 
 
 class _Match(NamedTuple):
@@ -311,8 +313,7 @@ class _Match(NamedTuple):
     bounds: list[float]
 
 
-def _row(values: dict[str, Any], selection: Selection, options: ErrorOptions) -> Row:
-    found = outcomes(values, selection, options)
+def _row(values: dict[str, Any], found: Outcomes, selection: Selection) -> Row:
     match_of: dict[int, _Match] = {}  # by prediction
     matched_by: dict[int, _Match] = {}  # by annotation
     for live, p, a, overlap, ignored, *bounds in zip(found.live, *(values[name] for name in _MATCH), strict=True):
@@ -348,8 +349,8 @@ def _row(values: dict[str, Any], selection: Selection, options: ErrorOptions) ->
     for i, name, value in custom_of_predictions(values, selection.confidence):
         predictions[i].metrics[name] = value
     return Row(
-        **{name: values[name] for name in _ROW},
-        metrics=dict(row_metrics(values, found)),
+        **{name: values[name] for name in _ROW} | {"metadata": dict(values["metadata"])},
+        metrics=dict(row_metrics(found)),
         annotations=annotations,
         predictions=predictions,
     )
