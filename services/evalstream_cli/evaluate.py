@@ -13,7 +13,7 @@ from evalstream.importers.columns import CocoType
 from evalstream.importers.files import Options
 from evalstream.importers.problems import SHOWN
 from evalstream.policies import TRAITS, PolicyName
-from evalstream.queries.average_precision import ApFigures, ClassFigures
+from evalstream.queries.average_precision import ApFigures, ClassFigures, FrequencyFigures
 from rich.table import Table
 from rich.text import Text
 
@@ -108,7 +108,8 @@ def _show(figures: dict[str, Any], policy: str, confidence: float, iou: float) -
         table = Table(title="COCO figures (pycocotools' definitions)")
         table.add_column("figure")
         table.add_column("value", justify="right")
-        for name in ApFigures.model_fields:
+        groups = [name for name in FrequencyFigures.model_fields if figures[name] is not None]
+        for name in (*ApFigures.model_fields, *groups):
             table.add_row(name, number(figures[name]))
         out.print(table)
         by_class = Table(title="Per class, worst first")

@@ -90,6 +90,7 @@ def upload(
             with _told("nothing was sent"):
                 said, truth = annotation_lines(annotations, dataset, how, column=column)
                 client.check_files(dataset, truth, how.options)
+                client.declare_frequencies(dataset, truth)
             results.append((_send(client, bar, dataset, None, said), said.left_out))
         if predictions is not None and run is not None:
             with _told("the predictions were not sent"):

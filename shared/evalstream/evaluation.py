@@ -40,7 +40,7 @@ from evalstream.ontology import NOTHING_DECLARED, Ontology
 from evalstream.pipeline.fold import FoldedScene, side_by_side
 from evalstream.pipeline.match import Failed, Matchable, matchable, work_through
 from evalstream.policies import PolicyName
-from evalstream.queries.average_precision import ApFigures, ApOptions, AveragePrecision, average_precision_of
+from evalstream.queries.average_precision import HEADLINE, ApOptions, AveragePrecision, average_precision_of
 from evalstream.queries.confusion_matrix import (
     CellsPage,
     Classes,
@@ -233,7 +233,8 @@ class Evaluation(EngineQuestions):
         page = _part(PerClassPage, {"limit": ALL_CLASSES.limit, **asked}, "average_precision")
         localised = selection.model_copy(update={"type": selection.type or list(LOCALISED)})
         found = detections(of, selection)
-        return average_precision_of(found, self._notes(of, localised), selection, options, page, self.categories)
+        said = self._notes(of, localised)
+        return average_precision_of(found, said, selection, options, page, self.categories, self.ontology)
 
     def summary(self, **asked: Unpack[SummaryAsked]) -> Summary:
         """Count and score everything that is selected.
@@ -280,7 +281,7 @@ class Evaluation(EngineQuestions):
 
         ``figures("val/bbox")`` has the keys ``val/bbox/ap``, ``val/bbox/ap50`` … ``val/bbox/f1``.
         """
-        found = self.average_precision(**filters).model_dump(include=set(ApFigures.model_fields))
+        found = self.average_precision(**filters).model_dump(include=HEADLINE)
         found |= self.summary(**filters).model_dump(include={"tp", "fp", "fn", "precision", "recall", "f1"})
         start = f"{prefix}/" if prefix else ""
         return {f"{start}{name}": float(value) for name, value in found.items() if value is not None}

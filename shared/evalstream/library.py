@@ -21,7 +21,7 @@ from evalstream.importers.files import (
     read_predictions,
 )
 from evalstream.importers.problems import ImporterError
-from evalstream.ontology import NOTHING_DECLARED, Ontology, OntologyClass
+from evalstream.ontology import NOTHING_DECLARED, Frequency, Ontology, OntologyClass
 from evalstream.policies import PolicyName
 
 _NAME = "evaluated"
@@ -91,7 +91,7 @@ def evaluate(
     truth = read_annotations(annotations, given._replace(conll=given.conll._replace(column=-2)) if same else given)
     on_progress("reading predictions", 1, 2)
     found = read_predictions(predictions, truth, given)
-    categories, notes = truth.categories, [*truth.notes, *found.notes]
+    categories, notes, frequency = truth.categories, [*truth.notes, *found.notes], truth.frequency
     problems = [*truth.problems, *found.problems]
     annotated, predicted = annotations_table(truth, _NAME, given), predictions_table(found, _NAME, given)
     del truth, found  # the tables hold all that matching looks at
@@ -102,28 +102,33 @@ def evaluate(
         categories=categories,
         notes=notes,
         problems=problems,
-        ontology=_with_sigmas(categories, sigmas),
+        ontology=_declared(categories, sigmas, frequency),
         on_progress=lambda done, total: on_progress("matching", done, total),
     )
 
 
-def _with_sigmas(classes: Sequence[str], sigmas: SigmasName | Sequence[float] | None) -> Ontology:
-    """Declare the sigmas of every class.
+def _declared(
+    classes: Sequence[str], sigmas: SigmasName | Sequence[float] | None, frequency: Mapping[str, Frequency]
+) -> Ontology:
+    """Declare the sigmas of every class, and how frequent it is.
 
     Raises
     ------
     ImporterError
         If the name is none of those that are published, or a sigma is not above 0.
     """
-    if sigmas is None:
+    if sigmas is None and not frequency:
         return NOTHING_DECLARED
     if isinstance(sigmas, str):
         if sigmas not in PUBLISHED:
             raise ImporterError(f"sigmas: none are published as {sigmas!r}; these are: {', '.join(PUBLISHED)}")
         sigmas = PUBLISHED[sigmas]
-    if not sigmas or not all(0 < sigma <= 10 for sigma in sigmas):
+    if sigmas is not None and (not sigmas or not all(0 < sigma <= 10 for sigma in sigmas)):
         raise ImporterError(f"sigmas: must be above 0 and at most 10 (got {list(sigmas)})")
-    return Ontology(classes=[OntologyClass(name=name, sigmas=list(map(float, sigmas))) for name in classes])
+    of_all = None if sigmas is None else list(map(float, sigmas))
+    return Ontology(
+        classes=[OntologyClass(name=name, sigmas=of_all, frequency=frequency.get(name)) for name in classes]
+    )
 
 
 def _evaluate_arrays(annotations: Any, predictions: Mapping[Any, Fields], evaluator: Evaluator) -> Evaluation:

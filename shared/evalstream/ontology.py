@@ -6,6 +6,7 @@ Nothing needs declaring: a class exists by being used.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
@@ -19,6 +20,9 @@ DEPTH_LIMIT: Final = 32
 DEFAULT_TOLERANCE: Final = 10.0
 
 Tolerance = Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False)]
+#: In how many images a class is: LVIS's rare, common and frequent ones.
+Frequency = Literal["r", "c", "f"]
+FREQUENCIES: Final[dict[str, Frequency]] = {"rare": "r", "common": "c", "frequent": "f"}
 
 
 class OntologyClass(Strict):
@@ -36,6 +40,9 @@ class OntologyClass(Strict):
     )
     skeleton: Annotated[list[tuple[int, int]], Field(max_length=10_000)] = Field(
         default_factory=list, description="pairs of keypoints to draw a line between, from 0"
+    )
+    frequency: Frequency | None = Field(
+        default=None, description="LVIS's groups of classes, rare, common, frequent: average precision is told of each"
     )
     attributes: dict[Annotated[Text, Field(min_length=1, max_length=128)], Annotated[Text, Field(max_length=1024)]] = (
         Field(default_factory=dict, max_length=64, description="anything worth knowing of the class")
@@ -90,6 +97,16 @@ def lineages(ontology: Ontology) -> dict[str, list[str]]:
                 )
         found[name] = path[::-1]
     return found
+
+
+def with_frequencies(ontology: Ontology, frequency: Mapping[str, Frequency]) -> Ontology:
+    """Declare how frequent classes are, beside what is declared already."""
+    known = {item.name for item in ontology.classes}
+    classes = [
+        item.model_copy(update={"frequency": frequency.get(item.name, item.frequency)}) for item in ontology.classes
+    ]
+    classes += [OntologyClass(name=name, frequency=own) for name, own in frequency.items() if name not in known]
+    return ontology.model_copy(update={"classes": classes})
 
 
 #: Not validated: that would build the validator wherever this module is imported.

@@ -13,7 +13,8 @@ from evalstream.changes import FILES_LIMIT, Completed, Declaration, Deleted, Oth
 from evalstream.client.errors import RejectedError
 from evalstream.client.steps import Pause, Request, Steps, operation
 from evalstream.importers.problems import ImporterError
-from evalstream.queries.average_precision import ApFigures
+from evalstream.ontology import with_frequencies
+from evalstream.queries.average_precision import HEADLINE
 from evalstream.queries.catalog import Datasets
 from evalstream.questions import Question, Questions, RunProgress
 from evalstream.words import count_of
@@ -173,6 +174,7 @@ class Service(Questions):
         if annotations is not None:
             lines, truth = annotation_lines(annotations, dataset, how)
             yield from Service.check_files.steps(self, dataset, truth, how.options)
+            yield from Service.declare_frequencies.steps(self, dataset, truth)
             sent.append((lines, (yield from self._sending(dataset, None, lines, on_progress))))
         if predictions is not None and run is not None:
             lines = prediction_lines(predictions, annotations, truth, dataset, run, how)
@@ -223,6 +225,16 @@ class Service(Questions):
                 " alike, --row-key file_name (or stem) with --split calls data rows by their files; where files were"
                 " renamed, --other-files goes on"
             )
+
+    @operation
+    def declare_frequencies(self, dataset: str, truth: GroundTruth | None) -> Steps[None]:
+        """Declare how frequent classes are where a file says it (LVIS), beside what is declared of the dataset."""
+        if truth is None or not truth.frequency:
+            return
+        declared = (yield from asking(Questions.ontology, (dataset,), {})).ontology
+        wanted = with_frequencies(declared, truth.frequency)
+        if wanted != declared:
+            yield from Service.declare.steps(self, dataset, wanted)
 
     @operation
     def send(
@@ -353,7 +365,7 @@ class Service(Questions):
         said = {"policy": "coco", **filters}
         found = yield from asking(Questions.average_precision, (dataset, run), said)
         whole = yield from asking(Questions.summary, (dataset, run), said)
-        known = found.model_dump(include=set(ApFigures.model_fields))
+        known = found.model_dump(include=HEADLINE)
         known |= whole.model_dump(include={"tp", "fp", "fn", "precision", "recall", "f1"})
         start = f"{prefix}/" if prefix else ""
         return {f"{start}{name}": float(value) for name, value in known.items() if value is not None}

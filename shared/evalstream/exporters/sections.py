@@ -8,6 +8,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 from evalstream.exporters import svg
 from evalstream.exporters.report import Report
+from evalstream.queries.average_precision import FrequencyFigures
 from evalstream.queries.intervals import Interval
 from evalstream.queries.pr_curve import Curve, PrCurve
 from evalstream.selection import Filter
@@ -85,6 +86,11 @@ def _headline(report: Report) -> Section:
     given = summary.undefined
     if ap is not None:
         figures |= {"AP": ap.ap, "AP50": ap.ap50, "AP75": ap.ap75}
+        figures |= {
+            f"AP of {name[3:]} classes": own
+            for name in FrequencyFigures.model_fields
+            if (own := getattr(ap, name)) is not None
+        }
         given = summary.undefined | ap.undefined
     undefined = _undefined(given)
     rows = [_cells(*one) for one in figures.items()]

@@ -48,6 +48,7 @@ from evalstream.importers.coco_shapes import Checks, Shapes, check_numbers, shap
 from evalstream.importers.columns import Categories, CocoType, Found, Images, Objects, RowKey, Truth, bound
 from evalstream.importers.names import ImageNames, named_by_file, refuse_ambiguous, told
 from evalstream.importers.problems import ImporterError, Problem, refuse
+from evalstream.ontology import FREQUENCIES
 from evalstream.scenes import Code, Flag, Float, Int, row_order
 from evalstream.words import count_of
 
@@ -247,7 +248,10 @@ def _categories(source: str, categories: Sequence[CategoryRecord]) -> Categories
             )
     place: dict[Any, int] = {name: i for i, name in enumerate(names)}
     place |= {str(key): i for i, key in enumerate(by_id)}
-    return Categories(names, place | {key: i for i, key in enumerate(by_id)})
+    said = {category.id: category.frequency for category in ordered}
+    given = zip(names, (said[key] for key in by_id), strict=True)
+    frequency = {name: own for name, own in given if own in FREQUENCIES.values()}
+    return Categories(names, place | {key: i for i, key in enumerate(by_id)}, frequency)
 
 
 def _annotated(

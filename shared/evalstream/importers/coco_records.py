@@ -52,6 +52,7 @@ class CategoryRecord(Struct, gc=False):
 
     id: Id
     name: Any
+    frequency: Any = None  # LVIS's r, c or f
 
 
 class AnnotationRecord(Struct, gc=False):

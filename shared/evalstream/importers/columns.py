@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
@@ -11,6 +13,7 @@ from evalstream.arrow import column, repeated, texts
 from evalstream.class_labels import class_label
 from evalstream.events.schema import EVENTS
 from evalstream.importers.problems import Problem
+from evalstream.ontology import Frequency
 from evalstream.scenes import Code, Flag, Float, Int
 
 #: What of a record is read, in COCO's words: `segm` is the segmentation, which becomes a mask.
@@ -35,6 +38,7 @@ class Categories(NamedTuple):
 
     names: list[str]
     place: dict[Any, int]  # by id, by id as text, and by name where only one has it
+    frequency: Mapping[str, Frequency] = MappingProxyType({})  # of names, where the file says it (LVIS)
 
 
 class Objects(NamedTuple):

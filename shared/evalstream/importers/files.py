@@ -29,6 +29,7 @@ from evalstream.importers.options import (
 from evalstream.importers.problems import ImporterError, Problem, refuse
 from evalstream.importers.rows import Imported, Row, Side
 from evalstream.importers.text import plain_bytes
+from evalstream.ontology import Frequency
 
 #: What is in memory and no COCO: data frames, and data sets of Hugging Face and FiftyOne.
 Held = Frame | hugging_face.Dataset | fiftyone.Samples
@@ -88,6 +89,11 @@ class GroundTruth(NamedTuple):
     categories: list[str]
     notes: list[str]
     problems: list[Problem]
+
+    @property
+    def frequency(self) -> Mapping[str, Frequency]:
+        """How frequent classes are, where the file says it (LVIS)."""
+        return self.coco.categories.frequency if self.coco is not None else {}
 
 
 class Predictions(NamedTuple):

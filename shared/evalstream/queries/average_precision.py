@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
 import numpy as np
 from pydantic import BaseModel, Field
 
+from evalstream.class_labels import class_label
 from evalstream.matching import AREA_RANGES, MAX_DETECTIONS, MAX_SKELETONS
 from evalstream.metrics.average_precision import (
     IOU_THRESHOLDS,
@@ -17,6 +18,7 @@ from evalstream.metrics.average_precision import (
     float32_linspace,
 )
 from evalstream.metrics.detections import Detections, Limited, averages_by_confidence, averages_by_detection
+from evalstream.ontology import FREQUENCIES, NOTHING_DECLARED, Frequency, Ontology
 from evalstream.queries.columns import read_columns
 from evalstream.queries.detections import read_detections
 from evalstream.queries.labels import ALL_CLASSES, PerClassPage
@@ -27,7 +29,9 @@ from evalstream.scoring.counting import count
 from evalstream.scoring.detections import detections
 from evalstream.scoring.notes import unusual
 from evalstream.selection import QuestionError, Selection
+from evalstream.storage.ontologies import in_force
 from evalstream.types import LOCALISED
+from evalstream.words import count_of
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
@@ -93,7 +97,21 @@ class ClassFigures(ApFigures):
     )
 
 
-class AveragePrecision(ClassFigures, Tabular):
+class FrequencyFigures(BaseModel):
+    """LVIS's APr, APc and APf. Null: no class of the group is declared so, or none of them is annotated."""
+
+    ap_rare: float | None = Field(
+        description="mean of `ap` over the annotated classes whose declared `frequency` is `r`, as LVIS has it"
+    )
+    ap_common: float | None = Field(description="over those of `c`")
+    ap_frequent: float | None = Field(description="over those of `f`")
+
+
+#: The figures that experiment trackers are given.
+HEADLINE: Final = {*ApFigures.model_fields, *FrequencyFigures.model_fields}
+
+
+class AveragePrecision(ClassFigures, FrequencyFigures, Tabular):
     """The means over classes with annotations, and each class."""
 
     table: ClassVar = "per_class"
@@ -138,7 +156,8 @@ def average_precisions(
         columns, left, failed, _ = stored
         found = detections(columns, left, groups=groups)
         said = notes_on(client, localised, failed, unusual(columns, count(columns, left), left)).notes
-    return average_precision_of(found, said, selection, options, page)
+    declared = in_force(client, selection.dataset).ontology
+    return average_precision_of(found, said, selection, options, page, ontology=declared)
 
 
 def average_precision_of(
@@ -148,6 +167,7 @@ def average_precision_of(
     options: ApOptions = _AS_COCO,
     page: PerClassPage = ALL_CLASSES,
     order: Sequence[str] = (),
+    ontology: Ontology = NOTHING_DECLARED,
 ) -> AveragePrecision:
     """Compute AP and AR from detections.
 
@@ -160,6 +180,8 @@ def average_precision_of(
     order : sequence of str
         Labels in the order in which means are summed, the others after them by name. It shows in the last bit alone;
         pycocotools sums by category id.
+    ontology : Ontology
+        What is declared: how frequent classes are.
     """
     _require_groups(selection, options)
     rule = RULES[options.interpolation]
@@ -190,22 +212,54 @@ def average_precision_of(
     place = {label: i for i, label in enumerate(order)}
     summed = sorted(range(len(found.labels)), key=lambda k: place.get(found.labels[k], len(place)))
     figures = _figures(averages, areas, np.array(summed, np.int64))
+    frequency = {class_label(own.name): own.frequency for own in ontology.classes if own.frequency is not None}
+    groups = _of_groups(averages, [(k, frequency.get(found.labels[k])) for k in summed])
     empty = [label for label, missing in zip(found.labels, absent, strict=True) if missing]
     return AveragePrecision(
         **figures.model_dump(),
+        **groups.model_dump(),
         ar50=_mean(averages["all", MAX_DETECTIONS].recall[0, summed]),
         ar75=_mean(averages["all", MAX_DETECTIONS].recall[5, summed]),
         max_detections=_max_detections(selection) if selection.traits.limited else None,
         per_class=per_class,
         total=len(fitting),
-        undefined=_undefined(figures, [label for label in empty if label in per_class], selection),
-        notes=[*said, *_of_empty_classes(empty, options)],
+        undefined=_undefined(figures, [label for label in empty if label in per_class], selection)
+        | _undefined_groups(groups, set(frequency.values())),
+        notes=[*said, *_of_empty_classes(empty, options), *_without_frequency(found.labels, empty, frequency)],
     )
 
 
 def _require_groups(selection: Selection, options: ApOptions) -> None:
     if options.group_of == "count" and not selection.traits.groups_count:
         raise QuestionError("groups are counted under policy `best-candidate` only")
+
+
+def _of_groups(averages: Limited, summed: list[tuple[int, Frequency | None]]) -> FrequencyFigures:
+    """Average over the classes of each group: ``summed`` has the place and the group of each class, in order."""
+    precision = averages["all", MAX_DETECTIONS].precision[:10]
+    return FrequencyFigures(
+        **{
+            f"ap_{name}": _mean(precision[:, :, [k for k, own in summed if own == group]])
+            for name, group in FREQUENCIES.items()
+        }
+    )
+
+
+def _undefined_groups(groups: FrequencyFigures, declared: set[Frequency]) -> dict[str, str]:
+    return {
+        f"ap_{name}": f"no class of the frequency `{group}` "
+        + ("has an annotation that counts" if group in declared else "is declared")
+        for name, group in FREQUENCIES.items()
+        if getattr(groups, f"ap_{name}") is None
+    }
+
+
+def _without_frequency(labels: Sequence[str], empty: list[str], frequency: Mapping[str, Frequency]) -> list[str]:
+    """Say of how many classes in the mean no frequency is declared, where it is of others."""
+    others = len({*labels} - {*empty} - frequency.keys())
+    if not frequency or not others:
+        return []
+    return [f"Of {count_of(others, 'annotated class')} no frequency is declared: in no group."]
 
 
 def _undefined(figures: ClassFigures, empty: list[str], selection: Selection) -> dict[str, str]:

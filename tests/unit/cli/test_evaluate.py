@@ -74,6 +74,16 @@ def test_coco(evaluate: Any) -> None:
     assert found["per_class"]["bus"]["ap"] == 0
 
 
+def test_averages_by_frequency_stand_in_the_table(evaluate: Any) -> None:
+    categories = [own | {"frequency": group} for own, group in zip(TRUTH["categories"], "rcf", strict=True)]
+    truth = TRUTH | {"categories": categories}
+    found = figures(evaluate("--json", annotations=truth))
+    assert found["ap_rare"] == found["per_class"]["car"]["ap"]
+    assert (found["ap_common"], found["ap_frequent"]) == (0, None)
+    assert "ap_rare" in evaluate(annotations=truth).stdout
+    assert "ap_rare" not in evaluate().stdout
+
+
 def test_masks_and_keypoints(evaluate: Any) -> None:
     """The boxes say one thing, the segmentations and the keypoints another."""
     outline = {"segmentation": [[0, 0, 10, 0, 10, 10, 0, 10]]}

@@ -35,6 +35,7 @@ TRUTH = {
     "annotations": [{"id": 1, "image_id": 1, "category_id": 0, "bbox": [0, 0, 10, 10], "area": 100, "iscrowd": 0}],
 }
 RESULTS = [{"image_id": image, "category_id": 0, "bbox": [0, 0, 10, 10], "score": 0.9} for image in (1, 2)]
+LVIS = {"car": "r", "bus": "c", "van": None}
 #: What has to be said with some questions.
 NEEDED = {"distribution": {"metric": "iou"}, "comparison": {"versus": "b"}, "comparison_objects": {"versus": "b"}}
 NEEDED |= {"metadata": {"key": "weather"}}
@@ -73,6 +74,25 @@ def test_figures_are_those_of_an_evaluation_in_memory(street: Client) -> None:
     figures = street.figures("street", "a", "val", confidence=0.5)
     assert figures == evalstream.evaluate(TRUTH, RESULTS).figures("val", confidence=0.5)
     assert figures["val/tp"] == 1.0
+
+
+def test_classes_keep_their_frequency_and_what_else_is_declared_of_them(client: Client) -> None:
+    categories = [{"id": i, "name": name, "frequency": own} for i, (name, own) in enumerate(LVIS.items())]
+    truth = TRUTH | {"images": [{"id": i, "neg_category_ids": [0, 1, 2]} for i in (1, 2)], "categories": categories}
+    client.declare("lvis", {"classes": [{"name": "car", "color": "#123456"}], "tolerance": 3})
+    for _ in range(2):
+        client.upload("lvis", truth, predictions=RESULTS, run="a")
+    found = client.average_precision("lvis", "a", policy="coco")
+    assert found.ap_rare == found.ap == evalstream.evaluate(truth, RESULTS).average_precision().ap_rare
+    assert (found.ap_common, found.ap_frequent) == (None, None)
+    assert client.figures("lvis", "a") == evalstream.evaluate(truth, RESULTS).figures()
+    declared = client.ontology("lvis")
+    assert declared.revisions == 2
+    assert declared.ontology.tolerance == 3
+    assert [(own.name, own.color, own.frequency) for own in declared.ontology.classes] == [
+        ("car", "#123456", "r"),
+        ("bus", None, "c"),
+    ]
 
 
 @pytest.mark.parametrize("name", QUESTIONS)

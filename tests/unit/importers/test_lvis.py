@@ -73,6 +73,7 @@ class Federated(COCOeval):  # type: ignore[misc]
 
 
 def expected(truth: dict[str, Any], results: list[dict[str, Any]], iou_type: str) -> list[float]:
+    """Give AP, of thresholds, of sizes, and of rare, common and frequent classes."""
     with contextlib.redirect_stdout(io.StringIO()):
         ground = COCO()
         ground.dataset = copy.deepcopy(truth)
@@ -85,12 +86,18 @@ def expected(truth: dict[str, Any], results: list[dict[str, Any]], iou_type: str
         evaluation.evaluate()
         evaluation.accumulate()
         evaluation.summarize()
-    return [float(value) for value in evaluation.stats[:6]]
+    groups = []
+    for group in "rcf":
+        own = [i for i, one in enumerate(ground.loadCats(evaluation.params.catIds)) if one["frequency"] == group]
+        precision = evaluation.eval["precision"][:, :, own, 0, 2]
+        groups.append(float(np.mean(precision[precision > -1])) if np.any(precision > -1) else -1.0)
+    return [*(float(value) for value in evaluation.stats[:6]), *groups]
 
 
 def figures(truth: dict[str, Any], results: list[dict[str, Any]], iou_type: Any) -> list[float]:
     found = evalstream.evaluate(truth, results, type=iou_type).average_precision()
-    said = (found.ap, found.ap50, found.ap75, found.ap_small, found.ap_medium, found.ap_large)
+    said = [found.ap, found.ap50, found.ap75, found.ap_small, found.ap_medium, found.ap_large]
+    said += [found.ap_rare, found.ap_common, found.ap_frequent]
     return [-1 if value is None else value for value in said]
 
 
@@ -121,6 +128,26 @@ def test_figures_are_those_of_the_rules_spelt_out(seed: int, iou_type: str) -> N
 def _plain(truth: dict[str, Any]) -> dict[str, Any]:
     keep = ("id", "width", "height")
     return truth | {"images": [{key: image[key] for key in keep} for image in truth["images"]]}
+
+
+def test_classes_are_averaged_by_how_frequent_they_are() -> None:
+    """One group has a class without annotations, one has only such, and one class is in no group."""
+    truth, results = made(1)
+    truth["categories"] += [{"id": 5, "name": "c5", "frequency": "r"}, {"id": 6, "name": "c6", "frequency": "odd"}]
+    for one in truth["categories"]:
+        one["frequency"] = {1: "c", 2: "c", 3: None}.get(one["id"], one.get("frequency"))
+        if one["id"] == 4:
+            one["frequency"] = "c"
+    evaluation = evalstream.evaluate(truth, results)
+    found = evaluation.average_precision()
+    of = {name: found.per_class[name].ap for name in ("c1", "c2", "c4")}
+    assert found.ap_common == pytest.approx(np.mean([own for own in of.values() if own is not None]), abs=1e-12)
+    assert (found.ap_rare, found.ap_frequent) == (None, None)
+    assert found.undefined["ap_rare"] == "no class of the frequency `r` has an annotation that counts"
+    assert found.undefined["ap_frequent"] == "no class of the frequency `f` is declared"
+    assert any(note.startswith("Of 1 annotated class no frequency is declared") for note in found.notes)
+    assert evaluation.figures("val")["val/ap_common"] == found.ap_common
+    assert "val/ap_rare" not in evaluation.figures("val")
 
 
 def test_of_an_image_the_300_best_count() -> None:
@@ -163,4 +190,5 @@ def test_figures_are_those_of_the_package_lvis(seed: int, monkeypatch: pytest.Mo
     evaluation.run()
     said = evaluation.get_results()
     own = figures(truth, results, "bbox")
-    assert own == pytest.approx([said[name] for name in ("AP", "AP50", "AP75", "APs", "APm", "APl")], abs=1e-12)
+    names = ("AP", "AP50", "AP75", "APs", "APm", "APl", "APr", "APc", "APf")
+    assert own == pytest.approx([said[name] for name in names], abs=1e-12)

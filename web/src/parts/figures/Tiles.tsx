@@ -4,6 +4,7 @@ import { asking, useQuestion } from "../../api/ask";
 import { useHeadline } from "../../api/headline";
 import { useBoth, useShared } from "../../api/shared";
 import type { AveragePrecision, Interval, Intervals, Summary } from "../../api/schema";
+import { besideAverage, decimals } from "../../lib/averages";
 import { isolated } from "../../lib/bidi";
 import type { Shared } from "../../lib/basis";
 import { basisOf, rowsOfBoth } from "../../lib/compared";
@@ -217,7 +218,7 @@ function tilesOf(whole: Answers, own: Answers, their: Answers, view: View): Tile
       shared: [own.average?.ap, their.average?.ap],
       why: average?.undefined.ap,
       part: view.p,
-      beside: average && [`AP50 ${short(average.ap50)}`, `AP75 ${short(average.ap75)}`],
+      beside: average && besideAverage(average),
     },
     score("Mean IoU", "The mean overlap of the true positives.", "mean_iou"),
     counted(
@@ -326,16 +327,12 @@ function whyUnsure(interval: Interval | undefined, sure: Sure | undefined, figur
 /** Nothing before it is known, so that nothing moves when it comes. */
 function rangeOf(interval: Interval | undefined, isCount: boolean): string {
   if (!interval || interval.low === null || interval.high === null) return "\u00a0";
-  const shown = isCount ? (bound: number) => count(Math.round(bound)) : short;
+  const shown = isCount ? (bound: number) => count(Math.round(bound)) : decimals;
   return `${shown(interval.low)} – ${shown(interval.high)}`;
 }
 
 function percent(level: number | undefined): string {
   return level === undefined ? "" : `${Number((100 * level).toFixed(4))} %`;
-}
-
-function short(value: number | null): string {
-  return value === null ? "n/a" : value.toFixed(3);
 }
 
 function reason(intervals: Intervals | undefined, name: string): string {
