@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import orjson
 import typer
+from evalstream.client import Client
+from evalstream.client.files import Lines, files_of
 from evalstream.events import AnnotationEvent, PredictionEvent, Reader, Record, decode, event_lines
 from evalstream.importers import columns, rows, yolo
 from evalstream.importers.detect import Format
@@ -29,6 +32,7 @@ from evalstream.importers.text import head, json_lines
 from evalstream.words import count_of
 from rich.table import Table
 
+from evalstream_cli.client import DEFAULT_URL, ApiKey, Url, service
 from evalstream_cli.console import err, fail, out
 from evalstream_cli.import_options import with_import_options
 
@@ -44,6 +48,8 @@ class _Understood(NamedTuple):
     notes: list[str]
     problems: list[str]
     lines: Iterable[bytes]
+    files: Callable[[], Iterable[tuple[str, str]]]  # data rows, and the names of their files
+    refused: str | None = None  # why an upload to the dataset would be refused
 
 
 @with_import_options
@@ -55,6 +61,12 @@ def import_files(
     ] = "bbox",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what was understood, and no events.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="With --dry-run: print JSON instead of tables.")] = False,
+    dataset: Annotated[
+        str | None,
+        typer.Option(help="With --dry-run: ask the service whether an upload to this dataset would change files."),
+    ] = None,
+    url: Url = DEFAULT_URL,
+    api_key: ApiKey = "",
 ) -> None:
     """Turn files of other formats into events, as JSON lines on standard output; or only tell what is in them.
 
@@ -62,9 +74,13 @@ def import_files(
 
     evalstream import labels/ > annotations.ndjson
 
+    evalstream import --dry-run --dataset street val.json
+
     What holds predictions is read on the data rows of the annotations named before it. With a record that cannot be
     read the command ends with status 1; the others are not held up by it.
     """
+    if dataset is not None and not dry_run:
+        fail("--dataset goes with --dry-run; `evalstream upload` sends files")
     given = options._replace(type=type_)
     truth: GroundTruth | None = None
     understood: list[_Understood] = []
@@ -75,6 +91,9 @@ def import_files(
             understood.append(found)
     except ImporterError as error:
         fail(str(error))
+    if dataset is not None:
+        with service(url, api_key) as client:
+            understood = [_checked(client, dataset, one, given) for one in understood]
     if dry_run and as_json:
         out.file.write(orjson.dumps([_as_json(one) for one in understood], option=orjson.OPT_INDENT_2).decode() + "\n")
     elif dry_run:
@@ -85,8 +104,19 @@ def import_files(
             for line in one.lines:
                 out.file.write(line.decode().rstrip("\n") + "\n")
             _tell(one)
+    if any(one.refused for one in understood):
+        raise typer.Exit(2)
     if any(one.problems for one in understood):
         raise typer.Exit(1)
+
+
+def _checked(client: Client, dataset: str, one: _Understood, options: Options) -> _Understood:
+    """Ask whether an upload would be refused, and why."""
+    try:
+        client.check_files(dataset, Lines((), 0, source=str(one.path), files=one.files), options)
+    except ImporterError as error:
+        return one._replace(refused=str(error))
+    return one
 
 
 def _understand(
@@ -101,7 +131,8 @@ def _understand(
     problems = [str(problem) for problem in read.problems]
     if not_storable:
         problems.append(f"{path}: {not_storable:,} records with a negative width, height or area cannot be stored")
-    return _Understood(path, form, side, count, counts, read.notes, problems, lines), read
+    files = partial(files_of, read) if isinstance(read, GroundTruth) else tuple
+    return _Understood(path, form, side, count, counts, read.notes, problems, lines, files), read
 
 
 def _side(path: Path, form: Format, truth: GroundTruth | None, options: Options) -> Side:
@@ -158,7 +189,8 @@ def _of_events(path: Path, options: Options) -> _Understood:
         for one in received:
             own = one.event.annotations if isinstance(one.event, AnnotationEvent) else one.event.predictions
             counts.update((item.parts()[0].type, item.parts()[0].label or item.feature) for item in own)
-    return _Understood(path, "events", side, len(lines) - len(problems), counts, [], problems, lines)
+    files = partial(files_of, lines)
+    return _Understood(path, "events", side, len(lines) - len(problems), counts, [], problems, lines, files)
 
 
 def _loaded(line: bytes) -> Any:
@@ -184,6 +216,7 @@ def _as_json(found: _Understood) -> dict[str, Any]:
         ],
         "notes": found.notes,
         "left_out": found.problems,
+        "refused": found.refused,
     }
 
 
@@ -198,6 +231,8 @@ def _show(found: _Understood) -> None:
             table.add_row(kind, name, f"{count:,}")
         out.print(table)
     _print(found.notes, found.problems, out.print)
+    if found.refused is not None:
+        out.print(f"refused: {found.refused}", highlight=False, soft_wrap=True)
 
 
 def _tell(found: _Understood) -> None:

@@ -79,7 +79,7 @@ def _options(
         columns.RowKey, _option("--row-key", "What data rows are called by: ids of images, or their files.")
     ] = "id",
     other_files: Annotated[
-        bool, _option("--other-files", "Upload: data rows that are there already may get files of other names.")
+        bool, _option("--other-files", "Data rows that are there already may get files of other names.")
     ] = False,
     voc_pixels: Annotated[Pixels, _option("--voc-pixels", "Pascal VOC: whether xmax is in the box.")] = "exclusive",
     id_column: Annotated[str | None, _option("--id-column", "Tables: names the data row.")] = None,

@@ -89,13 +89,14 @@ def upload(
             column = -2 if annotations == predictions else -1  # of CoNLL files
             with _told("nothing was sent"):
                 said, truth = annotation_lines(annotations, dataset, how, column=column)
-                client.check_files(dataset, truth, how.options)
+                client.check_files(dataset, said, how.options)
                 client.declare_frequencies(dataset, truth)
-            results.append((_send(client, bar, dataset, None, said), said.left_out))
+            results.append((_send(client, bar, dataset, None, said, how.options), said.left_out))
         if predictions is not None and run is not None:
             with _told("the predictions were not sent"):
                 said = prediction_lines(predictions, annotations, truth, dataset, run, how)
-            results.append((_send(client, bar, dataset, run, said), said.left_out))
+                client.check_files(dataset, said, how.options)
+            results.append((_send(client, bar, dataset, run, said, how.options), said.left_out))
             if complete and any(result.rejected or left_out for result, left_out in results):
                 err.print(NOT_CLOSED.format(run=run), highlight=False, markup=False)
             elif complete:
@@ -131,7 +132,7 @@ def _told(what: str) -> Iterator[None]:
         fail(f"{what}, because {error}")
 
 
-def _send(client: Client, bar: Progress, dataset: str, run: str | None, events: Lines) -> Sent:
+def _send(client: Client, bar: Progress, dataset: str, run: str | None, events: Lines, options: Options) -> Sent:
     """Say what of a file is left out or read otherwise than it stands there; send the rest."""
     reasons = events.reasons()
     if len(reasons) > REASONS_SHOWN:
@@ -139,7 +140,11 @@ def _send(client: Client, bar: Progress, dataset: str, run: str | None, events: 
     for text in [*reasons, *events.notes]:
         err.print(f"  {text}", highlight=False, markup=False, soft_wrap=True)
     task = bar.add_task(f"uploading {run or 'annotations'}", total=events.total)
-    return client.send(dataset, run, events.lines, on_part=lambda count, _size: bar.advance(task, count))
+    keep = events.files is None and not options.other_files
+    with _told("the rest was not sent"):
+        return client.send(
+            dataset, run, events.lines, keep_files=keep, on_part=lambda count, _size: bar.advance(task, count)
+        )
 
 
 def _report(results: list[Sent], left_out: int) -> None:

@@ -7,7 +7,8 @@ or of any library that hands out Arrow: pandas, polars), arrays by image (:mod:`
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,7 +32,7 @@ from evalstream.importers.files import (
     with_facts,
 )
 from evalstream.importers.problems import ImporterError, Problem
-from evalstream.importers.rows import Imported, Side
+from evalstream.importers.rows import Side
 from evalstream.importers.text import STDIN, json_lines
 from evalstream.words import count_of
 
@@ -44,6 +45,9 @@ class Lines(NamedTuple):
     notes: Sequence[str] = ()
     problems: Sequence[Problem] = ()
     not_storable: int = 0
+    source: str = "events"
+    #: The data rows that the events give a file, and its name; None: known from the lines alone, which come once.
+    files: Callable[[], Iterable[tuple[str, str]]] | None = tuple
 
     @property
     def left_out(self) -> int:
@@ -90,6 +94,23 @@ def annotation_lines(source: Any, dataset: str, how: How, *, column: int = -1) -
         return Lines(lines, len(lines)), None
     truth = read_annotations(path, how.options)
     return _lines_of(truth, {"dataset": dataset}, how), truth
+
+
+def files_of(source: GroundTruth | Iterable[bytes]) -> Iterator[tuple[str, str]]:
+    """Name the data rows that ground truth, or lines of events, give a file, each with the file's name."""
+    if isinstance(source, GroundTruth):
+        yield from ((row, file) for row, file in zip(source.data_rows, source.file_names, strict=True) if file)
+        return
+    for line in source:
+        if b'"file_name"' not in line:
+            continue
+        try:
+            event = orjson.loads(line)
+            row, file = event["data_row"], event["row"]["metadata"]["file_name"]
+        except (orjson.JSONDecodeError, KeyError, TypeError):
+            continue  # the service says what is wrong with it
+        if isinstance(row, str) and isinstance(file, str) and file:
+            yield row, file
 
 
 def prediction_lines(
@@ -148,7 +169,8 @@ def _in_memory(
     if hasattr(source, "__arrow_c_stream__"):
         table = pa.table(source)
         if set(EVENTS.names) <= set(table.column_names):
-            return Lines(stamped(lines_with_facts(event_lines(table), how.options)), len(table)), None
+            files = partial(_files_of_table, table)
+            return Lines(stamped(lines_with_facts(event_lines(table), how.options)), len(table), files=files), None
     if isinstance(source, Held):
         if side == "annotations":
             truth = read_annotations(source, how.options)
@@ -164,11 +186,21 @@ def _in_memory(
             raise ImporterError(
                 "COCO results name images and categories by number: give the annotations= that they are of, too"
             )
-        total = len(source) if isinstance(source, Sequence) else None
-        return Lines(stamped(lines_with_facts(map(_line, source), how.options)), total), None
+        again = isinstance(source, Sequence)
+        return Lines(
+            stamped(lines_with_facts(map(_line, source), how.options)),
+            len(source) if isinstance(source, Sequence) else None,
+            files=(lambda: files_of(map(_line, source))) if again else None,
+        ), None
     raise ImporterError(
         f"{side}: a {type(source).__name__} cannot be read; give a path, a table, arrays by image, or events"
     )
+
+
+def _files_of_table(table: pa.Table) -> Iterator[tuple[str, str]]:
+    for row, metadata in zip(table["data_row"].to_pylist(), table["metadata"].to_pylist(), strict=True):
+        if file := dict(metadata or ()).get("file_name"):
+            yield row, file
 
 
 def _is_results(source: Any) -> bool:
@@ -195,8 +227,13 @@ def _line(event: Any) -> bytes:
 
 def _lines_of(read: GroundTruth | Predictions, known: dict[str, str], how: How) -> Lines:
     """Turn what was read of one side into events, and say what of it is left out."""
+    files: Callable[[], Iterable[tuple[str, str]]] = tuple
+    if isinstance(read, GroundTruth):
+        files = partial(files_of, read)
     if read.imported is not None:
-        return _lines_of_rows(read.imported._replace(notes=read.notes, problems=read.problems), known)
+        given = read.imported
+        events_of_rows = rows.lines(given.rows, given.side, **known, version=time.time_ns())
+        return Lines(events_of_rows, len(given.rows), read.notes, read.problems, source=read.source, files=files)
     assert read.coco is not None
     own, not_storable = columns.storable(read.coco.objects)
     version, kind, notes = time.time_ns(), how.options.type, list(read.notes)
@@ -211,15 +248,12 @@ def _lines_of(read: GroundTruth | Predictions, known: dict[str, str], how: How) 
         events = columns.prediction_events(found, read.on, known["dataset"], known["run"], version, kind)
         if missing := events.num_rows - len(np.unique(own.row)):
             notes.append(rows.taken_for_empty(missing, events.num_rows))
-    return Lines(event_lines(events), events.num_rows, notes, read.problems, not_storable)
-
-
-def _lines_of_rows(read: Imported, known: dict[str, str]) -> Lines:
-    lines = rows.lines(read.rows, read.side, **known, version=time.time_ns())
-    return Lines(lines, len(read.rows), read.notes, read.problems)
+    return Lines(event_lines(events), events.num_rows, notes, read.problems, not_storable, read.source, files)
 
 
 def _events(path: Path, how: How) -> Lines:
     # Counting finds what cannot be read before anything is sent; standard input can only be read once.
-    total = None if path == STDIN else sum(1 for _ in json_lines(path))
-    return Lines(stamped(lines_with_facts(json_lines(path), how.options)), total)
+    once = path == STDIN
+    total = None if once else sum(1 for _ in json_lines(path))
+    lines = stamped(lines_with_facts(json_lines(path), how.options))
+    return Lines(lines, total, source=str(path), files=None if once else lambda: files_of(json_lines(path)))

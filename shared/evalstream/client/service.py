@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import quote
 
@@ -173,12 +174,13 @@ class Service(Questions):
         truth, closed, not_closed = None, None, list[str]()
         if annotations is not None:
             lines, truth = annotation_lines(annotations, dataset, how)
-            yield from Service.check_files.steps(self, dataset, truth, how.options)
+            yield from Service.check_files.steps(self, dataset, lines, how.options)
             yield from Service.declare_frequencies.steps(self, dataset, truth)
-            sent.append((lines, (yield from self._sending(dataset, None, lines, on_progress))))
+            sent.append((lines, (yield from self._sending(dataset, None, lines, how.options, on_progress))))
         if predictions is not None and run is not None:
             lines = prediction_lines(predictions, annotations, truth, dataset, run, how)
-            sent.append((lines, (yield from self._sending(dataset, run, lines, on_progress))))
+            yield from Service.check_files.steps(self, dataset, lines, how.options)
+            sent.append((lines, (yield from self._sending(dataset, run, lines, how.options, on_progress))))
             if step is not None:
                 yield from Service.set_step.steps(self, dataset, run, step)
             if complete and any(own.rejected or lines.left_out for lines, own in sent):
@@ -200,31 +202,19 @@ class Service(Questions):
         return done
 
     @operation
-    def check_files(self, dataset: str, truth: GroundTruth | None, options: Options) -> Steps[None]:
-        """See to it that annotations which are about to be sent change the file of no data row that is there.
+    def check_files(self, dataset: str, lines: Lines, options: Options) -> Steps[None]:
+        """See to it that what is about to be sent changes the file of no data row that is there.
+
+        What comes from standard input or an iterator is known when it is sent alone: :meth:`send` with ``keep_files``.
 
         Raises
         ------
         ImporterError
-            If they do: two splits that count their images alike would overwrite each other.
+            If a data row has a file of another name: two splits that count their images alike would overwrite each
+            other.
         """
-        if truth is None or options.other_files:
-            return
-        said = {row: file for row, file in zip(truth.data_rows, truth.file_names, strict=True) if file}
-        other: dict[str, str] = {}
-        names = list(said)
-        for start in range(0, len(names), FILES_LIMIT):
-            content = _json({"file_names": {row: said[row] for row in names[start : start + FILES_LIMIT]}})
-            response = yield Request("POST", f"{place(dataset)}/other-files", content=content, insist=True)
-            other |= OtherFiles.model_validate_json(response.content).other_files
-        if other:
-            row, file = next(iter(other.items()))
-            raise ImporterError(
-                f"{truth.source}: dataset {dataset!r} has {count_of(len(other), 'data row')} already, by the same id"
-                f" and with another file: {row!r} is {file}, and here {said[row]}. Where two splits count their images"
-                " alike, --row-key file_name (or stem) with --split calls data rows by their files; where files were"
-                " renamed, --other-files goes on"
-            )
+        if lines.files is not None and not options.other_files:
+            yield from _checking(dataset, lines.source, lines.files())
 
     @operation
     def declare_frequencies(self, dataset: str, truth: GroundTruth | None) -> Steps[None]:
@@ -243,17 +233,23 @@ class Service(Questions):
         run: str | None,
         lines: Iterable[bytes],
         *,
+        keep_files: bool = False,
         on_part: Callable[[int, int], None] = lambda _count, _size: None,
     ) -> Steps[Sent]:
         """Send events as they are, of annotations where ``run`` is None; each should have a version.
 
         Parts that get no answer are sent again, which changes nothing where they had arrived. ``on_part`` hears how
-        many lines, and how many bytes, were sent since the last time.
+        many lines, and how many bytes, were sent since the last time. With ``keep_files``, it ends before a part that
+        would give data rows other files (:meth:`check_files`).
         """
         path = f"{place(dataset, run)}/{'annotations' if run is None else 'predictions'}"
         done = Sent(accepted=0, rejected=0, errors=[])
         sent = 0
         for part in in_parts(lines):
+            if keep_files:
+                from evalstream.client.files import files_of
+
+                yield from _checking(dataset, f"events from number {sent + 1:,} on", files_of(part))
             content = b"\n".join(part)
             response = yield Request("POST", path, content=content, kind="application/x-ndjson", insist=True)
             answer = Upload.model_validate_json(response.content)
@@ -371,7 +367,12 @@ class Service(Questions):
         return {f"{start}{name}": float(value) for name, value in known.items() if value is not None}
 
     def _sending(
-        self, dataset: str, run: str | None, lines: Lines, on_progress: Callable[[str, int, int | None], None]
+        self,
+        dataset: str,
+        run: str | None,
+        lines: Lines,
+        options: Options,
+        on_progress: Callable[[str, int, int | None], None],
     ) -> Steps[Sent]:
         what, done = f"uploading {run or 'annotations'}", 0
 
@@ -380,7 +381,28 @@ class Service(Questions):
             done += count
             on_progress(what, done, lines.total)
 
-        return (yield from Service.send.steps(self, dataset, run, lines.lines, on_part=on_part))
+        keep = lines.files is None and not options.other_files
+        return (yield from Service.send.steps(self, dataset, run, lines.lines, keep_files=keep, on_part=on_part))
+
+
+def _checking(dataset: str, source: str, files: Iterable[tuple[str, str]]) -> Steps[None]:
+    """Ask, of data rows and the names of their files, whether any is there with another file."""
+    count, example, pairs = 0, "", iter(files)
+    while said := dict(islice(pairs, FILES_LIMIT)):
+        content = _json({"file_names": said})
+        response = yield Request("POST", f"{place(dataset)}/other-files", content=content, insist=True)
+        other = OtherFiles.model_validate_json(response.content).other_files
+        count += len(other)
+        if other and not example:
+            row, file = next(iter(other.items()))
+            example = f"{row!r} is {file}, and here {said[row]}"
+    if count:
+        raise ImporterError(
+            f"{source}: dataset {dataset!r} has {count_of(count, 'data row')} already, by the same id and with another"
+            f" file: {example}. Where two splits count their images alike, --row-key file_name (or stem) with --split"
+            " calls data rows by their files, and events name data rows themselves; where files were renamed,"
+            " --other-files (other_files of Options) goes on"
+        )
 
 
 def _deleting(path: str, version: int | None, dry_run: bool) -> Steps[Deleted]:

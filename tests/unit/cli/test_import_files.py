@@ -8,9 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import evalstream
 import httpx
+import orjson
 import pytest
-from evalstream.events import AnnotationEvent, PredictionEvent, Reader, Record, decode
+from evalstream.events import AnnotationEvent, PredictionEvent, Reader, Record, decode, events_table
+from evalstream.importers.files import Options
 from evalstream_cli.main import app
 from typer.testing import CliRunner, Result
 
@@ -56,6 +59,7 @@ def test_dry_run_tells_what_was_understood(folder: Path) -> None:
         "objects": [{"type": "bbox", "class": "cat", "count": 1}, {"type": "bbox", "class": "dog", "count": 2}],
         "notes": [],
         "left_out": [f"{folder / 'labels'}: b.txt line 2: class: there is no class 7, but 2 names"],
+        "refused": None,
     }
     assert (predictions["side"], predictions["data_rows"]) == ("predictions", 2)
     assert predictions["objects"] == [{"type": "bbox", "class": "cat", "count": 2}]
@@ -213,6 +217,69 @@ def test_upload_of_events_in_any_form(service: Service, tmp_path: Path, form: st
     assert (result.exit_code, result.stdout) == (0, "2 events accepted, 0 rejected\n"), result.output
     again = upload(service, "--dataset", f"{form}-in", "--annotations", "-", standard_input=content)
     assert (again.exit_code, again.stdout) == (0, "2 events accepted, 0 rejected\n"), again.output
+
+
+def test_every_door_refuses_alike_what_would_change_files(service: Service, tmp_path: Path) -> None:
+    def of(split: str) -> list[dict[str, Any]]:
+        rows = [{"metadata": {"file_name": f"{split}/{i}.jpg"}} for i in (1, 2)]
+        known = {"operation": "replace", "annotations": []}
+        return [known | {"data_row": str(i), "row": row} for i, row in enumerate(rows, 1)]
+
+    lines = b"\n".join(orjson.dumps(event) for event in of("val"))
+    (tmp_path / "val.ndjson").write_bytes(lines)
+    images = [{"id": i, "file_name": f"val/{i}.jpg"} for i in (1, 2)]
+    (tmp_path / "val.json").write_text(json.dumps({"images": images, "categories": [], "annotations": []}))
+    name = ("--dataset", "splits")
+    said = dict[str, str]()
+    with evalstream.connect(service.url) as client:
+        client.upload("splits", of("train"))
+        for file in ("val.json", "val.ndjson"):
+            refused = upload(service, *name, "--annotations", tmp_path / file)
+            assert (refused.exit_code, "nothing was sent, because" in refused.stderr) == (2, True), refused.output
+            said[file] = refused.stderr
+            dry = run("import", "--dry-run", tmp_path / file, *name, "--url", service.url)
+            assert (dry.exit_code, "refused: " in dry.stdout) == (2, True), dry.output
+            said[f"dry run of {file}"] = dry.stdout
+            (as_json,) = json.loads(
+                run("import", "--dry-run", "--json", tmp_path / file, *name, "--url", service.url).stdout
+            )
+            said[f"JSON of {file}"] = as_json["refused"]
+        refused = upload(service, *name, "--annotations", "-", standard_input=lines)
+        assert (refused.exit_code, "the rest was not sent, because events from number 1 on" in refused.stderr) == (2, True)
+        said["standard input"] = refused.stderr
+        sources = {
+            "a list": of("val"),
+            "an iterator": iter(of("val")),
+            "a mapping": json.loads((tmp_path / "val.json").read_text()),
+            "a table": _table(lines),
+        }
+        for what, source in sources.items():
+            with pytest.raises(evalstream.ImporterError) as error:
+                client.upload("splits", source)
+            said[what] = str(error.value)
+        predicted = [{**event, "predictions": []} for event in of("val")]
+        for event in predicted:
+            del event["annotations"]
+        with pytest.raises(evalstream.ImporterError) as error:
+            client.upload("splits", predictions=predicted, run="r")
+        said["predictions"] = str(error.value)
+        alike = {" ".join(text.split()).partition("dataset 'splits' has ")[2] for text in said.values()}
+        assert len(alike) == 1, said
+        (text,) = alike
+        assert text.startswith("2 data rows already, by the same id and with another file: '1' is train/1.jpg")
+        for source in (of("val"), iter(of("test"))):
+            client.upload("splits", source, options=Options(other_files=True))
+        client.upload("splits", of("test"))  # now they are these files
+
+
+def test_a_dry_run_alone_asks_of_a_dataset(folder: Path) -> None:
+    result = run("import", folder / "labels", *SIZE, "--dataset", "d")
+    assert (result.exit_code, "--dataset goes with --dry-run" in result.stderr) == (2, True)
+
+
+def _table(lines: bytes) -> Any:
+    records = [Record(line, i, 1) for i, line in enumerate(lines.split(b"\n"))]
+    return events_table(decode(records, Reader(AnnotationEvent, {"dataset": "splits"})).received)
 
 
 def test_what_cannot_be_uncompressed_is_told(service: Service, tmp_path: Path) -> None:
