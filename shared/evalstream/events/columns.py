@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import repeat
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
 from pydantic_core import to_json
@@ -15,41 +17,86 @@ from evalstream.events.models import AnnotationEvent, DataRow, Event, MetadataVa
 from evalstream.events.objects.metrics import RowMetric
 from evalstream.events.schema import EVENTS
 
-_UNSAID = DataRow.model_construct()
+_UNSAID: Final = DataRow.model_construct()
+
+
+class Facts(NamedTuple):
+    """What an event says of its data row; empty and 0: nothing."""
+
+    split: str = ""
+    width: int = 0
+    height: int = 0
+    coordinates: str = ""
+    media_url: str = ""
+    text: str = ""
+    metadata: Mapping[str, MetadataValue] = MappingProxyType({})
 
 
 def events_table(received: Sequence[Received]) -> pa.Table:
     """Turn valid events into the rows of table ``events``, in the order given (schema ``EVENTS``)."""
     events = [item.event for item in received]
-    rows = [event.row or _UNSAID for event in events]
-    names: list[str] = []
-    parts: list[Part] = []
-    offsets = [0]
-    for event in events:
-        for name, item in _objects(event):
-            own = item.parts()
-            parts += own
-            names += [name] * len(own)
-        offsets.append(len(parts))
-
-    columns: dict[str, object] = {
+    heads: dict[str, Sequence[Any]] = {
         "dataset": [event.dataset for event in events],
         "data_row": [event.data_row for event in events],
         "run": [event.run if isinstance(event, PredictionEvent) else "" for event in events],
         "version": [item.version for item in received],
         "event_id": [item.event_id for item in received],
         "operation": [event.operation for event in events],
-        "split": [row.split or "" for row in rows],
-        "width": [row.width or 0 for row in rows],
-        "height": [row.height or 0 for row in rows],
-        "coordinates": [row.coordinates or "" for row in rows],
-        "media_url": [row.media_url or "" for row in rows],
-        "text": [row.text or "" for row in rows],
-        "metadata": [[(key, _as_text(value)) for key, value in row.metadata.items()] for row in rows],
         "deleted_id": [event.ids for event in events],
     }
-    fields = zip(*parts, strict=True) if parts else ([] for _ in Part._fields)
-    per_object: dict[str, Sequence[Any]] = dict(zip(Part._fields, fields, strict=True))
+    return table_of(heads, [facts_of(event.row) for event in events], map(entries, events))
+
+
+def facts_of(row: DataRow | None) -> Facts:
+    """Give what an event says of its data row as columns hold it."""
+    if row is None:
+        row = _UNSAID
+    return Facts(
+        row.split or "",
+        row.width or 0,
+        row.height or 0,
+        row.coordinates or "",
+        row.media_url or "",
+        row.text or "",
+        row.metadata,
+    )
+
+
+def entries(event: Event) -> tuple[list[str], list[Part]]:
+    """Give the entries of an event's object columns: the id of the object that each belongs to, and what it says."""
+    names: list[str] = []
+    parts: list[Part] = []
+    for name, item in _objects(event):
+        own = item.parts()
+        parts += own
+        names += [name] * len(own)
+    return names, parts
+
+
+def table_of(
+    heads: Mapping[str, Sequence[Any]], facts: Sequence[Facts], given: Iterable[tuple[list[str], list[Part]]]
+) -> pa.Table:
+    """Put events into columns (schema ``EVENTS``).
+
+    Parameters
+    ----------
+    heads : mapping of str to sequences
+        The columns that say which events they are, an entry an event.
+    facts : sequence of Facts
+        What each says of its data row.
+    given : iterable of (list of str, list of Part)
+        The entries of each one's objects, as of :func:`entries`.
+    """
+    names: list[str] = []
+    parts: list[Part] = []
+    offsets = [0]
+    for own_names, own_parts in given:
+        names += own_names
+        parts += own_parts
+        offsets.append(len(parts))
+    columns: dict[str, Any] = {**heads, **_by_field(Facts._fields, facts)}
+    columns["metadata"] = [[(key, _as_text(value)) for key, value in own.items()] for own in columns["metadata"]]
+    per_object = _by_field(Part._fields, parts)
     scores = per_object.pop("scores")
     # Rare, and hundreds of thousands of empty lists keep the garbage collector busy.
     scored = any(scores)
@@ -62,6 +109,10 @@ def events_table(received: Sequence[Received]) -> pa.Table:
         kind = EVENTS.field(f"object_{name}").type.value_type
         columns[f"object_{name}"] = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), pa.array(values, kind))
     return pa.table(columns, schema=EVENTS)
+
+
+def _by_field(names: Sequence[str], tuples: Sequence[tuple[Any, ...]]) -> dict[str, Sequence[Any]]:
+    return dict(zip(names, zip(*tuples, strict=True) if tuples else repeat(()), strict=bool(tuples)))
 
 
 def _objects(event: Event) -> Iterator[tuple[str, Object | RowMetric]]:

@@ -14,6 +14,7 @@ import pyarrow as pa
 from evalstream.arrow import texts
 from evalstream.importers import coco, columns, fiftyone, hugging_face, rows
 from evalstream.importers.coco_records import Source
+from evalstream.importers.collector import uncollected
 from evalstream.importers.detect import Format, detect
 from evalstream.importers.names import named_by_file, stem
 from evalstream.importers.options import (
@@ -27,7 +28,7 @@ from evalstream.importers.options import (
     YoloOptions,
 )
 from evalstream.importers.problems import ImporterError, Problem, refuse
-from evalstream.importers.rows import Imported, Row, Side
+from evalstream.importers.rows import Imported, Side
 from evalstream.importers.text import plain_bytes
 from evalstream.ontology import Frequency
 
@@ -211,6 +212,7 @@ def _refuse_if_asked(problems: Sequence[Problem], options: Options) -> None:
         refuse(problems)
 
 
+@uncollected
 def read_annotations(source: Input, options: Options) -> GroundTruth:
     """Read ground truth.
 
@@ -229,14 +231,16 @@ def read_annotations(source: Input, options: Options) -> GroundTruth:
             truth.source, form, truth, None, images.data_row, images.file_name, own, truth.notes, truth.problems
         )
     found = read_rows(_opened(source), form, "annotations", options)
-    found = found._replace(rows=[_with_facts(row, options) for row in found.rows])
-    file_names = [str(row.facts.get("metadata", {}).get("file_name", "")) for row in found.rows]
+    if options.split is not None or options.metadata:
+        found = found._replace(rows=[row._replace(facts=_facts(row.facts, options)) for row in found.rows])
+    file_names = [str(row.facts.get("metadata", {}).get("file_name", "")) if row.facts else "" for row in found.rows]
     names = [row.data_row for row in found.rows]
     return GroundTruth(
         found.source, form, None, found, names, file_names, found.categories, found.notes, found.problems
     )
 
 
+@uncollected
 def read_predictions(source: Input, truth: GroundTruth | None, options: Options) -> Predictions:
     """Read predictions, on the data rows of a ground truth where one is given.
 
@@ -290,17 +294,13 @@ def _is_coco(source: Input) -> bool:
     return isinstance(source, str | Path) and Path(source).suffix == ".json" and detect(Path(source)) == "coco"
 
 
+@uncollected
 def annotations_table(truth: GroundTruth, dataset: str, options: Options) -> pa.Table:
     """Turn ground truth into columns (schema ``EVENTS``)."""
     if truth.coco is not None:
         return with_facts(columns.annotation_events(truth.coco, dataset, 1, options.type), options)
     assert truth.imported is not None
     return rows.table(truth.imported.rows, "annotations")
-
-
-def _with_facts(row: Row, options: Options) -> Row:
-    """Say of a data row what options say of all."""
-    return row._replace(facts=_facts(row.facts, options))
 
 
 def _facts(own: Mapping[str, Any], options: Options) -> dict[str, Any]:
@@ -345,6 +345,7 @@ def with_facts(events: pa.Table, options: Options) -> pa.Table:
     return events
 
 
+@uncollected
 def predictions_table(found: Predictions, dataset: str, options: Options) -> pa.Table:
     """Turn predictions into columns (schema ``EVENTS``)."""
     if found.coco is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Any, Final, NamedTuple
 
@@ -27,11 +28,17 @@ class ImageNames:
     def __init__(self, ids: Sequence[str], file_names: Sequence[str]) -> None:
         self._ids = {name: i for i, name in enumerate(ids)}
         self._has_file_names = any(file_names)
-        self._by_form: list[dict[str, list[int]]] = [{} for _ in FORMS]
-        for i, (name, file_name) in enumerate(zip(ids, file_names, strict=True)):
-            for own, key in zip(self._by_form, _keys(name, file_name or name), strict=True):
+        self._names = ids, file_names
+
+    @cached_property
+    def _by_form(self) -> list[dict[str, list[int]]]:
+        """The images by each other form of a name. Mostly all are known by their ids, and this takes a while."""
+        found: list[dict[str, list[int]]] = [{} for _ in FORMS]
+        for i, (name, file_name) in enumerate(zip(*self._names, strict=True)):
+            for own, key in zip(found, _keys(name, file_name or name), strict=True):
                 if key:
                     own.setdefault(key, []).append(i)
+        return found
 
     def has_file_names(self, other: bool) -> bool:
         """Whether these images and the other side are both known by the names of files."""

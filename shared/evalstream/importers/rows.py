@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
-from typing import Any, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 import pyarrow as pa
 from pydantic_core import to_json
 
 from evalstream import events
+from evalstream.events.base import Part
+from evalstream.events.columns import Facts, entries, facts_of, table_of
 from evalstream.importers.names import ImageNames, refuse_ambiguous, told
+from evalstream.importers.plain import PlainRow, plain_row
 from evalstream.importers.problems import ImporterError, Problem
 from evalstream.scenes import row_order
 from evalstream.words import count_of
 
 Side = Literal["annotations", "predictions"]
 _CHECKED = "checked"
+_UNSAID: Final = Facts()
 
 
 class Row(NamedTuple):
@@ -28,6 +32,7 @@ class Row(NamedTuple):
     objects: list[dict[str, Any]]
     places: list[str]
     metrics: Sequence[dict[str, Any]] = ()  # of predictions: what their producer measured
+    plain: PlainRow | None = None  # the objects as columns hold them, where all is checked and plain
 
 
 class Imported(NamedTuple):
@@ -46,8 +51,9 @@ def checked(given: Imported) -> Imported:
     rows: list[Row] = []
     problems = list(given.problems)
     for row in given.rows:
-        if _reason(given.side, row) is None:
-            rows.append(row)
+        plain = row.plain or _plain(row, given.side)
+        if plain is not None or _reason(given.side, row) is None:
+            rows.append(row if plain is row.plain else row._replace(plain=plain))
             continue
         bare = _reason(given.side, row._replace(objects=[], places=[]))
         if bare is not None:
@@ -85,12 +91,30 @@ def lines(rows: Iterable[Row], side: Side, **known: Any) -> Iterator[bytes]:
 
 def table(rows: Sequence[Row], side: Side) -> pa.Table:
     """Turn checked rows into columns (schema ``EVENTS``)."""
-    known = _known(side)
-    found = events.decode(
-        (events.Record(line, i, 1) for i, line in enumerate(lines(rows, side, **known))), _reader(side)
-    )
-    assert not found.rejected, found.rejected[0].reason
-    return events.events_table(found.received)
+    facts: list[Facts] = []
+    objects: list[tuple[list[str], list[Part]]] = []
+    for row in rows:
+        if row.plain is not None:
+            said = row.facts if side == "annotations" else None
+            facts.append(Facts(**said) if said else _UNSAID)
+            objects.append(row.plain)
+        else:
+            found = events.decode([_record(row, side)], _reader(side))
+            assert not found.rejected, found.rejected[0].reason
+            event = found.received[0].event
+            facts.append(facts_of(event.row))
+            objects.append(entries(event))
+    count, names = len(rows), [row.data_row for row in rows]
+    heads: dict[str, Sequence[Any]] = {
+        "dataset": [_CHECKED] * count,
+        "data_row": names,
+        "run": [_CHECKED if side == "predictions" else ""] * count,
+        "version": [1] * count,
+        "event_id": names,
+        "operation": ["replace"] * count,
+        "deleted_id": [()] * count,
+    }
+    return table_of(heads, facts, objects)
 
 
 def in_order(rows: Iterable[Row]) -> list[Row]:
@@ -137,7 +161,7 @@ def joined(found: Imported, data_rows: Sequence[str], file_names: Sequence[str],
     if missing:
         notes.append(taken_for_empty(missing, len(data_rows)))
     rows = [
-        by_place[i]._replace(data_row=name) if i in by_place else Row(name, {}, [], [])
+        by_place[i]._replace(data_row=name) if i in by_place else Row(name, {}, [], [], plain=PlainRow([], []))
         for i, name in enumerate(data_rows)
     ]
     return found._replace(rows=rows, notes=notes)
@@ -176,6 +200,17 @@ def _event(row: Row, side: Side) -> dict[str, Any]:
 
 
 def _reason(side: Side, row: Row) -> str | None:
-    record = events.Record(to_json(_event(row, side) | _known(side)), 0, 1)
-    rejected = events.decode([record], _reader(side)).rejected
+    rejected = events.decode([_record(row, side)], _reader(side)).rejected
     return rejected[0].reason if rejected else None
+
+
+def _record(row: Row, side: Side) -> events.Record:
+    return events.Record(to_json(_event(row, side) | _known(side)), 0, 1)
+
+
+def _plain(row: Row, side: Side) -> PlainRow | None:
+    """Give a row's objects as columns hold them, where all of it is plain."""
+    if row.metrics:
+        return None
+    predicted = side == "predictions"
+    return plain_row(row.data_row, {} if predicted else row.facts, row.objects, predicted=predicted)

@@ -12,13 +12,15 @@ import io
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import repeat
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
 
 from evalstream.importers.options import Frame, TableOptions
+from evalstream.importers.plain import PlainRow, is_plain_key, plain_row
 from evalstream.importers.problems import ImporterError, Problem
 from evalstream.importers.rows import Imported, Row, Side
 from evalstream.importers.text import STDIN, plain_bytes
@@ -44,11 +46,15 @@ _TRUTHS: Final = ("y_true", "truth", "ground_truth", "gt", "target", "actual", "
 _ANSWERS: Final = ("y_pred", "prediction", "predicted", "pred", "answer", "label", "class", "class_id")
 _WHOLE: Final = re.compile(r"([+-]?\d+)\.0*")
 _DELIMITERS: Final = ",;\t|"
+_NO_FACTS: Final[dict[str, Any]] = {}
+_ANY_ROW: Final = "1"
 
 
 class _Table(NamedTuple):
     columns: list[str]
-    lines: Sequence[tuple[str, Mapping[str, str]]]  # with the name of each
+    cells: Callable[[str], Sequence[str]]  # of a column, a line each
+    noun: str  # what lines are called
+    numbers: Sequence[int]
     problems: list[Problem]
 
 
@@ -72,29 +78,30 @@ def read(source: Path | Frame, side: Side, options: TableOptions) -> Imported:
             f"{path}: none of the columns is known to hold answers; {option} names one of {table.columns}"
         )
     notes = [] if own_id else ["No column holds ids (--id-column): data rows are called by their number, from 1."]
+    names = list(map(str.strip, table.cells(own_id))) if own_id else list(map(str, range(1, len(table.numbers) + 1)))
     rows: list[Row] = []
     problems = list(table.problems)
     tally: Counter[str] = Counter()
-    seen: dict[str, tuple[dict[str, Any], str]] = {}
-    for number, (place, line) in enumerate(table.lines, 1):
-        try:
-            name = line[own_id].strip() if own_id else str(number)
-            said = {"feature": options.question} | _said(line, answer, scores, options, tally)
-            if side == "annotations":
-                said.pop("confidence", None)
-        except ValueError as error:
-            field, _, reason = str(error).partition(": ")
-            problems.append(Problem(str(path), place, field, reason))
+    seen: dict[str, tuple[dict[str, Any], int]] = {}
+    checked = _plain(side)
+    cells = {name: table.cells(name) for name in (*scores, *([answer] if answer else []))}
+    for i, (name, said) in enumerate(zip(names, _said(cells, answer, scores, options, tally), strict=True)):
+        if said is None:
+            line = {column: known[i] for column, known in cells.items()}
+            wrong = _wrong(line, answer, scores, options, tally)
+            problems.append(Problem(str(path), f"{table.noun} {table.numbers[i]}", *wrong))
             continue
-        if name not in seen:
-            seen[name] = said, place
-            rows.append(Row(name, {}, [said], [place]))
-        elif seen[name][0] == said:
+        before = seen.get(name)
+        if before is None:
+            seen[name] = said, i
+            plain = checked(said) if is_plain_key(name) else None
+            rows.append(Row(name, _NO_FACTS, [said], [f"{table.noun} {table.numbers[i]}"], (), plain))
+        elif before[0] == said:
             tally["repeated"] += 1
         else:
-            problems.append(
-                Problem(str(path), place, own_id or "id", f"{name!r} has another answer in {seen[name][1]}")
-            )
+            places = [f"{table.noun} {table.numbers[k]}" for k in (i, before[1])]
+            reason = f"{name!r} has another answer in {places[1]}"
+            problems.append(Problem(str(path), places[0], own_id or "id", reason))
     read_column = f"column {answer!r}" if answer else f"the highest of {len(scores):,} columns"
     notes.insert(0, f"The question {options.question!r} is answered by {read_column}.")
     if options.task == "regression":
@@ -105,6 +112,20 @@ def read(source: Path | Frame, side: Side, options: TableOptions) -> Imported:
     if not rows and problems:
         raise ImporterError(str(problems[0]))
     return Imported(str(path), side, rows, [], notes, problems)
+
+
+def _plain(side: Side) -> Callable[[dict[str, Any]], PlainRow | None]:
+    """Check answers, of which lines may share one: it is then looked at once."""
+    known: dict[int, PlainRow | None] = {}
+
+    def checked(said: dict[str, Any]) -> PlainRow | None:
+        if "scores" in said or said["type"] == "number":
+            return plain_row(_ANY_ROW, _NO_FACTS, [said], predicted=side == "predictions")
+        if id(said) not in known:
+            known[id(said)] = plain_row(_ANY_ROW, _NO_FACTS, [said], predicted=side == "predictions")
+        return known[id(said)]
+
+    return checked
 
 
 def _told(tally: Counter[str]) -> Iterator[str]:
@@ -119,26 +140,102 @@ def _told(tally: Counter[str]) -> Iterator[str]:
 
 
 def _said(
-    line: Mapping[str, str], answer: str | None, scores: Mapping[str, str], options: TableOptions, tally: Counter[str]
-) -> dict[str, Any]:
+    cells: Mapping[str, Sequence[str]],
+    answer: str | None,
+    scores: Mapping[str, str],
+    options: TableOptions,
+    tally: Counter[str],
+) -> Iterator[dict[str, Any] | None]:
+    """Say what each line answers; None: it cannot be read (:func:`_wrong`)."""
+    known = {"feature": options.question}
     if options.task == "regression":
-        if answer is None:
-            raise ValueError("answer: regression needs a column of answers")
-        return {"type": "number", "answer": _number(answer, line[answer])}
-    by_class = {name: _number(column, line[column]) for column, name in scores.items()}
-    if options.logits and by_class:
-        by_class = _softmax(by_class)
-    if answer is not None:
-        chosen = _class(answer, line[answer], tally)
-        if by_class and chosen not in by_class:
-            raise ValueError(f"{answer}: none of the class columns is that of {chosen!r}")
-    else:
-        highest = max(by_class.values())
-        best = [name for name, score in by_class.items() if score == highest]
-        chosen = best[0]
-        tally["tied"] += len(best) > 1
-    said: dict[str, Any] = {"type": "radio", "answer": chosen}
-    return said | ({"scores": by_class, "confidence": by_class[chosen]} if by_class else {})
+        numbers = _numbers(cells[answer]) if answer is not None else repeat(None, len(next(iter(cells.values()))))
+        for number in numbers:
+            yield None if number is None else {**known, "type": "number", "answer": number}
+        return
+    classes, whole = _classes(cells[answer] if answer is not None else ())
+    if not scores:
+        assert answer is not None
+        said = {
+            text: None if chosen is None else {**known, "type": "radio", "answer": chosen}
+            for text, chosen in classes.items()
+        }
+        if whole:
+            tally["whole"] += sum(text in whole for text in cells[answer])
+        yield from map(said.__getitem__, cells[answer])  # one object an answer, which nobody changes
+        return
+    names = list(scores.values())
+    given = cells[answer] if answer is not None else repeat(None)
+    chosen: str | None
+    for text, values in zip(given, zip(*(_numbers(cells[column]) for column in scores), strict=True), strict=False):
+        if None in values:
+            yield None
+            continue
+        by_class: dict[str, float] = dict(zip(names, values, strict=True))
+        if options.logits:
+            by_class = _softmax(by_class)
+        if text is None:
+            highest = max(by_class.values())
+            best = [name for name, score in by_class.items() if score == highest]
+            chosen = best[0]
+            tally["tied"] += len(best) > 1
+        else:
+            chosen = classes[text]
+            if chosen is None or chosen not in by_class:
+                yield None
+                continue
+            tally["whole"] += text in whole
+        yield {**known, "type": "radio", "answer": chosen, "scores": by_class, "confidence": by_class[chosen]}
+
+
+def _classes(cells: Iterable[str]) -> tuple[dict[str, str | None], set[str]]:
+    """Name the class that each text stands for, None if none, and the texts that are whole numbers with a point."""
+    classes: dict[str, str | None] = {}
+    whole: set[str] = set()
+    for text in set(cells):
+        counted: Counter[str] = Counter()
+        try:
+            classes[text] = _class("", text, counted)
+        except ValueError:
+            classes[text] = None
+        if counted["whole"]:
+            whole.add(text)
+    return classes, whole
+
+
+def _numbers(cells: Sequence[str]) -> Sequence[float | None]:
+    """Read a column of numbers; None where it has none, or one that is not finite."""
+    try:
+        found = list(map(float, cells))
+    except ValueError:
+        return [_finite(text) for text in cells]
+    return found if all(map(math.isfinite, found)) else [_finite(text) for text in cells]
+
+
+def _finite(text: str) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+def _wrong(
+    line: Mapping[str, str], answer: str | None, scores: Mapping[str, str], options: TableOptions, tally: Counter[str]
+) -> tuple[str, str]:
+    """Say in which column a line that cannot be read is wrong, and why."""
+    try:
+        if options.task == "regression":
+            if answer is None:
+                return "answer", "regression needs a column of answers"
+            _number(answer, line[answer])
+        for column in scores:
+            _number(column, line[column])
+        assert answer is not None
+        return answer, f"none of the class columns is that of {_class(answer, line[answer], tally)!r}"
+    except ValueError as error:
+        field, _, reason = str(error).partition(": ")
+        return field, reason
 
 
 def _class(column: str, given: str, tally: Counter[str]) -> str:
@@ -220,11 +317,10 @@ def _read(path: Path) -> _Table:
 
 
 def _of_arrow(table: pa.Table) -> _Table:
-    lines = [
-        (f"row {i}", {name: "" if value is None else str(value) for name, value in row.items()})
-        for i, row in enumerate(table.to_pylist())
-    ]
-    return _Table(table.column_names, lines, [])
+    def cells(column: str) -> list[str]:
+        return ["" if value is None else str(value) for value in table[column].to_pylist()]
+
+    return _Table(table.column_names, cells, "row", range(table.num_rows), [])
 
 
 def _csv(path: Path) -> _Table:
@@ -239,14 +335,17 @@ def _csv(path: Path) -> _Table:
         columns = [name.strip() for name in next(reader, [])]
         if len(set(columns)) < len(columns):
             raise ImporterError(f"{path}: two columns have the same name: {columns}")
-        lines, problems = [], []
+        lines: list[list[str]] = []
+        numbers: list[int] = []
+        problems = []
         for values in reader:
-            place = f"line {reader.line_num}"
             if len(values) == len(columns):
-                lines.append((place, dict(zip(columns, values, strict=True))))
+                lines.append(values)
+                numbers.append(reader.line_num)
             elif values:
                 reason = f"{len(values)}, where the header has {len(columns)}"
-                problems.append(Problem(str(path), place, "columns", reason))
+                problems.append(Problem(str(path), f"line {reader.line_num}", "columns", reason))
     except csv.Error as error:
         raise ImporterError(f"{path}: line {reader.line_num}: {error}") from None
-    return _Table(columns, lines, problems)
+    by_column = dict(zip(columns, zip(*lines, strict=True), strict=True)) if lines else dict.fromkeys(columns, ())
+    return _Table(columns, by_column.__getitem__, "line", numbers, problems)

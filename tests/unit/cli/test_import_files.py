@@ -245,7 +245,10 @@ def test_every_door_refuses_alike_what_would_change_files(service: Service, tmp_
             )
             said[f"JSON of {file}"] = as_json["refused"]
         refused = upload(service, *name, "--annotations", "-", standard_input=lines)
-        assert (refused.exit_code, "the rest was not sent, because events from number 1 on" in refused.stderr) == (2, True)
+        assert (refused.exit_code, "the rest was not sent, because events from number 1 on" in refused.stderr) == (
+            2,
+            True,
+        )
         said["standard input"] = refused.stderr
         sources = {
             "a list": of("val"),
