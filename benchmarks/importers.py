@@ -21,6 +21,8 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from evalstream.importers.files import Options, annotations_table, read_annotations
 from evalstream.importers.options import Size, YoloOptions
+from numpy.typing import NDArray
+from PIL import Image
 
 WIDTH, HEIGHT = 640, 480
 CLASSES: Final = [f"class {i}" for i in range(80)]
@@ -75,7 +77,7 @@ def measure(images: int, per_image: int, names: list[str]) -> Iterator[Cost]:
                 text=True,
             )
             found = json.loads(done.stdout)
-            files = [paths[1]] if paths[1].is_file() else [one for one in paths[1].rglob("*") if one.is_file()]
+            files = [one for one in (Path(folder) / "large").rglob("*") if one.is_file()]
             yield Cost(name, sum(one.stat().st_size for one in files) / 1e6, **found)
 
 
@@ -228,6 +230,60 @@ def _labelbox(folder: Path, made: Made) -> Path:
     return _written(folder / "export.ndjson", "\n".join(line(i, boxes) for i, boxes in enumerate(made)))
 
 
+def _labelbox_import(folder: Path, made: Made) -> Path:
+    lines = (
+        json.dumps(
+            {
+                "uuid": f"{i}-{n}",
+                "dataRow": {"globalKey": f"{i}.jpg"},
+                "name": CLASSES[k],
+                "bbox": {"top": y, "left": x, "height": h, "width": w},
+            }
+        )
+        for i, boxes in enumerate(made)
+        for n, (x, y, w, h, k) in enumerate(boxes)
+    )
+    return _written(folder / "import.ndjson", "\n".join(lines))
+
+
+def _pixels(boxes: list[Box], values: list[int]) -> NDArray[np.int64]:
+    """Draw boxes beside each other, so that none hides another: each in a cell of its own, as large as fits."""
+    across, wide, high = 20, WIDTH // 20, HEIGHT // 20
+    found = np.zeros((HEIGHT, WIDTH), np.int64)
+    for n, (box, value) in enumerate(zip(boxes, values, strict=True)):
+        top, left = n // across * high, n % across * wide
+        found[top : top + min(box[3], high), left : left + min(box[2], wide)] = value
+    return found
+
+
+def _masks(folder: Path, made: Made) -> Path:
+    """Write a mask an object, in Cityscapes' numbers: 1,000 times the class, and the object's own."""
+    masks = folder / "masks"
+    masks.mkdir(parents=True)
+    for i, boxes in enumerate(made):
+        values = [(box[4] % 60 + 1) * 1_000 + n for n, box in enumerate(boxes)]
+        Image.fromarray(_pixels(boxes, values).astype(np.uint16)).save(masks / f"{i}.png")
+    return masks
+
+
+def _panoptic(folder: Path, made: Made) -> Path:
+    pictures = folder / "panoptic"
+    pictures.mkdir(parents=True)
+    annotations = []
+    for i, boxes in enumerate(made):
+        ids = list(range(1, len(boxes) + 1))
+        pixels = _pixels(boxes, ids)
+        Image.fromarray(np.stack([pixels % 256, pixels // 256, 0 * pixels], axis=2).astype(np.uint8)).save(
+            pictures / f"{i}.png"
+        )
+        segments = [{"id": own, "category_id": box[4]} for own, box in zip(ids, boxes, strict=True)]
+        annotations.append({"image_id": i, "file_name": f"{i}.png", "segments_info": segments})
+    images = [{"id": i, "file_name": f"{i}.jpg", "width": WIDTH, "height": HEIGHT} for i in range(len(made))]
+    categories = [{"id": i, "name": name, "isthing": 1} for i, name in enumerate(CLASSES)]
+    document = {"images": images, "categories": categories, "annotations": annotations}
+    return _written(folder / "panoptic.json", json.dumps(document))
+
+
 def _open_images(folder: Path, made: Made) -> Path:
     names = "ImageID,Source,LabelName,Confidence,XMin,XMax,YMin,YMax,IsOccluded,IsTruncated,IsGroupOf"
     lines = [
@@ -266,6 +322,9 @@ WRITERS: Final[dict[str, Callable[[Path, Made], Path]]] = {
     "CVAT": _cvat,
     "Label Studio": _label_studio,
     "Labelbox": _labelbox,
+    "Labelbox import lines": _labelbox_import,
+    "PNG masks": _masks,
+    "COCO panoptic": _panoptic,
     "Open Images": _open_images,
     "CSV": _table,
     "CoNLL": _conll,
