@@ -14,9 +14,9 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
+from pycocotools import mask as coco_mask
 from pydantic_core import from_json
 
-from evalstream.importers import shapes
 from evalstream.importers.names import stems
 from evalstream.importers.problems import ImporterError, Problem
 from evalstream.importers.rows import Imported, Row, Side
@@ -135,11 +135,25 @@ def _packed(channels: Int, *shifts: int) -> Int:
     return np.asarray(sum(channels[..., i] << shift for i, shift in enumerate(shifts)))
 
 
-def _values(pixels: _Pixels) -> list[int]:
-    values: list[int] = np.unique(pixels.values).tolist()
-    if len(values) > _VALUES_LIMIT:
-        raise ValueError(f"pixels: have {len(values):,} values; it is a picture, and no mask")
-    return values
+def _masks(values: Int) -> dict[int, dict[str, Any]]:
+    """Give the mask of each value of pixels, all in one pass: run lengths, column by column, as COCO has them."""
+    height, width = values.shape
+    flat = values.T.ravel()
+    start = np.concatenate((np.zeros(1, np.int64), np.flatnonzero(flat[1:] != flat[:-1]) + 1))
+    end = np.append(start[1:], flat.size)
+    order = np.argsort(flat[start], kind="stable")
+    own, first = np.unique(flat[start][order], return_index=True)
+    if len(own) > _VALUES_LIMIT:
+        raise ValueError(f"pixels: have {len(own):,} values; it is a picture, and no mask")
+    found = {}
+    for value, runs in zip(own.tolist(), np.split(order, first[1:]), strict=True):
+        # Where the value begins and ends, one after another: the differences are runs outside and inside.
+        edges = np.stack((start[runs], end[runs]), axis=1).ravel()
+        counts = np.diff(edges, prepend=0, append=flat.size)
+        counts = counts if counts[-1] else counts[:-1]
+        rle = coco_mask.frPyObjects({"size": [height, width], "counts": counts.tolist()}, height, width)
+        found[value] = {"type": "mask", "mask": {"size": (height, width), "counts": rle["counts"].decode()}}
+    return found
 
 
 def _name(value: int, pixels: _Pixels, palette: _Palette, tally: Counter[str]) -> str | None:
@@ -167,12 +181,12 @@ def _name(value: int, pixels: _Pixels, palette: _Palette, tally: Counter[str]) -
 
 def _by_class(pixels: _Pixels, palette: _Palette, tally: Counter[str]) -> Iterator[dict[str, Any]]:
     """Give a mask of each value: of a class, or in Cityscapes' way of one object of it."""
-    for value in _values(pixels):
+    for value, mask in _masks(pixels.values).items():
         of_object = not pixels.coloured and value >= _IN_CITYSCAPES
         tally["cityscapes"] += of_object
         name = _name(value // _IN_CITYSCAPES if of_object else value, pixels, palette, tally)
         if name is not None:
-            yield _object(value, name, pixels.values == value)
+            yield _object(value, name, mask)
 
 
 def _by_object(pixels: _Pixels, objects: _Pixels, palette: _Palette, tally: Counter[str]) -> Iterator[dict[str, Any]]:
@@ -181,7 +195,7 @@ def _by_object(pixels: _Pixels, objects: _Pixels, palette: _Palette, tally: Coun
         raise ValueError(
             f"size: {pixels.values.shape[::-1]}, and that of its {OBJECTS} is {objects.values.shape[::-1]}"
         )
-    for value in _values(objects):
+    for value, mask in _masks(objects.values).items():
         if value == 0:
             continue
         inside = objects.values == value
@@ -191,12 +205,11 @@ def _by_object(pixels: _Pixels, objects: _Pixels, palette: _Palette, tally: Coun
         if name is None:
             tally["background objects"] += 1
         else:
-            yield _object(value, name, inside)
+            yield _object(value, name, mask)
 
 
-def _object(value: int, name: str, inside: np.ndarray[Any, Any]) -> dict[str, Any]:
-    height, width = inside.shape
-    said = {"id": str(value), "feature": name} | shapes.mask(inside, width, height)
+def _object(value: int, name: str, mask: dict[str, Any]) -> dict[str, Any]:
+    said = {"id": str(value), "feature": name} | mask
     return said | ({"crowd": True} if name == VOID else {})
 
 
@@ -293,18 +306,17 @@ def _segments(
     given: Any, pixels: Int, names: Mapping[Any, str], side: Side, tally: Counter[str]
 ) -> Iterator[dict[str, Any]]:
     known = {one["id"]: one for one in given}
-    for value in np.unique(pixels).tolist():
+    masks = _masks(pixels)
+    for value in masks:
         if value and value not in known:
             raise ValueError(f"segments_info: has no segment {value}, which the PNG file has")
     for value, one in known.items():
-        inside = pixels == value
-        if not inside.any():
+        if value not in masks:
             tally["empty"] += 1
             continue
         if one["category_id"] not in names:
             raise ValueError(f"segments_info: segment {value}: the file lists no category {one['category_id']!r}")
-        height, width = pixels.shape
-        said = {"id": str(value), "feature": names[one["category_id"]]} | shapes.mask(inside, width, height)
+        said = {"id": str(value), "feature": names[one["category_id"]]} | masks[value]
         if side == "predictions":
             tally["unscored"] += "score" not in one
             said |= {"confidence": one["score"]} if "score" in one else {}

@@ -11,8 +11,7 @@ import pyarrow as pa
 from pydantic_core import to_json
 
 from evalstream import events
-from evalstream.events.base import Part
-from evalstream.events.columns import Facts, entries, facts_of, table_of
+from evalstream.events.columns import Facts, entries, table_of
 from evalstream.importers.names import ImageNames, refuse_ambiguous, told
 from evalstream.importers.plain import PlainRow, plain_row
 from evalstream.importers.problems import ImporterError, Problem
@@ -32,7 +31,7 @@ class Row(NamedTuple):
     objects: list[dict[str, Any]]
     places: list[str]
     metrics: Sequence[dict[str, Any]] = ()  # of predictions: what their producer measured
-    plain: PlainRow | None = None  # the objects as columns hold them, where all is checked and plain
+    plain: PlainRow | None = None  # the objects as columns hold them, once they are checked
 
 
 class Imported(NamedTuple):
@@ -51,9 +50,9 @@ def checked(given: Imported) -> Imported:
     rows: list[Row] = []
     problems = list(given.problems)
     for row in given.rows:
-        plain = row.plain or _plain(row, given.side)
-        if plain is not None or _reason(given.side, row) is None:
-            rows.append(row if plain is row.plain else row._replace(plain=plain))
+        valid = row if row.plain is not None else _valid(given.side, row)
+        if valid is not None:
+            rows.append(valid)
             continue
         bare = _reason(given.side, row._replace(objects=[], places=[]))
         if bare is not None:
@@ -67,11 +66,12 @@ def checked(given: Imported) -> Imported:
             else:
                 problems.append(_problem(given.source, place, wrong.removeprefix(f"{given.side}.0.")))
         rest = row._replace(objects=[row.objects[i] for i in kept], places=[row.places[i] for i in kept])
-        together = _reason(given.side, rest)
-        if together is None:
-            rows.append(rest)
+        together = _valid(given.side, rest)
+        if together is not None:
+            rows.append(together)
         else:
-            problems.append(_problem(given.source, f"data row {row.data_row!r}", together))
+            reason = _reason(given.side, rest) or ""
+            problems.append(_problem(given.source, f"data row {row.data_row!r}", reason))
     return given._replace(rows=rows, problems=problems)
 
 
@@ -91,19 +91,8 @@ def lines(rows: Iterable[Row], side: Side, **known: Any) -> Iterator[bytes]:
 
 def table(rows: Sequence[Row], side: Side) -> pa.Table:
     """Turn checked rows into columns (schema ``EVENTS``)."""
-    facts: list[Facts] = []
-    objects: list[tuple[list[str], list[Part]]] = []
-    for row in rows:
-        if row.plain is not None:
-            said = row.facts if side == "annotations" else None
-            facts.append(Facts(**said) if said else _UNSAID)
-            objects.append(row.plain)
-        else:
-            found = events.decode([_record(row, side)], _reader(side))
-            assert not found.rejected, found.rejected[0].reason
-            event = found.received[0].event
-            facts.append(facts_of(event.row))
-            objects.append(entries(event))
+    objects = [row.plain or _entries(side, row) for row in rows]
+    facts = [_facts(row.facts) if row.facts and side == "annotations" else _UNSAID for row in rows]
     count, names = len(rows), [row.data_row for row in rows]
     heads: dict[str, Sequence[Any]] = {
         "dataset": [_CHECKED] * count,
@@ -199,13 +188,31 @@ def _event(row: Row, side: Side) -> dict[str, Any]:
     return event | {side: row.objects}
 
 
+def _facts(said: dict[str, Any]) -> Facts:
+    return Facts(**{name: own for name, own in said.items() if own is not None})
+
+
+def _valid(side: Side, row: Row) -> Row | None:
+    """Give a row with its objects as columns hold them; None if no event may hold it."""
+    plain = _plain(row, side)
+    if plain is None and (received := _decoded(side, row).received):
+        plain = PlainRow(*entries(received[0].event))
+    return None if plain is None else row._replace(plain=plain)
+
+
+def _entries(side: Side, row: Row) -> PlainRow:
+    plain = valid.plain if (valid := _valid(side, row)) is not None else None
+    assert plain is not None, _reason(side, row)
+    return plain
+
+
 def _reason(side: Side, row: Row) -> str | None:
-    rejected = events.decode([_record(row, side)], _reader(side)).rejected
+    rejected = _decoded(side, row).rejected
     return rejected[0].reason if rejected else None
 
 
-def _record(row: Row, side: Side) -> events.Record:
-    return events.Record(to_json(_event(row, side) | _known(side)), 0, 1)
+def _decoded(side: Side, row: Row) -> events.Decoded:
+    return events.decode([events.Record(to_json(_event(row, side) | _known(side)), 0, 1)], _reader(side))
 
 
 def _plain(row: Row, side: Side) -> PlainRow | None:
