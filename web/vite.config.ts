@@ -10,7 +10,8 @@ export default defineConfig(({ mode }) => {
     plugins: [react()],
     base: "./",
     build: { outDir: "../services/evalstream_api/static", emptyOutDir: true, chunkSizeWarningLimit: 2000 },
-    test: { include: ["tests/**/*.test.ts"] },
+    // Of styles only the colours are looked at.
+    test: { include: ["tests/**/*.test.ts"], css: { include: /base\.css/ } },
     server: { proxy: { "/v1": service, "/media": service } },
   };
 });

@@ -4,8 +4,10 @@ import { isolated } from "./lib/bidi";
 import { type Subject, useQuestion } from "./api/ask";
 import { askingDeclared, useDatasets } from "./api/datasets";
 import type { Dataset } from "./api/schema";
+import { useSubjects } from "./api/sideBySide";
 import { count } from "./lib/format";
 import { useAtRest } from "./lib/useAtRest";
+import { alsoOf } from "./lib/sideBySide";
 import { useSilence } from "./lib/useSilence";
 import { Causes } from "./parts/figures/Causes";
 import { ClassTable } from "./parts/classes/ClassTable";
@@ -20,7 +22,7 @@ import { Gallery } from "./parts/gallery/Gallery";
 import { Choices, Empty, Failed, Loading, NothingYet, Notice } from "./parts/shared/Message";
 import { MoreFigures } from "./parts/figures/MoreFigures";
 import { narrowsRows, NoRows } from "./parts/filters/NoRows";
-import type { PartProps } from "./parts/shared/props";
+import type { PartProps, SideBySideProps } from "./parts/shared/props";
 import { SliceTable } from "./parts/slices/SliceTable";
 import { Thresholds } from "./parts/thresholds/Thresholds";
 import { Tiles } from "./parts/figures/Tiles";
@@ -38,12 +40,14 @@ export function App() {
     () => (view.b === subject?.run ? null : subjectOf(dataset, view.b)),
     [dataset, view.b, subject],
   );
+  const others = alsoOf(dataset?.runs ?? [], subject?.run ?? null, versus?.run ?? null, view.also);
+  const also = useSubjects(dataset?.dataset, others);
   const silence = useSilence(subject);
   const title = subject ? `${isolated(subject.run)} on ${isolated(subject.dataset)} · evalstream` : "evalstream";
   useEffect(() => {
     document.title = title;
   }, [title]);
-  const parts = { subject, versus, view, setView };
+  const parts = { subject, versus, also, view, setView };
   return (
     <>
       <Header datasets={all} dataset={dataset} {...parts} />
@@ -99,7 +103,7 @@ function subjectOf(dataset: Dataset | undefined, run: string | null | undefined)
 }
 
 /** All that there is to see of a run. */
-function Figures({ dataset, ...parts }: PartProps & { dataset: Dataset; subject: Subject }) {
+function Figures({ dataset, also, ...parts }: SideBySideProps & { dataset: Dataset; subject: Subject }) {
   const { subject, versus, view, setView } = parts;
   const overview = useQuestion("overview", subject, filterOf(view));
   const summary = overview.data?.summary;
@@ -121,6 +125,7 @@ function Figures({ dataset, ...parts }: PartProps & { dataset: Dataset; subject:
           />
         </Notice>
       )}
+      <NoSuchRuns dataset={dataset} view={view} setView={setView} />
       <NoSuchClass {...parts} />
       <Thresholds {...parts} />
       <Filters dataset={dataset} {...parts} />
@@ -135,7 +140,7 @@ function Figures({ dataset, ...parts }: PartProps & { dataset: Dataset; subject:
                 : "No annotations yet on the data rows of this run: every prediction counts as a false positive."}
             </Notice>
           )}
-          <Tiles {...parts} />
+          <Tiles {...parts} also={also} />
           {versus && (
             <Fold title="Comparison">
               <Comparison {...still} versus={versus} />
@@ -144,7 +149,7 @@ function Figures({ dataset, ...parts }: PartProps & { dataset: Dataset; subject:
           <div className={styles.two}>
             <ConfusionMatrix {...parts} />
             <Fold title="Curves">
-              <Curves {...parts} />
+              <Curves {...parts} also={also} />
             </Fold>
           </div>
           <div className={styles.wide}>
@@ -178,6 +183,20 @@ function Unknown({ what, known, choose }: { what: string; known: string[]; choos
       There {known.length === 1 ? "is" : "are"}:
       <Choices options={known.map((name) => ({ text: name, choose: () => choose(name) }))} />
     </Empty>
+  );
+}
+
+/** Of the runs that a link puts side by side some may be gone. */
+function NoSuchRuns({ dataset, view, setView }: Pick<PartProps, "view" | "setView"> & { dataset: Dataset }) {
+  const unknown = view.also.filter((run) => !dataset.runs.includes(run));
+  if (unknown.length === 0) return null;
+  const also = view.also.filter((run) => dataset.runs.includes(run));
+  return (
+    <Notice>
+      There is no run {unknown.map(isolated).join(", no run ")} in <bdi>{dataset.dataset}</bdi> to put beside the
+      others.
+      <Choices options={[{ text: "Remove from the link", choose: () => setView({ also }) }]} />
+    </Notice>
   );
 }
 

@@ -3,6 +3,13 @@ export type Color = (name: string) => string;
 
 /** The page's colours of lines and bars, by their names: of the two runs, and of parts of one, such as classes. */
 export const RUNS = ["run-a", "run-b"] as const;
+/** Further runs, which have a dash of their own besides: six colours alone are hard to tell apart. */
+export const ALSO = [
+  { color: "run-c", dash: [8, 4] },
+  { color: "run-d", dash: [2, 3] },
+  { color: "run-e", dash: [10, 3, 2, 3] },
+  { color: "run-f", dash: [4, 2] },
+] as const;
 export const PARTS = ["part-1", "part-2", "part-3", "part-4", "part-5", "part-6"] as const;
 
 /** Axes that look alike on every chart. */

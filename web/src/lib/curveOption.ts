@@ -7,9 +7,14 @@ import { between, fromFirstFound, type Line, pointAt } from "./lines";
 /** The name of what only helps to read the curves, and is not pointed at. */
 const UNNAMED = "\0";
 
+/** Of how many curves at most each figure has a line of its own where they are pointed at. */
+const MOST_BLOCKS = 2;
+
 /** A point that is pointed at. */
 interface Pointed {
   seriesName: string;
+  /** A dot of the curve's colour. */
+  marker?: string;
   value: (number | null)[];
 }
 
@@ -95,21 +100,23 @@ export function curveOption(kind: CurveKind, lines: Line[], threshold: number | 
       axisPointer: { type: "line", snap: true },
       confine: true,
       ...tooltip(color),
-      formatter: (pointed: Pointed | Pointed[]) =>
-        [pointed]
-          .flat()
-          .filter(({ seriesName }) => seriesName !== UNNAMED)
-          .map(({ seriesName, value }) =>
+      formatter: (pointed: Pointed | Pointed[]) => {
+        const named = [pointed].flat().filter(({ seriesName }) => seriesName !== UNNAMED);
+        // Of many curves a block of lines each would cover the chart.
+        const between = named.length > MOST_BLOCKS ? ", " : "<br>";
+        return named
+          .map(({ seriesName, marker = "", value }) =>
             [
-              isolated(escaped(seriesName)),
+              `${named.length > 1 ? marker : ""}${isolated(escaped(seriesName))}`,
               `${words.y} ${ratio(value[1])}`,
               `${words.x} ${ratio(value[0])}`,
               ...(kind === "pr" || kind === "roc"
                 ? [`confidence ${value[2] === null ? "above all" : ratio(value[2])}`]
                 : []),
-            ].join("<br>"),
+            ].join(between),
           )
-          .join("<br><br>"),
+          .join(named.length > MOST_BLOCKS ? "<br>" : "<br><br>");
+      },
     },
     xAxis: axis(words.x, color, { min: extent.x[0], max: extent.x[1] }),
     yAxis: axis(words.y, color, { min: extent.y[0], max: extent.y[1], nameGap: 32 }),
@@ -143,7 +150,7 @@ export function curveOption(kind: CurveKind, lines: Line[], threshold: number | 
         symbol: "circle",
         symbolSize: (_: unknown, { dataIndex }: { dataIndex: number }) => line.sizes?.[dataIndex] ?? 5,
         showSymbol: line.sizes !== undefined || line.points.length < 40,
-        lineStyle: { width: 2, color: color(line.color) },
+        lineStyle: { width: 2, color: color(line.color), type: line.dash ? [...line.dash] : "solid" },
         itemStyle: { color: color(line.color) },
         // What lies outside of what is shown is not drawn over the axes.
         clip: true,

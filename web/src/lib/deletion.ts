@@ -21,9 +21,13 @@ export function without(before: Datasets, { dataset, run }: Doomed): Datasets {
 }
 
 /** What has to change in the view so that it names nothing that is gone. */
-export function leaving(view: Pick<View, "a" | "b">, { run }: Doomed, all: object) {
+export function leaving(view: Pick<View, "a" | "b" | "also">, { run }: Doomed, all: object) {
   if (run === null) return { ...all, d: null };
-  return { ...(view.a === run && { a: null, row: null, object: null }), ...(view.b === run && { b: null }) };
+  return {
+    ...(view.a === run && { a: null, row: null, object: null }),
+    ...(view.b === run && { b: null }),
+    ...(view.also.includes(run) && { also: view.also.filter((one) => one !== run) }),
+  };
 }
 
 const some = (number: number, one: string, many = `${one}s`) => `${count(number)} ${number === 1 ? one : many}`;

@@ -3,6 +3,11 @@ export function ratio(value: number | null | undefined): string {
   return value === null || value === undefined ? "n/a" : value.toFixed(4);
 }
 
+/** A ratio to three decimals, where there is little room. */
+export function thousandths(value: number | null | undefined): string {
+  return value === null || value === undefined ? "n/a" : value.toFixed(3);
+}
+
 /** One for all: to make one takes longer than to write a hundred numbers. */
 const WHOLE = new Intl.NumberFormat("en");
 

@@ -11,6 +11,8 @@ export interface Line {
   name: string;
   /** The name of its colour. */
   color: string;
+  /** How it is broken, in pixels; whole if not said. */
+  dash?: readonly number[];
   points: Point[];
   /** How large each point is drawn, where they are few. */
   sizes?: number[];

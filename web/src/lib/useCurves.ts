@@ -2,12 +2,14 @@ import { useMemo } from "react";
 import { type Subject, useQuestion } from "../api/ask";
 import { useHeadline } from "../api/headline";
 import { useBasis } from "../api/shared";
+import { useEach } from "../api/sideBySide";
 import type { QuestionRoc } from "../api/schema";
-import { curveOf, type View } from "../state/view";
-import { PARTS } from "./chart";
+import { curveOf, filterOf, type View } from "../state/view";
+import { ALSO, PARTS } from "./chart";
 import { count, ratio } from "./format";
 import type { Headline } from "./kinds";
 import { type Line, lineOf, lineOfCalibration, lineOfRoc } from "./lines";
+import { useAtRest } from "./useAtRest";
 
 /** More classes than there are colours could not be told apart. */
 export const MOST_LINES = PARTS.length;
@@ -17,6 +19,7 @@ const BINS = 10;
 interface Asked {
   subject: Subject | null;
   versus: Subject | null;
+  also: Subject[];
   view: View;
 }
 
@@ -30,19 +33,31 @@ export interface Drawn {
 }
 
 /** What curves of each run are asked with, once it is known of which rows. */
-function useAsked({ subject, versus, view }: Asked) {
+function useAsked({ subject, versus, view }: Omit<Asked, "also">) {
   const basis = useBasis(subject, versus, view);
   return { own: basis && curveOf(basis.own), theirs: basis?.theirs ? curveOf(basis.theirs) : undefined };
 }
 
+/** What further runs are asked with: each over the rows that it shares with the first, and once nothing moves. */
+function useAskedOfOthers(view: View) {
+  return curveOf(filterOf(useAtRest(view)));
+}
+
+/** The line of a further run. */
+function lineBeside(line: Line, i: number): Line {
+  return { ...line, ...ALSO[i] };
+}
+
 /** Precision, recall and F1 at every confidence: of each run, and of the classes that were chosen. */
-export function useScores({ subject, versus, view }: Asked, enabled: boolean): Drawn {
+export function useScores({ subject, versus, also, view }: Asked, enabled: boolean): Drawn {
   const kind = view.curve === "f1" ? "f1" : "pr";
   const { own: query, theirs } = useAsked({ subject, versus, view });
   const headline = useHeadline(subject, view);
   const known = enabled && headline !== undefined && query !== undefined;
   const own = useQuestion("pr-curve", known ? subject : null, { ...query, ...headline?.ask });
   const other = useQuestion("pr-curve", known && theirs ? versus : null, { ...theirs, ...headline?.ask });
+  const asked = useAskedOfOthers(view);
+  const others = useEach("pr-curve", known ? subject : null, also, { ...asked, ...headline?.ask });
   const chosen = view.lines.slice(0, MOST_LINES);
   const labelled = useQuestion("pr-curve", enabled && query && chosen.length > 0 ? subject : null, {
     ...query,
@@ -56,12 +71,15 @@ export function useScores({ subject, versus, view }: Asked, enabled: boolean): D
       ...(versus && compared ? (other.data?.curves ?? []) : []).map((curve) =>
         lineOf(versus?.run ?? "", "run-b", curve, kind),
       ),
+      ...others.flatMap(({ data }, i) =>
+        (data?.curves ?? []).map((curve) => lineBeside(lineOf(also[i]?.run ?? "", "", curve, kind), i)),
+      ),
       ...view.lines.slice(0, MOST_LINES).flatMap((label, i) => {
         const curve = labelled.data?.curves.find((one) => one.label === label);
         return curve ? [lineOf(label, PARTS[i] ?? "", curve, kind)] : [];
       }),
     ],
-    [own.data, other.data, labelled.data, subject?.run, versus, compared, view.lines, kind],
+    [own.data, other.data, others, also, labelled.data, subject?.run, versus, compared, view.lines, kind],
   );
   const best = own.data?.curves[0];
   return {
@@ -79,10 +97,12 @@ export function useScores({ subject, versus, view }: Asked, enabled: boolean): D
 }
 
 /** The ROC curves of one question: of each run over all options together, and of the options that were chosen. */
-export function useRoc({ subject, versus, view }: Asked, enabled: boolean) {
+export function useRoc({ subject, versus, also, view }: Asked, enabled: boolean) {
   const { own: query, theirs: theirQuery } = useAsked({ subject, versus, view });
   const own = useQuestion("roc-curve", enabled && query ? subject : null, query ?? {});
   const other = useQuestion("roc-curve", enabled && theirQuery ? versus : null, theirQuery ?? {});
+  const asked = useAskedOfOthers(view);
+  const others = useEach("roc-curve", enabled ? subject : null, also, asked);
   const compared = theirQuery !== undefined;
   const questions = own.data?.questions.map((one) => one.question) ?? [];
   const chosen = questions.includes(view.question ?? "") ? view.question : (questions[0] ?? null);
@@ -111,9 +131,13 @@ export function useRoc({ subject, versus, view }: Asked, enabled: boolean) {
     return [
       lineOfRoc(subject?.run ?? "", "run-a", found),
       ...(versus && theirs ? [lineOfRoc(versus.run, "run-b", theirs)] : []),
+      ...others.map(({ data }, i) => {
+        const beside = data?.questions.find((one) => one.question === chosen);
+        return lineBeside(lineOfRoc(also[i]?.run ?? "", "", beside), i);
+      }),
       ...picked.map(({ label, color, option }) => lineOfRoc(label, color, split, option)),
     ].filter((line) => line.points.length > 0);
-  }, [found, other.data, each.data, picked, chosen, subject?.run, versus, compared]);
+  }, [found, other.data, others, also, each.data, picked, chosen, subject?.run, versus, compared]);
   return {
     lines,
     questions,
@@ -144,21 +168,23 @@ function areasOf({ auc_micro, auc_macro, auc_ovo_macro, auc_samples }: QuestionR
 }
 
 /** How often predictions are correct against how sure they are, of each run. */
-export function useReliability({ subject, versus, view }: Asked, enabled: boolean): Drawn {
+export function useReliability({ subject, versus, also, view }: Asked, enabled: boolean): Drawn {
   const headline = useHeadline(subject, view);
   const basis = useBasis(subject, versus, view);
   const known = enabled && headline !== undefined && basis !== undefined;
   const more = { ...headline?.ask, confidence: 0, bins: BINS };
   const own = useQuestion("calibration", known ? subject : null, { ...basis?.own, ...more });
   const other = useQuestion("calibration", known && basis.theirs ? versus : null, { ...basis?.theirs, ...more });
+  const others = useEach("calibration", known ? subject : null, also, { ...filterOf(useAtRest(view)), ...more });
   const compared = basis?.theirs != null;
   const lines = useMemo(
     () =>
       [
         lineOfCalibration(subject?.run ?? "", "run-a", own.data),
         ...(versus && compared ? [lineOfCalibration(versus.run, "run-b", other.data)] : []),
+        ...others.map(({ data }, i) => lineBeside(lineOfCalibration(also[i]?.run ?? "", "", data), i)),
       ].filter((line) => line.points.length > 0),
-    [own.data, other.data, subject?.run, versus, compared],
+    [own.data, other.data, others, also, subject?.run, versus, compared],
   );
   return {
     lines,

@@ -8,6 +8,10 @@ const OTHERWISE = new Set(["progress", "datasets", "ontology"]);
 /** How often figures are asked anew although no count of rows has changed: an edit may leave the counts as they are. */
 const EDITS = 10_000;
 
+/** The figures of the first two runs, and of those beside them. */
+const isHeadline = ({ queryKey }: { queryKey: readonly unknown[] }) =>
+  queryKey[0] === "overview" || queryKey[0] === "summary";
+
 /** Let every figure follow while events arrive. */
 export function useLive(subject: Subject | null, versus: Subject | null) {
   const queries = useQueryClient();
@@ -27,17 +31,16 @@ export function useLive(subject: Subject | null, versus: Subject | null) {
     });
   }, [queries, own, theirs]);
   useEffect(() => {
-    // The overview is asked for now and then; only if it has changed is the rest asked for too.
+    // Headlines are asked for now and then; only if one has changed is the rest asked for too.
     const timer = setInterval(() => {
       if (document.hidden) return;
       const cache = queries.getQueryCache();
-      const overviews = cache.findAll({ queryKey: ["overview"], type: "active" });
-      const seen = overviews.map((one) => one.state.data);
-      void queries.refetchQueries({ queryKey: ["overview"], type: "active" }).then(() => {
-        if (overviews.every((one, i) => seen[i] === undefined || one.state.data === seen[i])) return;
+      const headlines = cache.findAll({ predicate: isHeadline, type: "active" });
+      const seen = headlines.map((one) => one.state.data);
+      void queries.refetchQueries({ predicate: isHeadline, type: "active" }).then(() => {
+        if (headlines.every((one, i) => seen[i] === undefined || one.state.data === seen[i])) return;
         void queries.invalidateQueries({
-          predicate: (query) =>
-            !OTHERWISE.has(String(query.queryKey[0])) && !(query.queryKey[0] === "overview" && query.isActive()),
+          predicate: (query) => !OTHERWISE.has(String(query.queryKey[0])) && !(isHeadline(query) && query.isActive()),
         });
       });
     }, EDITS);

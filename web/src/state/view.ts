@@ -30,6 +30,8 @@ export const VIEW = {
   d: parseAsString,
   a: parseAsString,
   b: parseAsString,
+  /** Runs that stand beside these two in the headline and the curves. */
+  also: parseAsArrayOf(parseAsString, "|").withDefault([]),
   p: parseAsStringLiteral(POLICIES).withDefault("iou-greedy"),
   c: parseAsNumber(0, 1).withDefault(0.5),
   t: parseAsNumber(0, 1).withDefault(0.5),

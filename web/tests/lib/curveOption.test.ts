@@ -54,4 +54,18 @@ test("a tooltip tells of each curve that is pointed at, and of nothing that only
     { seriesName: "svm", value: [0.5, 1, 0.9] },
   ];
   expect(option.tooltip.formatter(pointed)).toBe("svm<br>precision 1.0000<br>recall 0.5000<br>confidence 0.9000");
+  // Of many, one line each, and each with its colour.
+  const many = ["svm", "mlp", "<b>"].map((seriesName) => ({ seriesName, marker: "o ", value: [0.5, 1, 0.9] }));
+  expect(option.tooltip.formatter(many)).toBe(
+    ["svm", "mlp", "&lt;b&gt;"]
+      .map((name) => `o ${name}, precision 1.0000, recall 0.5000, confidence 0.9000`)
+      .join("<br>"),
+  );
+});
+
+test("a further run's line is broken, so that it needs no colour to be told from another", () => {
+  const broken = { ...line([[0.5, 1]]), dash: [8, 4] };
+  const option = curveOption("pr", [line([[0.5, 1]]), broken], null, (name) => name);
+  const types = option.series.flatMap((one) => (one.name === "svm" && one.lineStyle ? [one.lineStyle.type] : []));
+  expect(types).toEqual(["solid", [8, 4]]);
 });

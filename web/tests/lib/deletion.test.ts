@@ -15,7 +15,8 @@ test("what is deleted is offered no more, and another run takes its place", () =
 });
 
 test("the view names nothing that is gone", () => {
-  const view = { a: "a", b: "b" };
+  const view = { a: "a", b: "b", also: ["c", "e"] };
+  expect(leaving(view, { dataset: "d", run: "c" }, {})).toEqual({ also: ["e"] });
   expect(leaving(view, { dataset: "d", run: "a" }, {})).toEqual({ a: null, row: null, object: null });
   expect(leaving(view, { dataset: "d", run: "b" }, {})).toEqual({ b: null });
   expect(leaving(view, { dataset: "d", run: null }, { a: null, f: [] })).toEqual({ a: null, f: [], d: null });

@@ -1,18 +1,23 @@
 import { memo } from "react";
 import { isolated } from "../../lib/bidi";
-import { PARTS, RUNS } from "../../lib/chart";
+import { useQuestion } from "../../api/ask";
+import { useSharing } from "../../api/sideBySide";
+import { ALSO, PARTS, RUNS } from "../../lib/chart";
 import { CURVE_WORDS } from "../../lib/curveOption";
 import { ratio } from "../../lib/format";
+import { rowsOfCurves } from "../../lib/sideBySide";
+import { useAtRest } from "../../lib/useAtRest";
 import { useReliability, useRoc, useScores } from "../../lib/useCurves";
-import { CURVES } from "../../state/view";
+import { CURVES, filterOf } from "../../state/view";
 import { CurvePlot } from "./CurvePlot";
 import styles from "./Curves.module.css";
 import { LabelSearch, OptionSearch } from "./LineSearch";
 import { Empty, Failed, Loading } from "../shared/Message";
-import type { PartProps } from "../shared/props";
+import type { PartProps, SideBySideProps } from "../shared/props";
+import { Swatch } from "../shared/Swatch";
 
-export const Curves = memo(function Curves(props: PartProps) {
-  const { subject, versus, view, setView } = props;
+export const Curves = memo(function Curves(props: SideBySideProps) {
+  const { subject, versus, also, view, setView } = props;
   const kind = view.curve;
   const scored = kind === "pr" || kind === "f1";
   const scores = useScores(props, scored);
@@ -20,14 +25,20 @@ export const Curves = memo(function Curves(props: PartProps) {
   const calibration = useReliability(props, kind === "calibration");
   const { lines, question, none, said } = kind === "roc" ? roc : kind === "calibration" ? calibration : scores;
   const words = CURVE_WORDS[kind];
+  const rested = useAtRest(view);
+  const whole = useQuestion("overview", also.length > 0 ? subject : null, filterOf(rested)).data?.summary.rows;
+  const unlike = rowsOfCurves(subject?.run ?? "", whole, useSharing(subject, also, rested));
   // One line alone needs no name.
   const runs =
-    (versus !== null || (scored ? view.lines.length > 0 : lines.length > 1)) &&
-    [subject, versus].map(
-      (one, i) =>
+    (versus !== null || also.length > 0 || (scored ? view.lines.length > 0 : lines.length > 1)) &&
+    [
+      ...[subject, versus].map((one, i) => ({ one, color: RUNS[i] ?? "", dash: undefined })),
+      ...also.map((one, i) => ({ one, color: ALSO[i]?.color ?? "", dash: ALSO[i]?.dash })),
+    ].map(
+      ({ one, color, dash }) =>
         one && (
-          <span key={RUNS[i]} className={styles.run}>
-            <i style={{ background: `var(--${RUNS[i]})` }} /> <bdi>{one.run}</bdi>
+          <span key={color} className={styles.run} title={one.run}>
+            <Swatch color={color} dash={dash} /> <bdi>{one.run}</bdi>
           </span>
         ),
     );
@@ -105,6 +116,7 @@ export const Curves = memo(function Curves(props: PartProps) {
             The dot is the present threshold{kind === "roc" && ", taken as a score"}: drag it along the curve.{" "}
             {kind === "pr" && `Dotted: the same F1.${view.zoom === "1" ? " The axes are cut to the curves." : ""}`}{" "}
             {said}
+            {unlike !== null && <span data-figure="rows-of-curves"> {unlike}</span>}
           </p>
         </>
       )}

@@ -3,22 +3,23 @@ import { hashKey, useQuery, type UseQueryResult } from "@tanstack/react-query";
 import { asking, useQuestion } from "../../api/ask";
 import { useHeadline } from "../../api/headline";
 import { useBoth, useShared } from "../../api/shared";
-import type { AveragePrecision, Interval, Intervals, Summary } from "../../api/schema";
-import { besideAverage, decimals } from "../../lib/averages";
+import type { Interval, Intervals } from "../../api/schema";
 import { isolated } from "../../lib/bidi";
 import type { Shared } from "../../lib/basis";
 import { basisOf, rowsOfBoth } from "../../lib/compared";
-import { count, ratio, signed } from "../../lib/format";
+import { count, ratio, signed, thousandths } from "../../lib/format";
 import { intervalOf } from "../../lib/interval";
 import { type Headline, summaryOf } from "../../lib/kinds";
 import { ofFigure } from "../../lib/selection";
+import { type Tile, tilesOf } from "../../lib/tiles";
 import { useAtRest } from "../../lib/useAtRest";
 import { useDebounced } from "../../lib/useDebounced";
 import { COUNTED } from "../../state/lower";
 import { ALL_DETECTIONS, filterOf, ofAllDetections, type SetView, type View } from "../../state/view";
 import { Hint } from "../shared/Hint";
 import { Failed } from "../shared/Message";
-import type { PartProps } from "../shared/props";
+import type { SideBySideProps } from "../shared/props";
+import { SideBySide } from "./SideBySide";
 import styles from "./Tiles.module.css";
 
 /** How long a view stands still before intervals are asked for: they take the longest, and nothing waits for them. */
@@ -27,33 +28,7 @@ const PATIENCE = 350;
 /** What is known of how sure the figures are. */
 type Sure = Pick<UseQueryResult<Intervals>, "data" | "error">;
 
-interface Tile {
-  name: string;
-  meaning: string;
-  value: number | null | undefined;
-  /** The figures of both runs over the rows that they share. */
-  shared: [own: number | null | undefined, theirs: number | null | undefined];
-  /** The figure's name in answers. */
-  figure: string;
-  /** Why it is n/a. */
-  why?: string | undefined;
-  /** What stands beside its name: of a count, what it is part of. */
-  part?: string | undefined;
-  /** Figures of the same kind, in a line of their own. */
-  beside?: string[] | undefined;
-  fewerIsBetter?: boolean;
-  /** Nothing that two runs could be compared by. */
-  alone?: boolean;
-  isCount?: boolean;
-}
-
-/** The figures of one selection. */
-interface Answers {
-  summary: Summary | undefined;
-  average: AveragePrecision | undefined;
-}
-
-export const Tiles = memo(function Tiles({ subject, versus, view, setView }: PartProps) {
+export const Tiles = memo(function Tiles({ subject, versus, also, view, setView }: SideBySideProps) {
   const overview = useQuestion("overview", subject, filterOf(view));
   const headline = useHeadline(subject, view);
   const shared = useShared(subject, versus, view);
@@ -145,6 +120,16 @@ export const Tiles = memo(function Tiles({ subject, versus, view, setView }: Par
           )}
         </p>
       )}
+      {subject && also.length > 0 && (
+        <SideBySide
+          {...{ subject, versus, also, view, setView, tiles, shared, isOfAnswers }}
+          stale={overview.isPlaceholderData || staleOverview || average.isPlaceholderData || staleAverage}
+          whole={{
+            summary: overview.isPlaceholderData ? undefined : summary,
+            average: average.isPlaceholderData ? undefined : average.data,
+          }}
+        />
+      )}
     </section>
   );
 });
@@ -175,76 +160,6 @@ function Of({ headline, setView }: { headline: Headline; setView: SetView }) {
       </span>
     </div>
   );
-}
-
-function tilesOf(whole: Answers, own: Answers, their: Answers, view: View): Tile[] {
-  const { summary, average } = whole;
-  const score = (name: string, meaning: string, figure: "precision" | "recall" | "f1" | "mean_iou"): Tile => ({
-    name,
-    meaning,
-    figure,
-    value: summary?.[figure],
-    shared: [own.summary?.[figure], their.summary?.[figure]],
-    why: summary?.undefined[figure],
-  });
-  const counted = (
-    name: string,
-    meaning: string,
-    figure: "tp" | "fp" | "fn" | "rows",
-    part: string,
-    more: Pick<Tile, "fewerIsBetter" | "alone"> = {},
-  ): Tile => ({
-    name,
-    meaning,
-    figure,
-    value: summary?.[figure],
-    shared: [own.summary?.[figure], their.summary?.[figure]],
-    part: summary && part,
-    isCount: true,
-    ...more,
-  });
-  const annotations = `of ${count(summary?.annotations)}`;
-  return [
-    score("Precision", "The share of the predictions that are correct.", "precision"),
-    score("Recall", "The share of the annotations that are found.", "recall"),
-    score("F1", "The harmonic mean of precision and recall.", "f1"),
-    {
-      name: "mAP",
-      meaning:
-        `Average precision under policy ${view.p}, the mean over classes and IoU thresholds .50, .55 … .95. ` +
-        "It is of all detections, whatever the confidence threshold.",
-      figure: "ap",
-      value: average?.ap,
-      shared: [own.average?.ap, their.average?.ap],
-      why: average?.undefined.ap,
-      part: view.p,
-      beside: average && besideAverage(average),
-    },
-    score("Mean IoU", "The mean overlap of the true positives.", "mean_iou"),
-    counted(
-      "TP",
-      "True positives, of all annotations: those that a prediction of their own class is matched to.",
-      "tp",
-      annotations,
-    ),
-    counted(
-      "FP",
-      "False positives, of all predictions: those that match nothing, or another class.",
-      "fp",
-      `of ${count(summary?.predictions)}`,
-      { fewerIsBetter: true },
-    ),
-    counted(
-      "FN",
-      "False negatives, of all annotations: those not found, or taken for another class.",
-      "fn",
-      annotations,
-      {
-        fewerIsBetter: true,
-      },
-    ),
-    counted("Rows", "Data rows of the run that pass the filters.", "rows", "", { alone: true }),
-  ];
 }
 
 interface TileProps {
@@ -327,7 +242,7 @@ function whyUnsure(interval: Interval | undefined, sure: Sure | undefined, figur
 /** Nothing before it is known, so that nothing moves when it comes. */
 function rangeOf(interval: Interval | undefined, isCount: boolean): string {
   if (!interval || interval.low === null || interval.high === null) return "\u00a0";
-  const shown = isCount ? (bound: number) => count(Math.round(bound)) : decimals;
+  const shown = isCount ? (bound: number) => count(Math.round(bound)) : thousandths;
   return `${shown(interval.low)} – ${shown(interval.high)}`;
 }
 

@@ -14,10 +14,11 @@ import { Deletion } from "./Deletion";
 import { Export } from "./Export";
 import { Freshness } from "./Freshness";
 import styles from "./Header.module.css";
+import { MoreRuns } from "./MoreRuns";
 import { Hint } from "../shared/Hint";
-import type { PartProps } from "../shared/props";
+import type { SideBySideProps } from "../shared/props";
 
-interface Props extends PartProps {
+interface Props extends SideBySideProps {
   datasets: Dataset[];
   /** None: there is no such dataset, or none at all. */
   dataset: Dataset | undefined;
@@ -27,6 +28,7 @@ interface Props extends PartProps {
 export const OF_A_DATASET = {
   a: null,
   b: null,
+  also: [],
   f: [],
   m: [],
   split: [],
@@ -43,7 +45,7 @@ export const OF_A_DATASET = {
   ...NOTHING_CHOSEN,
 };
 
-export const Header = memo(function Header({ datasets, dataset, subject, versus, view, setView }: Props) {
+export const Header = memo(function Header({ datasets, dataset, subject, versus, also, view, setView }: Props) {
   useLive(subject, versus);
   const mayDelete = useMayDelete();
   return (
@@ -73,6 +75,7 @@ export const Header = memo(function Header({ datasets, dataset, subject, versus,
               shown={(run) => run || "no other run"}
               choose={(b) => setView({ b: b || null, alone: null, whose: null })}
             />
+            <MoreRuns runs={dataset.runs} {...{ subject, versus, also, view, setView }} />
             <Choice
               label="Policy"
               value={view.p}

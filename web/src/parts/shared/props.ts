@@ -9,6 +9,11 @@ export interface PartProps {
   setView: SetView;
 }
 
+/** The same of more runs than two: what only the headline and the curves show. */
+export interface SideBySideProps extends PartProps {
+  also: Subject[];
+}
+
 /** The same of two runs that are compared. */
 export interface ComparedProps extends PartProps {
   subject: Subject;
