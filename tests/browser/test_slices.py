@@ -7,7 +7,7 @@ import json
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Screen
-from tests.browser.helpers import OBJECTS, see, shown, tile
+from tests.browser.helpers import OBJECTS, see, settle, shown, tile
 
 SPLITS = ("train", "validation", "test")
 
@@ -56,3 +56,17 @@ def test_slices_by_metadata_and_those_that_are_kept(screen: Screen) -> None:
     expect(loud.first).to_have_text(shown(screen.headline(metadata="noise>=0.1")["rows"]))
     panel.get_by_role("button", name="loud").click()
     page.wait_for_url(lambda url: "slice=loud" in url and "noise" in url)
+
+
+def test_no_slice_is_asked_for_before_the_table_is_on_the_screen(screen: Screen) -> None:
+    asked: list[str] = []
+    screen.page.on("request", lambda one: asked.append(one.url) if "/intervals?" in one.url else None)
+    page = screen.open(d="digits", a="svm")
+    # Just below the screen, where other parts ask already what they are about to show.
+    table = page.get_by_role("region", name="Scores by slice", exact=True)
+    table.evaluate("own => scrollBy(0, own.getBoundingClientRect().top - innerHeight - 100)")
+    settle(page)
+    assert not [url for url in asked if "split=" in url]
+    see(page, "Scores by slice")
+    expect(table.locator("[data-slice=test] [data-score=f1]")).not_to_have_text("…")
+    assert len([url for url in asked if "split=" in url]) == 3

@@ -22,7 +22,9 @@ const NAMES = { f1: "F1", precision: "Precision", recall: "Recall" };
 /** A run by parts of its data rows: how large each is, how good the run is there, and how sure that is. */
 export const SliceTable = memo(function SliceTable({ subject, view, setView }: PartProps) {
   const panel = useRef<HTMLElement>(null);
-  const near = useNear(panel);
+  // Each slice is a question: whoever only scrolls past asks none of them.
+  const seen = useNear(panel, 0);
+  const near = useDebounced(seen, PATIENCE) && seen;
   const still = useDebounced(view, PATIENCE);
   const headline = useHeadline(subject, still);
   const all = useSides(subject, still, null).partings.filter(({ by }) => by !== "class");
@@ -40,7 +42,7 @@ export const SliceTable = memo(function SliceTable({ subject, view, setView }: P
   const span = spanOf(lines.filter((line) => line !== undefined));
   const level = answers[0]?.data?.level ?? null;
   const failed = answers.find((one) => one.isError);
-  const isFetching = answers.some((one) => one.isFetching) || (near && still !== view);
+  const isFetching = answers.some((one) => one.isFetching) || (seen && (!near || still !== view));
   const left = by === "slice" ? 0 : rowsLeft(answers.map((one) => one.data));
   return (
     <section className="panel" aria-labelledby="slices" ref={panel} aria-busy={isFetching}>
