@@ -43,7 +43,8 @@ export function Cards({ items, total, label, skeletons, more, open, wanted, want
     const own = element.current;
     // What is above the gallery changes its height too: the page's own size tells.
     const observer = new ResizeObserver(() => {
-      setPlace({ width: own.clientWidth, top: own.getBoundingClientRect().top + scrollY });
+      // What is not laid out has no place: its cards would be drawn at a scale of infinity.
+      if (own.clientWidth > 0) setPlace({ width: own.clientWidth, top: own.getBoundingClientRect().top + scrollY });
     });
     observer.observe(own);
     observer.observe(document.body);
