@@ -4,9 +4,11 @@ import { count, signed } from "../../lib/format";
 import { isAnswerLabel } from "../../lib/classLabel";
 import { type Counts, hasOthers, type Label, minus, share } from "../../lib/matrix";
 import { cellOf, ofSum } from "../../lib/selection";
+import { usePhone } from "../../lib/usePhone";
 import type { View } from "../../state/view";
 import styles from "./ConfusionMatrix.module.css";
 import { Middle } from "../shared/Middle";
+import { Wrapped } from "../shared/Wrapped";
 import type { PartProps } from "../shared/props";
 
 interface Props extends Pick<PartProps, "view" | "setView"> {
@@ -22,6 +24,8 @@ export function MatrixGrid({ labels, own, their, view, setView }: Props) {
   const others = hasOthers(own) || (their !== undefined && hasOthers(their));
   const columns = useMemo(() => ["", ...labels, ...(others ? [null] : [])], [labels, others]);
   const rows = columns;
+  // A finger needs rows so high that a name has room for several lines; a line that is cut says less.
+  const RowName = usePhone() ? Wrapped : Middle;
   const table = useRef<HTMLTableElement>(null);
   const [at, setAt] = useState("");
   const values = useMemo(
@@ -127,7 +131,7 @@ export function MatrixGrid({ labels, own, their, view, setView }: Props) {
                 className={actual ? "" : styles.nothing}
                 title={actual === null ? OTHERS : actual || FALSE_ALARM}
               >
-                <Middle>{actual === null ? "other" : actual || "false alarm"}</Middle>
+                <RowName>{actual === null ? "other" : actual || "false alarm"}</RowName>
               </th>
               {columns.map((predicted, column) => {
                 if (actual === null || predicted === null) {
