@@ -122,3 +122,30 @@ def test_the_order_waits_for_the_end_of_a_drag(screen: Screen) -> None:
     assert row_labels(page) == before
     page.mouse.up()
     expect(matrix(page).locator("tbody th[scope=row]")).not_to_have_text(["false alarm", *before, "all"])
+
+
+def test_names_of_rows_are_whole_on_a_phone(screen: Screen) -> None:
+    screen.page.set_viewport_size({"width": 390, "height": 844})
+    screen.open(d="digits", a="svm")
+    names = matrix(screen.page).locator("tbody th[scope=row]")
+    answers = names.filter(has_text="sharpness=")
+    expect(answers).to_have_count(2)
+    cut = "(one) => one.clientWidth > 0 && one.scrollWidth > one.clientWidth + 1"
+    for name in names.all():
+        assert not name.evaluate(f"(own) => [...own.querySelectorAll('*')].some({cut})"), name.inner_text()
+    expect(answers.first).to_have_text("sharpness=blurred")
+
+
+def test_a_sign_in_a_name_is_read_as_it_was_sent(screen: Screen, http: httpx.Client) -> None:
+    named = ["a=b", "left|right", "path/to", "<b>"]
+    annotations = {"r": [box(name, at) for at, name in enumerate(named)]}
+    predictions = {"r": [box(named[at - 1], at, 0.9) for at, _ in enumerate(named)]}
+    send(http, "x-signs", annotations, predictions)
+    page = screen.open(d="x-signs", a="one", lines="a\\=b")
+    names = row_labels(page)
+    assert set(names) == set(named)
+    confusions = page.get_by_role("list", name="Top confusions")
+    expect(confusions).to_contain_text("a=b → <b>")
+    expect(page.locator("[data-class='a\\\\=b']")).to_contain_text("a=b")
+    expect(page.get_by_role("button", name="Remove the curve of a=b")).to_be_visible()
+    assert "\\" not in page.locator("main").inner_text()

@@ -1,3 +1,4 @@
+import { nameOfLabel } from "./classLabel";
 import type { Case, Row, RowObject } from "../api/schema";
 import { isolated } from "./bidi";
 import { answerOf, isAnswer } from "./shape";
@@ -55,8 +56,8 @@ export function nameOf({ annotation, prediction }: Pair): string {
     return `${isolated(own.feature)}: ${[...new Set(answers)].map(isolated).join(" → ")}`;
   }
   if (annotation && prediction && annotation.label !== prediction.label)
-    return `${isolated(annotation.label)} → ${isolated(prediction.label)}`;
-  return isolated((prediction ?? annotation)?.label ?? "");
+    return `${isolated(nameOfLabel(annotation.label))} → ${isolated(nameOfLabel(prediction.label))}`;
+  return isolated(nameOfLabel((prediction ?? annotation)?.label ?? ""));
 }
 
 export function pairOf({ annotation, prediction }: Case): Pair {

@@ -9,6 +9,12 @@ export function parseLabel(label: string): ClassLabel {
   return { feature: feature?.replace(/\\(.)/gs, "$1") ?? label, answer: answer ?? null };
 }
 
+/** A label as it is read: a sign of its name that the service marks is that sign alone. */
+export function nameOfLabel(label: string): string {
+  const { feature, answer } = parseLabel(label);
+  return answer === null ? feature : `${feature}=${answer}`;
+}
+
 /** The feature of a label: of an answer, its question. */
 export const featureOf = (label: string) => parseLabel(label).feature;
 

@@ -1,4 +1,4 @@
-import { parseLabel } from "./classLabel";
+import { parseLabel, nameOfLabel } from "./classLabel";
 import type { ComparedClass, Flip, Said } from "../api/schema";
 import type { Kind } from "../state/comparison";
 import { isolated } from "./bidi";
@@ -52,7 +52,7 @@ export function verdictOf({ verdict, annotation, prediction }: Said): string {
   if (verdict === "right") return "correct";
   if (verdict !== "wrong" || !prediction) return verdict;
   const { feature, answer } = parseLabel(prediction.label);
-  return `said ${isolated(answer !== null && feature === annotation.feature ? answer : prediction.label)}`;
+  return `said ${isolated(answer !== null && feature === annotation.feature ? answer : nameOfLabel(prediction.label))}`;
 }
 
 /** The key of an annotation among all of both runs. */

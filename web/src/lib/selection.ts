@@ -1,3 +1,4 @@
+import { nameOfLabel } from "./classLabel";
 import type { View } from "../state/view";
 import { isolated } from "./bidi";
 import { isOfObjects, rangesOf } from "./metrics";
@@ -6,7 +7,7 @@ import { CASE_OUTCOMES, COUNTED_WORDS } from "./outcome";
 /** A cell of the confusion matrix: what was there, and what it was taken for. */
 export function cellOf({ actual, predicted }: Pick<View, "actual" | "predicted">): string | null {
   if (actual === null && predicted === null) return null;
-  return `${actual === "" ? "false alarm" : actual === null ? "anything" : isolated(actual)} → ${predicted === "" ? "missed" : predicted === null ? "anything" : isolated(predicted)}`;
+  return `${actual === "" ? "false alarm" : actual === null ? "anything" : isolated(nameOfLabel(actual))} → ${predicted === "" ? "missed" : predicted === null ? "anything" : isolated(nameOfLabel(predicted))}`;
 }
 
 /** Which data rows the gallery shows, of those that pass the filters. */

@@ -72,7 +72,7 @@ export function tilesOf(whole: Answers, own: Answers, their: Answers, { p: polic
       shared: [own.average?.ap, their.average?.ap],
       why: average?.undefined.ap,
       part: policy,
-      beside: average && besideAverage(average),
+      beside: average?.ap == null ? undefined : besideAverage(average),
     },
     score("Mean IoU", "The mean overlap of the true positives.", "mean_iou"),
     counted(

@@ -1,3 +1,4 @@
+import { nameOfLabel } from "./classLabel";
 import { useMemo } from "react";
 import { type Subject, useQuestion } from "../api/ask";
 import { useHeadline } from "../api/headline";
@@ -76,7 +77,7 @@ export function useScores({ subject, versus, also, view }: Asked, enabled: boole
       ),
       ...view.lines.slice(0, MOST_LINES).flatMap((label, i) => {
         const curve = labelled.data?.curves.find((one) => one.label === label);
-        return curve ? [lineOf(label, PARTS[i] ?? "", curve, kind)] : [];
+        return curve ? [lineOf(nameOfLabel(label), PARTS[i] ?? "", curve, kind)] : [];
       }),
     ],
     [own.data, other.data, others, also, labelled.data, subject?.run, versus, compared, view.lines, kind],
@@ -135,7 +136,7 @@ export function useRoc({ subject, versus, also, view }: Asked, enabled: boolean)
         const beside = data?.questions.find((one) => one.question === chosen);
         return lineBeside(lineOfRoc(also[i]?.run ?? "", "", beside), i);
       }),
-      ...picked.map(({ label, color, option }) => lineOfRoc(label, color, split, option)),
+      ...picked.map(({ label, color, option }) => lineOfRoc(nameOfLabel(label), color, split, option)),
     ].filter((line) => line.points.length > 0);
   }, [found, other.data, others, also, each.data, picked, chosen, subject?.run, versus, compared]);
   return {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { featureOf, isAnswerLabel, parseLabel } from "../../src/lib/classLabel";
+import { featureOf, isAnswerLabel, parseLabel, nameOfLabel } from "../../src/lib/classLabel";
 
 test.each([
   ["car", "car", null],
@@ -15,4 +15,10 @@ test.each([
   expect(parseLabel(label)).toEqual({ feature, answer });
   expect(featureOf(label)).toBe(feature);
   expect(isAnswerLabel(label)).toBe(answer !== null);
+});
+
+test("a label is read without the marks that part it", () => {
+  expect(nameOfLabel("a\\=b")).toBe("a=b");
+  expect(nameOfLabel("road\\\\=wet=yes")).toBe("road\\=wet=yes");
+  expect(nameOfLabel("")).toBe("");
 });

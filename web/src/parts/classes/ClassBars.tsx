@@ -1,6 +1,6 @@
 import { useMemo } from "react";
 import { usePages } from "../../api/ask";
-import { featureOf } from "../../lib/classLabel";
+import { featureOf, nameOfLabel } from "../../lib/classLabel";
 import { isolated } from "../../lib/bidi";
 import { count } from "../../lib/format";
 import { filterOf } from "../../state/view";
@@ -81,7 +81,7 @@ export function ClassBars({ subject, view, setView }: PartProps) {
                           title={`Show only ${isolated(feature)}`}
                           onClick={() => setView({ f: [...view.f.filter((f) => f !== feature), feature] })}
                         >
-                          <bdi>{one.label}</bdi>
+                          <bdi>{nameOfLabel(one.label)}</bdi>
                         </button>
                       </th>
                       <td className={`number ${styles.pair}`}>

@@ -4,7 +4,7 @@ import { DropdownMenu } from "radix-ui";
 import { Fragment, memo, useEffect, useEffectEvent, useMemo, useRef } from "react";
 import { type Beside, useBeside } from "../../api/classes";
 import type { ClassScores } from "../../api/schema";
-import { featureOf } from "../../lib/classLabel";
+import { featureOf, nameOfLabel } from "../../lib/classLabel";
 import { isolated } from "../../lib/bidi";
 import { count, ratio, signed } from "../../lib/format";
 import { PAGE, useClasses } from "../../lib/useClasses";
@@ -227,7 +227,7 @@ function Table({ subject, versus, view, setView, classes, total, answersFrom, mo
                           }
                         >
                           {own?.color && <i style={{ background: own.color }} />}
-                          <bdi>{one.label}</bdi>
+                          <bdi>{nameOfLabel(one.label)}</bdi>
                         </button>
                       </td>
                     ) : (

@@ -67,6 +67,8 @@ export function ChangedTable({ title, what, items, total, from, size, page, subj
                     className={styles.name}
                     aria-pressed={one.set.chosen}
                     disabled={!one.set.toggle}
+                    // The beginning of a name is what is seen of it, in whichever direction it is read.
+                    dir="auto"
                     title={one.set.chosen ? `Show all again` : `Show only ${isolated(one.name)}`}
                     onClick={() => one.set.toggle?.()}
                   >

@@ -2,7 +2,7 @@ import { memo } from "react";
 import { useQuestion } from "../../api/ask";
 import { useHeadline } from "../../api/headline";
 import type { Comparison as Answer } from "../../api/schema";
-import { featureOf } from "../../lib/classLabel";
+import { featureOf, nameOfLabel } from "../../lib/classLabel";
 import { isolated } from "../../lib/bidi";
 import { chance, totalOf } from "../../lib/compared";
 import { count } from "../../lib/format";
@@ -88,7 +88,11 @@ export const Comparison = memo(function Comparison(props: ComparedProps) {
               {...props}
               title="Classes most changed"
               what="class"
-              items={answer.classes.map((one) => ({ ...one, name: one.label, set: changeOfClass(one.label, props) }))}
+              items={answer.classes.map((one) => ({
+                ...one,
+                name: nameOfLabel(one.label),
+                set: changeOfClass(one.label, props),
+              }))}
               total={answer.classes_total}
               from={view.classfrom}
               size={PAGE}

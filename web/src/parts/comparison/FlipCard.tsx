@@ -1,3 +1,4 @@
+import { nameOfLabel } from "../../lib/classLabel";
 import { useRef } from "react";
 import type { Flip, Row, Said } from "../../api/schema";
 import { keyOf } from "../../lib/cases";
@@ -39,7 +40,7 @@ export function FlipCard({ flip, a, b, skeletons, open }: Props) {
     >
       <span className={styles.caption}>
         <b>
-          <bdi>{annotation.label}</bdi>
+          <bdi>{nameOfLabel(annotation.label)}</bdi>
         </b>
         <bdi className="muted">{flip.data_row}</bdi>
       </span>
@@ -79,7 +80,7 @@ function SideView({ which, side, said, flip, width, skeletons }: SideProps) {
           width={width}
           skeletons={skeletons}
         >
-          <bdi>{annotation.label}</bdi>
+          <bdi>{nameOfLabel(annotation.label)}</bdi>
         </Picture>
       )}
       <span className={styles.said}>

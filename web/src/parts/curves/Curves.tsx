@@ -1,3 +1,4 @@
+import { nameOfLabel } from "../../lib/classLabel";
 import { memo } from "react";
 import { isolated } from "../../lib/bidi";
 import { useQuestion } from "../../api/ask";
@@ -130,11 +131,11 @@ function Chip({ label, figure, view, setView }: PartProps & { label: string; fig
     <button
       type="button"
       className={styles.chip}
-      aria-label={`Remove the curve of ${isolated(label)} ${figure ?? ""}`.trim()}
+      aria-label={`Remove the curve of ${isolated(nameOfLabel(label))} ${figure ?? ""}`.trim()}
       onClick={() => setView({ lines: view.lines.filter((one) => one !== label) })}
     >
       <i style={{ background: `var(--${PARTS[view.lines.indexOf(label)]})` }} />
-      <bdi>{label}</bdi> {figure && <span className="number muted">{figure}</span>}
+      <bdi>{nameOfLabel(label)}</bdi> {figure && <span className="number muted">{figure}</span>}
     </button>
   );
 }

@@ -1,3 +1,4 @@
+import { nameOfLabel } from "../../lib/classLabel";
 import { useState } from "react";
 import { useQuestion } from "../../api/ask";
 import { MOST_LINES } from "../../lib/useCurves";
@@ -19,7 +20,7 @@ export function LabelSearch(props: PartProps) {
     descending: true,
     limit: 30,
   });
-  const options = found.data?.classes.map(({ label }) => ({ value: label, text: label }));
+  const options = found.data?.classes.map(({ label }) => ({ value: label, text: nameOfLabel(label) }));
   return <LineSearch what="class" {...{ text, setText, options }} onOpen={setOpen} {...props} />;
 }
 

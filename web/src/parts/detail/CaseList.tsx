@@ -1,3 +1,4 @@
+import { nameOfLabel } from "../../lib/classLabel";
 import { useEffect, useRef } from "react";
 import type { RowObject } from "../../api/schema";
 import { keysOf, nameOf, outcomeOf, type Pair, type Side } from "../../lib/cases";
@@ -145,7 +146,7 @@ function metricsOf({ annotation, prediction }: Pair): Field[] {
 const FIELDS: Field[] = [
   ["id", (object) => object.id],
   ["type", (object) => object.type.replaceAll("_", " ")],
-  ["class", (object) => object.label],
+  ["class", (object) => nameOfLabel(object.label)],
   ["answer", (object) => (object.type === "radio" ? answerOf(object) : "")],
   ["confidence", (object, side) => (side === "prediction" ? ratio(object.confidence) : "")],
   ["IoU", (object) => (typeof object.iou === "number" ? ratio(object.iou) : "")],

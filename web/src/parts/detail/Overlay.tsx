@@ -1,3 +1,4 @@
+import { nameOfLabel } from "../../lib/classLabel";
 import { memo, useEffect, useEffectEvent, useMemo } from "react";
 import type { Row, RowObject } from "../../api/schema";
 import { isolated } from "../../lib/bidi";
@@ -148,7 +149,7 @@ function Names({ objects, pointed, box, unit, flipped }: LabelsProps & { pointed
           const partner = partnerOf(objects, { side, object });
           const place = placeOf(object, flipped);
           if (!place || !object.outcome || (partner && side === "annotation")) return [];
-          const name = partner ? nameOf({ annotation: partner, prediction: object }) : object.label;
+          const name = partner ? nameOf({ annotation: partner, prediction: object }) : nameOfLabel(object.label);
           const words = typeof object.confidence === "number" ? `${name} ${object.confidence.toFixed(2)}` : name;
           return [{ key: keyOf(side, object), outcome: object.outcome, place, words }];
         })

@@ -1,3 +1,4 @@
+import { nameOfLabel } from "../../lib/classLabel";
 import { isolated } from "../../lib/bidi";
 import { keyOf } from "../../lib/cases";
 import { colorOf, wordsOf } from "../../lib/outcome";
@@ -50,7 +51,7 @@ export function Passage({ text, objects, excerpt, pointed = [], point, choose }:
             {ending.map(({ side, object }) => (
               <sub key={keyOf(side, object)} style={{ "--color": colorOf(object.outcome) } as React.CSSProperties}>
                 <Mark outcome={object.outcome} size={9} />
-                <bdi>{object.label}</bdi>
+                <bdi>{nameOfLabel(object.label)}</bdi>
               </sub>
             ))}
           </mark>
@@ -71,5 +72,5 @@ function isSaid({ side, object }: Drawn, here: Drawn[]): boolean {
 }
 
 function said({ side, object }: Drawn): string {
-  return `${side} ${isolated(object.label)}: ${wordsOf(object.outcome, (object.matched ?? null) !== null) || "outside the filters"}`;
+  return `${side} ${isolated(nameOfLabel(object.label))}: ${wordsOf(object.outcome, (object.matched ?? null) !== null) || "outside the filters"}`;
 }

@@ -1,3 +1,4 @@
+import { nameOfLabel } from "../../lib/classLabel";
 import { Dialog } from "radix-ui";
 import { useEffect, useEffectEvent, useMemo, useState } from "react";
 import type { Subject } from "../../api/ask";
@@ -234,7 +235,8 @@ function Body({ subject, view, setView, row }: BodyProps) {
                 onPointerEnter={() => setHovered(keyOf("prediction", one))}
                 onPointerLeave={() => setHovered(null)}
               >
-                <bdi>{one.label}</bdi> <span className="number muted">{(one.confidence ?? 0).toFixed(2)}</span>
+                <bdi>{nameOfLabel(one.label)}</bdi>{" "}
+                <span className="number muted">{(one.confidence ?? 0).toFixed(2)}</span>
               </li>
             ))}
           </ul>

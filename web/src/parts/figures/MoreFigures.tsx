@@ -67,7 +67,7 @@ export const MoreFigures = memo(function MoreFigures({ subject, view, setView }:
                 ))}
               </Tabs.List>
             </header>
-            <Tabs.Content value={chosen.question} className={styles.content}>
+            <Tabs.Content value={chosen.question} className={`cut ${styles.content}`}>
               <Sheets key={chosen.question} subject={asked} view={view} kind={chosen} />
             </Tabs.Content>
           </section>

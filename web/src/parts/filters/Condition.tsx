@@ -42,7 +42,7 @@ export function Condition({ subject, keys, add }: Props) {
   return (
     <Complete
       label="Filter rows by metadata, such as noise>=0.3"
-      placeholder="Filter rows: noise>=0.3"
+      placeholder="Rows: noise>=0.3"
       text={text}
       setText={(next) => {
         setText(next);

@@ -122,7 +122,7 @@ export const ConfusionMatrix = memo(function ConfusionMatrix({ subject, versus, 
               <p data-figure="matrix-classes">
                 {more
                   ? `${matrix.labels.length} of ${count(matrix.total)} classes${answers > 0 ? " and answers" : ""}.`
-                  : `${matrix.labels.length - answers} classes + ${answers} ${answers === 1 ? "answer" : "answers"}.`}{" "}
+                  : `${answers < matrix.labels.length ? `${matrix.labels.length - answers} classes + ` : ""}${answers} ${answers === 1 ? "answer" : "answers"}.`}{" "}
                 {more && view.most < AT_MOST && (
                   <button
                     type="button"

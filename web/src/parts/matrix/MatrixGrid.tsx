@@ -1,7 +1,7 @@
 import { useMemo, useRef, useState } from "react";
 import { isolated } from "../../lib/bidi";
 import { count, signed } from "../../lib/format";
-import { isAnswerLabel } from "../../lib/classLabel";
+import { isAnswerLabel, nameOfLabel } from "../../lib/classLabel";
 import { type Counts, hasOthers, type Label, minus, share } from "../../lib/matrix";
 import { cellOf, ofSum } from "../../lib/selection";
 import { usePhone } from "../../lib/usePhone";
@@ -112,10 +112,10 @@ export function MatrixGrid({ labels, own, their, view, setView }: Props) {
                 key={keyOf(label)}
                 scope="col"
                 className={label ? "" : styles.nothing}
-                title={label === null ? OTHERS : label || MISSED}
+                title={label === null ? OTHERS : nameOfLabel(label) || MISSED}
                 data-answers={begins(column)}
               >
-                <Middle>{label === null ? "other" : label || "missed"}</Middle>
+                <Middle>{label === null ? "other" : nameOfLabel(label) || "missed"}</Middle>
               </th>
             ))}
             <th scope="col" className={styles.sum}>
@@ -129,9 +129,9 @@ export function MatrixGrid({ labels, own, their, view, setView }: Props) {
               <th
                 scope="row"
                 className={actual ? "" : styles.nothing}
-                title={actual === null ? OTHERS : actual || FALSE_ALARM}
+                title={actual === null ? OTHERS : nameOfLabel(actual) || FALSE_ALARM}
               >
-                <RowName>{actual === null ? "other" : actual || "false alarm"}</RowName>
+                <RowName>{actual === null ? "other" : nameOfLabel(actual) || "false alarm"}</RowName>
               </th>
               {columns.map((predicted, column) => {
                 if (actual === null || predicted === null) {
@@ -256,7 +256,7 @@ const STEPS: Record<string, [number, number]> = {
 const keyOf = (label: Label) => (label === null ? "others" : `class ${label}`);
 
 function said(ownActual: Label, ownPredicted: Label): string {
-  const [actual, predicted] = [ownActual && isolated(ownActual), ownPredicted && isolated(ownPredicted)];
+  const [actual, predicted] = [ownActual, ownPredicted].map((label) => label && isolated(nameOfLabel(label)));
   if (actual === null && predicted === null) return "classes that are not shown, among themselves";
   if (actual === null) return predicted ? `another class, taken for ${predicted}` : "other classes, missed";
   if (predicted === null)

@@ -43,7 +43,7 @@ export const SliceTable = memo(function SliceTable({ subject, view, setView }: P
   const level = answers[0]?.data?.level ?? null;
   const failed = answers.find((one) => one.isError);
   const isFetching = answers.some((one) => one.isFetching) || (seen && (!near || still !== view));
-  const left = by === "slice" ? 0 : rowsLeft(answers.map((one) => one.data));
+  const left = by === "slice" || sides.length === 0 ? 0 : rowsLeft(answers.map((one) => one.data));
   return (
     <section className="panel" aria-labelledby="slices" ref={panel} aria-busy={isFetching}>
       <header>
