@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from evalstream.exporters.export import Exported, Format
+from evalstream.exporters.export import Exported
+from evalstream.exporters.questions import Format
 from evalstream.words import count_of
 
 from evalstream_cli.client import DEFAULT_URL, ApiKey, Url, service
 from evalstream_cli.console import err, fail, out, progress_bar
-from evalstream_cli.filters import Confidence, Feature, Iou, Metadata, Missing, Policy, Split, Type, given
+from evalstream_cli.filters import filtered
 
 
+@filtered()
 def export(
     dataset: Annotated[str, typer.Argument(help="Name of the dataset.")],
     run: Annotated[str, typer.Argument(help="Name of the model run.")],
@@ -21,14 +23,8 @@ def export(
     form: Annotated[
         Format, typer.Option("--format", help="A data row a line (ndjson), a label a line (csv, parquet), or COCO.")
     ] = "ndjson",
-    policy: Policy = "iou-greedy",
-    confidence: Confidence = 0.0,
-    iou: Iou = 0.5,
-    split: Split = None,
-    feature: Feature = None,
-    type_: Type = None,
-    metadata: Metadata = None,
-    missing_rows: Missing = "leave_out",
+    *,
+    asked: dict[str, Any],
     where: Annotated[list[str] | None, typer.Option(help="Only rows with, for instance, fp>=1.")] = None,
     cause: Annotated[str | None, typer.Option(help="Only rows with an error of this cause.")] = None,
     url: Url = DEFAULT_URL,
@@ -41,18 +37,7 @@ def export(
     Outcome (tp, fp, fn, ignored), cause, partner and IoU of each object, at this policy and these thresholds; and the
     metrics of its data row. What the file is of, and what is not in it, stands beside it: OUTPUT.about.json.
     """
-    asked = given(
-        policy=policy,
-        confidence=confidence,
-        iou=iou,
-        split=split,
-        feature=feature,
-        type=type_,
-        metadata=metadata,
-        missing_rows=missing_rows,
-        where=where,
-        cause=cause,
-    )
+    rows = {name: value for name, value in (("where", where), ("cause", cause)) if value is not None}
     try:
         with service(url, api_key) as client, progress_bar() as bar:
             task = bar.add_task(f"exporting {run}", total=None)
@@ -63,6 +48,7 @@ def export(
                 form,
                 on_progress=lambda _what, own, total: bar.update(task, completed=own, total=total),
                 **asked,
+                **rows,
             )
     except OSError as error:
         fail(str(error))

@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from evalstream.exporters.mislabels import MOST, Format, export_mislabels
+from evalstream.exporters.questions import CONFIDENCE, MOST, OF_OBJECTS, MislabelsFormat
 from evalstream.words import count_of
 
 from evalstream_cli.client import DEFAULT_URL, ApiKey, Url, service
 from evalstream_cli.console import err, fail, out
-from evalstream_cli.filters import Confidence, Iou, Metadata, Policy, Split, given
+from evalstream_cli.filters import filtered
 
 
+@filtered(without=OF_OBJECTS, confidence=CONFIDENCE)
 def mislabels(
     dataset: Annotated[str, typer.Argument(help="Name of the dataset.")],
     run: Annotated[str, typer.Argument(help="Name of the model run.")],
     output: Annotated[Path, typer.Option(help="File to write; there must be none yet.")],
-    form: Annotated[Format, typer.Option("--format", help="For which labelling tool.")],
+    form: Annotated[MislabelsFormat, typer.Option("--format", help="For which labelling tool.")],
     limit: Annotated[int, typer.Option(min=1, max=MOST, help="The most candidates of each kind.")] = 100,
-    policy: Policy = "iou-greedy",
-    confidence: Confidence = 0.5,
-    iou: Iou = 0.5,
-    split: Split = None,
-    metadata: Metadata = None,
+    *,
+    asked: dict[str, Any],
     url: Url = DEFAULT_URL,
     api_key: ApiKey = "",
 ) -> None:
@@ -35,10 +33,9 @@ def mislabels(
     These are the most confident false alarms on background, and objects that the model does not see. Each data row is
     whole: its annotations, and the false alarms as proposals. OUTPUT.candidates.csv lists the candidates.
     """
-    asked = given(policy=policy, confidence=confidence, iou=iou, split=split, metadata=metadata)
     try:
         with service(url, api_key) as client:
-            done = export_mislabels(client, dataset, run, output, form, limit=limit, **asked)
+            done = client.export_mislabels(dataset, run, output, form, limit=limit, **asked)
     except OSError as error:
         fail(str(error))
     for why, count in done.left_out.items():

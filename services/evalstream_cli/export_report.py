@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from evalstream_cli.client import DEFAULT_URL, ApiKey, Url, service
 from evalstream_cli.console import err, fail, out, progress_bar
-from evalstream_cli.filters import Confidence, Feature, Iou, Metadata, Missing, Policy, Split, Type, given
+from evalstream_cli.filters import filtered
 
 
+@filtered()
 def export_report(
     dataset: Annotated[str, typer.Argument(help="Name of the dataset.")],
     run: Annotated[str, typer.Argument(help="Name of the model run.")],
     output: Annotated[Path, typer.Option(help="File to write: .html, .md or .json; there must be none yet.")],
     versus: Annotated[str | None, typer.Option(help="Another run, to compare it with.")] = None,
-    policy: Policy = "iou-greedy",
-    confidence: Confidence = 0.0,
-    iou: Iou = 0.5,
-    split: Split = None,
-    feature: Feature = None,
-    type_: Type = None,
-    metadata: Metadata = None,
-    missing_rows: Missing = "leave_out",
+    *,
+    asked: dict[str, Any],
     url: Url = DEFAULT_URL,
     api_key: ApiKey = "",
 ) -> None:
@@ -35,16 +30,6 @@ def export_report(
     Headline, intervals, classes, confusion matrix, precision and recall, causes of errors, and the comparison with
     another run; with policy, thresholds, filter, version and time, and the command that makes it again.
     """
-    asked = given(
-        policy=policy,
-        confidence=confidence,
-        iou=iou,
-        split=split,
-        feature=feature,
-        type=type_,
-        metadata=metadata,
-        missing_rows=missing_rows,
-    )
     with service(url, api_key) as client, progress_bar() as bar:
         task = bar.add_task("asking", total=None)
         try:

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from evalstream_cli.client import DEFAULT_URL, ApiKey, Url, service
 from evalstream_cli.console import fail, out
-from evalstream_cli.filters import Confidence, Feature, Iou, Metadata, Missing, Policy, Split, Type
+from evalstream_cli.filters import filtered
 
 #: Figures of the table that compares runs, and the answers they come from.
 _FIGURES = {
@@ -31,17 +31,12 @@ _FIGURES = {
 }
 
 
+@filtered()
 def report(
     dataset: Annotated[str | None, typer.Argument(help="Name of the dataset; none: list what there is.")] = None,
     runs: Annotated[list[str] | None, typer.Argument(help="Model runs; none: all of the dataset.")] = None,
-    policy: Policy = "iou-greedy",
-    confidence: Confidence = 0.0,
-    iou: Iou = 0.5,
-    split: Split = None,
-    feature: Feature = None,
-    type_: Type = None,
-    metadata: Metadata = None,
-    missing_rows: Missing = "leave_out",
+    *,
+    asked: dict[str, Any],
     intervals: Annotated[
         bool,
         typer.Option(help="Show 95 % confidence intervals, and by how much each run differs from the first one."),
@@ -54,16 +49,6 @@ def report(
 
     evalstream report digits --confidence 0.5 --split test
     """
-    query = {
-        "policy": policy,
-        "confidence": confidence,
-        "iou": iou,
-        "split": split or [],
-        "feature": feature or [],
-        "type": type_ or [],
-        "metadata": metadata or [],
-        "missing_rows": missing_rows,
-    }
     with service(url, api_key) as client:
         datasets = {own.dataset: own.model_dump(mode="json") for own in client.datasets().datasets}
         if dataset is None:
@@ -72,15 +57,15 @@ def report(
         if dataset not in datasets:
             fail(f"there is no dataset {dataset!r}; there are: {', '.join(datasets) or 'none yet'}")
         runs = runs or datasets[dataset]["runs"]
-        figures = {run: run_figures(client, dataset, run, query) for run in runs}
+        figures = {run: run_figures(client, dataset, run, asked) for run in runs}
         if intervals:
             for run, own in figures.items():
                 versus = {"versus": runs[0]} if run != runs[0] else {}
-                own["intervals"] = client.intervals(dataset, run, **query, **versus).model_dump(mode="json")
+                own["intervals"] = client.intervals(dataset, run, **asked, **versus).model_dump(mode="json")
     if as_json:
         out.file.write(orjson.dumps(figures, option=orjson.OPT_INDENT_2).decode() + "\n")
     else:
-        where = f"confidence {confidence:g}, IoU {iou:g}, policy {policy}"
+        where = "confidence {confidence:g}, IoU {iou:g}, policy {policy}".format(**asked)
         out.print(runs_table(figures, f"{dataset} at {where}"))
         for run, own in figures.items():
             out.print(_classes_table(run, own["classes"]["classes"]))

@@ -16,7 +16,7 @@ from evalstream.storage.engine import Clients
 from evalstream.storage.migrate import migrated_clients
 from evalstream.storage.results import progress
 from evalstream.telemetry import QUALITY, ROWS_FAILED, ROWS_PENDING
-from evalstream_api import page, questions
+from evalstream_api import exports, page, questions
 from evalstream_api.media import media_router
 from evalstream_service.application import make_application
 from evalstream_service.backend import Backend, use_backend
@@ -55,7 +55,7 @@ def run(settings: ServiceSettings) -> int:
             thread.join()
 
         media = [] if settings.media is None else [media_router(settings.media)]
-        app = make_application("evalstream", settings, keys, [questions.router, *media], lifespan)
+        app = make_application("evalstream", settings, keys, [questions.router, exports.router, *media], lifespan)
         use_backend(app, Backend(clients=clients, policies=settings.policies))
         page.serve(app)
         return serve(app, settings)

@@ -13,7 +13,7 @@ from evalstream.storage.engine import Clients, open_embedded
 from evalstream.storage.events import newest_version
 from evalstream.storage.migrate import migrated_clients
 from evalstream.telemetry import READY
-from evalstream_api import page, questions
+from evalstream_api import exports, page, questions
 from evalstream_api.changes import ROUTERS
 from evalstream_api.media import media_router
 from evalstream_api.retention import retention_applied
@@ -66,7 +66,7 @@ def make_app(settings: LocalSettings) -> FastAPI:
         "evalstream",
         settings,
         keys,
-        [*ROUTERS, backup.make_router(settings.data), questions.router, *media],
+        [*ROUTERS, backup.make_router(settings.data), questions.router, exports.router, *media],
         lifespan,
         "Exact metrics of model runs, at any confidence and IoU threshold, while predictions still arrive.",
         alive=lambda: backend_in(app).clients().query("SELECT 1"),

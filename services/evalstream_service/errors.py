@@ -96,7 +96,7 @@ def declared(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
-def _told(error: str) -> tuple[int, str] | None:
+def told(error: str) -> tuple[int, str] | None:
     """Say what an error of the engine is to whoever asked: a status, and what to do."""
     if _TOO_MUCH_FOR_ONE.search(error):
         return _TOO_LARGE
@@ -143,8 +143,8 @@ def tell_errors(app: FastAPI) -> None:
 
     @app.exception_handler(ClickHouseError)
     def _engine(_request: Request, error: ClickHouseError) -> JSONResponse:
-        if (told := _told(str(error))) is not None:
-            status, detail = told
+        if (said := told(str(error))) is not None:
+            status, detail = said
             if status == 507:
                 log.error("the disk is full: %s", error)
             return JSONResponse({"detail": detail}, status)

@@ -23,6 +23,8 @@ T = TypeVar("T")
 RETRY_SECONDS: Final = 2
 #: Threads that count how far runs have come, so that a page sees progress while all other questions wait.
 PROGRESS_AT_WORK: Final = 2
+#: Exports that are written at a time. Each has a thread, and asks one question after the other.
+EXPORTS_UNDER_WAY: Final = 4
 #: Threads that say how the service is. What they do is short.
 _WATCHING: Final = CapacityLimiter(2)
 
@@ -100,6 +102,11 @@ class Questions:
             # Who leaves does not take the answer from the others.
             return await asyncio.shield(task)
 
+    async def within(self, compute: Callable[[], T]) -> T:
+        """Compute what is part of a request that was let in by another gate: an export asks page by page."""
+        async with self._slots:
+            return await to_thread.run_sync(compute, limiter=self._threads)
+
     async def _compute(self, question: Hashable, compute: Callable[[], T], before: asyncio.Task[Any] | None) -> T:
         if before is not None:
             await asyncio.wait([before])
@@ -119,6 +126,8 @@ class Load(NamedTuple):
     progress: Questions
     #: Uploads, and all else that changes something.
     changes: Gate
+    #: Files that are written from many answers.
+    exports: Gate
 
 
 class Bounds(Protocol):
@@ -136,6 +145,7 @@ def bound_load(app: FastAPI, bounds: Bounds) -> None:
         Questions("questions", at_work=bounds.questions_at_work, under_way=bounds.questions_under_way),
         Questions("progress", at_work=PROGRESS_AT_WORK, under_way=bounds.questions_under_way),
         Gate("changes", bounds.uploads_under_way),
+        Gate("exports", EXPORTS_UNDER_WAY),
     )
 
 

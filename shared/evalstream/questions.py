@@ -355,3 +355,7 @@ class Questions:
     rows = OfRun(_RUN + "/rows", RowsQuery, Rows)
     objects = OfRun(_RUN + "/objects", ObjectsQuery, Objects)
     metadata = OfRun(_RUN + "/metadata", MetadataQuery, Metadata)
+
+
+class Asked(Questions, Now):
+    """Whoever can be asked every question, and answers at once: a client, or a service within itself."""

@@ -68,7 +68,8 @@ def parsed(lines: str) -> list[dict[str, Any]]:
 
 def exported(rows: list[Any], folder: Path) -> list[dict[str, Any]]:
     """Write rows as `evalstream export` does, and read them."""
-    write_csv([Row.model_validate(row) for row in rows], folder / "labels.csv")
+    with (folder / "labels.csv").open("wb") as file:
+        write_csv([Row.model_validate(row) for row in rows], file)
     return parsed((folder / "labels.csv").read_text(encoding="utf-8"))
 
 

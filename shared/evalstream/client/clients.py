@@ -19,12 +19,13 @@ from evalstream.client.errors import told
 from evalstream.client.service import Service, asking
 from evalstream.client.spool import DEFAULT_FOLDER
 from evalstream.client.steps import Done, Pause, Request, Steps, advance, retries
-from evalstream.questions import Later, Now, Question
+from evalstream.questions import Asked, Later, Question
 
 if TYPE_CHECKING:
     from evalstream.client.runs import OnRejected, Run
-    from evalstream.exporters import mislabels
-    from evalstream.exporters.export import Exported, Format
+    from evalstream.exporters.export import Exported
+    from evalstream.exporters.mislabels import Mislabels
+    from evalstream.exporters.questions import Format, MislabelsFormat
     from evalstream.exporters.report import Report
     from evalstream.importers.arrays import BoxFormat
 
@@ -40,7 +41,7 @@ def _settings(url: str, api_key: str) -> dict[str, Any]:
     return {"base_url": url, "headers": headers, "timeout": PATIENCE}
 
 
-class Client(Service, Now):
+class Client(Service, Asked):
     """A service, asked by a thread that waits for the answer; made by :func:`evalstream.connect`.
 
     It may be used by several threads at once, and should be closed, as a context manager or by :meth:`close`.
@@ -116,8 +117,8 @@ class Client(Service, Now):
         return export(self, dataset, run, path, form, **said)
 
     def export_mislabels(
-        self, dataset: str, run: str, path: str | Path, form: mislabels.Format, **said: Any
-    ) -> mislabels.Mislabels:
+        self, dataset: str, run: str, path: str | Path, form: MislabelsFormat, **said: Any
+    ) -> Mislabels:
         """Write data rows that may be labelled wrongly for a labelling tool to import.
 
         As :func:`evalstream.exporters.mislabels.export_mislabels`.
@@ -179,8 +180,8 @@ class AsyncClient(Service, Later):
         return await self._on_a_thread(export, dataset, run, path, form, **said)
 
     async def export_mislabels(
-        self, dataset: str, run: str, path: str | Path, form: mislabels.Format, **said: Any
-    ) -> mislabels.Mislabels:
+        self, dataset: str, run: str, path: str | Path, form: MislabelsFormat, **said: Any
+    ) -> Mislabels:
         """Write data rows that may be labelled wrongly, as :meth:`Client.export_mislabels`, on a thread."""
         from evalstream.exporters.mislabels import export_mislabels
 
@@ -228,7 +229,7 @@ class AsyncClient(Service, Later):
         await self.close()
 
 
-class _FromThread(Service, Now):
+class _FromThread(Service, Asked):
     """A client that is awaited, for work on a thread of its event loop that waits for the answers."""
 
     def __init__(self, client: AsyncClient) -> None:

@@ -8,13 +8,13 @@ from __future__ import annotations
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import IO, Any, Final
 
 import orjson
 from pycocotools import mask as coco_mask
 
 from evalstream.exporters import shapes
+from evalstream.exporters.files import Open
 from evalstream.queries.rows import Row, RowObject
 
 GROUND_TRUTH: Final = "annotations.json"
@@ -22,8 +22,8 @@ RESULTS: Final = "results.json"
 _ADDED: Final = ("id", "outcome", "cause", "matched", "iou")
 
 
-def write(rows: Iterable[Row], folder: Path, left_out: Counter[str]) -> None:
-    """Write ``annotations.json`` and ``results.json`` into a folder.
+def write(rows: Iterable[Row], open_file: Open, left_out: Counter[str]) -> None:
+    """Write ``annotations.json`` and ``results.json``.
 
     Image ids are the keys of data rows where all of them are whole numbers, as those of COCO are, and else numbers from
     1 on. What the filter leaves out, and predictions below the confidence threshold, are in neither file. The area of
@@ -35,8 +35,8 @@ def write(rows: Iterable[Row], folder: Path, left_out: Counter[str]) -> None:
     ----------
     rows : iterable of Row
         Read once; they are kept in a temporary file, since ids are not known before the last.
-    folder : Path
-        An empty folder.
+    open_file : callable
+        Opens each by its name.
     left_out : Counter
         Where what COCO cannot hold, and what is not asked for, is counted.
     """
@@ -54,14 +54,14 @@ def write(rows: Iterable[Row], folder: Path, left_out: Counter[str]) -> None:
                         names.add(one.feature)
             kept.write(row.model_dump_json().encode() + b"\n")
         ids = {name: i for i, name in enumerate(sorted(names), 1)}
-        with (folder / GROUND_TRUTH).open("wb") as file:
+        with open_file(GROUND_TRUTH) as file:
             file.write(b'{"categories":' + orjson.dumps([{"id": i, "name": name} for name, i in ids.items()]))
             file.write(b',\n"images":[\n')
             _list(file, (_image(i, row) for i, row in _read(kept, numbered)))
             file.write(b'],\n"annotations":[\n')
             _list(file, _annotations(_read(kept, numbered), ids))
             file.write(b"]}\n")
-        with (folder / RESULTS).open("wb") as file:
+        with open_file(RESULTS) as file:
             file.write(b"[\n")
             _list(file, _results(_read(kept, numbered), ids))
             file.write(b"]\n")

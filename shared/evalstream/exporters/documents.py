@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from evalstream.exporters.report import Report, gather
-from evalstream.exporters.sections import Cell, Section, sections
+from evalstream.exporters.sections import Cell, Section, chosen, sections
 
 if TYPE_CHECKING:
-    from evalstream.client import Client
+    from evalstream.questions import Asked
 
 _STYLE: Final = """
 :root { color-scheme: light dark; --ink: #1b1f24; --soft: #59636e; --line: #d1d9e0; --paper: #fff; --a: #0b62a8;
@@ -107,9 +107,11 @@ def _cell(cell: Cell) -> str:
 
 def _at(report: Report) -> str:
     asked = report.question
-    chosen = [f"{name}: {', '.join(asked[name])}" for name in ("split", "feature", "type", "metadata") if asked[name]]
-    filters = "; ".join(chosen) or "all data rows and objects"
-    if asked["missing_rows"] == "count":
+    said = chosen({name: value for name, value in asked.items() if name not in ("policy", "confidence", "iou")})
+    counting = said.pop("missing_rows", "leave_out") == "count"
+    parts = (f"{name}: {', '.join(value) if isinstance(value, list) else value}" for name, value in said.items())
+    filters = "; ".join(parts) or "all data rows and objects"
+    if counting:
         filters += "; rows without predictions counted"
     return (
         f"Policy {asked['policy']}, confidence {asked['confidence']:g}, IoU {asked['iou']:g}; {filters};"
@@ -121,7 +123,7 @@ def _at(report: Report) -> str:
 WRITERS: Final[dict[str, Callable[[Report], str]]] = {".html": html, ".md": markdown, ".json": json}
 
 
-def write_report(client: Client, dataset: str, run: str, path: str | Path | None = None, **said: Any) -> Report:
+def write_report(client: Asked, dataset: str, run: str, path: str | Path | None = None, **said: Any) -> Report:
     """Gather a run's report, and write it to a file.
 
     Parameters

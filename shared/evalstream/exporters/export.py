@@ -2,40 +2,36 @@
 
 from __future__ import annotations
 
-import shutil
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+from typing import IO, TYPE_CHECKING, Any, Final
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
-import evalstream
 from evalstream.exporters import coco, labels
+from evalstream.exporters.files import Open, placed
 from evalstream.exporters.pages import OnProgress, rows_of
+from evalstream.exporters.questions import About, ExportQuery, Format, about
 from evalstream.queries.rows import Row
 from evalstream.questions import RowsQuery
-from evalstream.selection import QuestionError
+from evalstream.selection import QuestionError, checked
 from evalstream.words import count_of
 
 if TYPE_CHECKING:
-    from evalstream.client import Client
+    from evalstream.questions import Asked
 
-Format = Literal["ndjson", "csv", "parquet", "coco"]
-FORMATS: Final[tuple[Format, ...]] = get_args(Format)
+_WRITERS: Final[Mapping[str, Callable[[Iterable[Row], IO[bytes]], None]]] = {
+    "ndjson": labels.write_ndjson,
+    "csv": labels.write_csv,
+    "parquet": labels.write_parquet,
+}
 _PAGING: Final = ("sort", "descending", "offset", "limit")
 
 
-class Exported(BaseModel):
+class Exported(About):
     """Record of an export, kept as ``about.json``, too: the question, and what was left out."""
 
-    dataset: str
-    run: str
-    question: dict[str, Any] = Field(description="policy, thresholds, filters and conditions, with all defaults")
-    evalstream: str = Field(description="the version of the client")
-    time: datetime
     rows: int
     annotations: int
     predictions: int
@@ -46,14 +42,18 @@ class Exported(BaseModel):
     notes: list[str]
 
 
+def silent(_what: str, _done: int, _total: int | None) -> None:
+    """Tell nobody how far it is."""
+
+
 def export(
-    client: Client,
+    client: Asked,
     dataset: str,
     run: str,
     path: str | Path,
     form: Format = "ndjson",
     *,
-    on_progress: OnProgress = lambda _what, _done, _total: None,
+    on_progress: OnProgress = silent,
     **said: Any,
 ) -> Exported:
     """Write every annotation and prediction of a run with what became of it, and beside it what the export is of.
@@ -78,44 +78,52 @@ def export(
         If the question cannot be put so.
     """
     path = Path(path)
-    about = path / "about.json" if form == "coco" else path.with_name(f"{path.name}.about.json")
-    for own in (path, about):
-        if own.exists():
-            raise FileExistsError(f"{own} is there already; name another one")
     if paging := [name for name in said if name in _PAGING]:
         raise QuestionError(f"{', '.join(paging)}: all rows are exported, in the order of their keys")
-    if form == "coco" and said.get("area", "all") != "all":
-        raise QuestionError(
-            "area: COCO files hold all areas, and are asked for one when they are evaluated; leave it out"
-        )
+    query = checked(ExportQuery, said | {"format": form}, "export")
+    targets = [path] if form == "coco" else [path, path.with_name(f"{path.name}.about.json")]
+    with placed(*targets) as open_file:
+        return write_export(client, dataset, run, query, open_file, path.name, on_progress)
+
+
+def write_export(
+    client: Asked,
+    dataset: str,
+    run: str,
+    query: ExportQuery,
+    open_file: Open,
+    name: str,
+    on_progress: OnProgress = silent,
+) -> Exported:
+    """Write the files of an export wherever ``open_file`` opens them.
+
+    Parameters
+    ----------
+    name : str
+        Of the file, or of the folder for ``coco``.
+    """
+    query.check()
     notes: list[str] = []
     tally: Counter[str] = Counter()
     left_out: Counter[str] = Counter()
+    said = query.model_dump(include=set(RowsQuery.model_fields), exclude_unset=True)
     rows = counted(rows_of(client, dataset, run, said, notes, on_progress), tally)
-    part = path.with_name(f"{path.name}.part")
-    try:
-        if form == "coco":
-            part.mkdir()
-            coco.write(rows, part, left_out)
-        else:
-            {"ndjson": labels.write_ndjson, "csv": labels.write_csv, "parquet": labels.write_parquet}[form](rows, part)
-        progress = client.progress(dataset, run)
-        left = said.get("missing_rows", "leave_out") == "leave_out"
-        notes += _unsettled(progress.pending, progress.failed, progress.without_predictions, left_out=left)
-        done = Exported(
-            dataset=dataset,
-            run=run,
-            question=RowsQuery.model_validate(said).model_dump(mode="json", exclude=set(_PAGING)),
-            evalstream=evalstream.__version__,
-            time=datetime.now(UTC),
-            **{name: tally[name] for name in ("rows", "annotations", "predictions", "tp", "fp", "fn")},
-            left_out=dict(left_out),
-            notes=notes,
-        )
-        part.rename(path)
-    finally:
-        (partial(shutil.rmtree, ignore_errors=True) if part.is_dir() else partial(Path.unlink, missing_ok=True))(part)
-    about.write_text(done.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    if query.format == "coco":
+        coco.write(rows, lambda own: open_file(f"{name}/{own}"), left_out)
+    else:
+        with open_file(name) as file:
+            _WRITERS[query.format](rows, file)
+    progress = client.progress(dataset, run)
+    left = query.missing_rows == "leave_out"
+    notes += _unsettled(progress.pending, progress.failed, progress.without_predictions, left_out=left)
+    done = Exported(
+        **about(dataset, run, query),
+        **{name: tally[name] for name in ("rows", "annotations", "predictions", "tp", "fp", "fn")},
+        left_out=dict(left_out),
+        notes=notes,
+    )
+    with open_file(f"{name}/about.json" if query.format == "coco" else f"{name}.about.json") as file:
+        file.write(done.model_dump_json(indent=2).encode() + b"\n")
     return done
 
 

@@ -5,11 +5,10 @@ A data row without objects has one line too, with no ``side``, so that no row is
 
 from __future__ import annotations
 
+import codecs
 import csv
-import io
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 import orjson
 
@@ -60,35 +59,33 @@ def _with_first(first: Row, left: Iterator[Row]) -> Iterator[Row]:
     yield from left
 
 
-def write_ndjson(rows: Iterable[Row], path: Path) -> None:
+def write_ndjson(rows: Iterable[Row], file: IO[bytes]) -> None:
     """Write a data row a line, as question ``rows`` answers it, with its objects within it."""
-    with path.open("wb") as file:
-        for row in rows:
-            file.write(row.model_dump_json().encode() + b"\n")
+    for row in rows:
+        file.write(row.model_dump_json().encode() + b"\n")
 
 
-def write_csv(rows: Iterable[Row], path: Path) -> None:
+def write_csv(rows: Iterable[Row], file: IO[bytes]) -> None:
     """Write a label a line; an empty cell is null, ``geometry`` and ``metrics`` are JSON."""
     first, rows = _begun(rows)
-    with io.TextIOWrapper(path.open("wb"), encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, _columns(first))
-        writer.writeheader()
-        for row in rows:
-            writer.writerows(own | {name: _json(own[name]) for name in ("geometry", "metrics")} for own in lines(row))
+    writer = csv.DictWriter(codecs.getwriter("utf-8")(file), _columns(first))
+    writer.writeheader()
+    for row in rows:
+        writer.writerows(own | {name: _json(own[name]) for name in ("geometry", "metrics")} for own in lines(row))
 
 
 def _json(value: Any) -> str | None:
     return None if value is None else orjson.dumps(value).decode()
 
 
-def write_parquet(rows: Iterable[Row], path: Path) -> None:
+def write_parquet(rows: Iterable[Row], file: IO[bytes]) -> None:
     """Write a label a line, in columns: ``geometry`` is a list of numbers, ``metrics`` is JSON."""
     import pyarrow as pa
     from pyarrow import parquet
 
     first, rows = _begun(rows)
     schema = pa.schema([(name, _type(name)) for name in _columns(first)])
-    with parquet.ParquetWriter(path, schema, compression="zstd") as writer:
+    with parquet.ParquetWriter(file, schema, compression="zstd") as writer:
         batch: list[dict[str, Any]] = []
         for row in rows:
             batch += (own | {"metrics": _json(own["metrics"])} for own in lines(row))

@@ -6,27 +6,26 @@ them. Nothing of a data row that a format cannot hold would come back from label
 
 from __future__ import annotations
 
+import codecs
 import csv
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, get_args
+from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
 from xml.etree import ElementTree
 
 import orjson
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from evalstream.exporters import shapes
+from evalstream.exporters.files import Open, placed
+from evalstream.exporters.questions import About, MislabelsFormat, MislabelsQuery, about
 from evalstream.queries.rows import Row, RowObject
-from evalstream.selection import QuestionError
+from evalstream.selection import Filter, checked
 
 if TYPE_CHECKING:
-    from evalstream.client import Client
+    from evalstream.questions import Asked
 
-Format = Literal["labelbox", "label-studio", "cvat"]
-FORMATS: Final[tuple[Format, ...]] = get_args(Format)
-#: The most candidates of a kind: as many as an answer holds.
-MOST: Final = 500
 _KINDS: Final = {"false_alarm": "background", "missed": "missed"}
 _TYPES: Final[dict[str, Collection[str]]] = {
     "labelbox": ("bbox", "polygon", "polyline", "point"),
@@ -43,8 +42,8 @@ class Looked(NamedTuple):
     missed: set[str]
 
 
-class Mislabels(BaseModel):
-    """Counts of what was written, and of what was not."""
+class Mislabels(About):
+    """Record of an export of candidate mislabels: the question, what was written, and what was not."""
 
     rows: int = Field(description="data rows in the file")
     false_alarms: int = Field(
@@ -57,20 +56,20 @@ class Mislabels(BaseModel):
 
 
 def export_mislabels(
-    client: Client, dataset: str, run: str, path: str | Path, form: Format, *, limit: int = 100, **said: Any
+    client: Asked, dataset: str, run: str, path: str | Path, form: MislabelsFormat, **said: Any
 ) -> Mislabels:
     """Write the most confident false alarms on background, and missed objects, for a labelling tool to import.
 
     Parameters
     ----------
     path : path
-        A file to write; ``NAME.candidates.csv`` beside it lists the candidates. There must be none of both.
+        A file to write; ``NAME.candidates.csv`` beside it lists the candidates, and ``NAME.about.json`` says what it is
+        of. There must be none of them.
     form : {"labelbox", "label-studio", "cvat"}
         Labelbox import lines, tasks of Label Studio, or "CVAT for images 1.1".
-    limit : int
-        The most candidates of each kind, up to 500.
     **said
-        Policy, thresholds and filters of data rows; a file holds whole data rows, so no filter of objects.
+        ``limit``, the most candidates of each kind, up to 500 (100 if not said); policy, thresholds and filters of data
+        rows; a file holds whole data rows, so no filter of objects. Confidence is 0.5 if not said.
 
     Raises
     ------
@@ -80,15 +79,20 @@ def export_mislabels(
         If objects are filtered.
     """
     path = Path(path)
-    listed = path.with_name(f"{path.name}.candidates.csv")
-    for own in (path, listed):
-        if own.exists():
-            raise FileExistsError(f"{own} is there already; name another one")
-    if filtered := [name for name in ("feature", "type", "area", "roll_up") if said.get(name)]:
-        raise QuestionError(f"{', '.join(filtered)}: whole data rows are written, so objects cannot be filtered")
+    query = checked(MislabelsQuery, said | {"format": form}, "export_mislabels")
+    with placed(*(path.with_name(path.name + ending) for ending in ("", ".candidates.csv", ".about.json"))) as files:
+        return write_mislabels(client, dataset, run, query, files, path.name)
+
+
+def write_mislabels(
+    client: Asked, dataset: str, run: str, query: MislabelsQuery, open_file: Open, name: str
+) -> Mislabels:
+    """Write the files of an export of candidate mislabels wherever ``open_file`` opens them."""
+    query.check()
+    said = query.model_dump(include=set(Filter.model_fields))
     found = {
         kind: client.objects(
-            dataset, run, **said, outcome=kind, cause=cause, sort="confidence", descending=True, limit=limit
+            dataset, run, **said, outcome=kind, cause=cause, sort="confidence", descending=True, limit=query.limit
         )
         for kind, cause in _KINDS.items()
     }
@@ -103,14 +107,13 @@ def export_mislabels(
     left_out: Counter[str] = Counter()
     kept = []
     for one in looked.values():
-        why = _cannot(one, form)
+        why = _cannot(one, query.format)
         if why is None:
             kept.append(one)
         else:
             left_out[why] += 1
-    path.write_bytes(_WRITERS[form](kept))
-    _list(kept, listed)
-    return Mislabels(
+    done = Mislabels(
+        **about(dataset, run, query),
         rows=len(kept),
         false_alarms=sum(len(one.proposed) for one in kept),
         missed=sum(len(one.missed) for one in kept),
@@ -118,9 +121,16 @@ def export_mislabels(
         missed_total=found["missed"].total,
         left_out=dict(left_out),
     )
+    with open_file(name) as file:
+        file.write(_WRITERS[query.format](kept))
+    with open_file(f"{name}.candidates.csv") as file:
+        _list(kept, file)
+    with open_file(f"{name}.about.json") as file:
+        file.write(done.model_dump_json(indent=2).encode() + b"\n")
+    return done
 
 
-def _cannot(one: Looked, form: Format) -> str | None:
+def _cannot(one: Looked, form: MislabelsFormat) -> str | None:
     """Say why a format cannot hold a data row whole, if it cannot."""
     if one.row.coordinates == "lonlat":
         return "in longitudes and latitudes"
@@ -138,16 +148,15 @@ def _cannot(one: Looked, form: Format) -> str | None:
     return None
 
 
-def _list(kept: Sequence[Looked], path: Path) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["data_row", "kind", "label", "confidence", "id", "geometry"])
-        for one in kept:
-            missed = [item for item in one.row.annotations if item.id in one.missed]
-            for kind, items in (("false_alarm", one.proposed), ("missed", missed)):
-                for item in items:
-                    known = [one.row.data_row, kind, item.label, item.confidence, item.id]
-                    writer.writerow([*known, orjson.dumps(item.geometry).decode()])
+def _list(kept: Sequence[Looked], file: IO[bytes]) -> None:
+    writer = csv.writer(codecs.getwriter("utf-8")(file))
+    writer.writerow(["data_row", "kind", "label", "confidence", "id", "geometry"])
+    for one in kept:
+        missed = [item for item in one.row.annotations if item.id in one.missed]
+        for kind, items in (("false_alarm", one.proposed), ("missed", missed)):
+            for item in items:
+                known = [one.row.data_row, kind, item.label, item.confidence, item.id]
+                writer.writerow([*known, orjson.dumps(item.geometry).decode()])
 
 
 def _all(one: Looked) -> Iterator[RowObject]:
@@ -245,7 +254,7 @@ def _cvat_shape(item: RowObject) -> tuple[str, dict[str, str]]:
     return tag, {"points": ";".join(f"{x!r},{y!r}" for x, y in _outline(item))}
 
 
-_WRITERS: Final[dict[Format, Callable[[Sequence[Looked]], bytes]]] = {
+_WRITERS: Final[dict[MislabelsFormat, Callable[[Sequence[Looked]], bytes]]] = {
     "labelbox": labelbox,
     "label-studio": label_studio,
     "cvat": cvat,

@@ -9,7 +9,7 @@ from evalstream.client.errors import RefusedError
 from evalstream.queries.rows import Row
 
 if TYPE_CHECKING:
-    from evalstream.client import Client
+    from evalstream.questions import Asked
 
 OnProgress = Callable[[str, int, int | None], None]
 #: Data rows of the first page; of rows with very many objects, pages become smaller.
@@ -17,13 +17,13 @@ PAGE: Final = 200
 
 
 def rows_of(
-    client: Client, dataset: str, run: str, said: Mapping[str, Any], notes: list[str], on_progress: OnProgress
+    client: Asked, dataset: str, run: str, said: Mapping[str, Any], notes: list[str], on_progress: OnProgress
 ) -> Iterator[Row]:
     """Give each data row once, in the order of keys.
 
     Parameters
     ----------
-    client : Client
+    client : Asked
         Whom to ask question ``rows``.
     said : mapping
         The filter, and which rows; neither order nor page.

@@ -17,11 +17,11 @@ from evalstream.queries.intervals import Intervals
 from evalstream.queries.overview import Overview
 from evalstream.queries.pr_curve import PrCurve
 from evalstream.questions import RunProgress
-from evalstream.selection import Filter
+from evalstream.selection import Filter, QuestionError
 
 if TYPE_CHECKING:
-    from evalstream.client import Client
     from evalstream.exporters.pages import OnProgress
+    from evalstream.questions import Asked
 
 A = TypeVar("A", bound=BaseModel)
 #: Points of a curve: as many as a plot can show.
@@ -35,7 +35,7 @@ class Report(BaseModel):
     run: str
     versus: str | None = Field(description="the run that it is compared with")
     question: dict[str, Any] = Field(description="policy, thresholds and filters, with all defaults")
-    evalstream: str = Field(description="the version of the client")
+    evalstream: str = Field(description="the version that made it")
     time: datetime
     progress: RunProgress
     overview: Overview
@@ -49,7 +49,7 @@ class Report(BaseModel):
 
 
 def gather(
-    client: Client,
+    client: Asked,
     dataset: str,
     run: str,
     *,
@@ -70,10 +70,14 @@ def gather(
 
     Raises
     ------
+    QuestionError
+        If data rows shared with a third run are asked for.
     RefusedError
         If the service refuses the overview. Another answer that it refuses, for its size for instance, is null, and
         ``refused`` says why.
     """
+    if versus is not None and filters.get("shared_with") not in (None, versus):
+        raise QuestionError("shared_with: a comparison is over the data rows of both runs, and of no third one")
     refused: dict[str, str] = {}
     asked = 0
 
@@ -82,7 +86,7 @@ def gather(
         on_progress(name, asked, 6 if versus is None else 8)
         asked += 1
         try:
-            return question(dataset, of, **filters, **said)
+            return question(dataset, of, **filters | said)
         except RefusedError as error:
             if error.status != 422:
                 raise

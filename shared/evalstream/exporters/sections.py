@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, Literal, NamedTuple
 
 from evalstream.exporters import svg
@@ -19,8 +19,8 @@ _CLASSES: Final = 50
 _SHOWN: Final = ("precision", "recall", "f1", "mean_iou", "ap", "ap50", "ap75", "p_value", "dap")
 
 
-_OPTIONS: Final = ("policy", "confidence", "iou", "split", "feature", "type", "metadata")  # of the command
-_USUAL: Final = Filter()
+_ALWAYS: Final = ("policy", "confidence", "iou")
+_USUAL: Final = Filter().model_dump(mode="json")
 
 
 class Cell(NamedTuple):
@@ -259,16 +259,19 @@ def _about(report: Report) -> Section:
 
 
 def command(report: Report) -> str:
-    """Give the command that makes the report again, or say that Python is needed."""
-    said = Filter.model_validate(report.question)
-    unusual = [name for name in Filter.model_fields if getattr(said, name) != getattr(_USUAL, name)]
-    if more := [name for name in unusual if name not in (*_OPTIONS, "missing_rows")]:
-        return f"evalstream.exporters.report.gather, with {', '.join(more)} as above"
+    """Give the command that makes the report again."""
     words = ["evalstream", "export-report", report.dataset, report.run]
     words += ["--versus", report.versus] if report.versus else []
-    for name in _OPTIONS:
-        value = report.question[name]
-        for one in value if isinstance(value, list) else [value]:
-            words += [f"--{name}", f"{one!r}" if isinstance(one, float) else str(one)]
-    words += ["--missing-rows", said.missing_rows] if "missing_rows" in unusual else []
+    for name, value in chosen(report.question, *_ALWAYS).items():
+        option = f"--{name.replace('_', '-')}"
+        if value is True:
+            words.append(option)
+        else:
+            for one in value if isinstance(value, list) else [value]:
+                words += [option, f"{one!r}" if isinstance(one, float) else str(one)]
     return shlex.join([*words, "--output", "report.html"])
+
+
+def chosen(question: Mapping[str, Any], *always: str) -> dict[str, Any]:
+    """Give of a filter what is not as usual, and what is always to be said."""
+    return {name: value for name, value in question.items() if name in always or value != _USUAL[name]}

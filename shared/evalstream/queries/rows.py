@@ -35,16 +35,9 @@ def is_row_condition(text: str) -> str:
     return text
 
 
-class Page(ErrorOptions):
-    """Page of rows: which, in which order, and how many."""
+class RowConditions(ErrorOptions):
+    """Conditions on rows, beside the filter: which of them are listed."""
 
-    sort: RowMetric | Literal["data_row"] | CustomName | MeasureName = Field(
-        default="data_row",
-        description="a metric of the row, or its key; `custom.NAME` is a metric that producers sent, "
-        "`custom_precision.NAME` and the like another figure of a confusion matrix than its F1; `measure.NAME` is the "
-        "mean of a measure over the row's correct pairs",
-    )
-    descending: bool = False
     where: list[Annotated[str, AfterValidator(is_row_condition)]] = Field(
         default=[], max_length=20, description="conditions on metrics of the row: `fp>=1`, `custom.NAME<0.5`"
     )
@@ -61,6 +54,18 @@ class Page(ErrorOptions):
         description="only rows that have an object of the features asked for: an annotation, or a prediction from the "
         "confidence threshold up",
     )
+
+
+class Page(RowConditions):
+    """Page of rows: which, in which order, and how many."""
+
+    sort: RowMetric | Literal["data_row"] | CustomName | MeasureName = Field(
+        default="data_row",
+        description="a metric of the row, or its key; `custom.NAME` is a metric that producers sent, "
+        "`custom_precision.NAME` and the like another figure of a confusion matrix than its F1; `measure.NAME` is the "
+        "mean of a measure over the row's correct pairs",
+    )
+    descending: bool = False
     offset: int = Field(default=0, ge=0, lt=2**53)
     limit: int = Field(default=50, ge=1, le=500)
 

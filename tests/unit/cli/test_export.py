@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import csv
+import io
+import shlex
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import evalstream
+import httpx
 import pytest
+from evalstream.exporters.report import Report
+from evalstream.exporters.sections import command
+from evalstream.selection import Filter
 from evalstream_cli.main import app
 from typer.testing import CliRunner, Result
 
@@ -18,7 +25,7 @@ BOX = {"boxes": [[0, 0, 10, 10]], "labels": ["car"]}
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    with running(tmp_path_factory.mktemp("service"), EVALSTREAM_API_KEYS="key=read+write") as service:
+    with running(tmp_path_factory.mktemp("service"), EVALSTREAM_API_KEYS="key=read+write,in=write") as service:
         with evalstream.connect(service.url, api_key="key") as client:
             found = {name: {**BOX, "scores": [0.9]} for name in "ab"}
             client.upload("street", {"a": BOX, "b": {"boxes": [], "labels": []}}, predictions=found, run="v7")
@@ -74,3 +81,51 @@ def test_mislabels(service: Service, tmp_path: Path) -> None:
     assert (result.exit_code, result.stdout) == (0, said), result.output
     assert 'name="b"' in path.read_text(encoding="utf-8")
     assert run(service, "export-mislabels", "street", "v7", "--format", "cvat", "--output", str(path)).exit_code == 2
+
+
+def test_commands_take_every_filter(service: Service, tmp_path: Path) -> None:
+    """What a report says makes it again does."""
+    said = ["--policy", "coco", "--area", "large", "--both-sides", "--at-threshold", "no-match", "--roll-up", "1"]
+    said += ["--shared-with", "v7", "--split", "test", "--missing-rows", "count", "--type", "bbox", "--feature", "car"]
+    path = tmp_path / "report.json"
+    result = run(service, "export-report", "street", "v7", "--output", str(path), *said)
+    assert result.exit_code == 0, result.output
+    report = Report.model_validate_json(path.read_bytes())
+    words = shlex.split(command(report))[:-2]
+    again = run(service, *words[1:], "--output", str(tmp_path / "again.json"))
+    assert again.exit_code == 0, again.output
+    assert Report.model_validate_json((tmp_path / "again.json").read_bytes()).question == report.question
+    assert report.question == Filter(
+        policy="coco",
+        area="large",
+        both_sides=True,
+        at_threshold="no-match",
+        roll_up=1,
+        shared_with="v7",
+        split=["test"],
+        missing_rows="count",
+        type=["bbox"],
+        feature=["car"],
+    ).model_dump(mode="json")
+    for other in ("export", "report"):
+        more = ["--output", str(tmp_path / "labels")] if other == "export" else ["--json"]
+        told = run(service, other, "street", "v7", *said[:2], *said[4:], *more)
+        assert told.exit_code == 0, told.output
+    refused = run(service, "export-mislabels", "street", "v7", "--format", "cvat", "--output", "x", "--feature", "car")
+    assert refused.exit_code == 2
+
+
+def test_routes_give_the_same_files_to_keys_that_read(service: Service, tmp_path: Path) -> None:
+    url = f"{service.url}/v1/datasets/street/runs/v7"
+    result = run(service, "export", "street", "v7", "--format", "parquet", "--output", str(tmp_path / "labels"))
+    assert result.exit_code == 0, result.output
+    said = {"format": "parquet"}
+    with zipfile.ZipFile(io.BytesIO(asked(f"{url}/export", "key", **said).content)) as archive:
+        assert archive.read(archive.namelist()[0]) == (tmp_path / "labels").read_bytes()
+    for what in ("export", "mislabels?format=cvat", "report"):
+        assert [asked(f"{url}/{what}", key).status_code for key in ("key", "in", "none", "")] == [200, 403, 401, 401]
+
+
+def asked(url: str, key: str, **query: str) -> httpx.Response:
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    return httpx.get(url, params=query or None, headers=headers, timeout=60)

@@ -11,8 +11,9 @@ import evalstream
 import pytest
 from evalstream.client import Client
 from evalstream.exporters import pages
-from evalstream.exporters.export import FORMATS, Exported
+from evalstream.exporters.export import Exported
 from evalstream.exporters.labels import COLUMNS
+from evalstream.exporters.questions import FORMATS
 from evalstream.queries.rows import Row
 from evalstream.selection import QuestionError
 from pyarrow import parquet

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 from evalstream.client import Client
-from evalstream.exporters.mislabels import FORMATS, Format, Mislabels, export_mislabels
+from evalstream.exporters.mislabels import Mislabels, export_mislabels
+from evalstream.exporters.questions import MISLABELS_FORMATS, MislabelsFormat
 from evalstream.importers.files import Options
 from evalstream.selection import QuestionError
 
@@ -42,11 +43,13 @@ def upload(client: Client, dataset: str, kind: str) -> None:
     client.upload(dataset, annotations, predictions=predictions, run="v1")
 
 
-CASES = [(form, kind) for form in FORMATS for kind in SHAPES if (form, kind) != ("labelbox", "rotated_box")]
+CASES = [(form, kind) for form in MISLABELS_FORMATS for kind in SHAPES if (form, kind) != ("labelbox", "rotated_box")]
 
 
 @pytest.mark.parametrize(("form", "kind"), CASES)
-def test_what_was_forgotten_is_right_afterwards(client: Client, tmp_path: Path, form: Format, kind: str) -> None:
+def test_what_was_forgotten_is_right_afterwards(
+    client: Client, tmp_path: Path, form: MislabelsFormat, kind: str
+) -> None:
     dataset = f"{form}-{kind}"
     upload(client, dataset, kind)
     before = client.summary(dataset, "v1")
@@ -55,7 +58,11 @@ def test_what_was_forgotten_is_right_afterwards(client: Client, tmp_path: Path, 
         "tasks.json" if form == "label-studio" else "import.ndjson" if form == "labelbox" else "cvat.xml"
     )
     done = export_mislabels(client, dataset, "v1", path, form)
-    assert done == Mislabels(rows=1, false_alarms=1, missed=1, false_alarms_total=1, missed_total=1, left_out={})
+    assert (done.rows, done.false_alarms, done.missed, done.left_out) == (1, 1, 1, {})
+    assert (done.false_alarms_total, done.missed_total) == (1, 1)
+    about = Mislabels.model_validate_json((tmp_path / f"{path.name}.about.json").read_bytes())
+    assert about == done
+    assert (about.dataset, about.run, about.format, about.question["confidence"]) == (dataset, "v1", form, 0.5)
     with (tmp_path / f"{path.name}.candidates.csv").open(newline="") as file:
         listed = [(line["data_row"], line["kind"], line["label"], line["confidence"]) for line in csv.DictReader(file)]
     assert listed == [("1", "false_alarm", "c1", "0.95"), ("1", "missed", "c2", "")]
@@ -85,7 +92,7 @@ def test_the_most_confident_come_first_and_the_rest_is_told(client: Client, tmp_
     boxes = [[12.0 * i, 0, 9, 9] for i in range(6)]
     found = [{"type": "bbox", "feature": "car", "bbox": box, "confidence": (i + 1) / 10} for i, box in enumerate(boxes)]
     client.upload("many", {"1": []}, predictions={"1": found}, run="v1")
-    done = export_mislabels(client, "many", "v1", tmp_path / "cvat.xml", "cvat", limit=2)
+    done = export_mislabels(client, "many", "v1", tmp_path / "cvat.xml", "cvat", limit=2, confidence=0)
     assert (done.false_alarms, done.false_alarms_total) == (2, 6)
     with (tmp_path / "cvat.xml.candidates.csv").open(newline="") as file:
         assert [line["confidence"] for line in csv.DictReader(file)] == ["0.6", "0.5"]

@@ -157,8 +157,10 @@ def test_the_command_makes_the_report_again(client: Client, report: Report, host
     assert words[words.index("--confidence") + 1] == "0.3"
     assert words[words.index("--policy") + 1] == "coco"
     assert shlex.split(sections.command(hostile))[2:4] == [HOSTILE, HOSTILE]
-    told = sections.command(gather(client, "street", "v7", policy="coco", area="large"))
-    assert told == "evalstream.exporters.report.gather, with area as above"
+    narrow = gather(client, "street", "v7", policy="coco", area="large", both_sides=True, split=["test", "train"])
+    told = sections.command(narrow).removesuffix(" --output report.html").split(" --")[1:]
+    assert told[3:] == ["split test", "split train", "area large", "both-sides"]
+    assert "split: test, train; area: large; both_sides: True;" in documents.html(narrow)
     counting = gather(client, "street", "v7", missing_rows="count")
     assert "--missing-rows count" in sections.command(counting)
     assert "rows without predictions counted" in documents.markdown(counting)

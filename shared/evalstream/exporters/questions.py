@@ -1,0 +1,98 @@
+"""What can be said with an export, and what every export says of itself; light, for routes declare it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, Final, Literal, get_args
+
+from pydantic import BaseModel, Field
+
+import evalstream
+from evalstream.events.base import Name
+from evalstream.queries.rows import RowConditions
+from evalstream.selection import Filter, QuestionError
+
+Format = Literal["ndjson", "csv", "parquet", "coco"]
+FORMATS: Final[tuple[Format, ...]] = get_args(Format)
+MislabelsFormat = Literal["labelbox", "label-studio", "cvat"]
+MISLABELS_FORMATS: Final[tuple[MislabelsFormat, ...]] = get_args(MislabelsFormat)
+ReportFormat = Literal["html", "markdown", "json"]
+#: The most candidate mislabels of a kind: as many as an answer holds.
+MOST: Final = 500
+#: Below it a prediction is no reason to look at a label again, unless that is said.
+CONFIDENCE: Final = 0.5
+#: Filters of objects.
+OF_OBJECTS: Final = ("feature", "type", "area", "roll_up")
+
+
+class ExportQuery(Filter, RowConditions):
+    """A filter, which rows, and the format."""
+
+    format: Format = Field(
+        default="ndjson", description="a data row a line (`ndjson`), a label a line (`csv`, `parquet`), or COCO files"
+    )
+
+    def check(self) -> None:
+        """Refuse what the format cannot hold.
+
+        Raises
+        ------
+        QuestionError
+            If COCO files of one area range are asked for.
+        """
+        if self.format == "coco" and self.area != "all":
+            raise QuestionError(
+                "area: COCO files hold all areas, and are asked for one when they are evaluated; leave it out"
+            )
+
+
+class MislabelsQuery(Filter):
+    """A filter of data rows, how many candidates, and for which labelling tool."""
+
+    confidence: float = Field(default=CONFIDENCE, ge=0, le=1, description="predictions below it do not exist")
+    limit: int = Field(default=100, ge=1, le=MOST, description="the most candidates of each kind")
+    format: MislabelsFormat = Field(description="Labelbox import lines, tasks of Label Studio, or CVAT for images 1.1")
+
+    def check(self) -> None:
+        """Refuse filters of objects.
+
+        Raises
+        ------
+        QuestionError
+            If there is one: whole data rows are written.
+        """
+        usual = MislabelsQuery.model_fields
+        if filtered := [name for name in OF_OBJECTS if getattr(self, name) != usual[name].get_default()]:
+            raise QuestionError(f"{', '.join(filtered)}: whole data rows are written, so objects cannot be filtered")
+
+
+class ReportQuery(Filter):
+    """A filter, and another run."""
+
+    versus: Name | None = Field(default=None, description="another run, to compare it with over the rows of both")
+
+
+class ReportDocument(ReportQuery):
+    """The same, and how it is written."""
+
+    format: ReportFormat = Field(
+        default="html", description="one page that opens without a network, Markdown, or every answer whole"
+    )
+
+
+class About(BaseModel):
+    """What an export is of, so that it can be made again."""
+
+    dataset: str
+    run: str
+    format: str
+    question: dict[str, Any] = Field(description="policy, thresholds, filters and conditions, with all defaults")
+    evalstream: str = Field(description="the version that made it")
+    time: datetime
+
+
+def about(dataset: str, run: str, query: ExportQuery | MislabelsQuery) -> dict[str, Any]:
+    """Give what an export says of itself: the fields of :class:`About`."""
+    question = query.model_dump(mode="json", exclude={"format"})
+    known = {"dataset": dataset, "run": run, "format": query.format, "question": question}
+    return known | {"evalstream": evalstream.__version__, "time": datetime.now(UTC)}
