@@ -6,7 +6,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import IO, Annotated, Any, Final, TypeVar
 
-from anyio import from_thread
 from clickhouse_connect.driver.exceptions import ClickHouseError
 from evalstream.client.errors import RefusedError
 from evalstream.events.base import Name
@@ -16,7 +15,6 @@ from evalstream.questions import Asked, NothingElse, Question
 from evalstream.selection import QuestionError
 from evalstream_service.backend import backend_of
 from evalstream_service.errors import KEYED, declared, told
-from evalstream_service.load import load_of
 from evalstream_service.security import require
 from evalstream_service.streaming import plain_name, streamed
 from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request, Response
@@ -46,11 +44,10 @@ def _binary(*types: str) -> dict[int | str, dict[str, Any]]:
 
 
 class _Within(Asked):
-    """Asks the service's own questions from a thread that writes, each on a thread of the questions."""
+    """Asks the service's own questions on the thread that writes their answers."""
 
     def __init__(self, request: Request) -> None:
         self._backend = backend_of(request)
-        self._load = load_of(request)
 
     def _answer(self, question: Question[..., A], names: tuple[str, ...], said: dict[str, Any]) -> A:
         query = question.put(said)
@@ -58,9 +55,7 @@ class _Within(Asked):
         if question.query is not NothingElse:
             asked["query"] = query
         try:
-            answer: Any = from_thread.run(
-                self._load.questions.within, partial(ANSWERS[question.name], self._backend, **asked)
-            )
+            answer: Any = ANSWERS[question.name](self._backend, **asked)
         except QuestionError as error:
             raise RefusedError("GET", question.path, 422, str(error)) from error
         except ClickHouseError as error:

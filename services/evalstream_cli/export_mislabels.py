@@ -31,7 +31,8 @@ def mislabels(
     evalstream export-mislabels street v7 --format cvat --output check.xml --confidence 0.8
 
     These are the most confident false alarms on background, and objects that the model does not see. Each data row is
-    whole: its annotations, and the false alarms as proposals. OUTPUT.candidates.csv lists the candidates.
+    whole: its annotations, and the false alarms as proposals. OUTPUT.candidates.csv lists the candidates;
+    OUTPUT.about.json says what the file is of.
     """
     try:
         with service(url, api_key) as client:

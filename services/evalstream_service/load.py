@@ -23,8 +23,8 @@ T = TypeVar("T")
 RETRY_SECONDS: Final = 2
 #: Threads that count how far runs have come, so that a page sees progress while all other questions wait.
 PROGRESS_AT_WORK: Final = 2
-#: Exports that are written at a time. Each has a thread, and asks one question after the other.
-EXPORTS_UNDER_WAY: Final = 4
+#: Exports that are written at a time. Each has a thread, which asks and writes; more would slow down every question.
+EXPORTS_UNDER_WAY: Final = 2
 #: Threads that say how the service is. What they do is short.
 _WATCHING: Final = CapacityLimiter(2)
 
@@ -101,11 +101,6 @@ class Questions:
                 JOINED.inc()
             # Who leaves does not take the answer from the others.
             return await asyncio.shield(task)
-
-    async def within(self, compute: Callable[[], T]) -> T:
-        """Compute what is part of a request that was let in by another gate: an export asks page by page."""
-        async with self._slots:
-            return await to_thread.run_sync(compute, limiter=self._threads)
 
     async def _compute(self, question: Hashable, compute: Callable[[], T], before: asyncio.Task[Any] | None) -> T:
         if before is not None:

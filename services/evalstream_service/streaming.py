@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import io
 import re
+import time
 from collections.abc import AsyncIterator, Callable
-from typing import IO, Any, Final
+from typing import IO, Any, Final, cast
 from urllib.parse import quote
 
 import anyio
@@ -19,8 +20,9 @@ from starlette.types import Receive, Scope, Send
 
 from evalstream_service.load import EXPORTS_UNDER_WAY, load_of
 
-#: Bytes that are sent together; what fails before so many are written is answered with a status.
+#: Bytes that are sent together, unless they come slowly: then what is there is sent after so many seconds.
 CHUNK: Final = 256 * 1024
+_LULL: Final = 1.0
 _EXPORTING: Final = anyio.CapacityLimiter(EXPORTS_UNDER_WAY)
 
 
@@ -29,6 +31,8 @@ class _Outlet(io.RawIOBase):
 
     def __init__(self, send: Callable[[bytes], Any]) -> None:
         self._send = send
+        self._kept = bytearray()
+        self._sent_at = time.monotonic()
         self.abandoned = False
 
     def writable(self) -> bool:
@@ -36,8 +40,16 @@ class _Outlet(io.RawIOBase):
 
     def write(self, data: Any) -> int:
         if not self.abandoned:
-            anyio.from_thread.run(self._send, bytes(data))
+            self._kept += data
+            if len(self._kept) >= CHUNK or time.monotonic() > self._sent_at + _LULL:
+                self.send()
         return len(data)
+
+    def send(self) -> None:
+        """Send what is kept."""
+        anyio.from_thread.run(self._send, bytes(self._kept))
+        self._kept.clear()
+        self._sent_at = time.monotonic()
 
 
 class _Streamed(StreamingResponse):
@@ -72,12 +84,12 @@ async def streamed(
 
     def work() -> None:
         outlet = _Outlet(send.send)
-        with io.BufferedWriter(outlet, CHUNK) as file:
-            try:
-                write(file)
-            except BaseException:
-                outlet.abandoned = True
-                raise
+        try:
+            write(cast("IO[bytes]", outlet))
+            outlet.send()
+        except BaseException:
+            outlet.abandoned = True
+            raise
 
     async def run() -> None:
         with send, load.exports.passed():

@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import json
 import re
+import zipfile
 from pathlib import Path
 from typing import Any
 
+from evalstream.exporters.export import Exported
 from evalstream.exporters.labels import write_csv
 from evalstream.queries.rows import Row
 from playwright.sync_api import Page
@@ -52,6 +54,21 @@ def test_exports_hold_what_the_api_says(screen: Screen, tmp_path: Path) -> None:
     assert answers["overview"]["answer"]["kinds"]["objects"] == screen.headline(**query)
     assert answers["overview"]["query"]["confidence"] == figures["view"]["c"] == 0.4
     assert {"average-precision", "pr-curve"} <= answers.keys()
+
+
+def test_files_of_the_service_are_those_of_the_view(screen: Screen, tmp_path: Path) -> None:
+    page = screen.open(d="digits", a="svm", c=0.4, split="test")
+    page.get_by_role("button", name=re.compile("^Export")).click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Labels of the whole run, CSV").click()
+    assert download.value.suggested_filename == "digits-svm.zip"
+    with zipfile.ZipFile(download.value.path()) as archive:
+        about = Exported.model_validate_json(archive.read("digits-svm.csv.about.json"))
+    assert (about.question["confidence"], about.question["split"]) == (0.4, ["test"])
+    assert about.tp == screen.ask("summary", confidence=0.4, split="test")["tp"] > 0
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Report of the whole run, Markdown").click()
+    assert download.value.path().read_text(encoding="utf-8").startswith("# svm on digits")
 
 
 def parsed(lines: str) -> list[dict[str, Any]]:

@@ -11,7 +11,12 @@ export interface Subject {
 /** A question about a run, by the last part of its address: whatever can be asked with a filter. */
 export type Question = {
   [Path in keyof paths]: Path extends `/v1/datasets/{dataset}/runs/{run}/${infer Name}`
-    ? paths[Path] extends { get: { parameters: { query?: infer Query } } }
+    ? paths[Path] extends {
+        get: {
+          parameters: { query?: infer Query };
+          responses: { 200: { content: { "application/json": object } } };
+        };
+      }
       ? [NonNullable<Query>] extends [never]
         ? never
         : Name

@@ -21,10 +21,15 @@ export function rememberKey(key: string | null) {
   else sessionStorage.setItem(KEY, key);
 }
 
+/** The header of a request to this service that says the key, if there is one. */
+export function keyHeaders(): Record<string, string> {
+  const key = sessionStorage.getItem(KEY);
+  return key === null ? {} : { Authorization: `Bearer ${key}` };
+}
+
 api.use({
   onRequest({ request }) {
-    const key = sessionStorage.getItem(KEY);
-    if (key !== null) request.headers.set("Authorization", `Bearer ${key}`);
+    for (const [name, value] of Object.entries(keyHeaders())) request.headers.set(name, value);
     return request;
   },
 });
@@ -63,8 +68,7 @@ export function answered<T>(reply: { data?: T; error?: unknown; response: Respon
 
 /** A picture of this service's own, which an `<img>` could not ask for with the key. The key goes to no other place. */
 export async function fetchMedia(url: string, signal: AbortSignal): Promise<Blob> {
-  const key = sessionStorage.getItem(KEY);
-  const reply = await fetch(url, { signal, headers: key === null ? {} : { Authorization: `Bearer ${key}` } });
+  const reply = await fetch(url, { signal, headers: keyHeaders() });
   if (!reply.ok) throw new ApiError(reply.status, null);
   return reply.blob();
 }

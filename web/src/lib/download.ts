@@ -1,5 +1,5 @@
 /** Give the browser a file to keep. */
-export function download(name: string, type: string, parts: string[]) {
+export function download(name: string, type: string, parts: BlobPart[]) {
   const url = URL.createObjectURL(new Blob(parts, { type }));
   const link = document.createElement("a");
   link.href = url;

@@ -1,6 +1,7 @@
 import { nameOfLabel } from "./classLabel";
-import type { View } from "../state/view";
+import { filterOf, type View } from "../state/view";
 import { isolated } from "./bidi";
+import type { FileOf } from "./files";
 import { isOfObjects, rangesOf } from "./metrics";
 import { CASE_OUTCOMES, COUNTED_WORDS } from "./outcome";
 
@@ -19,6 +20,15 @@ export function chosenRows(view: View) {
     actual: view.actual,
     predicted: view.predicted,
   };
+}
+
+/** What the service is told of a view that it writes a file of. */
+export function saidOf(view: View, what: FileOf) {
+  const filter = filterOf(view);
+  if (what === "export") return { ...filter, ...chosenRows(view) };
+  if (what === "report") return { ...filter, versus: view.b };
+  // Whole data rows go to labellers.
+  return { ...filter, feature: [], roll_up: null };
 }
 
 /** What was chosen in a chart or table to be looked at in the gallery, in words. */

@@ -1,8 +1,11 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import type { Subject } from "../../api/ask";
+import { fetchFile } from "../../api/files";
 import { download, fileName } from "../../lib/download";
 import { classesCsv, figuresJson, labelsCsv, rowsJson } from "../../lib/exports";
+import { FILES, fileUrl, type FileOf } from "../../lib/files";
+import { saidOf } from "../../lib/selection";
 import type { View } from "../../state/view";
 import styles from "./Export.module.css";
 import { Pop } from "../shared/Hint";
@@ -15,7 +18,7 @@ interface Props {
 /** Files of what is on the screen, made here from the API's answers: with the filters and thresholds of the view. */
 export function Export({ subject, view }: Props) {
   const queries = useQueryClient();
-  const [making, setMaking] = useState<{ share: number; stop: () => void } | null>(null);
+  const [making, setMaking] = useState<{ share: number | null; stop: () => void } | null>(null);
   const [problem, setProblem] = useState<string | null>(null);
   const name = fileName(`${subject.dataset}-${subject.run}`);
 
@@ -26,6 +29,18 @@ export function Export({ subject, view }: Props) {
     tell(0);
     try {
       download(file, type, await of(subject, view, own.signal, tell));
+    } catch (error) {
+      if (!own.signal.aborted) setProblem(error instanceof Error ? error.message : String(error));
+    }
+    setMaking(null);
+  };
+  const fetchOf = async (what: FileOf, format: string) => {
+    const own = new AbortController();
+    setProblem(null);
+    setMaking({ share: null, stop: () => own.abort() });
+    try {
+      const file = await fetchFile(fileUrl(what, subject, { ...saidOf(view, what), format }), own.signal);
+      download(file.name, file.content.type, [file.content]);
     } catch (error) {
       if (!own.signal.aborted) setProblem(error instanceof Error ? error.message : String(error));
     }
@@ -54,7 +69,10 @@ export function Export({ subject, view }: Props) {
     },
   ];
   return (
-    <Pop button={making ? `Export ${Math.round(100 * making.share)} %` : "Export"} title="Export">
+    <Pop
+      button={making ? `Export ${making.share === null ? "…" : `${Math.round(100 * making.share)} %`}` : "Export"}
+      title="Export"
+    >
       <ul className={styles.items}>
         {items.map((item) => (
           <li key={item.text}>
@@ -65,9 +83,30 @@ export function Export({ subject, view }: Props) {
           </li>
         ))}
       </ul>
+      <dl className={styles.files}>
+        {(Object.keys(FILES) as FileOf[]).map((what) => (
+          <div key={what}>
+            <dt>{FILES[what].title}</dt>
+            <dd>
+              {Object.entries(FILES[what].formats).map(([format, text]) => (
+                <button
+                  key={format}
+                  type="button"
+                  className={styles.format}
+                  disabled={making !== null}
+                  aria-label={`${FILES[what].title} of the whole run, ${text}`}
+                  onClick={() => void fetchOf(what, format)}
+                >
+                  {text}
+                </button>
+              ))}
+            </dd>
+          </div>
+        ))}
+      </dl>
       {making && (
         <div className={styles.progress}>
-          <progress value={making.share} max={1} aria-label="Export" />
+          <progress {...(making.share === null ? {} : { value: making.share })} max={1} aria-label="Export" />
           <button type="button" className="control" onClick={making.stop}>
             Stop
           </button>
@@ -80,7 +119,8 @@ export function Export({ subject, view }: Props) {
       )}
       <p className={`muted ${styles.foot}`}>
         With the filters and thresholds of this view. Rows are the gallery's data rows, with all their objects,
-        whichever of these it shows.
+        whichever of these it shows. The last three are written by the service, as `evalstream export`,
+        `export-mislabels` and `export-report` do, with a note of what they are of.
       </p>
     </Pop>
   );
