@@ -19,6 +19,7 @@ from evalstream.selection import QuestionError
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
+from pydantic.json_schema import models_json_schema
 from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 
@@ -89,11 +90,36 @@ KEYED: Final = (401, 403, 421, 422, 429, 503)
 
 
 def declared(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Describe the errors that a route answers, for its ``responses``."""
+    """Describe the errors that a route answers, for its ``responses``.
+
+    By reference: of a model FastAPI would build a validator for each status of each route, which took a tenth of the
+    time in which an embedded engine starts. :func:`tell_errors` puts the models themselves into the document.
+    """
     return {
-        status: {"description": _STATUSES[status], "model": Invalid if status == 422 else Problem}
+        status: {"description": _STATUSES[status], "content": _CONTENT[422 if status == 422 else 0]}
         for status in sorted(statuses)
     }
+
+
+_REFERENCE: Final = "#/components/schemas/{model}"
+_CONTENT: Final = {
+    status: {"application/json": {"schema": {"$ref": _REFERENCE.format(model=model.__name__)}}}
+    for status, model in ((0, Problem), (422, Invalid))
+}
+
+
+def _describe_errors(app: FastAPI) -> None:
+    describe = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = describe()
+        _, found = models_json_schema([(Problem, "serialization"), (Invalid, "serialization")], ref_template=_REFERENCE)
+        known = document.setdefault("components", {}).setdefault("schemas", {})
+        known.update(found["$defs"])
+        document["components"]["schemas"] = dict(sorted(known.items()))
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]
 
 
 def told(error: str) -> tuple[int, str] | None:
@@ -107,7 +133,8 @@ def told(error: str) -> tuple[int, str] | None:
 
 
 def tell_errors(app: FastAPI) -> None:
-    """Install the handlers."""
+    """Install the handlers, and describe what they answer with."""
+    _describe_errors(app)
 
     @app.exception_handler(ClientDisconnect)
     def _gone(_request: Request, _error: ClientDisconnect) -> Response:

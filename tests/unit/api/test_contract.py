@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import re
 from typing import Any, Final
 
 import pytest
 from evalstream_service.errors import KEYED
+from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 
 from tests.unit.api.embedded import client
@@ -34,6 +36,15 @@ def test_every_error_is_declared_with_its_body(client: TestClient) -> None:
         for status, told in errors.items():
             schema = told["content"]["application/json"]["schema"]
             assert schema == (INVALID if status == "422" else PROBLEM), (operation, status)
+
+
+def test_every_model_that_is_named_is_described_and_errors_cost_no_validators(client: TestClient) -> None:
+    document = client.get("/openapi.json").json()
+    named = set(re.findall(r'"#/components/schemas/(\w+)"', json.dumps(document)))
+    assert {"Problem", "Invalid", "WrongField"} <= named <= document["components"]["schemas"].keys()
+    routes = [route for route in client.app.router.routes if isinstance(route, APIRoute)]  # type: ignore[attr-defined]
+    assert len(routes) > 40
+    assert not any(route.response_fields for route in routes)
 
 
 def test_every_operation_that_wants_a_key_declares_what_any_of_them_may_answer(client: TestClient) -> None:
