@@ -61,6 +61,9 @@ def import_files(
     ] = "bbox",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what was understood, and no events.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="With --dry-run: print JSON instead of tables.")] = False,
+    picture: Annotated[
+        Path | None, typer.Option(help="With --dry-run: draw the first three data rows of each path to this SVG file.")
+    ] = None,
     dataset: Annotated[
         str | None,
         typer.Option(help="With --dry-run: ask the service whether an upload to this dataset would change files."),
@@ -74,13 +77,14 @@ def import_files(
 
     evalstream import labels/ > annotations.ndjson
 
-    evalstream import --dry-run --dataset street val.json
+    evalstream import --dry-run --dataset street --picture rows.svg val.json
 
     What holds predictions is read on the data rows of the annotations named before it. With a record that cannot be
     read the command ends with status 1; the others are not held up by it.
     """
-    if dataset is not None and not dry_run:
-        fail("--dataset goes with --dry-run; `evalstream upload` sends files")
+    for name, said in (("--dataset", dataset), ("--picture", picture)):
+        if said is not None and not dry_run:
+            fail(f"{name} goes with --dry-run")
     given = options._replace(type=type_)
     truth: GroundTruth | None = None
     understood: list[_Understood] = []
@@ -94,6 +98,8 @@ def import_files(
     if dataset is not None:
         with service(url, api_key) as client:
             understood = [_checked(client, dataset, one, given) for one in understood]
+    if picture is not None:
+        _draw(picture, understood)
     if dry_run and as_json:
         out.file.write(orjson.dumps([_as_json(one) for one in understood], option=orjson.OPT_INDENT_2).decode() + "\n")
     elif dry_run:
@@ -108,6 +114,19 @@ def import_files(
         raise typer.Exit(2)
     if any(one.problems for one in understood):
         raise typer.Exit(1)
+
+
+def _draw(file: Path, understood: Sequence[_Understood]) -> None:
+    """Draw the first data rows of each path, to a file, or to one of each with its number."""
+    from evalstream.exporters.picture import picture
+
+    for i, one in enumerate(understood, 1):
+        own = file if len(understood) == 1 else file.with_stem(f"{file.stem}-{i}")
+        try:
+            own.write_text(picture(one.lines), encoding="utf-8")
+        except OSError as error:
+            fail(f"{own}: {error.strerror}")
+        err.print(f"the first data rows of {one.path} are drawn in {own}", highlight=False, soft_wrap=True)
 
 
 def _checked(client: Client, dataset: str, one: _Understood, options: Options) -> _Understood:

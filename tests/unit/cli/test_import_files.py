@@ -7,18 +7,21 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import evalstream
 import httpx
 import orjson
 import pytest
 from evalstream.events import AnnotationEvent, PredictionEvent, Reader, Record, decode, events_table
+from evalstream.exporters.picture import picture
 from evalstream.importers.files import Options
 from evalstream_cli.main import app
 from typer.testing import CliRunner, Result
 
 from tests.faults.service import Service, running
 
+SVG = "{http://www.w3.org/2000/svg}"
 SIZE = ["--image-size", "100x100"]
 EVENTS: list[dict[str, Any]] = [
     {
@@ -68,6 +71,37 @@ def test_dry_run_tells_what_was_understood(folder: Path) -> None:
     assert "2 data rows, 3 objects" in for_people.stdout
     assert "1 record left out" in for_people.stdout
     assert "no class 7" in for_people.stdout
+
+
+def test_a_picture_of_the_first_rows(folder: Path) -> None:
+    file = folder / "rows.svg"
+    result = run("import", "--dry-run", folder / "labels", folder / "predictions", *SIZE, "--picture", file)
+    assert "are drawn in" in result.stderr
+    truth, found = (ElementTree.parse(folder / f"rows-{i}.svg").getroot() for i in (1, 2))
+    texts = [one.text for one in truth.iter(f"{SVG}text")]
+    assert texts == ["a", "cat", "dog", "b", "dog"]
+    paths = [one.get("d") for one in truth.iter(f"{SVG}path")]
+    assert paths[0] == "M170.0 192.0L250.0 192.0L250.0 272.0L170.0 272.0L170.0 192.0"  # 4 times as large
+    assert len(list(found.iter(f"{SVG}path"))) == 2
+    assert run("import", folder / "labels", *SIZE, "--picture", file).exit_code == 2
+
+
+def test_what_has_no_place_is_written_and_shapes_are_drawn() -> None:
+    objects = [
+        {"type": "radio", "feature": "<weather>", "answer": "rain", "confidence": 0.5},
+        {"type": "rotated_box", "feature": "car", "rotated_box": [10, 10, 4, 2, 90]},
+        {"type": "polygon", "feature": "car", "polygon": [[[0, 0], [4, 0], [4, 4]]]},
+        {"type": "point", "feature": "nose", "point": [1, 2]},
+        {"type": "mask", "feature": "sky", "mask": {"size": [2, 2], "counts": "013"}},
+        {"type": "keypoints", "feature": "hand", "keypoints": [[1, 1, 2], [2, 2, 0]]},
+        {"type": "polyline", "feature": "lane", "polyline": [[0, 0], [5, 5]]},
+    ]
+    drawn = ElementTree.fromstring(picture([json.dumps({"data_row": "a", "predictions": objects}).encode()]))
+    assert [one.text for one in drawn.iter(f"{SVG}text")] == [
+        *("a", "car", "nose", "sky", "hand", "lane"),
+        "radio <weather>: rain (0.50)",
+    ]
+    assert len(list(drawn.iter(f"{SVG}path"))) == 1 + 1 + 2 + 1 + 2 + 1
 
 
 def test_events_are_written(folder: Path) -> None:
