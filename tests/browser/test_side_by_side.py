@@ -13,6 +13,7 @@ from playwright.sync_api import Locator, Page, Request, expect
 
 from tests.browser.conftest import Screen
 from tests.browser.helpers import box, send, settle, shown, signed, upload, wait_until_matched
+from tests.browser.test_accessibility import look, serious
 
 DATASET = "x-beside"
 ROWS = ["r0", "r1", "r2", "r3"]
@@ -47,7 +48,7 @@ def row_of(page: Page, run: str) -> Locator:
 
 
 def choose(page: Page, *runs: str) -> None:
-    page.get_by_role("button", name=re.compile("^More runs")).click()
+    page.get_by_role("button", name=re.compile(r"^\+ .*runs?$")).click()
     for run in runs:
         page.get_by_role("checkbox", name=run).check()
 
@@ -84,8 +85,14 @@ def test_runs_are_measured_by_the_first_over_the_rows_of_both(screen: Screen, be
 def test_no_more_runs_than_can_be_told_apart(screen: Screen, beside: str) -> None:
     page = screen.open(d=beside, a="first", b="second", also="left%7Cright=1|short|apart|fifth|sixth")
     expect(page.locator("[data-run-line]")).to_have_count(6)
-    page.get_by_role("button", name="More runs: 4").click()
+    page.get_by_role("button", name="+ 4 runs").click()
     expect(page.get_by_role("checkbox", name="sixth")).to_be_disabled()
+    for scheme, width in (("light", 1280), ("dark", 390)):
+        look(screen, scheme, width)
+        settle(page)
+        assert serious(screen) == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    look(screen, "light", 1280)
     page.get_by_role("checkbox", name="fifth").uncheck()
     expect(page.get_by_role("checkbox", name="sixth")).to_be_enabled()
     page.keyboard.press("Escape")

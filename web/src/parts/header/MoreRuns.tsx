@@ -27,7 +27,6 @@ export function MoreRuns({ runs, subject, versus, also, setView }: Props) {
   return (
     <Pop
       button={chosen.length > 0 ? `+ ${chosen.length} ${chosen.length === 1 ? "run" : "runs"}` : "+ runs"}
-      label={chosen.length > 0 ? `More runs: ${chosen.length}` : "More runs"}
       title="More runs, side by side"
     >
       {others.length >= MANY && (
