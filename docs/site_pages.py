@@ -1,7 +1,8 @@
-"""Pages of the documentation's site that are made of the code: the command line, and the files in schemas/."""
+"""Pages of the documentation's site that are made of the code: the command line, routes, and the files in schemas/."""
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -33,7 +34,19 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         with command.make_context("evalstream", [], resilient_parsing=True) as context:
             said = get_docs_for_click(obj=command, ctx=context, name="evalstream", title="")
         markdown = markdown.replace("<!-- commands -->", said)
+    if page.file.src_uri == "reference/rest.md":
+        markdown = markdown.replace("<!-- routes -->", _routes())
     return markdown.replace("](../README.md)", "](index.md)").replace("](../schemas/", "](reference/")
+
+
+def _routes() -> str:
+    """List the routes, each with the first sentence of its description."""
+    lines = ["| | route | |", "| --- | --- | --- |"]
+    for path, operations in json.loads((_SCHEMAS / "openapi.json").read_text(encoding="utf-8"))["paths"].items():
+        for method, operation in operations.items():
+            said = " ".join(operation.get("description", operation["summary"]).split("\n\n")[0].split())
+            lines.append(f"| {method.upper()} | `{path}` | {said} |")
+    return "\n".join(lines)
 
 
 def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:  # noqa: ARG001

@@ -94,7 +94,15 @@ def _headline(report: Report) -> Section:
         given = summary.undefined | ap.undefined
     undefined = _undefined(given)
     rows = [_cells(*one) for one in figures.items()]
-    return Section("Headline", [*summary.notes, *undefined], ("figure", "value"), rows, look="tiles")
+    confidence = report.question["confidence"]
+    cut = [f"AP is of the predictions from confidence {confidence:g} up, and not of all."]
+    return Section(
+        "Headline",
+        [*(cut if ap is not None and confidence else []), *summary.notes, *undefined],
+        ("figure", "value"),
+        rows,
+        look="tiles",
+    )
 
 
 def _intervals(report: Report) -> Section | None:

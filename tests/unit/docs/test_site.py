@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -42,3 +43,6 @@ def test_the_reference_says_what_the_code_says(site: Path) -> None:
     assert "Evaluate predictions against annotations" in python
     assert ":class:" not in python
     assert (site / "reference" / "openapi.json").read_bytes() == (ROOT / "schemas" / "openapi.json").read_bytes()
+    rest = (site / "reference" / "rest.html").read_text(encoding="utf-8")
+    for path in json.loads((ROOT / "schemas" / "openapi.json").read_text(encoding="utf-8"))["paths"]:
+        assert f"<code>{path}</code>" in rest, path

@@ -179,6 +179,11 @@ def test_what_the_service_does_not_answer_is_told(
     assert "Causes of errors" not in Page(documents.html(found)).tables
 
 
+def test_average_precision_of_some_predictions_is_told(client: Client, report: Report) -> None:
+    assert "AP is of the predictions from confidence 0.3 up" in documents.html(report)
+    assert "AP is of" not in documents.markdown(gather(client, "street", "v7"))
+
+
 def test_a_class_without_annotations_has_no_figures_and_no_curve(client: Client) -> None:
     found = {"boxes": [[0, 0, 4, 4]], "labels": ["car"], "scores": [0.5]}
     client.upload("nothing", {"a": {"boxes": [], "labels": []}}, predictions={"a": found}, run="v1")
