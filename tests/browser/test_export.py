@@ -60,14 +60,14 @@ def test_files_of_the_service_are_those_of_the_view(screen: Screen, tmp_path: Pa
     page = screen.open(d="digits", a="svm", c=0.4, split="test")
     page.get_by_role("button", name=re.compile("^Export")).click()
     with page.expect_download() as download:
-        page.get_by_role("button", name="Labels of the whole run, CSV").click()
+        page.get_by_role("button", name="Labels from the service, CSV").click()
     assert download.value.suggested_filename == "digits-svm.zip"
     with zipfile.ZipFile(download.value.path()) as archive:
         about = Exported.model_validate_json(archive.read("digits-svm.csv.about.json"))
     assert (about.question["confidence"], about.question["split"]) == (0.4, ["test"])
     assert about.tp == screen.ask("summary", confidence=0.4, split="test")["tp"] > 0
     with page.expect_download() as download:
-        page.get_by_role("button", name="Report of the whole run, Markdown").click()
+        page.get_by_role("button", name="Report from the service, Markdown").click()
     assert download.value.path().read_text(encoding="utf-8").startswith("# svm on digits")
 
 

@@ -94,7 +94,7 @@ export function Export({ subject, view }: Props) {
                   type="button"
                   className={styles.format}
                   disabled={making !== null}
-                  aria-label={`${FILES[what].title} of the whole run, ${text}`}
+                  aria-label={`${FILES[what].title} from the service, ${text}`}
                   onClick={() => void fetchOf(what, format)}
                 >
                   {text}
