@@ -21,6 +21,7 @@ from evalstream.queries.roll_up import FEATURES, NO_ROLL_UP
 from evalstream.scenes import RECTANGLE, Code, Int
 from evalstream.scoring.columns import Columns, Side
 from evalstream.selection import Selection
+from evalstream.storage.remembered import remembered
 from evalstream.types import CODES
 
 if TYPE_CHECKING:
@@ -51,6 +52,25 @@ AS_READ: Final = {"output_format_arrow_low_cardinality_as_dictionary": 1}
 _NO_FACTS: Final = Facts("", 0, 0, "", "", "", {})
 
 
+#: What a selection asks of rows, and what it asks of objects: rows are the same whatever is asked of objects.
+_DONE: Final[dict[str, Any]] = {
+    "data_row": [],
+    "split": [],
+    "metadata": [],
+    "both_sides": False,
+    "shared_with": None,
+    "roll_up": None,
+}
+_OPEN: Final[dict[str, Any]] = {
+    "confidence": 0.0,
+    "iou": 0.5,
+    "at_threshold": None,
+    "area": "all",
+    "feature": [],
+    "type": [],
+}
+
+
 class Stored(NamedTuple):
     """The selected rows of a stored run: ``selection`` is what has yet to be asked of them."""
 
@@ -72,8 +92,14 @@ def read_columns(
     run = selection.dataset, selection.run
     if run in _LARGE:
         return None
+    open_to_all = selection.model_copy(update=_OPEN)
     try:
-        return _read(client, selection, ordered, with_nearest)
+        read = remembered(
+            client,
+            ("columns", open_to_all.model_dump_json(), ordered, with_nearest),
+            lambda: _read(client, open_to_all, ordered, with_nearest),
+            _size,
+        )
     except ClickHouseError as error:
         if f"Code: {_TOO_LARGE}." not in str(error):
             raise
@@ -81,14 +107,32 @@ def read_columns(
             del _LARGE[next(iter(_LARGE))]
         _LARGE[run] = None
         return None
+    return read._replace(selection=_left(every_kind(client, selection)))
 
 
 def _read(client: Client, selection: Selection, ordered: bool, with_nearest: bool) -> Stored:
     sql, parameters = selected(selection, with_failed=True, columns=to_read(selection, with_nearest=with_nearest))
     if ordered:
         sql += f" {ROW_ORDER}"
-    table = ask_arrow(client, sql, parameters, **AS_READ, max_result_bytes=MOST_BYTES)
-    return stored(table, every_kind(client, selection))
+    read = stored(ask_arrow(client, sql, parameters, **AS_READ, max_result_bytes=MOST_BYTES), selection)
+    for array in _arrays(read):
+        array.flags.writeable = False  # others will be given the same
+    return read
+
+
+def _size(read: Stored) -> int:
+    return sum(array.nbytes for array in _arrays(read)) + 100 * len(read.columns.data_row)
+
+
+def _arrays(read: Stored) -> tuple[NDArray[Any], ...]:
+    of = read.columns
+    own = (*of.annotation, *of.prediction, of.crowd, of.confidence, of.rank, of.rectangle, of.repaired)
+    return *own, *(read.nearest or ())
+
+
+def _left(selection: Selection) -> Selection:
+    """Give what has yet to be asked of the selected rows."""
+    return selection.model_copy(update=_DONE)
 
 
 def to_read(selection: Selection, *, with_nearest: bool) -> list[str]:
@@ -147,10 +191,8 @@ def stored(table: pa.Table, selection: Selection) -> Stored:
         rectangle,
         row[_row(table["measure_name"])[repaired]],
     )
-    done: dict[str, Any] = {"data_row": [], "split": [], "metadata": [], "both_sides": False, "shared_with": None}
-    left = selection.model_copy(update=done | {"roll_up": None})
     nearest = _nearest(table, found) if set(_NEAREST) <= set(table.column_names) else None
-    return Stored(found, left, len(failed) - rows, nearest)
+    return Stored(found, _left(selection), len(failed) - rows, nearest)
 
 
 def _nearest(table: pa.Table, of: Columns) -> Nearest:

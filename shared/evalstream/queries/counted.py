@@ -16,6 +16,7 @@ from evalstream.matching import AREA_RANGES, MAX_DETECTIONS, MAX_SKELETONS
 from evalstream.queries.roll_up import FEATURES, NO_ROLL_UP, rolled_up
 from evalstream.scoring.outcomes import RowMetric
 from evalstream.selection import ORDERED, QuestionError, Selection, object_codes, parse_condition
+from evalstream.storage.remembered import short_answer
 from evalstream.storage.results import MATCHES, of_policy
 from evalstream.storage.settings import QUERY
 from evalstream.types import UNCOUNTED
@@ -259,7 +260,7 @@ def check_rows(client: Client, selection: Selection) -> None:
 
 def ask(client: Client, sql: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
     """Run a bounded question; return its rows."""
-    return [tuple(row) for row in client.query(_bounded(sql, QUERY), parameters=parameters).result_rows]
+    return short_answer(client, _bounded(sql, QUERY), parameters)
 
 
 def ask_arrow(client: Client, sql: str, parameters: dict[str, Any], **settings: int) -> pa.Table:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from math import isfinite
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, NamedTuple
 
+import pyarrow as pa
 from pydantic import AfterValidator, BaseModel, Field
 
 from evalstream.events.base import Crowd
@@ -20,6 +21,7 @@ from evalstream.scoring.causes import Cause, ErrorOptions, causes
 from evalstream.scoring.counting import count
 from evalstream.scoring.outcomes import Outcomes, RowMetric, outcomes, row_metrics
 from evalstream.selection import QuestionError, Selection, parse_condition
+from evalstream.storage.remembered import remembered
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
@@ -199,7 +201,13 @@ def rows_named(client: Client, selection: Selection, names: Sequence[str], page:
     (sql, parameters), column = _with_metrics(client, only, scored(only) if named else selected(only), named)
     columns = (*_ROW, *_ANNOTATION, *_PREDICTION, *_MEASURE, *_BOUNDS, *to_read(only, with_nearest=True))
     chosen = ", ".join(dict.fromkeys((*columns, *column.values())))
-    table = ask_arrow(client, f"SELECT {chosen} FROM ({sql})", parameters, **AS_READ)
+    statement = f"SELECT {chosen} FROM ({sql})"
+    table: pa.Table = remembered(
+        client,
+        (statement, repr(parameters)),
+        lambda: ask_arrow(client, statement, parameters, **AS_READ),
+        lambda read: read.nbytes,
+    )
     of, asked, _, near = stored(table, every_kind(client, only))
     assert near is not None
     counting = count(of, asked)

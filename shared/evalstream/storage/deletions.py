@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import quote
 
 from evalstream.deletions import COUNT_BITS, NO_TOMBSTONES, Deletions, Tombstones
+from evalstream.storage.remembered import short_answer
 from evalstream.storage.settings import INSERT
 
 if TYPE_CHECKING:
@@ -161,7 +162,7 @@ def load_deletions(client: Client, dataset: str, data_rows: Sequence[str] | None
 def count_deletions(client: Client, dataset: str) -> int:
     """Count the tombstones of a dataset: as long as there are no more of them, what was there is there."""
     statement = "SELECT uniqExact(run, data_row, version) FROM deletions WHERE dataset = {dataset:String}"
-    return int(client.query(statement, parameters={"dataset": dataset}).result_rows[0][0])
+    return int(short_answer(client, statement, {"dataset": dataset})[0][0])
 
 
 def conditions(client: Client, dataset: str) -> tuple[str, str]:

@@ -6,10 +6,11 @@ import fcntl
 import functools
 import threading
 import weakref
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
 import clickhouse_connect
@@ -33,19 +34,62 @@ def open_embedded(path: Path, database: str = "default") -> Client:
     EngineUnavailableError
         If it cannot be opened; most often because another process has it open, or this one another folder.
     """
-    return cast(Client, _Renewed(lambda: _connect_embedded(path, database)))
+    return cast(Client, _Renewed(lambda: _connect_embedded(path, database), path, database))
+
+
+class _Folder:
+    """What this process knows of an engine's folder: who has it open here, and how often it was written to."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._open = 0
+        self.writes = 0
+
+    def opened(self) -> None:
+        with self._lock:
+            if not self._open:
+                self.writes += 1  # while nobody had it open here, another process may have written
+            self._open += 1
+
+    def closed(self) -> None:
+        with self._lock:
+            self._open -= 1
+
+    def written(self) -> None:
+        with self._lock:
+            self.writes += 1
+
+
+_FOLDERS: Final[dict[Path, _Folder]] = defaultdict(_Folder)
+#: Methods of a client that write nothing when they are given a statement that begins with one of these words.
+_READS: Final = frozenset({"query", "raw_query", "query_arrow", "query_np", "query_df", "query_column_block_stream"})
+_READING: Final = ("SELECT", "WITH", "SHOW", "DESCRIBE", "EXPLAIN")
 
 
 class _Renewed:
-    """A client that has a connection of its own again after each failure.
+    """A client that has a connection of its own again after each failure, and counts what is written.
 
     chDB 4.4 keeps what a failed statement had written already, and gives it as the beginning of the next answer on the
     same connection: another question's bytes. A connection that has failed is therefore never asked again.
     """
 
-    def __init__(self, connect: Callable[[], Client]) -> None:
+    def __init__(self, connect: Callable[[], Client], path: Path, database: str) -> None:
         self._connect = connect
         self._client = connect()
+        self._folder = _FOLDERS[path.resolve()]
+        self._place = path.resolve(), database
+        self._folder.opened()
+        self._forget = weakref.finalize(self, self._folder.closed)
+
+    @property
+    def known_state(self) -> tuple[tuple[Path, str], int]:
+        """Say which tables they are, and number their state: as long as the number is the same, they are."""
+        return self._place, self._folder.writes
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._client.close()
+        self._forget()
 
     def __getattr__(self, name: str) -> Any:
         value = getattr(self._client, name)
@@ -54,6 +98,9 @@ class _Renewed:
 
         @functools.wraps(value)
         def call(*arguments: Any, **options: Any) -> Any:
+            reads = name in _READS and _reads(*arguments[:1], **options)
+            if not reads:
+                self._folder.written()
             # Looked up anew: whoever holds this function must not reach a connection that has failed since.
             try:
                 return getattr(self._client, name)(*arguments, **options)
@@ -62,8 +109,15 @@ class _Renewed:
                 self._client = self._connect()  # first, for the engine closes with its last connection
                 failed.close()
                 raise
+            finally:
+                if not reads:  # once more: who has read meanwhile may have seen a part of it
+                    self._folder.written()
 
         return call
+
+
+def _reads(query: Any = "", **_options: Any) -> bool:
+    return isinstance(query, str) and query.lstrip().upper().startswith(_READING)
 
 
 def _connect_embedded(path: Path, database: str) -> Client:

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from evalstream.ontology import NOTHING_DECLARED, Ontology, lineages
 from evalstream.storage.deletions import DECLARATION_LIVES
+from evalstream.storage.remembered import short_answer
 from evalstream.storage.settings import INSERT
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def in_force(client: Client, dataset: str) -> Declared:
     Whoever matches loads this *before* the events: the version of a result is the number of events and revisions that
     went into it, and it must never claim a revision that was not used.
     """
-    rows = client.query(_IN_FORCE, parameters={"dataset": dataset}).result_rows
+    rows = short_answer(client, _IN_FORCE, {"dataset": dataset})
     revisions, (version, name, received_at) = rows[0]
     if not revisions:
         return Declared(0, 0, "", datetime.fromtimestamp(0, UTC), NOTHING_DECLARED)

@@ -11,6 +11,7 @@ from evalstream.matching import POLICIES
 from evalstream.storage.deletions import conditions
 from evalstream.storage.events import INSERT_ROWS, without_predictions
 from evalstream.storage.ontologies import REVISIONS
+from evalstream.storage.remembered import short_answer
 from evalstream.storage.settings import INSERT
 
 if TYPE_CHECKING:
@@ -161,7 +162,7 @@ def stale_rows(client: Client, dataset: str, policies: Sequence[str], *, failed:
 def progress(client: Client, dataset: str, run: str, policies: Sequence[str]) -> Progress:
     """Count, exactly, what is done of a run and what is not."""
     statement = _PROGRESS.format(compared=_compared(client, dataset))
-    return Progress(*client.query(statement, parameters=_parameters(dataset, run, policies)).result_rows[0])
+    return Progress(*short_answer(client, statement, _parameters(dataset, run, policies))[0])
 
 
 def unmatched_alone(client: Client, dataset: str, run: str) -> list[str]:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from evalstream.storage.deletions import DECLARATION_LIVES, LIVES
+from evalstream.storage.remembered import short_answer
 from evalstream.storage.settings import INSERT
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def removed(client: Client, dataset: str) -> Removed:
     any_at_all = (
         "SELECT countIf(toUnixTimestamp64Milli(older_than) > 0) FROM deletions WHERE dataset = {dataset:String}"
     )
-    if not client.query(any_at_all, parameters={"dataset": dataset}).result_rows[0][0]:  # nearly always, and cheap
+    if not short_answer(client, any_at_all, {"dataset": dataset})[0][0]:  # nearly always, and cheap
         return NOTHING_REMOVED
-    ((rows, runs, older_than),) = client.query(_REMOVED, parameters={"dataset": dataset}).result_rows
+    ((rows, runs, older_than),) = short_answer(client, _REMOVED, {"dataset": dataset})
     return Removed(rows, runs, older_than.replace(tzinfo=UTC) if rows else None)

@@ -1,0 +1,160 @@
+"""What was read is remembered until something is written, by whomever, and not a moment longer."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+from evalstream.storage import remembered as memory
+from evalstream.storage.engine import client_per_thread, open_embedded
+from evalstream.storage.remembered import remembered, short_answer
+
+COUNT = "SELECT count() FROM numbered"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "engine"
+
+
+@pytest.fixture
+def client(folder: Path) -> Iterator[Client]:
+    with client_per_thread(lambda: open_embedded(folder)) as clients:
+        clients().command("CREATE TABLE numbered (n UInt64) ENGINE = MergeTree ORDER BY n")
+        yield clients()
+
+
+def asked(monkeypatch: pytest.MonkeyPatch, client: Client) -> list[str]:
+    """The statements that reach the engine from now on."""
+    inner = client._client  # type: ignore[attr-defined]
+    real, found = inner.query, []
+
+    def query(sql: str, *arguments: Any, **options: Any) -> Any:
+        found.append(sql)
+        return real(sql, *arguments, **options)
+
+    monkeypatch.setattr(inner, "query", query)
+    return found
+
+
+def count(client: Client) -> int:
+    ((number,),) = short_answer(client, COUNT, {})
+    return int(number)
+
+
+def test_it_is_read_once_until_something_is_written(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    statements = asked(monkeypatch, client)
+    assert [count(client), count(client)] == [0, 0]
+    assert statements == [COUNT]
+    client.insert("numbered", [[1]], column_names=["n"])
+    assert [count(client), count(client)] == [1, 1]
+    client.command("INSERT INTO numbered VALUES (2), (3)")
+    assert count(client) == 3
+    client.query("INSERT INTO numbered SELECT 4")
+    assert count(client) == 4
+    client.command("DELETE FROM numbered WHERE n > 1")
+    assert count(client) == 1
+
+
+def test_a_write_of_another_thread_s_client_counts(client: Client, folder: Path) -> None:
+    other = open_embedded(folder)
+    assert count(client) == count(other) == 0
+    other.insert("numbered", [[1]], column_names=["n"])
+    assert count(client) == count(other) == 1
+    other.close()
+
+
+def test_a_write_that_fails_may_have_written(client: Client) -> None:
+    assert count(client) == 0
+    with pytest.raises(ClickHouseError):
+        client.command("INSERT INTO numbered SELECT throwIf(number = 3) FROM numbers(5)")
+    client.insert("numbered", [[1]], column_names=["n"])
+    assert count(client) == 1
+
+
+def test_what_is_written_while_it_is_read_makes_it_be_read_again(client: Client) -> None:
+    def read() -> int:
+        found = client.query(COUNT).result_rows[0][0]
+        client.insert("numbered", [[1]], column_names=["n"])
+        return int(found)
+
+    assert remembered(client, "a key", read, lambda _: 0) == 0
+    assert remembered(client, "a key", read, lambda _: 0) == 1
+
+
+def test_another_place_is_another_matter(tmp_path: Path) -> None:
+    found = []
+    for name in ("a", "b"):
+        engine = open_embedded(tmp_path / name)
+        engine.command("CREATE TABLE numbered (n UInt64) ENGINE = MergeTree ORDER BY n")
+        engine.command(f"INSERT INTO numbered SELECT number FROM numbers({len(found)})")
+        found.append(count(engine))
+        engine.close()
+    assert found == [0, 1]
+
+
+def test_what_another_process_has_written_meanwhile_is_seen(client: Client, folder: Path) -> None:
+    assert count(client) == 0
+    client.close()
+    script = (
+        "import sys; from pathlib import Path; from evalstream.storage.engine import open_embedded;"
+        " open_embedded(Path(sys.argv[1])).command('INSERT INTO numbered VALUES (7)')"
+    )
+    # The fixture's first client keeps the folder open here.
+    done = subprocess.run([sys.executable, "-c", script, folder], capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "another process has it open" in done.stderr
+
+
+def test_a_folder_that_was_closed_is_read_anew(tmp_path: Path) -> None:
+    for number in (0, 1):
+        engine = open_embedded(tmp_path)
+        if not number:
+            engine.command("CREATE TABLE numbered (n UInt64) ENGINE = MergeTree ORDER BY n")
+        assert count(engine) == number
+        engine.close()
+        script = (
+            "import sys; from pathlib import Path; from evalstream.storage.engine import open_embedded;"
+            " open_embedded(Path(sys.argv[1])).command('INSERT INTO numbered VALUES (7)')"
+        )
+        subprocess.run([sys.executable, "-c", script, tmp_path], check=True)
+
+
+def test_a_failure_is_not_remembered(client: Client) -> None:
+    with pytest.raises(ClickHouseError):
+        short_answer(client, "SELECT n FROM missing", {})
+    client.command("CREATE TABLE missing (n UInt64) ENGINE = Memory")
+    assert short_answer(client, "SELECT n FROM missing", {}) == []
+
+
+def test_memory_is_bounded(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "_KNOWN", type(memory._KNOWN)())
+    monkeypatch.setattr(memory, "_bytes", 0)
+    one = memory.MOST_OF_ONE - memory.OVERHEAD
+    reads: list[int] = []
+
+    def ask(key: int, size: int = one) -> None:
+        remembered(client, key, lambda: reads.append(key), lambda _: size)
+
+    for key in (1, 2, 3, 4, 1, 5):  # the fifth takes the place of the second, which was asked the longest time ago
+        ask(key)
+    assert memory._bytes == memory.MOST_BYTES
+    reads.clear()
+    for key in (1, 3, 4, 5, 2):
+        ask(key)
+    assert reads == [2]
+    ask(6, one + 1)
+    ask(6, one + 1)
+    assert reads == [2, 6, 6], "what is too large is not remembered"
+
+
+def test_the_rows_of_an_answer_are_the_asker_s_own(client: Client) -> None:
+    found = short_answer(client, COUNT, {})
+    found.clear()
+    assert count(client) == 0
