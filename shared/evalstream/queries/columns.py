@@ -47,6 +47,7 @@ _READ: Final = (
 _NEAREST: Final = ("prediction_own", "prediction_own_iou", "prediction_other", "prediction_other_iou")
 #: What only policy `coco` looks at, and is 0 under the others.
 _OF_COCO: Final = ("annotation_area", "prediction_area", "prediction_rank", "match_area_range")
+_SETTINGS: Final = {"max_result_bytes": MOST_BYTES}
 #: How rows are asked for.
 AS_READ: Final = {"output_format_arrow_low_cardinality_as_dictionary": 1}
 _NO_FACTS: Final = Facts("", 0, 0, "", "", "", {})
@@ -114,7 +115,7 @@ def _read(client: Client, selection: Selection, ordered: bool, with_nearest: boo
     sql, parameters = selected(selection, with_failed=True, columns=to_read(selection, with_nearest=with_nearest))
     if ordered:
         sql += f" {ROW_ORDER}"
-    read = stored(ask_arrow(client, sql, parameters, **AS_READ, max_result_bytes=MOST_BYTES), selection)
+    read = stored(ask_arrow(client, sql, parameters, **AS_READ, **_SETTINGS), selection)
     for array in _arrays(read):
         array.flags.writeable = False  # others will be given the same
     return read

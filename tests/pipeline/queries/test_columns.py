@@ -148,6 +148,7 @@ def test_a_run_that_is_too_large_to_be_read_is_counted_where_it_is(
     assert stored_columns.read_columns(client, selection) is not None
     monkeypatch.setattr(stored_columns, "_LARGE", {("other", "run"): None})
     monkeypatch.setattr(stored_columns, "_LARGE_LIMIT", 1)
+    client.command("SELECT 1")  # which counts as a write, so that nothing is remembered
     monkeypatch.setattr(stored_columns, "_SETTINGS", stored_columns._SETTINGS | {"max_result_bytes": 1_000})
     assert stored_columns.read_columns(client, selection) is None
     assert {(dataset, run): None} == stored_columns._LARGE  # and is not read again
@@ -158,6 +159,7 @@ def test_what_is_wrong_with_the_engine_is_not_taken_for_a_large_run(
     client: Client, data: Data, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dataset, run = next(iter(data.runs))
+    client.command("SELECT 1")  # which counts as a write, so that nothing is remembered
     monkeypatch.setattr(stored_columns, "_SETTINGS", stored_columns._SETTINGS | {"max_memory_usage": 1})
     with pytest.raises(ClickHouseError):
         stored_columns.read_columns(client, Selection(dataset=dataset, run=run))
