@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
 import pyarrow.compute as pc
 from pydantic import BaseModel, Field
 
+from evalstream.queries.columns import read_columns
 from evalstream.queries.counted import ask, ask_arrow, scored
 from evalstream.queries.labels import Labels
 from evalstream.queries.tabular import Tabular
-from evalstream.scenes import Float, Int
+from evalstream.scoring.counting import count
+from evalstream.scoring.curves import Steps, steps_of
 from evalstream.selection import Selection
 
 if TYPE_CHECKING:
@@ -87,25 +89,21 @@ class PrCurve(Tabular):
         ]
 
 
-class Steps(NamedTuple):
-    """The counts of one label, or of all, at every confidence at which they change, the highest first.
-
-    With a threshold of ``confidence[i]``, or one between it and ``confidence[i + 1]``, there are ``tp[i]`` true
-    positives among ``predictions[i]`` predictions.
-    """
-
-    label: str | None
-    annotations: int
-    confidence: Float
-    tp: Int
-    predictions: Int
-
-
 def steps(client: Client, selection: Selection, *, per_class: bool, labels: Sequence[str] | None = None) -> list[Steps]:
     """Count at every distinct confidence from the selection's upward; by label, or over all of them.
 
     ``labels`` chooses some of ``per_class``.
     """
+    stored = read_columns(client, selection)
+    if stored is not None:
+        found = steps_of(stored.columns, stored.selection, per_class=per_class)
+        return found if labels is None else [own for own in found if own.label in set(labels)]
+    return _steps_there(client, selection, per_class=per_class, labels=labels)
+
+
+def _steps_there(
+    client: Client, selection: Selection, *, per_class: bool, labels: Sequence[str] | None = None
+) -> list[Steps]:
     sql, parameters = scored(selection, whole_curve=True)
     label = "change.1" if per_class else "''"
     where = "1"
@@ -149,15 +147,33 @@ def pr_curve(
     """
     if not per_class:
         return PrCurve(curves=[_curve(own, max_points) for own in steps(client, selection, per_class=False)], total=1)
+    stored = read_columns(client, selection)
+    if stored is None:
+        names, total = _labels_there(client, selection, page)
+    else:
+        counting = count(stored.columns, stored.selection)
+        known = {
+            stored.columns.labels[code]
+            for side, counts in (
+                (stored.columns.annotation, counting.annotation_counts),
+                (stored.columns.prediction, counting.prediction_counts),
+            )
+            for code in np.unique(side.label[counts])
+        }
+        fitting = sorted(filter(page.has, known))
+        names, total = fitting[page.offset : page.offset + page.limit], len(fitting)
+    shown = steps(client, selection, per_class=True, labels=names)
+    return PrCurve(curves=[_curve(own, max_points) for own in shown], total=total)
+
+
+def _labels_there(client: Client, selection: Selection, page: CurvesPage) -> tuple[list[str], int]:
+    """Name the labels of a page, and count those that fit."""
     sql, parameters = scored(selection)
     bound = parameters | page.model_dump(include={"label", "search", "limit", "offset"})
     found = ask(client, _LABELS.format(scored=sql), bound)
     if not found and page.offset:  # beyond the end nobody says how many there are
-        first = page.model_copy(update={"offset": 0, "limit": 1})
-        whole = pr_curve(client, selection, per_class=True, max_points=max_points, page=first)
-        return PrCurve(curves=[], total=whole.total)
-    shown = steps(client, selection, per_class=True, labels=[name for name, _ in found])
-    return PrCurve(curves=[_curve(own, max_points) for own in shown], total=found[0][1] if found else 0)
+        return [], _labels_there(client, selection, page.model_copy(update={"offset": 0, "limit": 1}))[1]
+    return [name for name, _ in found], found[0][1] if found else 0
 
 
 def _curve(own: Steps, max_points: int) -> Curve:

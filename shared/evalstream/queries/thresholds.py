@@ -9,9 +9,10 @@ from pydantic import BaseModel, Field
 
 from evalstream.metrics.scores import ratios
 from evalstream.queries.label_counts import undefined
-from evalstream.queries.pr_curve import Steps, steps
+from evalstream.queries.pr_curve import steps
 from evalstream.queries.tabular import Tabular
 from evalstream.scenes import Float
+from evalstream.scoring.curves import Steps
 from evalstream.selection import Selection
 
 if TYPE_CHECKING:

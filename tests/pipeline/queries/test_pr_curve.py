@@ -5,13 +5,15 @@ from __future__ import annotations
 import pytest
 from clickhouse_connect.driver.client import Client
 from evalstream.matching import AREA_RANGES, POLICIES
-from evalstream.queries.pr_curve import pr_curve
+from evalstream.queries.pr_curve import CurvesPage, pr_curve
 from evalstream.queries.summary import summary
+from evalstream.queries.thresholds import thresholds
 from evalstream.selection import Selection
 
 from tests.oracles import queries as oracle
 from tests.oracles.queries import Counts
 from tests.pipeline.assertions import assert_curve
+from tests.pipeline.queries.test_columns import too_large
 from tests.pipeline.random_data import FEATURES, QUESTIONS, Data, some_selections, threshold_pairs
 
 
@@ -32,6 +34,14 @@ def test_curves_at_every_confidence(client: Client, data: Data, policy: str) -> 
             labelled = pr_curve(client, selection, per_class=True).curves
             known = sorted(oracle.classes(oracle.score(own, selection)))
             assert [curve.label for curve in labelled] == known
+            page = CurvesPage(search="A", offset=number % 3, limit=2)
+            with too_large(dataset, run):
+                assert pr_curve(client, selection).curves == [curve]
+                assert pr_curve(client, selection, per_class=True).curves == labelled
+                paged = pr_curve(client, selection, per_class=True, page=page)
+                chosen = thresholds(client, selection, beta=2, precision=0.5)
+            assert pr_curve(client, selection, per_class=True, page=page) == paged
+            assert thresholds(client, selection, beta=2, precision=0.5) == chosen
             for label, curve in zip(known, labelled, strict=True):
                 nothing = Counts(curve.annotations, 0, 0, 0, curve.annotations, None, None, None)
                 assert_curve(curve, {at: found.get(label, nothing) for at, found in of_labels.items()})
