@@ -44,7 +44,7 @@ class OntologyClass(Strict):
     frequency: Frequency | None = Field(
         default=None, description="LVIS's groups of classes, rare, common, frequent: average precision is told of each"
     )
-    attributes: dict[Annotated[Text, Field(min_length=1, max_length=128)], Annotated[Text, Field(max_length=1024)]] = (
+    attributes: dict[Annotated[Text, Field(min_length=1, max_length=128)], Annotated[str, Field(max_length=1024)]] = (
         Field(default_factory=dict, max_length=64, description="anything worth knowing of the class")
     )
 

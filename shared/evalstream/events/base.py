@@ -29,8 +29,12 @@ def _path_segment(text: str) -> str:
     return text
 
 
-#: Any Unicode text without control characters (category Cc, spelled out: not every validator knows categories).
-Text = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
+#: What keys and names do without (category Cc, spelled out: not every validator knows categories): they stand in URLs,
+#: in headers and cells of tables, and queries join several of them by one such character.
+_CONTROLS = r"\x00-\x1f\x7f-\x9f"
+CONTROL = f"[{_CONTROLS}]"
+#: A key or a name: any Unicode text without control characters.
+Text = Annotated[str, Field(pattern=f"^[^{_CONTROLS}]*$")]
 Name = Annotated[Text, Field(min_length=1, max_length=200), AfterValidator(_path_segment)]
 Key = Annotated[Text, Field(min_length=1, max_length=1024)]
 Feature = Annotated[Text, Field(min_length=1, max_length=256)]

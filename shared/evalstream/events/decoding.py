@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from typing import Final, NamedTuple
@@ -10,6 +11,7 @@ from typing import Final, NamedTuple
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails, from_json
 
+from evalstream.events.base import CONTROL
 from evalstream.events.models import AnnotationEvent, Event, PredictionEvent
 from evalstream.events.objects import mask, metrics
 from evalstream.types import TYPES
@@ -134,8 +136,10 @@ def _problem(problem: ErrorDetails) -> str:
     message = problem["msg"].removeprefix("Value error, ")
     if path[:2] == ["row", "metadata"] and len(path) == 4 and path[3] != "[key]":
         path.pop()  # one member of the union of what a value may be; there is a problem for each of them
-        message = "must be text (up to 1024 characters, none of them control characters), a finite number or a boolean"
+        message = "must be text (up to 1024 characters), a finite number or a boolean"
     given = problem["input"]
+    if problem["type"] == "string_pattern_mismatch" and (held := re.search(CONTROL, given)):
+        message = f"holds the control character {held[0]!r}, which keys and names must not"
     shown = f" (got {given!r})" if isinstance(given, str | int | float | bool) and len(repr(given)) < 80 else ""
     return f"{'.'.join(path)}: {message}{shown}" if path else f"{message}"
 

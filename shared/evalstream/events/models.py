@@ -40,7 +40,8 @@ from evalstream.events.objects.span import SpanAnnotation, SpanPrediction, in_co
 
 METADATA_LIMIT = 64
 
-MetadataValue = bool | int | Annotated[float, Field(allow_inf_nan=False)] | Annotated[Text, Field(max_length=1024)]
+#: A text is prose here, not a name: captions and comments of people stand in metadata, too.
+MetadataValue = bool | int | Annotated[float, Field(allow_inf_nan=False)] | Annotated[str, Field(max_length=1024)]
 
 
 class DataRow(Strict):

@@ -24,7 +24,7 @@ from msgspec import UNSET
 from numpy.typing import NDArray
 
 from evalstream.arrow import column, texts
-from evalstream.events.base import OBJECTS_LIMIT, Crowd
+from evalstream.events.base import CONTROL, OBJECTS_LIMIT, Crowd
 from evalstream.importers import lvis
 from evalstream.importers.coco_columns import Plain, field, plain_annotations, plain_detections
 from evalstream.importers.coco_dataset import as_detections, is_dataset
@@ -52,7 +52,7 @@ from evalstream.ontology import FREQUENCIES
 from evalstream.scenes import Code, Flag, Float, Int, row_order
 from evalstream.words import count_of
 
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_CONTROL: Final = re.compile(CONTROL)
 
 
 def read_truth(source: Source, iou_type: CocoType = "bbox", row_key: RowKey = "id") -> Truth:
@@ -200,11 +200,11 @@ def _images(source: str, images: Sequence[ImageRecord], row_key: RowKey, notes: 
     names = sorted(by_key, key=row_order)
     left_out = 0
 
-    def text(given: Any, longest: int) -> str:
+    def text(given: Any, longest: int, *, key: bool = False) -> str:
         nonlocal left_out
         if given is None or given == "":
             return ""
-        if isinstance(given, str) and len(given) <= longest and not _CONTROL.search(given):
+        if isinstance(given, str) and len(given) <= longest and not (key and _CONTROL.search(given)):
             return given
         left_out += 1
         return ""
@@ -224,7 +224,7 @@ def _images(source: str, images: Sequence[ImageRecord], row_key: RowKey, notes: 
         [size(image.width) for image in ordered],
         [size(image.height) for image in ordered],
         [text(image.file_name, 1024) for image in ordered],
-        [text(image.coco_url, 4096) for image in ordered],
+        [text(image.coco_url, 4096, key=True) for image in ordered],
         {name: i for i, name in enumerate(names)}
         | {form: i for i, image in enumerate(ordered) for form in (_key(image.id), image.id)},
     )

@@ -103,19 +103,22 @@ def _are_plain(facts: Mapping[str, Any]) -> bool:
         return False
     if "media_url" in facts and not _is_text(facts["media_url"], 4096):
         return False
-    if "text" in facts and not _is_prose(facts["text"]):
+    if "text" in facts and not _is_prose(facts["text"], 1_000_000):
         return False
     metadata = facts.get("metadata", _NOTHING)
     return (
         type(metadata) is dict
         and len(metadata) <= 64
-        and all(_is_text(key, 128) and _is_text(own, 1024) for key, own in metadata.items())
+        and all(_is_text(key, 128) and _is_prose(own, 1024) for key, own in metadata.items())
     )
 
 
-def _is_prose(given: Any) -> bool:
-    if type(given) is not str or len(given) > 1_000_000:
+def _is_prose(given: Any, longest: int) -> bool:
+    """Whether it is text that people wrote, which may hold what no name does."""
+    if type(given) is not str or len(given) > longest:
         return False
+    if given.isprintable():
+        return True
     try:
         given.encode()
     except UnicodeEncodeError:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, Final, Literal, NamedTuple
 
@@ -11,6 +12,7 @@ import pyarrow as pa
 from pydantic_core import to_json
 
 from evalstream import events
+from evalstream.events.base import CONTROL
 from evalstream.events.columns import Facts, entries, table_of
 from evalstream.importers.names import ImageNames, refuse_ambiguous, told
 from evalstream.importers.plain import PlainRow, plain_row
@@ -21,6 +23,7 @@ from evalstream.words import count_of
 Side = Literal["annotations", "predictions"]
 _CHECKED = "checked"
 _UNSAID: Final = Facts()
+_CONTROL: Final = re.compile(CONTROL)
 
 
 class Row(NamedTuple):
@@ -49,8 +52,14 @@ def checked(given: Imported) -> Imported:
     """Leave out the objects that no event may hold, and the rows that no event may be about; each is a problem."""
     rows: list[Row] = []
     problems = list(given.problems)
+    respelt = 0
     for row in given.rows:
         valid = row if row.plain is not None else _valid(given.side, row)
+        if valid is None:
+            objects = [_spelt(item) for item in row.objects]
+            respelt += sum(own != item for own, item in zip(objects, row.objects, strict=True))
+            row = row._replace(objects=objects)
+            valid = _valid(given.side, row)
         if valid is not None:
             rows.append(valid)
             continue
@@ -72,7 +81,31 @@ def checked(given: Imported) -> Imported:
         else:
             reason = _reason(given.side, rest) or ""
             problems.append(_problem(given.source, f"data row {row.data_row!r}", reason))
-    return given._replace(rows=rows, problems=problems)
+    if not respelt:
+        return given._replace(rows=rows, problems=problems)
+    names = list(dict.fromkeys(map(_name, given.categories)))
+    note = f"{count_of(respelt, 'object')}: control characters in names, which hold none; each is read as a space."
+    return given._replace(rows=rows, categories=names, notes=[*given.notes, note], problems=problems)
+
+
+def _spelt(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Put spaces in the place of control characters in the names of an object: texts may hold them, names may not."""
+    said = dict(item)
+    named = ("feature",) if item.get("type") == "text" else ("feature", "answer")
+    said |= {key: _name(item[key]) for key in named if key in item}
+    if "answers" in item:
+        said["answers"] = list(map(_name, item["answers"]))
+    if "scores" in item:
+        said["scores"] = {_name(name): score for name, score in item["scores"].items()}
+    if isinstance(under := item.get("classifications"), Mapping):
+        said["classifications"] = {_name(name): [_spelt(own) for own in answers] for name, answers in under.items()}
+    elif under:
+        said["classifications"] = [_spelt(own) for own in under]
+    return said
+
+
+def _name(given: Any) -> Any:
+    return _CONTROL.sub(" ", given) if isinstance(given, str) else given
 
 
 def _problem(source: str, record: str, reason: str) -> Problem:

@@ -306,6 +306,28 @@ def test_control_characters_in_a_filter_select_nothing(asked: TestClient, text: 
     assert get(asked, "rows", actual=text, predicted=text)["total"] == 0
 
 
+def test_texts_hold_what_texts_hold(client: TestClient) -> None:
+    written = "a\x85b\x0c\x00\r\n\u2028\x1b[31mc\x7f"
+    said = {"type": "text", "feature": "caption", "answer": written}
+    row = {"text": written, "metadata": {"comment": written}}
+    spans = [{"type": "span", "feature": "all", "span": [0, len(written)]}]
+    send(client, "texts", "", replace("1", said, *spans, row=row))
+    send(client, "texts", "r", replace("1", said, *spans, predicted=True))
+    wait_until_matched(client, "texts", "r")
+
+    def ask(question: str, **query: Any) -> dict[str, Any]:
+        answer = client.get(f"{base('texts', 'r')}/{question}", params=query)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    (found,) = ask("rows")["rows"]
+    assert (found["text"], found["metadata"]) == (written, {"comment": written})
+    for side in ("annotations", "predictions"):
+        assert [item["detail"] for item in found[side] if item["type"] == "text"] == [written]
+    assert ask("summary", metadata=f"comment={written}")["tp"] == ask("summary")["tp"] == 1
+    assert ask("metadata", key="comment", search="\x85")["values"] == [{"value": written, "rows": 1}]
+
+
 @pytest.mark.parametrize("name", [" ", "a\tb", "a" * 201, "\u3000x"])
 def test_what_cannot_be_a_name_is_refused(client: TestClient, name: str) -> None:
     assert client.get(f"{base(name, 'r')}/summary").status_code == 422

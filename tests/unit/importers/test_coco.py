@@ -281,7 +281,7 @@ def test_negative_sides_overlap_nothing_and_keep_their_area(files: Files) -> Non
     assert storable(found.objects)[0].id.to_pylist() == ["1"]
 
 
-@pytest.mark.parametrize("image", [{"width": -1, "height": 0}, {"width": 1.5}, {"file_name": "a\x00b"}])
+@pytest.mark.parametrize("image", [{"width": -1, "height": 0}, {"width": 1.5}, {"coco_url": "a\x00b"}])
 def test_what_is_unusable_of_an_image_is_told(files: Files, image: dict[str, Any]) -> None:
     truth = files.write([], images=[{"id": 1} | image]).read_truth()
     assert truth.notes == [f"Of the images, {len(image)} of width, height, file_name and coco_url cannot be used."]
