@@ -32,7 +32,10 @@ def evaluate(
     policy: Annotated[PolicyName, typer.Option(help="Who matches whom.")] = "coco",
     confidence: Annotated[float, typer.Option(min=0, max=1, help="Leave out predictions below it.")] = 0.0,
     iou: Annotated[float, typer.Option(min=0, max=1, help="Overlap that a matched pair needs.")] = 0.5,
-    type_: Annotated[CocoType, typer.Option("--type", help="What to compare (pycocotools' iouType).")] = "bbox",
+    type_: Annotated[
+        CocoType | None,
+        typer.Option("--type", help="What to compare (pycocotools' iouType); without, boxes or what predictions hold."),
+    ] = None,
     sigmas: Annotated[
         str | None,
         typer.Option(help="Of keypoints: coco, crowdpose, wholebody or hand, as published; or numbers: 0.03,0.05,…"),

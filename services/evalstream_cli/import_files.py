@@ -24,6 +24,7 @@ from evalstream.importers.files import (
     lines_with_facts,
     read_annotations,
     read_predictions,
+    typed,
     with_facts,
 )
 from evalstream.importers.problems import ImporterError, Problem
@@ -57,8 +58,9 @@ def import_files(
     paths: Annotated[list[Path], typer.Argument(help="Files or folders: the annotations first, then predictions.")],
     options: Options,
     type_: Annotated[
-        columns.CocoType, typer.Option("--type", help="What to read from COCO files; others say it themselves.")
-    ] = "bbox",
+        columns.CocoType | None,
+        typer.Option("--type", help="What to read from COCO files; without, boxes or what predictions hold."),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what was understood, and no events.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="With --dry-run: print JSON instead of tables.")] = False,
     picture: Annotated[
@@ -85,14 +87,15 @@ def import_files(
     for name, said in (("--dataset", dataset), ("--picture", picture)):
         if said is not None and not dry_run:
             fail(f"{name} goes with --dry-run")
-    given = options._replace(type=type_)
     truth: GroundTruth | None = None
     understood: list[_Understood] = []
     try:
+        given, notes = typed(paths[0], paths[-1], options._replace(type=type_))
         for path in paths:
             found, read = _understand(path, given, truth)
             truth = read if isinstance(read, GroundTruth) else truth
             understood.append(found)
+        understood[-1] = understood[-1]._replace(notes=[*notes, *understood[-1].notes])
     except ImporterError as error:
         fail(str(error))
     if dataset is not None:
@@ -176,13 +179,15 @@ def _content(
     objects, left_out = columns.storable(read.coco.objects)
     if isinstance(read, GroundTruth):
         assert isinstance(read.coco, columns.Truth)
-        events = columns.annotation_events(read.coco._replace(objects=objects), "", 0, options.type)
+        events = columns.annotation_events(read.coco._replace(objects=objects), "", 0, options.coco_type)
         events = with_facts(events, options)
     else:
         assert isinstance(read.coco, columns.Found)
         assert read.on is not None
-        events = columns.prediction_events(read.coco._replace(objects=objects), read.on, "", "run", 0, options.type)
-    kind = columns.OBJECT_TYPES[options.type]
+        events = columns.prediction_events(
+            read.coco._replace(objects=objects), read.on, "", "run", 0, options.coco_type
+        )
+    kind = columns.OBJECT_TYPES[options.coco_type]
     counts = Counter((kind, objects.features[place]) for place in objects.feature.tolist())
     return events.num_rows, counts, map(_without_names, event_lines(events)), left_out
 

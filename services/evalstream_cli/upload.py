@@ -13,7 +13,7 @@ from evalstream.client import Client
 from evalstream.client.files import How, Lines, annotation_lines, prediction_lines
 from evalstream.client.service import NOT_CLOSED, Sent
 from evalstream.importers import columns
-from evalstream.importers.files import GroundTruth, Options
+from evalstream.importers.files import GroundTruth, Options, typed
 from evalstream.importers.problems import ImporterError
 from evalstream.importers.text import STDIN
 from evalstream.words import count_of
@@ -43,8 +43,9 @@ def upload(
     ] = None,
     run: Annotated[str | None, typer.Option(help="Name of the model run that made the predictions.")] = None,
     type_: Annotated[
-        columns.CocoType, typer.Option("--type", help="What to read from COCO files; events say it themselves.")
-    ] = "bbox",
+        columns.CocoType | None,
+        typer.Option("--type", help="What to read from COCO files; without, boxes or what predictions hold."),
+    ] = None,
     complete: Annotated[
         bool,
         typer.Option(
@@ -81,7 +82,11 @@ def upload(
     for path in filter(None, (annotations, predictions)):
         if path != STDIN and not path.exists():
             fail(f"{path}: there is no such file")
-    how = How(options._replace(type=type_))
+    with _told("nothing was sent"):
+        given, notes = typed(annotations, predictions or annotations, options._replace(type=type_))
+    for note in notes:
+        err.print(f"  {note}", highlight=False, markup=False, soft_wrap=True)
+    how = How(given)
     with service(url, api_key) as client, progress_bar() as bar:
         results = []
         truth: GroundTruth | None = None

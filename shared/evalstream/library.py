@@ -19,6 +19,7 @@ from evalstream.importers.files import (
     predictions_table,
     read_annotations,
     read_predictions,
+    typed,
 )
 from evalstream.importers.problems import ImporterError
 from evalstream.ontology import NOTHING_DECLARED, Frequency, Ontology, OntologyClass
@@ -31,7 +32,7 @@ def evaluate(
     annotations: Input | Mapping[Any, Fields],
     predictions: Input | Mapping[Any, Fields],
     *,
-    type: CocoType = "bbox",  # noqa: A002 -- the word of events, questions and the command line
+    type: CocoType | None = None,  # noqa: A002 -- the word of events, questions and the command line
     policy: PolicyName = "coco",
     strict: bool = False,
     classes: Sequence[str] | None = None,
@@ -51,8 +52,9 @@ def evaluate(
     predictions : path, sequence of mappings, or mapping
         COCO results: a list of detections, or a data set that holds them; or the same formats. Or arrays by image; an
         image that is not among them has no predictions.
-    type : {"bbox", "segm", "keypoints"}
-        What to compare (pycocotools' ``iouType``).
+    type : {"bbox", "segm", "keypoints"}, optional
+        What to compare (pycocotools' ``iouType``); without, boxes, or what predictions hold where they hold none,
+        which a note says.
     policy : {"coco", "iou-greedy", "best-candidate"}
         Who matches whom, unless a figure is asked for under another policy.
     strict : bool
@@ -80,10 +82,11 @@ def evaluate(
         if type == "keypoints":
             raise ImporterError("predictions: arrays are of boxes and masks; skeletons are read as COCO has them")
         return _evaluate_arrays(
-            annotations, predictions, Evaluator(classes, type, box_format=box_format, policy=policy)
+            annotations, predictions, Evaluator(classes, type or "bbox", box_format=box_format, policy=policy)
         )
     on_progress("reading annotations", 0, 2)
-    given = (options or Options())._replace(type=type)
+    given = options or Options()
+    given, said = typed(annotations, predictions, given._replace(type=type) if type is not None else given)
     if strict:
         given = given._replace(on_error="refuse")
     same = isinstance(annotations, str | Path) and annotations == predictions
@@ -91,7 +94,7 @@ def evaluate(
     truth = read_annotations(annotations, given._replace(conll=given.conll._replace(column=-2)) if same else given)
     on_progress("reading predictions", 1, 2)
     found = read_predictions(predictions, truth, given)
-    categories, notes, frequency = truth.categories, [*truth.notes, *found.notes], truth.frequency
+    categories, notes, frequency = truth.categories, [*said, *truth.notes, *found.notes], truth.frequency
     problems = [*truth.problems, *found.problems]
     annotated, predicted = annotations_table(truth, _NAME, given), predictions_table(found, _NAME, given)
     del truth, found  # the tables hold all that matching looks at

@@ -26,6 +26,7 @@ from evalstream.importers.files import (
     Options,
     Predictions,
     format_of,
+    is_results,
     lines_with_facts,
     read_annotations,
     read_predictions,
@@ -125,7 +126,7 @@ def prediction_lines(
     """
     known = {"dataset": dataset, "run": run}
     if not isinstance(source, str | Path):
-        if truth is None or not _is_results(source):
+        if truth is None or not is_results(source):
             return _in_memory(source, "predictions", known, how, truth)[0]
         return _lines_of(read_predictions(source, truth, how.options), known, how)
     path = Path(source)
@@ -182,7 +183,7 @@ def _in_memory(
             return _lines_of(truth, known, how), truth
         return Lines(stamped(lines_with_facts(_of_arrays(source, side, known, how), how.options)), len(source)), None
     if isinstance(source, Iterable):
-        if _is_results(source):
+        if is_results(source):
             raise ImporterError(
                 "COCO results name images and categories by number: give the annotations= that they are of, too"
             )
@@ -201,11 +202,6 @@ def _files_of_table(table: pa.Table) -> Iterator[tuple[str, str]]:
     for row, metadata in zip(table["data_row"].to_pylist(), table["metadata"].to_pylist(), strict=True):
         if file := dict(metadata or ()).get("file_name"):
             yield row, file
-
-
-def _is_results(source: Any) -> bool:
-    """Whether it is COCO's results as a JSON reader gives them."""
-    return isinstance(source, list) and bool(source) and isinstance(source[0], Mapping) and "image_id" in source[0]
 
 
 def _of_arrays(source: Mapping[Any, Any], side: Side, known: dict[str, str], how: How) -> Iterator[bytes]:
@@ -236,7 +232,7 @@ def _lines_of(read: GroundTruth | Predictions, known: dict[str, str], how: How) 
         return Lines(events_of_rows, len(given.rows), read.notes, read.problems, source=read.source, files=files)
     assert read.coco is not None
     own, not_storable = columns.storable(read.coco.objects)
-    version, kind, notes = time.time_ns(), how.options.type, list(read.notes)
+    version, kind, notes = time.time_ns(), how.options.coco_type, list(read.notes)
     if isinstance(read, GroundTruth):
         assert isinstance(read.coco, columns.Truth)
         events = columns.annotation_events(read.coco._replace(objects=own), known["dataset"], version, kind)

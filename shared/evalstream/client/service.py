@@ -167,9 +167,11 @@ class Service(Questions):
             raise ValueError("complete= closes a run: give its name and predictions, run= and predictions=")
         # What reads files takes as long to import as all else of a client, and who asks questions reads none.
         from evalstream.client.files import How, annotation_lines, prediction_lines
-        from evalstream.importers.files import Options
+        from evalstream.importers.files import Options, typed
 
-        how = How(options or Options(), classes, box_format)
+        of = annotations if predictions is None else predictions
+        given, notes = typed(annotations, of, options or Options())
+        how = How(given, classes, box_format)
         sent: list[tuple[Lines, Sent]] = []
         truth, closed, not_closed = None, None, list[str]()
         if annotations is not None:
@@ -195,7 +197,7 @@ class Service(Questions):
             reasons=[reason for lines, own in sent for reason in (*lines.reasons(), *own.reasons())],
             left_out=sum(lines.left_out for lines, _ in sent),
             closed=closed,
-            notes=[*(note for lines, _ in sent for note in lines.notes), *not_closed],
+            notes=[*notes, *(note for lines, _ in sent for note in lines.notes), *not_closed],
         )
         if on_rejected == "raise" and (done.rejected or done.left_out):
             raise RejectedError(f"dataset {dataset}", done.rejected + done.left_out, done.reasons)

@@ -114,6 +114,10 @@ DETECTIONS: Final[dict[CocoType, type[DetectionRecord]]] = {
 }
 
 
+#: What records hold their shapes in, and which type reads it; in the order in which pycocotools looks for them.
+FIELDS: Final[dict[str, CocoType]] = {"bbox": "bbox", "segmentation": "segm", "keypoints": "keypoints"}
+
+
 def opened(source: Source) -> tuple[str, Any]:
     """Name a source; give the bytes of a file, or the document that it is."""
     if isinstance(source, str | Path):
@@ -134,12 +138,14 @@ _EXPECTED: Final = re.compile(
 )
 
 
-def _problem(source: str, record: str, error: msgspec.MsgspecError) -> Problem:
+def _problem(source: str, record: str, error: msgspec.MsgspecError, given: Any) -> Problem:
     """Say of a record what does not fit."""
     found = _EXPECTED.fullmatch(str(error))
     assert found is not None
-    if found["missing"]:
-        return Problem(source, record, found["missing"], "missing")
+    if field := found["missing"]:
+        others = [one for one in FIELDS if isinstance(given, Mapping) and given.get(one) and field in FIELDS]
+        told = [f"{one}, which --type {FIELDS[one]} reads" for one in others]
+        return Problem(source, record, field, "missing" + (f"; it holds {', and '.join(told)}" if told else ""))
     return Problem(source, record, found["path"] or "the record", found["reason"][:1].lower() + found["reason"][1:])
 
 
@@ -171,7 +177,7 @@ def required(source: str, record: str, given: Any, kind: type[T]) -> T:
     try:
         return _converted(given, kind)
     except msgspec.MsgspecError as error:
-        raise ImporterError(str(_problem(source, record, error))) from None
+        raise ImporterError(str(_problem(source, record, error, given))) from None
 
 
 def converted(
@@ -185,7 +191,7 @@ def converted(
             own.append(_converted(record, kind))
             positions.append(i)
         except msgspec.MsgspecError as error:
-            problems.append(_problem(source, name(i, record), error))
+            problems.append(_problem(source, name(i, record), error, record))
     return Records(own, positions)
 
 

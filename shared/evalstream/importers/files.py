@@ -13,7 +13,9 @@ import pyarrow as pa
 
 from evalstream.arrow import texts
 from evalstream.importers import coco, columns, fiftyone, hugging_face, rows
+from evalstream.importers.coco_dataset import is_dataset
 from evalstream.importers.coco_records import Source
+from evalstream.importers.coco_type import type_of
 from evalstream.importers.collector import uncollected
 from evalstream.importers.detect import Format, detect
 from evalstream.importers.names import named_by_file, stem
@@ -29,7 +31,7 @@ from evalstream.importers.options import (
 )
 from evalstream.importers.problems import ImporterError, Problem, refuse
 from evalstream.importers.rows import Imported, Side
-from evalstream.importers.text import plain_bytes
+from evalstream.importers.text import STDIN, plain_bytes
 from evalstream.ontology import Frequency
 
 #: What is in memory and no COCO: data frames, and data sets of Hugging Face and FiftyOne.
@@ -63,7 +65,7 @@ class Options(NamedTuple):
     """Options: what files do not say themselves."""
 
     format: Format | None = None  # None: by what a file holds
-    type: columns.CocoType = "bbox"
+    type: columns.CocoType | None = None  # of COCO files; None: boxes, or by what predictions hold (`typed`)
     on_error: OnError = "report"
     row_key: columns.RowKey = "id"
     split: Split | None = None  # of all data rows
@@ -76,6 +78,11 @@ class Options(NamedTuple):
     table: TableOptions = TableOptions()
     labelbox: LabelboxOptions = LabelboxOptions()
     conll: ConllOptions = ConllOptions()
+
+    @property
+    def coco_type(self) -> columns.CocoType:
+        """What is read from COCO files."""
+        return self.type or "bbox"
 
 
 class GroundTruth(NamedTuple):
@@ -114,6 +121,32 @@ def format_of(source: Input, options: Options) -> Format:
     if isinstance(source, str | Path):
         return options.format or detect(Path(source))
     return "table" if isinstance(source, Held) else "coco"
+
+
+def typed(annotations: Any, predictions: Any, options: Options) -> tuple[Options, list[str]]:
+    """State what is read from COCO files, by what predictions hold unless options say it; and what to say of that.
+
+    Raises
+    ------
+    ImporterError
+        If a file cannot be read, or the two sides hold nothing that can be compared.
+    """
+    if options.type is not None or not _holds_coco(predictions, options):
+        return options, []
+    kind, notes = type_of(predictions, annotations if _holds_coco(annotations, options) else None)
+    return options._replace(type=kind), notes
+
+
+def _holds_coco(source: Any, options: Options) -> bool:
+    if isinstance(source, str | Path):
+        there = source != STDIN and Path(source).is_file()
+        return there and (format_of(source, options) == "coco" or _is_coco(source))
+    return is_dataset(source) or is_results(source)
+
+
+def is_results(source: Any) -> bool:
+    """Whether it is COCO's results as a JSON reader gives them."""
+    return isinstance(source, list) and bool(source) and isinstance(source[0], Mapping) and "image_id" in source[0]
 
 
 def read_rows(
@@ -223,7 +256,7 @@ def read_annotations(source: Input, options: Options) -> GroundTruth:
     """
     form = format_of(source, options)
     if form == "coco":
-        truth = coco.read_truth(cast(Source, source), options.type, options.row_key)
+        truth = coco.read_truth(cast(Source, source), options.coco_type, options.row_key)
         _refuse_if_asked(truth.problems, options)
         images = truth.images
         own = truth.categories.names
@@ -260,10 +293,10 @@ def read_predictions(source: Input, truth: GroundTruth | None, options: Options)
             )
         on, offset, notes = _columns(truth, results, options)
         found = coco.read_results(
-            results, on, options.type, skip_unknown_images=options.skip_unknown_images, category_offset=offset
+            results, on, options.coco_type, skip_unknown_images=options.skip_unknown_images, category_offset=offset
         )
         _refuse_if_asked(found.problems, options)
-        _refuse_other_types(truth, found.source, {columns.OBJECT_TYPES[options.type]}, options)
+        _refuse_other_types(truth, found.source, {columns.OBJECT_TYPES[options.coco_type]}, options)
         return Predictions(found.source, form, found, None, [*notes, *found.notes], found.problems, on)
     given = read_rows(_opened(source), form, "predictions", options, truth)
     if truth is not None:
@@ -275,7 +308,7 @@ def read_predictions(source: Input, truth: GroundTruth | None, options: Options)
 
 def _refuse_other_types(truth: GroundTruth, source: str, types: set[str], options: Options) -> None:
     """Refuse predictions of other types than all annotations have: nothing would match."""
-    own = {columns.OBJECT_TYPES[options.type]} if truth.coco is not None else set[str]()
+    own = {columns.OBJECT_TYPES[options.coco_type]} if truth.coco is not None else set[str]()
     if truth.imported is not None:
         own = {item["type"] for row in truth.imported.rows for item in row.objects}
     if own and types and not own & types:
@@ -298,7 +331,7 @@ def _is_coco(source: Input) -> bool:
 def annotations_table(truth: GroundTruth, dataset: str, options: Options) -> pa.Table:
     """Turn ground truth into columns (schema ``EVENTS``)."""
     if truth.coco is not None:
-        return with_facts(columns.annotation_events(truth.coco, dataset, 1, options.type), options)
+        return with_facts(columns.annotation_events(truth.coco, dataset, 1, options.coco_type), options)
     assert truth.imported is not None
     return rows.table(truth.imported.rows, "annotations")
 
@@ -350,7 +383,7 @@ def predictions_table(found: Predictions, dataset: str, options: Options) -> pa.
     """Turn predictions into columns (schema ``EVENTS``)."""
     if found.coco is not None:
         assert found.on is not None
-        return columns.prediction_events(found.coco, found.on, dataset, dataset, 1, options.type)
+        return columns.prediction_events(found.coco, found.on, dataset, dataset, 1, options.coco_type)
     assert found.imported is not None
     return rows.table(found.imported.rows, "predictions")
 

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import evalstream
 import pytest
 from evalstream_cli.main import app
 from typer.testing import CliRunner, Result
@@ -103,6 +104,37 @@ def test_masks_and_keypoints(evaluate: Any) -> None:
     wrong = evaluate("--json", "--type", "segm", annotations=truth)
     assert wrong.exit_code == 2
     assert "results.json: detection 0: segmentation: missing" in wrong.stderr
+
+
+def test_what_is_compared_is_what_predictions_hold(evaluate: Any) -> None:
+    """Without --type; and where nothing can be, the message names the option that would."""
+    outline = {"segmentation": [[0, 0, 10, 0, 10, 10, 0, 10]], "keypoints": [1, 1, 2, 9, 9, 2], "num_keypoints": 2}
+    image = {"height": 20, "width": 30}
+    truth = TRUTH | {
+        "images": [item | image for item in TRUTH["images"]],
+        "annotations": [item | outline for item in TRUTH["annotations"][:1]],
+    }
+    bare = {name: RESULTS[0][name] for name in ("image_id", "category_id", "score")}
+    for kind, field, noun in (
+        ("segm", "segmentation", "segmentations"),
+        ("keypoints", "keypoints", "keypoints"),
+    ):
+        results = [bare | {field: outline[field], "bbox": []}]
+        told = figures(evaluate("--json", annotations=truth, predictions=results))
+        assert told["notes"][0].endswith(f"are read, as with --type {kind}."), "it says so"
+        assert told == figures(evaluate("--json", "--type", kind, annotations=truth, predictions=results)) | {
+            "notes": told["notes"]
+        }
+        assert (told["ap"], told["tp"]) == (pytest.approx(1), 1)
+        in_memory = evalstream.evaluate(truth, results)
+        assert in_memory.summary().tp == 1
+        assert in_memory.notes[0] == f"predictions: no boxes, so {noun} are read, as with --type {kind}."
+        stated = evaluate("--type", "bbox", annotations=truth, predictions=[bare | {field: outline[field]}])
+        assert f"detection 0: bbox: missing; it holds {field}, which --type {kind} reads" in stated.stderr
+        boxes = truth | {"annotations": [{"bbox": [0, 0, 1, 1], "area": 1} | bare | {"id": 1}]}
+        neither = evaluate(annotations=boxes, predictions=results)
+        assert neither.exit_code == 2
+        assert "and no boxes, and" in neither.stderr
 
 
 def test_iou_greedy(evaluate: Any) -> None:
