@@ -37,9 +37,10 @@ def type_of(predictions: Source, annotations: Source | None) -> tuple[CocoType, 
     """
     if isinstance(predictions, str | Path) and _HELD["bbox"].search(head(Path(predictions)).encode()):
         return "bbox", []  # without reading all of it twice
-    found = next(iter(_held(predictions)), "bbox")
-    if found == "bbox":
+    held = _held(predictions)
+    if not held or held[0] == "bbox":
         return "bbox", []
+    found = held[0]
     own = _held(annotations) if annotations is not None else [found]
     if own and found not in own:
         raise ImporterError(
