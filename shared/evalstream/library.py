@@ -21,6 +21,7 @@ from evalstream.importers.files import (
     read_predictions,
     typed,
 )
+from evalstream.importers.hugging_face import refuse_splits
 from evalstream.importers.problems import ImporterError
 from evalstream.ontology import NOTHING_DECLARED, Frequency, Ontology, OntologyClass
 from evalstream.policies import PolicyName
@@ -78,6 +79,8 @@ def evaluate(
     ImporterError
         If a file cannot be read; with ``strict``, if any record cannot; if any array cannot.
     """
+    for source in (annotations, predictions):
+        refuse_splits(source)
     if isinstance(predictions, Mapping) and not is_dataset(predictions):
         if type == "keypoints":
             raise ImporterError("predictions: arrays are of boxes and masks; skeletons are read as COCO has them")

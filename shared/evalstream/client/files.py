@@ -32,6 +32,7 @@ from evalstream.importers.files import (
     read_predictions,
     with_facts,
 )
+from evalstream.importers.hugging_face import refuse_splits
 from evalstream.importers.problems import ImporterError, Problem
 from evalstream.importers.rows import Side
 from evalstream.importers.text import STDIN, json_lines
@@ -167,6 +168,7 @@ def stamped(lines: Iterable[bytes]) -> Iterator[bytes]:
 def _in_memory(
     source: Any, side: Side, known: dict[str, str], how: How, truth: GroundTruth | None = None
 ) -> tuple[Lines, GroundTruth | None]:
+    refuse_splits(source)
     if hasattr(source, "__arrow_c_stream__"):
         table = pa.table(source)
         if set(EVENTS.names) <= set(table.column_names):

@@ -62,6 +62,89 @@ def test_tags_of_tokens(of: str) -> None:
     assert (summary.tp, summary.fp, summary.fn) == (1, 0, 1)
 
 
+BOXES = {"bbox": [[0, 0, 10, 10], [20, 0, 10, 10], [0, 30, 20, 20]], "category": [0, 1, 1]}
+
+
+def made_boxes(of: str, records: list[dict[str, Any]], *, listed: bool) -> Any:
+    """Make a data set of objects: a list of each field, or of objects."""
+    if of == "package":
+        datasets = pytest.importorskip("datasets", reason="Hugging Face's datasets is none of our dependencies")
+        number, label = datasets.Value("float32"), datasets.ClassLabel(names=["cat", "dog"])
+        own: dict[str, Any] = {name: number for name in ("score", "area") if name in records[0]["objects"]}
+        own |= {"bbox": [number], "category": label, "iscrowd": datasets.Value("bool")}
+        objects = [own] if listed else {name: [feature] for name, feature in own.items()}
+        features = datasets.Features({"image_id": datasets.Value("int64"), "width": datasets.Value("int32")})
+        features |= {"height": datasets.Value("int32"), "image": datasets.Image(), "objects": objects}
+        no_picture = {"image": {"path": None, "bytes": b"decoding it would be an error"}}
+        said = [with_objects(one, listed) | no_picture for one in records]
+        return datasets.Dataset.from_list(said, features=features)
+    names = SimpleNamespace(names=["cat", "dog"])
+    fields = dict.fromkeys(records[0]["objects"]) | {"category": names if listed else SimpleNamespace(feature=names)}
+    columns = dict.fromkeys(records[0]) | {"objects": SimpleNamespace(feature=fields) if listed else fields}
+    return Records(columns, [with_objects(one, listed) for one in records])
+
+
+def with_objects(record: dict[str, Any], listed: bool) -> dict[str, Any]:
+    own = record["objects"]
+    if not listed:
+        return record
+    return record | {"objects": [dict(zip(own, values, strict=True)) for values in zip(*own.values(), strict=True)]}
+
+
+@pytest.mark.parametrize("listed", [False, True])
+@pytest.mark.parametrize("of", ["attributes", "package"])
+def test_objects_of_images(of: str, listed: bool) -> None:
+    image = {"image_id": 7, "width": 40, "height": 50}
+    none = {"bbox": [], "category": [], "iscrowd": []}
+    no_scores = {**none, "score": []}
+    true = made_boxes(
+        of,
+        [image | {"objects": BOXES | {"iscrowd": [False] * 3}}, image | {"image_id": 8, "objects": none}],
+        listed=listed,
+    )
+    guess = BOXES | {"category": [0, 0, 1], "score": [0.5, 0.75, 0.25], "iscrowd": [False] * 3}
+    found = made_boxes(of, [image | {"objects": guess}, image | {"image_id": 8, "objects": no_scores}], listed=listed)
+    evaluation = evalstream.evaluate(true, found)
+    summary = evaluation.summary()
+    assert (summary.tp, summary.fp, summary.fn, summary.rows, evaluation.problems) == (2, 1, 1, 2, [])
+    assert evaluation.summary(confidence=0.3).tp == 1
+    truth = {
+        "images": [{"id": 7}, {"id": 8}],
+        "categories": [{"id": 0, "name": "cat"}, {"id": 1, "name": "dog"}],
+        "annotations": [
+            {"id": i, "image_id": 7, "category_id": label, "bbox": box, "area": box[2] * box[3]}
+            for i, (box, label) in enumerate(zip(BOXES["bbox"], BOXES["category"], strict=True), 1)
+        ],
+    }
+    results = [
+        {"image_id": 7, "category_id": label, "bbox": box, "score": score}
+        for box, label, score in zip(guess["bbox"], guess["category"], guess["score"], strict=True)
+    ]
+    assert evaluation.average_precision().ap == evalstream.evaluate(truth, results).average_precision().ap
+    assert "Boxes are read as [x, y, width, height] in pixels." in summary.notes
+
+
+def test_objects_of_images_that_look_like_corners_are_told() -> None:
+    objects = {"bbox": [[30, 0, 40, 10]], "category": [0], "iscrowd": [True]}
+    records = [{"image_id": 1, "width": 40, "height": 50, "objects": objects}]
+    own = made_boxes("attributes", records, listed=False)
+    evaluation = evalstream.evaluate(own, own)
+    notes = " ".join(evaluation.summary().notes)
+    assert "1 box read so would end beyond the image: are they corners" in notes
+    assert "1 object without a score; its confidence is 1." in notes
+    wrong = made_boxes("attributes", [records[0] | {"objects": objects | {"category": [2]}}], listed=False)
+    with pytest.raises(ImporterError, match=r"record 1 objects\[0\]: category: there is no class 2 of 2"):
+        evalstream.evaluate(wrong, own)
+
+
+def test_splits_are_given_one_at_a_time() -> None:
+    own = made("attributes", "label", [{"id": "a", "label": 0}])
+    with pytest.raises(
+        ImporterError, match=r"has the splits 'train', 'test': give one of them, as in dataset\['train'\]"
+    ):
+        evalstream.evaluate(own, {"train": own, "test": own})
+
+
 class Samples:
     """As much of a data set of FiftyOne as is used."""
 
