@@ -56,7 +56,7 @@ def read(source: Samples, side: Side, field: str | None, question: str) -> Impor
         objects: list[dict[str, Any]] = []
         places: list[str] = []
         label = sample[own]
-        for i, one in enumerate(_labels(label)):
+        for i, one in enumerate(labels_of(label)):
             place = f"sample {name!r}: {own}[{i}]"
             try:
                 objects.append(_object(one, question, size, side, tally))
@@ -80,7 +80,8 @@ def _size(sample: Any) -> tuple[int, int] | None:
     return (int(width), int(height)) if width and height else None
 
 
-def _labels(label: Any) -> list[Any]:
+def labels_of(label: Any) -> list[Any]:
+    """Give the labels of a field: of a list of them, or the one that it is."""
     if label is None:
         return []
     for name in ("detections", "classifications"):
@@ -105,6 +106,8 @@ def _object(one: Any, question: str, size: tuple[int, int] | None, side: Side, t
         raise ValueError("points: polylines and keypoints are not read; export them as COCO")
     else:
         said = {"type": "radio", "feature": question, "answer": str(one.label)}
+    if getattr(one, "id", None):
+        said["id"] = str(one.id)
     if side == "predictions":
         confidence = getattr(one, "confidence", None)
         tally["unscored"] += confidence is None

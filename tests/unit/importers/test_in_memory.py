@@ -11,6 +11,7 @@ import pytest
 from evalstream.importers.files import Options
 from evalstream.importers.options import TableOptions
 from evalstream.importers.problems import ImporterError
+from evalstream.integrations.fiftyone import Added, add_outcomes
 
 NAMES = ["O", "B-PER", "I-PER"]
 
@@ -206,3 +207,45 @@ def test_labels_of_fiftyone_that_cannot_be_read_are_told() -> None:
         ("sample 'b': ground_truth[0]", "metadata"),
         ("sample 'c': ground_truth[0]", "points"),
     ]
+
+
+class Label(SimpleNamespace):
+    """A label of FiftyOne, which takes further fields."""
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        setattr(self, name, value)
+
+
+class Sample(dict[str, Any]):
+    """A sample, which counts how often it was saved."""
+
+    saved = 0
+
+    def save(self) -> None:
+        self.saved += 1
+
+
+def test_outcomes_go_back_to_fiftyone() -> None:
+    def label(own_id: str, name: str, x: float, **more: Any) -> Label:
+        given = {"id": own_id, "label": name, "bounding_box": [x, 0, 0.1, 0.5], "mask": None}
+        return Label(**given | more)
+
+    true = [label("a", "cat", 0), label("b", "dog", 0.5)]
+    found = [
+        label("c", "cat", 0.01, confidence=0.9),
+        label("d", "dog", 0.8, confidence=0.8),
+        label("e", "dog", 0.5, confidence=0.1, eval="tp", eval_id="b"),
+    ]
+    own = Sample(sample(ground_truth=SimpleNamespace(detections=true), predictions=SimpleNamespace(detections=found)))
+    empty = Sample(sample(filepath="b", ground_truth=None, predictions=None))
+    with evalstream.evaluate(Samples(own, empty), Samples(own, empty)) as evaluation:
+        later = Sample(sample(filepath="c", ground_truth=None, predictions=None))
+        true.append(label("z", "cat", 0.9))
+        added = add_outcomes(Samples(own, empty, later), evaluation.rows, confidence=0.5)
+    assert added == Added(samples=2, tp=1, fp=1, fn=1, without_answer=1, unknown_labels=1)
+    assert [(one.eval, one.eval_id) for one in true] == [("tp", "c"), ("fn", ""), (None, "")]
+    assert [(one.eval, one.eval_id) for one in found] == [("tp", "a"), ("fp", ""), (None, "")]
+    assert true[0].eval_iou == found[0].eval_iou == pytest.approx(0.09 / 0.11)
+    assert (found[1].eval_iou, found[2].eval_iou) == (None, None)
+    assert [own[f"eval_{name}"] for name in ("tp", "fp", "fn")] == [1, 1, 1]
+    assert (own.saved, empty.saved, later.saved) == (1, 1, 0)
