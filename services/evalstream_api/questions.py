@@ -52,6 +52,7 @@ from evalstream.queries.metadata import Metadata, MetadataPage, MetadataQuery, m
 from evalstream.queries.missing_rows import match_missing_rows, rows_without_predictions
 from evalstream.queries.objects import Objects, ObjectsPage, objects
 from evalstream.queries.overview import Overview, OverviewOptions, overview
+from evalstream.queries.position import Position, position
 from evalstream.queries.pr_curve import CurvesPage, PrCurve, pr_curve
 from evalstream.queries.regression import Regression, regression
 from evalstream.queries.roc_curve import RocCurve, roc_curve
@@ -421,3 +422,9 @@ def get_progress(backend: Backend, dataset: Dataset, run: Run) -> RunProgress:
     missing = rows_without_predictions(client, dataset, run)
     counts = {"rows": found.rows, "done": done, "pending": found.pending, "failed": found.failed}
     return RunProgress(**counts, without_predictions=missing, state=how)
+
+
+@_question(Questions.position, "progress")
+def get_position(backend: Backend, dataset: Dataset, run: Run) -> Position:
+    """Say which state of its data a run is in: as long as the answer is the same, so is what there is to count."""
+    return position(_client_for(backend, dataset, run), dataset, run)

@@ -33,6 +33,7 @@ from evalstream.queries.measures import Measures
 from evalstream.queries.metadata import Metadata, MetadataQuery
 from evalstream.queries.objects import Objects, ObjectsPage
 from evalstream.queries.overview import Overview, OverviewOptions
+from evalstream.queries.position import Position
 from evalstream.queries.pr_curve import CurvesPage, PrCurve
 from evalstream.queries.regression import Regression
 from evalstream.queries.roc_curve import RocCurve
@@ -329,6 +330,7 @@ class Questions:
     dataset_classes = OfDataset(_DATASET + "/classes", ClassesOfDatasetPage, ClassesOfDataset)
     history = OfDataset(_DATASET + "/history", HistoryQuery, History)
     progress = OfRun(_RUN + "/progress", NothingElse, RunProgress)
+    position = OfRun(_RUN + "/position", NothingElse, Position)
     summary = OfRun(_RUN + "/summary", SummaryQuery, Summary)
     overview = OfRun(_RUN + "/overview", OverviewQuery, Overview)
     confusion_matrix = OfRun(_RUN + "/confusion-matrix", ConfusionMatrixQuery, ConfusionMatrix)

@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 from evalstream.changes import FILES_LIMIT, Completed, Declaration, Deleted, OtherFiles, RejectedLine, Upload
 from evalstream.client.errors import RejectedError
 from evalstream.client.steps import Pause, Request, Steps, operation
+from evalstream.collector import uncollected
 from evalstream.importers.problems import ImporterError
 from evalstream.ontology import with_frequencies
 from evalstream.queries.average_precision import HEADLINE
@@ -86,7 +87,7 @@ def asking(question: Question[..., A], names: tuple[str, ...], said: Mapping[str
         **{name: quote(own, safe="") for name, own in zip(question.names, names, strict=True)}
     )
     response = yield Request("GET", path, query.model_dump(mode="json", exclude_unset=True, exclude_none=True))
-    return question.answer.model_validate_json(response.content)
+    return uncollected(question.answer.model_validate_json)(response.content)
 
 
 class Service(Questions):

@@ -13,10 +13,10 @@ from evalstream.exporters import coco, labels
 from evalstream.exporters.files import Open, placed
 from evalstream.exporters.pages import OnProgress, rows_of
 from evalstream.exporters.questions import About, ExportQuery, Format, about
+from evalstream.exporters.state import state, told
 from evalstream.queries.rows import Row
 from evalstream.questions import RowsQuery
 from evalstream.selection import QuestionError, checked
-from evalstream.words import count_of
 
 if TYPE_CHECKING:
     from evalstream.questions import Asked
@@ -26,7 +26,7 @@ _WRITERS: Final[Mapping[str, Callable[[Iterable[Row], IO[bytes]], None]]] = {
     "csv": labels.write_csv,
     "parquet": labels.write_parquet,
 }
-_PAGING: Final = ("sort", "descending", "offset", "limit")
+_PAGING: Final = ("sort", "descending", "after", "offset", "limit")
 
 
 class Exported(About):
@@ -39,7 +39,6 @@ class Exported(About):
     fp: int
     fn: int = Field(description="annotations that are not found, or taken for another label")
     left_out: dict[str, int] = Field(description="objects that are in no file, by what they are")
-    notes: list[str]
 
 
 def silent(_what: str, _done: int, _total: int | None) -> None:
@@ -103,24 +102,22 @@ def write_export(
         Of the file, or of the folder for ``coco``.
     """
     query.check()
-    notes: list[str] = []
+    begun = state(client, dataset, run, query.shared_with)
     tally: Counter[str] = Counter()
     left_out: Counter[str] = Counter()
     said = query.model_dump(include=set(RowsQuery.model_fields), exclude_unset=True)
-    rows = counted(rows_of(client, dataset, run, said, notes, on_progress), tally)
+    rows = counted(rows_of(client, dataset, run, said, on_progress), tally)
     if query.format == "coco":
         coco.write(rows, lambda own: open_file(f"{name}/{own}"), left_out)
     else:
         with open_file(name) as file:
             _WRITERS[query.format](rows, file)
-    progress = client.progress(dataset, run)
-    left = query.missing_rows == "leave_out"
-    notes += _unsettled(progress.pending, progress.failed, progress.without_predictions, left_out=left)
+    ended = state(client, dataset, run, query.shared_with)
     done = Exported(
-        **about(dataset, run, query),
+        **about(dataset, run, query, begun),
         **{name: tally[name] for name in ("rows", "annotations", "predictions", "tp", "fp", "fn")},
         left_out=dict(left_out),
-        notes=notes,
+        notes=list(told(begun, ended, left_out=query.missing_rows == "leave_out")),
     )
     with open_file(f"{name}/about.json" if query.format == "coco" else f"{name}.about.json") as file:
         file.write(done.model_dump_json(indent=2).encode() + b"\n")
@@ -138,19 +135,3 @@ def counted(rows: Iterable[Row], tally: Counter[str]) -> Iterator[Row]:
             if one.outcome in ("tp", "fp"):
                 tally[one.outcome] += 1
         yield row
-
-
-def _unsettled(pending: int, failed: int, without_predictions: int, *, left_out: bool) -> Iterator[str]:
-    if pending:
-        yield f"{_are(pending, 'data row')} not matched yet, and may be missing or out of date."
-    if failed:
-        yield f"{_are(failed, 'data row')} left out, which could not be matched."
-    if without_predictions and left_out:
-        yield f"{_are(without_predictions, 'annotated data row')} left out, of which the run has said nothing."
-    elif without_predictions:
-        rows = count_of(without_predictions, "annotated data row")
-        yield f"The run has said nothing of {rows}: counted, as if nothing was found there."
-
-
-def _are(count: int, noun: str) -> str:
-    return f"{count_of(count, noun)} {'is' if count == 1 else 'are'}"

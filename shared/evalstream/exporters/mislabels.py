@@ -20,6 +20,7 @@ from pydantic import Field
 from evalstream.exporters import shapes
 from evalstream.exporters.files import Open, placed
 from evalstream.exporters.questions import About, MislabelsFormat, MislabelsQuery, about
+from evalstream.exporters.state import state, told
 from evalstream.queries.rows import Row, RowObject
 from evalstream.selection import Filter, checked
 
@@ -89,6 +90,7 @@ def write_mislabels(
 ) -> Mislabels:
     """Write the files of an export of candidate mislabels wherever ``open_file`` opens them."""
     query.check()
+    begun = state(client, dataset, run, query.shared_with)
     said = query.model_dump(include=set(Filter.model_fields))
     found = {
         kind: client.objects(
@@ -96,6 +98,7 @@ def write_mislabels(
         )
         for kind, cause in _KINDS.items()
     }
+    ended = state(client, dataset, run, query.shared_with)
     looked: dict[str, Looked] = {}
     for kind, answer in found.items():
         for case in answer.objects:
@@ -113,13 +116,14 @@ def write_mislabels(
         else:
             left_out[why] += 1
     done = Mislabels(
-        **about(dataset, run, query),
+        **about(dataset, run, query, begun),
         rows=len(kept),
         false_alarms=sum(len(one.proposed) for one in kept),
         missed=sum(len(one.missed) for one in kept),
         false_alarms_total=found["false_alarm"].total,
         missed_total=found["missed"].total,
         left_out=dict(left_out),
+        notes=list(told(begun, ended, left_out=query.missing_rows == "leave_out")),
     )
     with open_file(name) as file:
         file.write(_WRITERS[query.format](kept))

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any, Final, Literal, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from pydantic import BaseModel, Field
 
 import evalstream
 from evalstream.events.base import Name
+from evalstream.queries.position import Position
 from evalstream.queries.rows import RowConditions
 from evalstream.selection import Filter, QuestionError
+
+if TYPE_CHECKING:
+    from evalstream.exporters.state import State
 
 Format = Literal["ndjson", "csv", "parquet", "coco"]
 FORMATS: Final[tuple[Format, ...]] = get_args(Format)
@@ -89,10 +93,12 @@ class About(BaseModel):
     question: dict[str, Any] = Field(description="policy, thresholds, filters and conditions, with all defaults")
     evalstream: str = Field(description="the version that made it")
     time: datetime
+    positions: dict[str, Position] = Field(description="of each run that was asked for, when it began")
+    notes: list[str] = Field(description="what was not settled, as sentences")
 
 
-def about(dataset: str, run: str, query: ExportQuery | MislabelsQuery) -> dict[str, Any]:
-    """Give what an export says of itself: the fields of :class:`About`."""
+def about(dataset: str, run: str, query: ExportQuery | MislabelsQuery, begun: State) -> dict[str, Any]:
+    """Give what an export says of itself: the fields of :class:`About`, but for its notes."""
     question = query.model_dump(mode="json", exclude={"format"})
     known = {"dataset": dataset, "run": run, "format": query.format, "question": question}
-    return known | {"evalstream": evalstream.__version__, "time": datetime.now(UTC)}
+    return known | {"evalstream": evalstream.__version__, "time": datetime.now(UTC), "positions": begun.positions}

@@ -10,11 +10,13 @@ from pydantic import BaseModel, Field
 
 import evalstream
 from evalstream.client.errors import RefusedError
+from evalstream.exporters.state import state, told
 from evalstream.queries.average_precision import AveragePrecision
 from evalstream.queries.comparison import Comparison
 from evalstream.queries.errors import Errors
 from evalstream.queries.intervals import Intervals
 from evalstream.queries.overview import Overview
+from evalstream.queries.position import Position
 from evalstream.queries.pr_curve import PrCurve
 from evalstream.questions import RunProgress
 from evalstream.selection import Filter, QuestionError
@@ -37,6 +39,7 @@ class Report(BaseModel):
     question: dict[str, Any] = Field(description="policy, thresholds and filters, with all defaults")
     evalstream: str = Field(description="the version that made it")
     time: datetime
+    positions: dict[str, Position] = Field(description="of each run that was asked for, when it began")
     progress: RunProgress
     overview: Overview
     average_precision: AveragePrecision | None
@@ -46,6 +49,7 @@ class Report(BaseModel):
     intervals: Intervals | None
     comparison: Comparison | None
     refused: dict[str, str] = Field(description="answers that are null, and why")
+    notes: list[str] = Field(description="what was not settled, as sentences")
 
 
 def gather(
@@ -93,7 +97,10 @@ def gather(
             refused[name] = error.detail
             return None
 
-    progress = client.progress(dataset, run)
+    question = Filter.model_validate(filters)
+    left_out = question.missing_rows == "leave_out"
+    others = versus, filters.get("shared_with")
+    begun = state(client, dataset, run, *others)
     on_progress("overview", 0, None)
     overview = client.overview(dataset, run, **filters)
     against = {} if versus is None else {"versus": versus}
@@ -102,10 +109,11 @@ def gather(
         dataset=dataset,
         run=run,
         versus=versus,
-        question=Filter.model_validate(filters).model_dump(mode="json"),
+        question=question.model_dump(mode="json"),
         evalstream=evalstream.__version__,
         time=datetime.now(UTC),
-        progress=progress,
+        positions=begun.positions,
+        progress=begun.progress,
         overview=overview,
         average_precision=ask(client.average_precision, "average_precision"),
         pr_curve=ask(client.pr_curve, "pr_curve", max_points=_POINTS, **shared),
@@ -114,4 +122,5 @@ def gather(
         intervals=ask(client.intervals, "intervals", **against),
         comparison=versus and ask(client.comparison, "comparison", **against),
         refused=refused,
+        notes=list(told(begun, state(client, dataset, run, *others), left_out=left_out)),
     )

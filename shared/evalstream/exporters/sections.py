@@ -10,8 +10,10 @@ from evalstream.exporters import svg
 from evalstream.exporters.report import Report
 from evalstream.queries.average_precision import FrequencyFigures
 from evalstream.queries.intervals import Interval
+from evalstream.queries.position import Position
 from evalstream.queries.pr_curve import Curve, PrCurve
 from evalstream.selection import Filter
+from evalstream.words import count_of
 
 COUNTS: Final = ("tp", "fp", "fn")
 _MATRIX: Final = 12
@@ -259,11 +261,21 @@ def _about(report: Report) -> Section:
         *(_cells(name, str(value)) for name, value in report.question.items() if value not in ([], None, False)),
         _cells("data rows done, pending, failed", f"{progress.done:,}, {progress.pending:,}, {progress.failed:,}"),
         _cells("annotated data rows without predictions", progress.without_predictions),
+        *(_cells(f"position of {name}", _position(one)) for name, one in report.positions.items()),
         _cells("asked at", report.time.isoformat(timespec="seconds")),
         _cells("evalstream", report.evalstream),
         _cells("to make it again", command(report)),
     ]
-    return Section("About this report", [], ("what", "value"), rows, look="text")
+    return Section("About this report", report.notes, ("what", "value"), rows, look="text")
+
+
+def _position(one: Position) -> str:
+    counts = (
+        count_of(one.events, "event"),
+        count_of(one.declarations, "declaration"),
+        count_of(one.deletions, "deletion"),
+    )
+    return f"version {one.version}: {', '.join(counts)}"
 
 
 def command(report: Report) -> str:

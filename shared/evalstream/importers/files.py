@@ -12,11 +12,11 @@ import orjson
 import pyarrow as pa
 
 from evalstream.arrow import texts
+from evalstream.collector import uncollected
 from evalstream.importers import coco, columns, fiftyone, hugging_face, rows
 from evalstream.importers.coco_dataset import is_dataset
 from evalstream.importers.coco_records import Source
 from evalstream.importers.coco_type import type_of
-from evalstream.importers.collector import uncollected
 from evalstream.importers.detect import Format, detect
 from evalstream.importers.names import named_by_file, stem
 from evalstream.importers.options import (

@@ -7,6 +7,8 @@ each other.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
@@ -194,6 +196,27 @@ def stored(table: pa.Table, selection: Selection) -> Stored:
     )
     nearest = _nearest(table, found) if set(_NEAREST) <= set(table.column_names) else None
     return Stored(found, _left(selection), len(failed) - rows, nearest)
+
+
+def as_dicts(table: pa.Table) -> Iterator[dict[str, Any]]:
+    """Give the rows of a table as ``to_pylist`` does, in a tenth of its time: that makes a scalar of each value."""
+    columns = [_as_list(column.combine_chunks()) for column in table.columns]
+    return (dict(zip(table.column_names, row, strict=True)) for row in zip(*columns, strict=True))
+
+
+def _as_list(array: pa.Array) -> list[Any]:
+    if array.null_count or pa.types.is_map(array.type):
+        return array.to_pylist()  # type: ignore[no-any-return]
+    if pa.types.is_list(array.type):
+        values = _as_list(array.flatten())
+        ends = np.cumsum(np.asarray(pc.list_value_length(array), np.int64)).tolist()
+        return [values[first:end] for first, end in pairwise([0, *ends])]
+    if pa.types.is_dictionary(array.type):
+        words = array.dictionary.to_pylist()
+        return [words[code] for code in array.indices.to_numpy().tolist()]
+    if pa.types.is_integer(array.type) or pa.types.is_floating(array.type):
+        return array.to_numpy().tolist()  # type: ignore[no-any-return]
+    return array.to_pylist()  # type: ignore[no-any-return]
 
 
 def _nearest(table: pa.Table, of: Columns) -> Nearest:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, Name
 import pyarrow as pa
 from pydantic import AfterValidator, BaseModel, Field
 
+from evalstream.collector import uncollected
 from evalstream.events.base import Crowd
 from evalstream.queries.causes import caused
-from evalstream.queries.columns import AS_READ, every_kind, stored, to_read
+from evalstream.queries.columns import AS_READ, as_dicts, every_kind, stored, to_read
 from evalstream.queries.counted import ROW_METRICS, Fragment, ask, ask_arrow, check_rows, scored, selected
 from evalstream.queries.custom_metrics import CustomName, custom_of_predictions, is_custom, with_custom
 from evalstream.queries.measures import MeasureName, is_measure, with_measures
@@ -68,6 +69,11 @@ class Page(RowConditions):
         "mean of a measure over the row's correct pairs",
     )
     descending: bool = False
+    after: str | None = Field(
+        default=None,
+        description="only rows after this one, in the order of keys: the last one of a page gives the next page, "
+        "whatever came meanwhile",
+    )
     offset: int = Field(default=0, ge=0, lt=2**53)
     limit: int = Field(default=50, ge=1, le=500)
 
@@ -146,7 +152,7 @@ class Rows(Tabular):
 
     table: ClassVar = "rows"
 
-    total: int = Field(description="rows that fit, on all pages")
+    total: int = Field(description="rows that fit, on all pages; with `after`, after that one")
     rows: list[Row]
 
 
@@ -173,6 +179,9 @@ def _find(client: Client, selection: Selection, page: Page) -> tuple[list[str], 
         found = selected(selection)
     (sql, parameters), column = _with_metrics(client, selection, found, named)
     conditions, bound = _conditions(page, column)
+    if page.after is not None:
+        conditions += " AND (length(data_row), data_row) > (length({after:String}), {after:String})"
+        bound |= {"after": page.after}
     if page.of_feature and selection.feature:
         conditions += f" AND {_OF_FEATURE}"
         bound |= {"feature": list(selection.feature), "confidence": selection.confidence}
@@ -191,6 +200,7 @@ def _find(client: Client, selection: Selection, page: Page) -> tuple[list[str], 
     return [], ask(client, f"SELECT count() {fitting}", parameters | bound)[0][0]  # beyond the end nobody counted
 
 
+@uncollected
 def rows_named(client: Client, selection: Selection, names: Sequence[str], page: Page = PAGE) -> list[Row]:
     """Give these data rows, in this order, with the metrics that a page names."""
     if not names:
@@ -213,9 +223,9 @@ def rows_named(client: Client, selection: Selection, names: Sequence[str], page:
     counting = count(of, asked)
     found = outcomes(of, counting, causes(of, counting, near, asked, page))
     by_name = {}
-    for values, own in zip(table.to_pylist(), found, strict=True):
-        row = _row(values, own, selection)
-        row.metrics.update({name: values[place] for name, place in column.items()})
+    for values, own in zip(as_dicts(table), found, strict=True):
+        metrics = row_metrics(own) | {name: values[place] for name, place in column.items()}
+        row = _row(values, metrics, own, selection)
         by_name[row.data_row] = row
     return [by_name[name] for name in names if name in by_name]
 
@@ -323,67 +333,64 @@ class _Match(NamedTuple):
     prediction: int
     annotation: int
     iou: float
-    bounds: list[float]
+    bounds: list[float | None]
 
 
-def _row(values: dict[str, Any], found: Outcomes, selection: Selection) -> Row:
+def _row(values: dict[str, Any], metrics: dict[str, float | None], found: Outcomes, selection: Selection) -> Row:
+    """Put a row together, of values that are checked at once: models that are filled bit by bit cost six times that."""
     match_of: dict[int, _Match] = {}  # by prediction
     matched_by: dict[int, _Match] = {}  # by annotation
     for live, p, a, overlap, ignored, *bounds in zip(found.live, *(values[name] for name in _MATCH), strict=True):
         if not live:
             continue
-        match_of[p] = _Match(p, a, overlap, bounds)
+        # No threshold lies outside [0, 1].
+        match_of[p] = _Match(p, a, overlap, [bound if 0 <= bound <= 1 else None for bound in bounds])
         if not ignored:
             matched_by[a] = match_of[p]
     annotations = _side(values, "annotation")
     predictions = _side(values, "prediction")
     for j, item in enumerate(annotations):
         area = values["annotation_area"][j]
-        item.area = area if isfinite(area) else None
-        item.crowd = values["annotation_crowd"][j] in (Crowd.CROWD, Crowd.GROUP_OF)
+        item["area"] = area if isfinite(area) else None
+        item["crowd"] = values["annotation_crowd"][j] in (Crowd.CROWD, Crowd.GROUP_OF)
         match = matched_by.get(j)
         if match:
             _put_match(item, match, predictions[match.prediction])
         if found.annotation_counts[j]:
-            item.outcome = "tp" if match and predictions[match.prediction].label == item.label else "fn"
-            item.cause = found.annotation_cause[j]
+            item["outcome"] = "tp" if match and predictions[match.prediction]["label"] == item["label"] else "fn"
+            item["cause"] = found.annotation_cause[j]
         elif found.annotation_asked[j]:
-            item.outcome = "ignored"
-    for i, item in enumerate(predictions):
-        item.confidence = values["prediction_confidence"][i]
+            item["outcome"] = "ignored"
+    for i, (item, confidence) in enumerate(zip(predictions, values["prediction_confidence"], strict=True)):
+        item["confidence"] = confidence
         match = match_of.get(i)
         if match:
             _put_match(item, match, annotations[match.annotation])
         if found.prediction_counts[i]:
-            item.outcome = "tp" if match and annotations[match.annotation].label == item.label else "fp"
-            item.cause = found.prediction_cause[i]
-        elif found.prediction_asked[i] and item.confidence >= selection.confidence:
-            item.outcome = "ignored"
+            item["outcome"] = "tp" if match and annotations[match.annotation]["label"] == item["label"] else "fp"
+            item["cause"] = found.prediction_cause[i]
+        elif found.prediction_asked[i] and confidence >= selection.confidence:
+            item["outcome"] = "ignored"
     for i, name, value in custom_of_predictions(values, selection.confidence):
-        predictions[i].metrics[name] = value
-    return Row(
-        **{name: values[name] for name in _ROW} | {"metadata": dict(values["metadata"])},
-        metrics=dict(row_metrics(found)),
-        annotations=annotations,
-        predictions=predictions,
-    )
+        predictions[i].setdefault("metrics", {})[name] = value
+    known = {name: values[name] for name in _ROW} | {"metadata": dict(values["metadata"])}
+    return Row.model_validate(known | {"metrics": metrics, "annotations": annotations, "predictions": predictions})
 
 
-def _put_match(item: RowObject, match: _Match, other: RowObject) -> None:
-    item.matched = other.id
-    item.iou = match.iou if match.iou <= 1 else None
-    # No threshold lies outside [0, 1].
-    low, high, iou_low, iou_high = (bound if 0 <= bound <= 1 else None for bound in match.bounds)
-    item.matched_confidence, item.matched_iou = (low, high), (iou_low, iou_high)
+def _put_match(item: dict[str, Any], match: _Match, other: dict[str, Any]) -> None:
+    low, high, iou_low, iou_high = match.bounds
+    item["matched"] = other["id"]
+    item["iou"] = match.iou if match.iou <= 1 else None
+    item["matched_confidence"], item["matched_iou"] = (low, high), (iou_low, iou_high)
 
 
-def _side(values: dict[str, Any], side: str) -> list[RowObject]:
-    columns = zip(*(values[f"{side}_{name}"] for name in _OBJECT), strict=True)
-    found = []
-    named = zip(values["measure_name"], values[f"measure_{side}"], strict=True)
-    repaired = {i for name, i in named if name == "repaired"}
-    for i, (item, parent) in enumerate(zip(columns, values[f"{side}_parent"], strict=True)):
-        parent_id = values[f"{side}_id"][parent] if parent >= 0 else None
-        known = dict(zip(_OBJECT, item, strict=True))
-        found.append(RowObject(**known, parent=parent_id, repaired=i in repaired))
+def _side(values: dict[str, Any], side: str) -> list[dict[str, Any]]:
+    columns = (values[f"{side}_{name}"] for name in _OBJECT)
+    found = [dict(zip(_OBJECT, item, strict=True)) for item in zip(*columns, strict=True)]
+    for item, parent in zip(found, values[f"{side}_parent"], strict=True):
+        if parent >= 0:
+            item["parent"] = found[parent]["id"]
+    for name, i in zip(values["measure_name"], values[f"measure_{side}"], strict=True):
+        if name == "repaired" and i >= 0:
+            found[i]["repaired"] = True
     return found

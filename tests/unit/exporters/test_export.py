@@ -164,25 +164,66 @@ def test_rows_of_too_many_objects_are_asked_for_fewer_at_a_time(
     assert_is_summary(client, done)
 
 
-def test_a_run_that_is_fed_meanwhile_is_told(client: Client, tmp_path: Path) -> None:
-    truth = {str(i): {"boxes": [[0, 0, 4, 4]], "labels": ["car"]} for i in range(10, 20)}
-    client.upload(
-        "fed", truth, predictions={name: {"boxes": [], "labels": [], "scores": []} for name in truth}, run="a"
-    )
-    fed = False
+NOTHING: dict[str, Any] = {"boxes": [], "labels": [], "scores": []}
+
+
+def feed_once(client: Client, dataset: str, *names: str) -> Any:
+    """Upload data rows with nothing on them when this is first called."""
+    left = [names]
 
     def feed(*_: Any) -> None:
-        nonlocal fed
-        if not fed:
-            fed = True
-            nothing = {"boxes": [], "labels": [], "scores": []}
-            client.upload("fed", {"1": nothing | {}}, predictions={"1": nothing}, run="a")
+        if left:
+            own = dict.fromkeys(left.pop(), NOTHING)
+            client.upload(dataset, own, predictions=own, run="a")
 
+    return feed
+
+
+def test_pages_join_without_gap_or_repetition_when_rows_come_meanwhile(client: Client, tmp_path: Path) -> None:
+    names = [str(i) for i in range(10, 20)]
+    truth = {name: {"boxes": [[0, 0, 4, 4]], "labels": ["car"]} for name in names}
+    client.upload("fed", truth, predictions=dict.fromkeys(names, NOTHING), run="a")
+    # Before the first page, between rows of the second one, and behind all.
+    feed = feed_once(client, "fed", "1", "2", "3", "4", "5", "145", "155", "20")
     done = client.export("fed", "a", tmp_path / "fed.csv", "csv", on_progress=feed)
     with (tmp_path / "fed.csv").open(newline="") as file:
-        assert [line["data_row"] for line in csv.DictReader(file)] == list(truth)  # none of them twice
-    assert done.notes
-    assert "came or went" in done.notes[0]
+        assert [line["data_row"] for line in csv.DictReader(file)] == [*names, "20", "145", "155"]
+    assert done.rows == 13
+    (note,) = done.notes
+    assert "rows that came or went may be missing" in note
+    assert client.export("fed", "a", tmp_path / "all.csv", "csv").notes == []
+
+
+def test_the_position_changes_when_an_event_comes_and_only_then(client: Client, tmp_path: Path) -> None:
+    box = {"boxes": [[0, 0, 4, 4]], "labels": ["car"]}
+    for run in ("v1", "v2"):
+        client.upload("moving", {"a": box}, predictions={"a": {**box, "scores": [0.5]}}, run=run)
+
+    def exported() -> Exported:
+        name = f"{len(list(tmp_path.iterdir()))}.csv"
+        done = client.export("moving", "v1", tmp_path / name, "csv")
+        assert Exported.model_validate_json((tmp_path / f"{name}.about.json").read_bytes()) == done
+        return done
+
+    seen = [exported().positions]
+    assert exported().positions == seen[0] == {"v1": client.position("moving", "v1")}
+
+    client.upload("moving", predictions={"a": {**box, "scores": [0.7]}}, run="v2")  # another run
+    assert exported().positions == seen[0]
+    changes: list[Any] = [
+        lambda: client.upload("moving", predictions={"a": {**box, "scores": [0.7]}}, run="v1"),
+        lambda: client.upload("moving", {"a": box, "b": box}),
+        lambda: client.declare("moving", {"classes": [{"name": "car"}]}),
+        lambda: client.delete_row("moving", "b"),
+    ]
+    for change in changes:
+        change()
+        client.wait("moving", "v1")
+        seen.append(exported().positions)
+    assert len({str(one) for one in seen}) == 1 + len(changes)
+    both = client.report("moving", "v1", versus="v2")
+    assert both.positions == {run: client.position("moving", run) for run in ("v1", "v2")}
+    assert client.export("moving", "v1", tmp_path / "both.csv", "csv", shared_with="v2").positions == both.positions
 
 
 def test_annotated_rows_without_predictions_are_told(client: Client, tmp_path: Path) -> None:

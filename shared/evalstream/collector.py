@@ -1,4 +1,4 @@
-"""Reading without the garbage collector, which would look at all that was read again and again."""
+"""Making many objects without the garbage collector, which would look at all of them again and again."""
 
 from __future__ import annotations
 
