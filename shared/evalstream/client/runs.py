@@ -18,8 +18,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Self
 
 from evalstream.client import logged, objects, spool
-from evalstream.client.errors import ClientError, NoServiceError, RefusedError, RejectedError
-from evalstream.client.service import NOT_CLOSED, PART_BYTES, Sent, in_parts
+from evalstream.client.errors import NoServiceError, RefusedError, RejectedError
+from evalstream.client.service import NOT_CLOSED, PART_BYTES, Sent, in_parts, place
 from evalstream.client.steps import BUSY
 from evalstream.importers.arrays import BoxFormat, image_name
 from evalstream.words import count_of
@@ -72,6 +72,7 @@ class Run:
     ) -> None:
         if on_rejected not in ("raise", "warn"):
             raise ValueError(f"on_rejected: must be 'raise' or 'warn', and is {on_rejected!r}")
+        place(dataset, name)  # refuses what is no name, before anything is logged
         self.dataset, self.name, self.step = dataset, name, step
         self.logged, self.matched = 0, False
         self.closed: int | None = None
@@ -84,7 +85,7 @@ class Run:
         self._version = 0
         self._sent = self._spool.begin
         self._rejected, self._reasons = 0, list[str]()
-        self._error: ClientError | None = None
+        self._error: Exception | None = None
         self._resent: list[Resent] = []
         self._news, self._ending = threading.Event(), threading.Event()
         self._ended = self._interrupted = False
@@ -150,6 +151,8 @@ class Run:
             If images were rejected, unless ``on_rejected="warn"``; the others are stored.
         RefusedError
             If the service will not have them, for want of a key for instance. They stay in the spool.
+        Exception
+            Whatever else kept them from being sent, such as an `OSError` of the spool. What can be sent stays there.
 
         Warns
         -----
@@ -202,7 +205,7 @@ class Run:
         self._complete &= error is None  # what a loop did not come to was not looked at
         try:
             self.finish()
-        except ClientError as own:
+        except Exception as own:
             if error is None:
                 raise
             error.add_note(str(own))
@@ -240,7 +243,7 @@ class Run:
                     before.pop(0)
                 self._send()
                 self._error = None
-            except ClientError as error:
+            except Exception as error:  # of whatever kind: nobody else would hear of it
                 self._error = error  # told in the end, if it is still so
                 if not _may_pass(error):
                     return
@@ -264,7 +267,7 @@ class Run:
         self._reasons += _named(done)[: _NAMED - len(self._reasons)]
 
 
-def _may_pass(error: ClientError) -> bool:
+def _may_pass(error: Exception) -> bool:
     """Whether the service may have it later: nobody answers, or it is too busy."""
     return isinstance(error, NoServiceError) or (isinstance(error, RefusedError) and error.status in BUSY)
 

@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import quote
 
 import orjson
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from evalstream.changes import FILES_LIMIT, Completed, Declaration, Deleted, OtherFiles, RejectedLine, Upload
 from evalstream.client.errors import RejectedError
 from evalstream.client.steps import Pause, Request, Steps, operation
 from evalstream.collector import uncollected
+from evalstream.events.base import Name
 from evalstream.importers.problems import ImporterError
 from evalstream.ontology import with_frequencies
 from evalstream.queries.average_precision import HEADLINE
 from evalstream.queries.catalog import Datasets
 from evalstream.questions import Question, Questions, RunProgress
+from evalstream.selection import QuestionError
 from evalstream.words import count_of
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ A = TypeVar("A", bound=BaseModel)
 PART_LINES: Final = 1_000
 PART_BYTES: Final = 4 * 1024 * 1024
 #: A large dataset takes its time to delete or close, and an answer that came too late would look like a failure.
+_NAME: Final[TypeAdapter[str]] = TypeAdapter(Name)
 _PATIENCE_SECONDS: Final = 3600
 _LOOK_SECONDS: Final = 0.2
 #: What is said where a run was to be closed and is not.
@@ -69,9 +72,26 @@ class Uploaded(BaseModel):
 
 
 def place(dataset: str, run: str | None = None) -> str:
-    """Return the path of a dataset, or of a run of it; their names may hold what has a meaning in URLs."""
-    path = f"/v1/datasets/{quote(dataset, safe='')}"
-    return path if run is None else f"{path}/runs/{quote(run, safe='')}"
+    """Return the path of a dataset, or of a run of it; their names may hold what has a meaning in URLs.
+
+    Raises
+    ------
+    QuestionError
+        If there are no such names.
+    """
+    path = f"/v1/datasets/{_segment('dataset', dataset)}"
+    return path if run is None else f"{path}/runs/{_segment('run', run)}"
+
+
+def _segment(what: str, name: str) -> str:
+    """Write a name into a URL, if it is one by the service's own rule: with a ``/`` it would name another route."""
+    try:
+        return quote(_NAME.validate_python(name), safe="")
+    except ValidationError as error:
+        (wrong,) = error.errors()
+        known = {"string_pattern_mismatch": "must not contain control characters, such as line breaks"}
+        reason = known.get(wrong["type"], wrong["msg"].removeprefix("Value error, "))
+        raise QuestionError(f"name of a {what} {name!r}: {reason}") from None
 
 
 def asking(question: Question[..., A], names: tuple[str, ...], said: Mapping[str, Any]) -> Steps[A]:
@@ -84,7 +104,7 @@ def asking(question: Question[..., A], names: tuple[str, ...], said: Mapping[str
     """
     query = question.put(said)
     path = "/v1/datasets" + question.path.format(
-        **{name: quote(own, safe="") for name, own in zip(question.names, names, strict=True)}
+        **{name: _segment(name, own) for name, own in zip(question.names, names, strict=True)}
     )
     response = yield Request("GET", path, query.model_dump(mode="json", exclude_unset=True, exclude_none=True))
     return uncollected(question.answer.model_validate_json)(response.content)

@@ -21,6 +21,7 @@ from evalstream.client.logged import events
 from evalstream.client.runs import Run, UnsentWarning, send_leftovers
 from evalstream.client.spool import Header, Spool, leftovers, lines
 from evalstream.importers.problems import ImporterError
+from evalstream.selection import QuestionError
 
 from tests.faults.service import Service, environment, running
 from tests.unit.client.recorder import Recorder
@@ -265,6 +266,50 @@ def test_a_forked_process_is_told_to_begin_a_run_of_its_own(tmp_path: Path, monk
         with pytest.raises(RuntimeError, match="begin one of the same name"):
             run.log("a", **PREDICTION)
         monkeypatch.undo()
+
+
+def test_the_end_tells_what_stopped_the_sender_and_nothing_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> Any:
+        raise OSError(28, "No space left on device")
+
+    service = Recorder()
+    with monkeypatch.context() as broken:
+        broken.setattr("evalstream.client.runs.logged.events", full)
+        with pytest.raises(OSError, match="No space left") as caught:
+            log(service, tmp_path, "a", "b")
+        assert any("2 images of run r are not all sent" in note for note in caught.value.__notes__)
+        with pytest.raises(ValueError, match="out of the loop") as own:
+            log(service, tmp_path, "c", error=ValueError("out of the loop"))
+        assert any("No space left" in note for note in own.value.__notes__)
+    assert service.by_run == {}
+    log(service, tmp_path, "d")
+    assert {event["data_row"] for event in service.events} == {"a", "b", "c", "d"}
+    assert files(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("a/b", "must not contain '/'"),
+        (" a", "begin or end with a space"),
+        ("a\nb", "control characters"),
+        ("", "1 char"),
+    ],
+)
+def test_what_is_no_name_is_refused_before_anything_is_sent(tmp_path: Path, name: str, reason: str) -> None:
+    service = Recorder()
+    for ask in (
+        lambda: service.client.run("d", name, spool=tmp_path),
+        lambda: service.client.upload(name, {"1": []}),
+        lambda: service.client.upload("d", predictions={"1": []}, run=name),
+        lambda: service.client.summary("d", name),
+        lambda: service.client.delete_dataset(name),
+    ):
+        with pytest.raises(QuestionError, match=reason):
+            ask()
+    assert (service.posts, files(tmp_path)) == (0, [])
 
 
 def test_who_is_refused_is_told_so_in_the_end_and_loses_nothing(tmp_path: Path) -> None:
