@@ -187,6 +187,8 @@ def test_a_question_that_the_service_has_is_a_method() -> None:
     annotated, first, _ = tables(AWKWARD["one side empty each"])
     one = Evaluation(annotated, first)
     for name, question in QUESTIONS.items():
+        if name == "position":
+            continue  # an evaluation does not change
         method = getattr(one, name)
         if name in MEMORY:
             known = set(get_type_hints(MEMORY[name], localns={"Evaluation": Evaluation})) - {"data_row"}

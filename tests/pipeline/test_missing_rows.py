@@ -62,7 +62,9 @@ def test_rows_without_predictions(client: Client) -> None:
 # --- counted --------------------------------------------------------------------------------------------------------
 
 NAMES: Final = tuple(
-    name for name in vars(Questions) if name in ANSWERS and name not in ("progress", "ontology", "dataset_classes")
+    name
+    for name in vars(Questions)
+    if name in ANSWERS and name not in ("progress", "position", "ontology", "dataset_classes")
 )
 #: What has to be said with a question.
 NEEDED: Final[dict[str, dict[str, Any]]] = {
