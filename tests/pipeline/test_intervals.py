@@ -273,6 +273,21 @@ def test_a_single_error_is_bounded_as_if_others_may_come(client: Client) -> None
     assert (found.low, found.high) == pytest.approx((theirs.low, theirs.high), abs=0.003)
 
 
+def test_an_interval_of_average_precision_ends_where_average_precision_does(client: Client) -> None:
+    """Moved by the bias of two rows, it would begin below 0."""
+    box = {"type": "bbox", "feature": "a", "bbox": [0, 0, 1, 1]}
+    found = [box | {"confidence": 0.5}]
+    false = [box | {"bbox": [5, 0, 1, 1], "confidence": 0.9}] * 3
+    feed(client, "short", {"1": [box], "2": [box]}, {"m": {"1": found, "2": false}, "all": {"1": found, "2": found}})
+    options = IntervalOptions(versus="all", group=["average_precision"])
+    for figure in intervals(client, Selection(dataset="short", run="m", policy="coco"), options).figures:
+        assert figure.difference is not None
+        for part, least in ((figure, 0), (figure.difference, -1)):
+            assert part.low is not None, figure.figure
+            assert part.high is not None
+            assert least <= part.low < part.high <= 1
+
+
 def test_what_is_not_defined_is_null_and_says_why(client: Client) -> None:
     box = {"type": "bbox", "feature": "a", "bbox": [0, 0, 1, 1]}
     feed(client, "one", {"1": [box]}, {"m": {"1": [box]}, "nothing": {"1": []}})

@@ -257,7 +257,7 @@ def _bounds(figure: Figure, replicates: Float, options: IntervalOptions, defined
         # So many independent trials would vary as much as resampled rows do.
         trials = value * (1 - value) / float(np.nanvar(replicates[1:]))
         return _Bounds(*wilson_bounds(value, trials, level), "wilson")
-    return _moved(figure, found.low, found.high, replicates)
+    return _moved(figure, found.low, found.high, replicates, 0)
 
 
 def _bounds_of_difference(figure: Figure, replicates: Float, options: IntervalOptions, defined: int) -> _Bounds | None:
@@ -265,7 +265,7 @@ def _bounds_of_difference(figure: Figure, replicates: Float, options: IntervalOp
     if found is None:
         return None
     if _apart(found.low, found.high):
-        return _moved(figure, found.low, found.high, replicates)
+        return _moved(figure, found.low, found.high, replicates, -1)
     if figure[0] not in _SHARES or not defined:
         return None
     return _Bounds(*bounds_of_equal(float(replicates[0]), defined, options.level, -1, 1), "wilson")
@@ -276,15 +276,16 @@ def _apart(low: float, high: float) -> bool:
     return high - low > 1e-12 * max(abs(low), abs(high))
 
 
-def _moved(figure: Figure, low: float, high: float, replicates: Float) -> _Bounds:
+def _moved(figure: Figure, low: float, high: float, replicates: Float, least: float) -> _Bounds:
     """The percentile interval; of average precision moved so that the replicates' mean comes to lie on the value.
 
-    What is then bounded is the mean of the figure over data sets of this size.
+    What is then bounded is the mean of the figure over data sets of this size, which is from ``least`` to 1: no bound
+    is moved beyond.
     """
     if figure[0] not in _BIASED:
         return _Bounds(low, high, "percentile")
     bias = _bias(replicates)
-    return _Bounds(low - bias, high - bias, "moved percentile")
+    return _Bounds(max(low - bias, least), min(high - bias, 1.0), "moved percentile")
 
 
 def _bias(replicates: Float) -> float:
