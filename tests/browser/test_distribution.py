@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Screen
-from tests.browser.helpers import OBJECTS, see, settle, shown, split_button, tile, total
+from tests.browser.helpers import OBJECTS, see, send, settle, shown, split_button, tile, total
 from tests.conftest import DEMO_SCENES
 
 #: How many stand side by side at most.
@@ -32,6 +33,15 @@ def test_a_histogram_of_any_metric(screen: Screen) -> None:
         assert bins(page) == [[shown(count)] for count in expected["counts"]]
         what = "objects" if metric in ("iou", "confidence") else "rows"
         expect(panel.get_by_role("button", name=f"Filter {what}")).to_be_visible()
+
+
+def test_a_dataset_of_answers_alone_opens_with_what_answers_have(screen: Screen, http: httpx.Client) -> None:
+    answer = {"type": "radio", "feature": "weather", "answer": "rain"}
+    send(http, "x-answers", {"r0": [answer]}, {"r0": [answer | {"confidence": 0.75}]})
+    page = screen.open(d="x-answers")
+    panel = see(page, "Distribution")
+    expect(panel.get_by_label("What is counted")).to_have_value("confidence")
+    expect(panel.locator("[data-figure=distribution-summary]")).to_contain_text("1 values, mean 0.7500")
 
 
 def assert_side_by_side(screen: Screen, metric: str, sides: dict[str, dict[str, Any]]) -> None:

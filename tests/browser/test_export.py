@@ -12,7 +12,7 @@ from typing import Any
 from evalstream.exporters.export import Exported
 from evalstream.exporters.labels import write_csv
 from evalstream.queries.rows import Row
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from tests.browser import zoo
 from tests.browser.conftest import Screen
@@ -54,6 +54,14 @@ def test_exports_hold_what_the_api_says(screen: Screen, tmp_path: Path) -> None:
     assert answers["overview"]["answer"]["kinds"]["objects"] == screen.headline(**query)
     assert answers["overview"]["query"]["confidence"] == figures["view"]["c"] == 0.4
     assert {"average-precision", "pr-curve"} <= answers.keys()
+
+
+def test_commands_are_set_apart(screen: Screen) -> None:
+    page = screen.open(d="digits", a="svm")
+    page.get_by_role("button", name=re.compile("^Export")).click()
+    dialog = page.get_by_role("dialog", name="Export")
+    expect(dialog.locator("code", has_text="export-mislabels")).to_be_visible()
+    expect(dialog).not_to_contain_text("`")
 
 
 def test_files_of_the_service_are_those_of_the_view(screen: Screen, tmp_path: Path) -> None:

@@ -145,3 +145,32 @@ def test_each_further_run_costs_three_questions_and_a_step_of_a_slider_one(scree
     assert questions("fifth")["summary"] == 1
     assert len({url for url in asked if "/runs/fifth/" in url and "confidence=0.95" in url}) == 1
     screen.page.remove_listener("request", note)
+
+
+def test_further_runs_are_asked_once_the_hand_rests(own_screen: Screen, beside: str) -> None:
+    page = own_screen.page
+    page.clock.install(time="2026-01-01")
+    own_screen.open(d=beside, a="first", b="second", also="fifth|sixth")
+    page.clock.pause_at("2026-01-02")  # from here on no time passes but what is said
+    for _ in range(300):
+        page.clock.run_for(50)
+        if page.locator("[aria-busy=true]").count() == 0:
+            break
+    asked: list[str] = []
+
+    def note(request: Request) -> None:
+        if re.search("/runs/(fifth|sixth)/", request.url) and "confidence=0.5&" not in request.url:
+            asked.append(re.sub(r".*/runs/(\w+)/.*confidence=([\d.]+).*", r"\1 \2", request.url))
+
+    page.on("request", note)
+    slider = page.get_by_role("slider", name="Confidence threshold")
+    for _ in range(4):
+        slider.press("ArrowRight")
+        page.clock.run_for(150)
+    assert asked == []
+    expect(row_of(page, "fifth")).to_have_attribute("data-stale", "true")
+    last = page.get_by_label("Confidence threshold, exactly").input_value()
+    with page.expect_request(lambda one: "/runs/sixth/summary?" in one.url and f"confidence={last}&" in one.url):
+        page.clock.resume()
+    expect(row_of(page, "fifth")).to_have_attribute("data-stale", "false")
+    assert set(asked) == {f"{run} {last}" for run in ("fifth", "sixth")}

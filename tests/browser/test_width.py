@@ -75,9 +75,32 @@ def test_on_a_phone_parts_fold_and_open(screen: Screen) -> None:
         assert slider
         assert own
         assert abs(slider["y"] + slider["height"] / 2 - own["y"] - own["height"] / 2) < 50
+    # What is open has its name once.
+    page.get_by_role("button", name="Classes").click()
+    heading = page.get_by_role("region", name="Classes").get_by_role("heading", name="Classes")
+    assert heading.evaluate("own => own.offsetWidth * own.offsetHeight") == 1
+    page.get_by_role("button", name="Classes").click()
     curves = page.get_by_role("region", name="Precision and recall")
     expect(curves).to_have_count(0)
     page.get_by_role("button", name="Curves").click()
     expect(curves).to_be_visible()
     page.get_by_role("button", name="Curves").click()
     expect(curves).to_have_count(0)
+
+
+def test_thresholds_leave_a_phone_its_screen(screen: Screen) -> None:
+    page = screen.page
+    page.set_viewport_size({"width": 390, "height": 844})
+    screen.open(d="digits", a="svm")
+    panel = page.get_by_role("region", name="Thresholds")
+    iou = panel.get_by_role("button", name="0.75")
+    expect(iou).to_be_visible()
+    height = page.evaluate("document.documentElement.scrollHeight")
+    see(page, "Confusion matrix")
+    expect(panel).to_have_attribute("data-stuck", "true")
+    expect(iou).to_be_hidden()
+    assert panel.evaluate("own => own.getBoundingClientRect().bottom") < 110
+    # What is below does not move.
+    assert page.evaluate("document.documentElement.scrollHeight") == height
+    page.evaluate("scrollTo(0, 0)")
+    expect(iou).to_be_visible()

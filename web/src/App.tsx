@@ -142,13 +142,13 @@ function Figures({ dataset, also, ...parts }: SideBySideProps & { dataset: Datas
           )}
           <Tiles {...parts} also={also} />
           {versus && (
-            <Fold title="Comparison">
+            <Fold title="Comparison" otherwise>
               <Comparison {...still} versus={versus} />
             </Fold>
           )}
           <div className={styles.two}>
             <ConfusionMatrix {...parts} />
-            <Fold title="Curves">
+            <Fold title="Curves" otherwise>
               <Curves {...parts} also={also} />
             </Fold>
           </div>

@@ -1,10 +1,11 @@
 import { useQueries, type UseQueryResult } from "@tanstack/react-query";
 import { useMemo } from "react";
 import { useHeadline } from "./headline";
+import { summaryOf } from "../lib/kinds";
 import type { Sharing } from "../lib/sideBySide";
 import type { Answers } from "../lib/tiles";
 import { filterOf, ofAllDetections, type View } from "../state/view";
-import { type AnswerOf, asking, type Question, type Subject } from "./ask";
+import { type AnswerOf, asking, type Question, type Subject, useQuestion } from "./ask";
 
 type Query<Q extends Question> = Parameters<typeof asking<Q>>[2];
 
@@ -52,6 +53,17 @@ export interface Other {
   error: Error | null;
   /** Whether some of it is of the last view. */
   stale: boolean;
+}
+
+/** The first run's own headline, as far as it is of this very view: further runs are measured by nothing else. */
+export function useAnswers(subject: Subject, view: View): Answers {
+  const overview = useQuestion("overview", subject, filterOf(view));
+  const average = useQuestion("average-precision", subject, ofAllDetections(filterOf(view)));
+  const headline = useHeadline(subject, view);
+  return {
+    summary: overview.isPlaceholderData ? undefined : summaryOf(overview.data, headline),
+    average: average.isPlaceholderData ? undefined : average.data,
+  };
 }
 
 /** The headline of further runs. Of a run that has all rows of the first, the first one's own figures are at hand. */

@@ -1,6 +1,7 @@
 import type { CustomMetrics, Measures } from "../api/schema";
 import { isolated } from "./bidi";
 import { short } from "./format";
+import type { Headline } from "./kinds";
 
 /** Metrics of a data row that every run has. */
 export const ROW_METRICS: Record<string, string> = {
@@ -43,6 +44,11 @@ export function namedMetrics(measures: Measures | undefined, custom: CustomMetri
 /** Whether a metric, or a condition on one, is about single objects; else it is about their data rows. */
 export function isOfObjects(text: string): boolean {
   return /^(iou|confidence)(?![\w.])|^custom_object\./.test(text);
+}
+
+/** The metric that a histogram begins with: answers to questions overlap with nothing. */
+export function usualMetric(headline: Headline | undefined): string {
+  return headline?.kinds.length === 1 && headline.kind === "answers" ? "confidence" : "iou";
 }
 
 /** A metric in words, whatever its kind. */

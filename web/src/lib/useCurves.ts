@@ -10,7 +10,7 @@ import { ALSO, PARTS } from "./chart";
 import { count, ratio } from "./format";
 import type { Headline } from "./kinds";
 import { type Line, lineOf, lineOfCalibration, lineOfRoc } from "./lines";
-import { useAtRest } from "./useAtRest";
+import { useStill } from "./useStill";
 
 /** More classes than there are colours could not be told apart. */
 export const MOST_LINES = PARTS.length;
@@ -41,7 +41,7 @@ function useAsked({ subject, versus, view }: Omit<Asked, "also">) {
 
 /** What further runs are asked with: each over the rows that it shares with the first, and once nothing moves. */
 function useAskedOfOthers(view: View) {
-  return curveOf(filterOf(useAtRest(view)));
+  return curveOf(filterOf(useStill(view)));
 }
 
 /** The line of a further run. */
@@ -176,7 +176,7 @@ export function useReliability({ subject, versus, also, view }: Asked, enabled: 
   const more = { ...headline?.ask, confidence: 0, bins: BINS };
   const own = useQuestion("calibration", known ? subject : null, { ...basis?.own, ...more });
   const other = useQuestion("calibration", known && basis.theirs ? versus : null, { ...basis?.theirs, ...more });
-  const others = useEach("calibration", known ? subject : null, also, { ...filterOf(useAtRest(view)), ...more });
+  const others = useEach("calibration", known ? subject : null, also, { ...filterOf(useStill(view)), ...more });
   const compared = basis?.theirs != null;
   const lines = useMemo(
     () =>

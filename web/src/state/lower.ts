@@ -55,9 +55,9 @@ export const LOWER = {
   ),
   cdesc: parseAsStringLiteral(["1"] as const),
   cq: parseAsString.withDefault(""),
-  /** The histogram, and the bars beside it. */
+  /** The histogram, and the bars beside it; if it is not said of what, of what there is. */
   dist: parseAsStringLiteral(["metric", "outcomes", "classes"] as const).withDefault("metric"),
-  hist: parseAsText((text) => /^metadata\../.test(text) || isOfObjects(text) || isRowMetric(text)).withDefault("iou"),
+  hist: parseAsText((text) => /^metadata\../.test(text) || isOfObjects(text) || isRowMetric(text)),
   /** What stands side by side in it. */
   by: parseAsText((text) => ["split", "class", "slice"].includes(text) || /^metadata\../.test(text)),
   bsort: parseAsStringLiteral(["annotations", "predictions", "label"] as const).withDefault("annotations"),

@@ -2,13 +2,14 @@ import { useQueries } from "@tanstack/react-query";
 import { useCallback, useMemo, useState } from "react";
 import { asking, useQuestion } from "../../api/ask";
 import { useDatasets } from "../../api/datasets";
+import { useHeadline } from "../../api/headline";
 import { useBasis } from "../../api/shared";
 import type { Distribution } from "../../api/schema";
 import { isolated } from "../../lib/bidi";
 import type { Color } from "../../lib/chart";
 import { count, ratio, short } from "../../lib/format";
 import { histogramOption, type Series } from "../../lib/histogramOption";
-import { isOfObjects, type Metric, ROW_METRICS, titleOf } from "../../lib/metrics";
+import { isOfObjects, type Metric, ROW_METRICS, titleOf, usualMetric } from "../../lib/metrics";
 import { narrowed, rounded } from "../../lib/narrowing";
 import { useMetricNames } from "../../lib/useMetricNames";
 import { useSides } from "../../lib/useSides";
@@ -21,13 +22,14 @@ const BINS = 20;
 
 /** A histogram of anything that is known of objects or of data rows. A range of it narrows what is looked at. */
 export function Histogram({ subject, versus, view, setView }: PartProps) {
-  const metric = view.hist;
+  const headline = useHeadline(subject, view);
+  const metric = view.hist ?? usualMetric(headline);
   const { partings, sides, some } = useSides(subject, view, view.by);
   const parted = sides.length > 0;
   // Parts of one run have nobody beside them.
   const of = useBasis(subject, parted ? null : versus, view);
   const basis = { ...of?.own, metric, bins: BINS };
-  const own = useQuestion("distribution", of ? subject : null, basis);
+  const own = useQuestion("distribution", of && (view.hist !== null || headline) ? subject : null, basis);
   const shown = own.data?.metric === metric ? own.data : undefined;
   // All that stands side by side has the same bins.
   const bins = { ...basis, low: shown?.edges[0] ?? null, high: shown?.edges.at(-1) ?? null };
@@ -71,7 +73,7 @@ export function Histogram({ subject, versus, view, setView }: PartProps) {
   return (
     <>
       <div className={styles.tools}>
-        <MetricChoice subject={subject} view={view} setView={setView} />
+        <MetricChoice subject={subject} metric={metric} view={view} setView={setView} />
         <select
           className={`control ${styles.by}`}
           aria-label="Side by side"
@@ -133,7 +135,7 @@ function meanOf({ mean }: Distribution): string {
   return mean === null || Math.abs(mean) <= 1 ? ratio(mean) : short(mean);
 }
 
-function MetricChoice({ subject, view, setView }: Omit<PartProps, "versus">) {
+function MetricChoice({ subject, metric, view, setView }: Omit<PartProps, "versus"> & { metric: string }) {
   const { ofRows, ofObjects } = useMetricNames(subject, view);
   const keys = useDatasets().data?.find((one) => one.dataset === subject?.dataset)?.metadata ?? [];
   const metrics: Metric[] = [
@@ -144,15 +146,15 @@ function MetricChoice({ subject, view, setView }: Omit<PartProps, "versus">) {
     ...keys.map((key) => ({ name: `metadata.${key}`, title: isolated(key), group: "Metadata" })),
   ];
   const groups = [...new Set(metrics.map((one) => one.group))];
-  const known = metrics.some((one) => one.name === view.hist);
+  const known = metrics.some((one) => one.name === metric);
   return (
     <select
       className={`control ${styles.metric}`}
       aria-label="What is counted"
-      value={view.hist}
+      value={metric}
       onChange={(event) => setView({ hist: event.target.value })}
     >
-      {!known && <option value={view.hist}>{titleOf(view.hist)}</option>}
+      {!known && <option value={metric}>{titleOf(metric)}</option>}
       {groups.map((group) => (
         <optgroup key={group} label={group}>
           {metrics

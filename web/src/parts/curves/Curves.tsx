@@ -7,8 +7,8 @@ import { ALSO, PARTS, RUNS } from "../../lib/chart";
 import { CURVE_WORDS } from "../../lib/curveOption";
 import { ratio } from "../../lib/format";
 import { rowsOfCurves } from "../../lib/sideBySide";
-import { useAtRest } from "../../lib/useAtRest";
 import { useReliability, useRoc, useScores } from "../../lib/useCurves";
+import { useStill } from "../../lib/useStill";
 import { CURVES, filterOf } from "../../state/view";
 import { CurvePlot } from "./CurvePlot";
 import styles from "./Curves.module.css";
@@ -26,9 +26,9 @@ export const Curves = memo(function Curves(props: SideBySideProps) {
   const calibration = useReliability(props, kind === "calibration");
   const { lines, question, none, said } = kind === "roc" ? roc : kind === "calibration" ? calibration : scores;
   const words = CURVE_WORDS[kind];
-  const rested = useAtRest(view);
-  const whole = useQuestion("overview", also.length > 0 ? subject : null, filterOf(rested)).data?.summary.rows;
-  const unlike = rowsOfCurves(subject?.run ?? "", whole, useSharing(subject, also, rested));
+  const still = useStill(view);
+  const whole = useQuestion("overview", also.length > 0 ? subject : null, filterOf(still)).data?.summary.rows;
+  const unlike = rowsOfCurves(subject?.run ?? "", whole, useSharing(subject, also, still));
   // One line alone needs no name.
   const runs =
     (versus !== null || also.length > 0 || (scored ? view.lines.length > 0 : lines.length > 1)) &&

@@ -1,12 +1,12 @@
 import type { Subject } from "../../api/ask";
-import { type Other, useOthers } from "../../api/sideBySide";
+import { type Other, useAnswers, useOthers } from "../../api/sideBySide";
 import type { Shared } from "../../lib/basis";
 import { isolated } from "../../lib/bidi";
 import { ALSO, RUNS } from "../../lib/chart";
 import { count, ratio, signed } from "../../lib/format";
 import { besideOf } from "../../lib/sideBySide";
 import { type Answers, type Tile, tilesOf } from "../../lib/tiles";
-import { useAtRest } from "../../lib/useAtRest";
+import { useStill } from "../../lib/useStill";
 import type { SetView, View } from "../../state/view";
 import { Swatch } from "../shared/Swatch";
 import styles from "./SideBySide.module.css";
@@ -21,16 +21,15 @@ interface Props {
   tiles: Tile[];
   shared: Shared | undefined;
   stale: boolean;
-  /** The first run's answers to the present view, as far as they are there. */
-  whole: Answers;
   isOfAnswers: boolean;
 }
 
 /** The headline of more than two runs, one a row. Each is measured by the first, over the rows that both have. */
 export function SideBySide(props: Props) {
-  const { subject, versus, also, view, setView, tiles, shared, stale, whole, isOfAnswers } = props;
-  const rested = useAtRest(view);
-  const others = useOthers(subject, also, rested, whole);
+  const { subject, versus, also, view, setView, tiles, shared, stale, isOfAnswers } = props;
+  const still = useStill(view);
+  const whole = useAnswers(subject, still);
+  const others = useOthers(subject, also, still, whole);
   const rows = tiles.find(({ figure }) => figure === "rows")?.value ?? undefined;
   const columns = tiles.filter(({ figure }) => figure !== "rows");
   const without = (answers: Answers) => (isOfAnswers ? { ...answers, average: undefined } : answers);
@@ -99,7 +98,7 @@ export function SideBySide(props: Props) {
                 rows={other.rows}
                 whole={rows}
                 figures={figuresOf(other).filter(({ figure }) => figure !== "rows")}
-                stale={other.stale || rested !== view}
+                stale={other.stale || still !== view}
                 error={other.error}
                 drop={() => drop(other.run)}
                 compare={() => compare(other.run)}

@@ -13,7 +13,7 @@ import { type Headline, summaryOf } from "../../lib/kinds";
 import { ofFigure } from "../../lib/selection";
 import { type Tile, tilesOf } from "../../lib/tiles";
 import { useAtRest } from "../../lib/useAtRest";
-import { useDebounced } from "../../lib/useDebounced";
+import { useStill } from "../../lib/useStill";
 import { COUNTED } from "../../state/lower";
 import { ALL_DETECTIONS, filterOf, ofAllDetections, type SetView, type View } from "../../state/view";
 import { Hint } from "../shared/Hint";
@@ -21,9 +21,6 @@ import { Failed } from "../shared/Message";
 import type { SideBySideProps } from "../shared/props";
 import { SideBySide } from "./SideBySide";
 import styles from "./Tiles.module.css";
-
-/** How long a view stands still before intervals are asked for: they take the longest, and nothing waits for them. */
-const PATIENCE = 350;
 
 /** What is known of how sure the figures are. */
 type Sure = Pick<UseQueryResult<Intervals>, "data" | "error">;
@@ -44,7 +41,7 @@ export const Tiles = memo(function Tiles({ subject, versus, also, view, setView 
     sharedAtRest,
     ALL_DETECTIONS,
   );
-  const still = useDebounced(rested, PATIENCE);
+  const still = useStill(rested);
   const other = versus && { versus: versus.run };
   // Those of the last view would be wrong here: until the new ones are there, there are none.
   const ofCounts = useQuery({
@@ -124,10 +121,6 @@ export const Tiles = memo(function Tiles({ subject, versus, also, view, setView 
         <SideBySide
           {...{ subject, versus, also, view, setView, tiles, shared, isOfAnswers }}
           stale={overview.isPlaceholderData || staleOverview || average.isPlaceholderData || staleAverage}
-          whole={{
-            summary: overview.isPlaceholderData ? undefined : summary,
-            average: average.isPlaceholderData ? undefined : average.data,
-          }}
         />
       )}
     </section>

@@ -46,7 +46,7 @@ export function Export({ subject, view }: Props) {
     }
     setMaking(null);
   };
-  const items: { text: string; more: string; make: () => void }[] = [
+  const items: { text: string; more: React.ReactNode; make: () => void }[] = [
     {
       text: "Classes, CSV",
       more: "Counts and scores of every class",
@@ -64,7 +64,11 @@ export function Export({ subject, view }: Props) {
     },
     {
       text: "Rows, JSON lines",
-      more: "The gallery's rows with all their objects, as `evalstream export` writes them",
+      more: (
+        <>
+          The gallery&apos;s rows with all their objects, as <code>evalstream export</code> writes them
+        </>
+      ),
       make: () => void make(rowsJson, `${name}-rows.ndjson`, "application/x-ndjson"),
     },
   ];
@@ -119,8 +123,8 @@ export function Export({ subject, view }: Props) {
       )}
       <p className={`muted ${styles.foot}`}>
         With the filters and thresholds of this view. Rows are the gallery's data rows, with all their objects,
-        whichever of these it shows. The last three are written by the service, as `evalstream export`,
-        `export-mislabels` and `export-report` do, with a note of what they are of.
+        whichever of these it shows. The last three are written by the service, as <code>evalstream export</code>,{" "}
+        <code>export-mislabels</code> and <code>export-report</code> do, with a note of what they are of.
       </p>
     </Pop>
   );

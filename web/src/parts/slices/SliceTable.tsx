@@ -7,6 +7,7 @@ import { count, ratio } from "../../lib/format";
 import { lineOfSlice, narrowing, rowsLeft, type Score, SCORES, spanOf } from "../../lib/slices";
 import { useDebounced } from "../../lib/useDebounced";
 import { useNear } from "../../lib/useNear";
+import { PATIENCE, useStill } from "../../lib/useStill";
 import { useSides } from "../../lib/useSides";
 import { filterOf } from "../../state/view";
 import { Empty, Failed, Loading } from "../shared/Message";
@@ -15,8 +16,6 @@ import styles from "./SliceTable.module.css";
 
 /** More slices at once would keep the service busy for long: each has its own resamplings. */
 const MOST = 12;
-/** How long a view stands still before intervals are asked for. */
-const PATIENCE = 350;
 const NAMES = { f1: "F1", precision: "Precision", recall: "Recall" };
 
 /** A run by parts of its data rows: how large each is, how good the run is there, and how sure that is. */
@@ -25,7 +24,7 @@ export const SliceTable = memo(function SliceTable({ subject, view, setView }: P
   // Each slice is a question: whoever only scrolls past asks none of them.
   const seen = useNear(panel, 0);
   const near = useDebounced(seen, PATIENCE) && seen;
-  const still = useDebounced(view, PATIENCE);
+  const still = useStill(view);
   const headline = useHeadline(subject, still);
   const all = useSides(subject, still, null).partings.filter(({ by }) => by !== "class");
   const by = view.parted ?? all[0]?.by ?? null;

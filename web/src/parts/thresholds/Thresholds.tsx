@@ -1,8 +1,9 @@
 import { Slider } from "radix-ui";
-import { memo, useState } from "react";
+import { memo, useRef, useState } from "react";
 import { useQuestion } from "../../api/ask";
 import { useHeadline } from "../../api/headline";
 import { useDragged } from "../../lib/useDragged";
+import { useStuck } from "../../lib/useStuck";
 import { curveOf, filterOf } from "../../state/view";
 import { AtLeast } from "./AtLeast";
 import { Presets, usePresets } from "./Presets";
@@ -11,13 +12,15 @@ import styles from "./Thresholds.module.css";
 
 export const Thresholds = memo(function Thresholds(parts: PartProps) {
   const { subject, view, setView } = parts;
+  const panel = useRef<HTMLElement>(null);
+  const stuck = useStuck(panel);
   const headline = useHeadline(subject, view);
   const asked = headline ? subject : null;
   const found = useQuestion("pr-curve", asked, { ...curveOf(filterOf(view)), ...headline?.ask });
   // The last answer is of another question: it is not taken.
   const best = found.isPlaceholderData ? undefined : found.data?.curves[0]?.best_f1_confidence;
   return (
-    <section className={`panel ${styles.thresholds}`} aria-label="Thresholds">
+    <section className={`panel ${styles.thresholds}`} aria-label="Thresholds" ref={panel} data-stuck={stuck}>
       <Threshold label="Confidence" which="c" {...parts}>
         <button
           type="button"
