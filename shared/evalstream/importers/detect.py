@@ -25,6 +25,7 @@ Format = Literal[
     "ner",
     "masks",
     "panoptic",
+    "fiftyone",
 ]
 FORMATS: Final[tuple[Format, ...]] = get_args(Format)
 
@@ -74,8 +75,10 @@ def detect(path: Path) -> Format:
 
 
 def _of_folder(path: Path) -> Format:
-    from evalstream.importers import cvat, masks, yolo
+    from evalstream.importers import cvat, fiftyone, masks, yolo
 
+    if (path / fiftyone.SAMPLES).is_file() and (path / fiftyone.METADATA).is_file():
+        return "fiftyone"
     if (path / masks.CLASSES).is_dir():
         return "masks"
     xml = next(path.rglob("*.xml"), None)

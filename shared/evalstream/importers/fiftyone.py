@@ -1,4 +1,4 @@
-"""FiftyOne data sets in memory to data rows: one a sample, called by the path of its file.
+"""FiftyOne data sets, in memory or exported, to data rows: one a sample, called by the path of its file.
 
 They are known by what they have, so that the package need not be installed. Boxes are fractions of the image
 (https://docs.voxel51.com/user_guide/using_datasets.html).
@@ -6,14 +6,21 @@ They are known by what they have, so that the package need not be installed. Box
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any, Protocol, runtime_checkable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Final, NamedTuple, Protocol, runtime_checkable
 
 from evalstream.importers.problems import ImporterError, Problem
 from evalstream.importers.rows import Imported, Row, Side
+from evalstream.importers.text import plain_bytes
 from evalstream.words import count_of
 
+#: The samples of an exported data set (``fiftyone.types.FiftyOneDataset``), and what stands beside them.
+SAMPLES: Final = "samples.json"
+METADATA: Final = "metadata.json"
 #: Fields of samples where none is named, as FiftyOne's own examples call them.
 _FIELDS: dict[Side, tuple[str, ...]] = {
     "annotations": ("ground_truth", "detections"),
@@ -30,6 +37,49 @@ class Samples(Protocol):
 
     def get_field_schema(self) -> dict[str, Any]:
         """Give the fields of samples."""
+
+
+class Exported(NamedTuple):
+    """Samples of an exported data set, with what a sample in memory has."""
+
+    samples: list[dict[str, Any]]
+
+    def iter_samples(self) -> Iterator[Any]:
+        """Give the samples."""
+        nothing = dict.fromkeys(("metadata", *self.get_field_schema()))
+        yield from (nothing | sample for sample in self.samples)
+
+    def get_field_schema(self) -> dict[str, Any]:
+        """Give the fields of samples."""
+        return dict.fromkeys(name for sample in self.samples for name in sample)
+
+
+def exported(folder: Path) -> Exported:
+    """Read the folder of an exported data set.
+
+    Raises
+    ------
+    ImporterError
+        If it holds none.
+    """
+    path = folder / SAMPLES
+    try:
+        document = json.loads(plain_bytes(path), object_hook=_as_in_memory)
+    except ValueError as error:
+        raise ImporterError(f"{path}: not JSON: {error}") from None
+    samples = document.get("samples") if isinstance(document, dict) else None
+    if not isinstance(samples, list) or not all(isinstance(one, dict) and "filepath" in one for one in samples):
+        raise ImporterError(f"{path}: samples: must be there, and be a list of samples with a filepath")
+    return Exported(samples)
+
+
+def _as_in_memory(given: dict[str, Any]) -> Any:
+    """Give labels and metadata, which name their class, attributes; and ids, which are objects, as texts."""
+    if "$oid" in given:
+        return given["$oid"]
+    if "_cls" not in given or "filepath" in given:
+        return given
+    return SimpleNamespace(**{name.removeprefix("_"): value for name, value in given.items()})
 
 
 def read(source: Samples, side: Side, field: str | None, question: str) -> Imported:

@@ -53,6 +53,7 @@ ROW_FORMATS: Final = frozenset(
         "ner",
         "masks",
         "panoptic",
+        "fiftyone",
     }
 )
 
@@ -175,9 +176,10 @@ def _read(path: Path | Held, form: Format, side: Side, options: Options, truth: 
     """Read one side with its format's importer, which alone is loaded: all of them together take a while."""
     if isinstance(path, hugging_face.Dataset):
         found = hugging_face.read(path, side, options.table)
-    elif isinstance(path, fiftyone.Samples):
+    elif isinstance(path, fiftyone.Samples) or form == "fiftyone":
+        samples = fiftyone.exported(path) if isinstance(path, Path) else cast(fiftyone.Samples, path)
         field = options.table.truth if side == "annotations" else options.table.answer
-        found = fiftyone.read(path, side, field, options.table.question)
+        found = fiftyone.read(samples, side, field, options.table.question)
     elif not isinstance(path, Path) or form == "table":
         from evalstream.importers import table
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import evalstream
 import pytest
+from evalstream.importers.detect import detect
 from evalstream.importers.files import Options
 from evalstream.importers.options import TableOptions
 from evalstream.importers.problems import ImporterError
@@ -249,3 +252,34 @@ def test_outcomes_go_back_to_fiftyone() -> None:
     assert (found[1].eval_iou, found[2].eval_iou) == (None, None)
     assert [own[f"eval_{name}"] for name in ("tp", "fp", "fn")] == [1, 1, 1]
     assert (own.saved, empty.saved, later.saved) == (1, 1, 0)
+
+
+def test_an_exported_data_set_of_fiftyone(tmp_path: Path) -> None:
+    def box(own_id: str, label: str, x: float, **more: Any) -> dict[str, Any]:
+        own = {"_id": {"$oid": own_id}, "_cls": "Detection", "attributes": {}, "tags": [], "label": label}
+        return own | {"bounding_box": [x, 0, 0.1, 0.5]} | more
+
+    def boxes(*own: dict[str, Any]) -> dict[str, Any]:
+        return {"_cls": "Detections", "detections": list(own)}
+
+    size = {"_cls": "ImageMetadata", "width": 200, "height": 100}
+    samples = [
+        {"filepath": "data/a.jpg", "metadata": size, "ground_truth": boxes(box("1" * 24, "cat", 0))}
+        | {
+            "predictions": boxes(box("2" * 24, "cat", 0.01, confidence=0.5), box("3" * 24, "dog", 0.5, confidence=0.25))
+        },
+        {"filepath": "data/b.jpg", "ground_truth": boxes(), "predictions": None},
+    ]
+    (tmp_path / "metadata.json").write_text("{}")
+    (tmp_path / "samples.json").write_text(json.dumps({"samples": samples}))
+    assert detect(tmp_path) == "fiftyone"
+    with evalstream.evaluate(tmp_path, tmp_path) as evaluation:
+        summary = evaluation.summary()
+        (row,) = evaluation.rows(data_row=["data/a.jpg"]).rows
+    assert (summary.tp, summary.fp, summary.fn, summary.rows) == (1, 1, 0, 2)
+    assert [one.id for one in row.predictions] == ["2" * 24, "3" * 24]
+    with pytest.raises(ImporterError, match="samples have no field 'gt'; these are:"):
+        evalstream.evaluate(tmp_path, tmp_path, options=Options(table=TableOptions(truth="gt")))
+    (tmp_path / "samples.json").write_text('{"samples": [{}]}')
+    with pytest.raises(ImporterError, match=r"samples\.json: samples: must be there, and be a list"):
+        evalstream.evaluate(tmp_path, tmp_path)
