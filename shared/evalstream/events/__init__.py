@@ -9,13 +9,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from evalstream.events.columns import event_lines, events_table
+    from evalstream.events.columns import Facts, entries, event_lines, events_table, table_of
     from evalstream.events.decoding import Decoded, Reader, Received, Record, Rejection, decode
     from evalstream.events.models import AnnotationEvent, DataRow, Event, PredictionEvent
     from evalstream.events.schema import EVENTS
 
 _HOME = {
-    "columns": ("event_lines", "events_table"),
+    "columns": ("Facts", "entries", "event_lines", "events_table", "table_of"),
     "decoding": ("Decoded", "Reader", "Received", "Record", "Rejection", "decode"),
     "models": ("AnnotationEvent", "DataRow", "Event", "PredictionEvent"),
     "schema": ("EVENTS",),
@@ -27,14 +27,17 @@ __all__ = [
     "DataRow",
     "Decoded",
     "Event",
+    "Facts",
     "PredictionEvent",
     "Reader",
     "Received",
     "Record",
     "Rejection",
     "decode",
+    "entries",
     "event_lines",
     "events_table",
+    "table_of",
 ]
 
 

@@ -13,7 +13,6 @@ from pydantic_core import to_json
 
 from evalstream import events
 from evalstream.events.base import CONTROL
-from evalstream.events.columns import Facts, entries, table_of
 from evalstream.importers.names import ImageNames, refuse_ambiguous, told
 from evalstream.importers.plain import PlainRow, plain_row
 from evalstream.importers.problems import ImporterError, Problem
@@ -22,7 +21,6 @@ from evalstream.words import count_of
 
 Side = Literal["annotations", "predictions"]
 _CHECKED = "checked"
-_UNSAID: Final = Facts()
 _CONTROL: Final = re.compile(CONTROL)
 
 
@@ -125,7 +123,8 @@ def lines(rows: Iterable[Row], side: Side, **known: Any) -> Iterator[bytes]:
 def table(rows: Sequence[Row], side: Side) -> pa.Table:
     """Turn checked rows into columns (schema ``EVENTS``)."""
     objects = [row.plain or _entries(side, row) for row in rows]
-    facts = [_facts(row.facts) if row.facts and side == "annotations" else _UNSAID for row in rows]
+    unsaid = events.Facts()
+    facts = [_facts(row.facts) if row.facts and side == "annotations" else unsaid for row in rows]
     count, names = len(rows), [row.data_row for row in rows]
     heads: dict[str, Sequence[Any]] = {
         "dataset": [_CHECKED] * count,
@@ -136,7 +135,7 @@ def table(rows: Sequence[Row], side: Side) -> pa.Table:
         "operation": ["replace"] * count,
         "deleted_id": [()] * count,
     }
-    return table_of(heads, facts, objects)
+    return events.table_of(heads, facts, objects)
 
 
 def in_order(rows: Iterable[Row]) -> list[Row]:
@@ -221,15 +220,15 @@ def _event(row: Row, side: Side) -> dict[str, Any]:
     return event | {side: row.objects}
 
 
-def _facts(said: dict[str, Any]) -> Facts:
-    return Facts(**{name: own for name, own in said.items() if own is not None})
+def _facts(said: dict[str, Any]) -> events.Facts:
+    return events.Facts(**{name: own for name, own in said.items() if own is not None})
 
 
 def _valid(side: Side, row: Row) -> Row | None:
     """Give a row with its objects as columns hold them; None if no event may hold it."""
     plain = _plain(row, side)
     if plain is None and (received := _decoded(side, row).received):
-        plain = PlainRow(*entries(received[0].event))
+        plain = PlainRow(*events.entries(received[0].event))
     return None if plain is None else row._replace(plain=plain)
 
 
