@@ -108,7 +108,7 @@ def test_every_question_is_a_method_that_gives_its_answer(street: Client, name: 
 
 
 #: Answers that are no table: single figures, or tables within tables.
-NO_TABLES = {"summary", "overview", "progress", "ontology", "roc_curve"}
+NO_TABLES = {"summary", "overview", "progress", "position", "ontology", "roc_curve"}
 
 
 def test_answers_that_are_tables_become_them(street: Client) -> None:
