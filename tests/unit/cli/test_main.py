@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import evalstream
 import pytest
 from evalstream_cli.main import COMMANDS, app, command
 from typer.testing import CliRunner
@@ -31,6 +32,10 @@ def test_help_lists_every_command_and_imports_none() -> None:
     printed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
     assert printed.splitlines()[-1] == "[]"
     assert all(f" {name} " in printed for name in COMMANDS)
+
+
+def test_it_tells_its_version() -> None:
+    assert CliRunner().invoke(app, ["--version"]).output == f"evalstream {evalstream.__version__}\n"
 
 
 def test_an_unknown_command_is_told() -> None:
