@@ -231,13 +231,13 @@ def test_the_command_line_starts_shows_and_stops(tmp_path: Path, monkeypatch: py
         assert answer.exit_code == exit_code, answer.output
         return answer.output
 
-    assert "dev kafka up" in said("status", exit_code=1)
-    assert "dev kafka up" in said("logs", exit_code=1)
+    assert "evalstream_devcluster kafka up" in said("status", exit_code=1)
+    assert "evalstream_devcluster kafka up" in said("logs", exit_code=1)
     assert "KEY=VALUE" in said("up", "--port", port, "--set", "nonsense", exit_code=1)
     try:
         assert f"127.0.0.1:{port}" in said("up", "--port", port, "--set", "message.max.bytes=2097152", exit_code=0)
         assert f"127.0.0.1:{port}" in said("up", "--port", port, exit_code=0)
-        assert "dev kafka down" in said("up", "--port", "9", exit_code=1)
+        assert "evalstream_devcluster kafka down" in said("up", "--port", "9", exit_code=1)
         assert f"127.0.0.1:{port}" in said("status", exit_code=0)
         assert "Kafka Server started" in said("logs", "-n", "5", exit_code=0)
     finally:
