@@ -41,9 +41,11 @@ def put(client: TestClient, dataset: str, rows: list[str], runs: tuple[str, ...]
 
 
 def answers(client: TestClient) -> dict[str, Any]:
-    """The answer to every question there is, of the first run."""
+    """The answer to every question there is, of the first run; but where the data stands, for it counts deletions."""
     found = {}
     for path in QUESTIONS:
+        if path.endswith("/position"):
+            continue
         url = path.format(dataset=quote(DATASET), run=RUN)
         answer = client.get(url, params=needed(path))
         assert answer.status_code in (200, 422), answer.text
