@@ -17,7 +17,7 @@ router = APIRouter(
     prefix="/v1/datasets/{dataset}",
     tags=["events"],
     dependencies=[Depends(require("write")), Depends(change)],
-    responses=declared(*KEYED, 413),
+    responses=declared(*KEYED, 400, 408, 413),
 )
 
 

@@ -26,7 +26,7 @@ router = APIRouter(
 )
 
 
-@router.put("/step")
+@router.put("/step", responses=declared(400, 408, 413))
 def put_step(
     request: Request, dataset: Annotated[Name, Path()], run: Annotated[Name, Path()], said: RunStep
 ) -> RunStep:

@@ -121,3 +121,15 @@ def test_a_body_that_is_no_text_is_answered_as_declared(client: TestClient, path
     answer = client.post(path, content=b"\t\xff*", headers={"Content-Type": "application/json"})
     assert answer.status_code == 400
     assert "400" in _errors(client)["post", path]
+
+
+def test_every_operation_with_a_document_declares_what_may_be_wrong_with_it(client: TestClient) -> None:
+    """That it is no text, falls silent or is too large."""
+    found = [
+        (f"{method} {path}", set(operation["responses"]))
+        for path, operations in client.get("/openapi.json").json()["paths"].items()
+        for method, operation in operations.items()
+        if "$ref" in operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
+    ]
+    assert len(found) >= 5
+    assert not [name for name, declared in found if not {"400", "408", "413"} <= declared]
