@@ -214,7 +214,7 @@ def rows_named(client: Client, selection: Selection, names: Sequence[str], page:
     statement = f"SELECT {chosen} FROM ({sql})"
     table: pa.Table = remembered(
         client,
-        (statement, repr(parameters)),
+        ("rows", statement, repr(parameters)),
         lambda: ask_arrow(client, statement, parameters, **AS_READ),
         lambda read: read.nbytes,
     )

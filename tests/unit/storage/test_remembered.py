@@ -99,7 +99,7 @@ def test_another_place_is_another_matter(tmp_path: Path) -> None:
     assert found == [0, 1]
 
 
-def test_what_another_process_has_written_meanwhile_is_seen(client: Client, folder: Path) -> None:
+def test_while_a_thread_has_it_open_no_other_process_can_write(client: Client, folder: Path) -> None:
     assert count(client) == 0
     client.close()
     script = (
