@@ -29,8 +29,8 @@ pytestmark = [pytest.mark.faults, pytest.mark.kafka]
 
 FULL = os.environ.get("FAULTS") == "full"
 STRIKES = 5 if FULL else 2
-LOAD_SECONDS = 20 if FULL else 5
-OUTAGE_SECONDS = 20 if FULL else 4
+LOAD_SECONDS = 20 if FULL else 3
+OUTAGE_SECONDS = 20 if FULL else 3
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ from evalstream_embedded.settings import LocalSettings
 
 DATASET = "street"
 RUNS = ("first", "second")
-DATA_ROWS = 300 if os.environ.get("FAULTS") == "full" else 150
+DATA_ROWS = 300 if os.environ.get("FAULTS") == "full" else 60
 UPLOAD_LINES = 12
 POLICIES = LocalSettings(_env_file=None).policies
 #: A declaration that changes who matches whom: masks may match boxes.
