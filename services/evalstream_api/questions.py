@@ -43,7 +43,7 @@ from evalstream.queries.distribution import Distribution, distribution
 from evalstream.queries.entities import Entities, entities
 from evalstream.queries.errors import Errors, errors
 from evalstream.queries.history import History, HistoryPage, history
-from evalstream.queries.intervals import IntervalOptions, Intervals, IntervalsQuery, intervals
+from evalstream.queries.intervals import Intervals, IntervalsQuery, intervals
 from evalstream.queries.keypoints import Keypoints, keypoints
 from evalstream.queries.label_counts import Scoring
 from evalstream.queries.labels import PerClassPage
@@ -55,6 +55,7 @@ from evalstream.queries.overview import Overview, OverviewOptions, overview
 from evalstream.queries.position import Position, position
 from evalstream.queries.pr_curve import CurvesPage, PrCurve, pr_curve
 from evalstream.queries.regression import Regression, regression
+from evalstream.queries.replicates import IntervalOptions
 from evalstream.queries.roc_curve import RocCurve, roc_curve
 from evalstream.queries.rows import Page, Rows, rows
 from evalstream.queries.segmentation import Segmentation, segmentation

@@ -1,8 +1,7 @@
 """Uncertainty of figures: confidence intervals, and whether two runs differ by more than chance.
 
 Poisson bootstrap over data rows (:mod:`evalstream.metrics.bootstrap`): the data rows are what was drawn at random, so
-whole rows are resampled, with everything on them. What leaves the engine is a row's sums, or for average precision its
-detections; every replicate is a weighted sum over them.
+whole rows are resampled, with everything on them (:mod:`evalstream.queries.replicates`).
 
 What was on no row is in no replicate: where figures are at the edge of what they can be, as where all is right,
 replicates do not vary, and Wilson's interval over data rows takes their place.
@@ -10,72 +9,29 @@ replicates do not vary, and Wilson's interval over data rows takes their place.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Final, Literal, NamedTuple
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import BaseModel, Field
 
-from evalstream.events.base import Name
-from evalstream.matching import MAX_DETECTIONS
-from evalstream.metrics.aggregate import CONFUSION_FIGURES, additive, aggregated
-from evalstream.metrics.average_precision import IOU_THRESHOLDS, RULES
-from evalstream.metrics.bootstrap import (
-    Curves,
-    Key,
-    Sample,
-    bounds_of_equal,
-    percentile_bounds,
-    resampled_changes,
-    resampled_detections,
-    resampled_sums,
-    wilson_bounds,
-)
-from evalstream.metrics.detections import changes_at, in_order, outcomes
-from evalstream.queries.answers import answered
-from evalstream.queries.counted import ROW_KEY, ask_arrow, scored
-from evalstream.queries.custom_metrics import custom_by_row
-from evalstream.queries.detections import Stored, read_detections
+from evalstream.metrics.bootstrap import bounds_of_equal, percentile_bounds, wilson_bounds
 from evalstream.queries.label_counts import REASONS
+from evalstream.queries.replicates import FEWEST, IntervalOptions, Read, defined_rows, read, replicates
+from evalstream.queries.row_sums import TOTALS, Figure
 from evalstream.queries.tabular import Tabular
-from evalstream.scenes import Flag, Float, Int
+from evalstream.scenes import Float
 from evalstream.selection import Filter, QuestionError, Selection
-from evalstream.types import AGGREGATIONS, CUSTOM
 from evalstream.words import count_of
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
-Group = Literal["counts", "average_precision", "regression", "custom"]
-_GROUPS: Final[tuple[Group, ...]] = ("counts", "average_precision", "regression", "custom")
-
 #: Average precision looks at each detection in each replicate: with more to look at than this there are fewer
 #: replicates, unless so many are asked for.
 _MOST_LOOKS: Final = 4 * 10**8
-_FEWEST: Final = 40
 #: What may be asked for at most: rows, or predictions, times replicates. Some ten seconds.
 _LIMIT: Final = 2 * 10**9
-
-
-class IntervalOptions(BaseModel):
-    """Options of intervals."""
-
-    level: float = Field(default=0.95, gt=0, lt=1, description="share of the replicates that lies within an interval")
-    replicates: int = Field(default=1000, ge=10, le=10_000)
-    ap_replicates: int | None = Field(
-        default=None,
-        ge=10,
-        le=10_000,
-        description="of average precision, which takes longer; 200 if not said, fewer if predictions are very many",
-    )
-    seed: int = Field(default=0, ge=0, lt=2**63, description="the same seed gives the same answer")
-    versus: Name | None = Field(
-        default=None, description="a second run: differences are this run less that one, over the data rows of both"
-    )
-    group: list[Group] = Field(default=list(_GROUPS), description="which figures")
 
 
 class IntervalsQuery(Filter, IntervalOptions):
@@ -134,20 +90,6 @@ class Intervals(Tabular):
     figures: list[Interval]
     undefined: dict[str, str] = Field(description="why a figure, or its interval, is null")
     notes: list[str] = Field(description="what has to be known of this answer")
-
-
-Figure = tuple[str, str | None]  # its name, and the question that it is of
-Of = Callable[[Float], Float]  # sums, (n, k), to n values
-
-
-class _Additive(NamedTuple):
-    """Sums over rows, and the figures that they give: figures from columns of ``values``."""
-
-    data_row: pa.Array
-    key: Key
-    values: Float  # (rows, k)
-    figures: dict[Figure, Of]
-    totals: set[Figure]  # those that grow with the number of rows
 
 
 def intervals(client: Client, selection: Selection, options: IntervalOptions | None = None) -> Intervals:
@@ -250,7 +192,7 @@ def _bounds(figure: Figure, replicates: Float, options: IntervalOptions, defined
         if name in _SHARES:
             return _Bounds(*bounds_of_equal(value, defined, level, 0, 1), "wilson")
         # What counts nothing: of rows that were not seen a few may hold something, one object each or more.
-        if name in _TOTALS and value == 0:
+        if name in TOTALS and value == 0:
             return _Bounds(0.0, rows * bounds_of_equal(0, rows, level, 0, 1)[1], "wilson")
         return None
     if name in _SHARES and (found.low <= 0 or found.high >= 1) and 0 < value < 1:
@@ -334,244 +276,12 @@ def _why(name: str) -> str:
     return _WHY.get(name, "no value is left at these thresholds and filters, or a denominator is 0")
 
 
-class Read(NamedTuple):
-    """All that the replicates of one run are made of."""
-
-    sums: _Additive
-    detections: Stored | None
-    selection: Selection
-    notes: list[str]
-
-
-def read(client: Client, selection: Selection, options: IntervalOptions) -> Read:
-    """Read what figures are made of, row by row."""
-    sums = _counts(client, selection)
-    notes: list[str] = []
-    if "counts" not in options.group:
-        sums = sums._replace(values=np.empty((len(sums.key), 0)), figures={}, totals=set())
-    if "regression" in options.group and selection.area == "all":
-        sums = _joined(sums, *_regression(client, selection, sums.data_row))
-    if "custom" in options.group:
-        values, figures, totals, notes = _custom(client, selection, sums.data_row)
-        sums = _joined(sums, values, figures)._replace(totals=sums.totals | totals)
-    # In the order of their hashes: sums must not depend on the order in which the engine came upon the rows.
-    order = np.argsort(sums.key, kind="stable")
-    sums = sums._replace(data_row=sums.data_row.take(pa.array(order)), key=sums.key[order], values=sums.values[order])
-    detections = read_detections(client, selection) if "average_precision" in options.group else None
-    return Read(sums, detections, selection, notes)
-
-
-def replicates(run: Read, options: IntervalOptions, rows: pa.Array | None) -> dict[Figure, Float]:
-    """Each figure in each replicate; entry 0 is the plain figure. Only over these rows, if any are named."""
-    sums = run.sums
-    key, values = sums.key, sums.values
-    if rows is not None:
-        included = _is_in(sums.data_row, rows)
-        key, values = key[included], np.ascontiguousarray(values[included])
-    found: dict[Figure, Float] = {}
-    if sums.figures:
-        resampled = resampled_sums(key, np.hstack((values, np.ones((len(key), 1)))), options.seed, options.replicates)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            found = {figure: of(resampled[:, :-1]) for figure, of in sums.figures.items()}
-            # A replicate has now more rows, now fewer; totals are of as many as there are.
-            share = len(key) / resampled[1:, -1]
-            for figure in sums.totals:
-                found[figure][1:] *= share
-    if run.detections is not None:
-        stored = run.detections
-        chosen = np.ones(len(stored.key), np.bool_) if rows is None else _is_in(stored.data_row, rows)
-        found |= _average_precision(stored, chosen, run.selection, options)
-    return found
-
-
-def defined_rows(run: Read, rows: pa.Array | None) -> dict[Figure, int]:
-    """Count the data rows on which a figure of sums is defined; only these rows, if any are named."""
-    sums = run.sums
-    values = sums.values if rows is None else sums.values[_is_in(sums.data_row, rows)]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return {figure: int(np.count_nonzero(~np.isnan(of(values)))) for figure, of in sums.figures.items()}
-
-
-def _is_in(data_row: pa.Array, rows: pa.Array) -> Flag:
-    return np.asarray(pc.is_in(data_row, value_set=rows).to_numpy(zero_copy_only=False), np.bool_)
-
-
-def _joined(sums: _Additive, values: Float, figures: dict[Figure, Of]) -> _Additive:
-    """Put more columns beside those that there are; the new figures are of the new columns."""
-    own = slice(sums.values.shape[1], sums.values.shape[1] + values.shape[1])
-
-    def of_own(of: Of) -> Of:
-        return lambda all_sums: of(all_sums[:, own])
-
-    moved = {figure: of_own(of) for figure, of in figures.items()}
-    return sums._replace(values=np.hstack((sums.values, values)), figures=sums.figures | moved)
-
-
-_COUNTS: Final = {
-    "tp": "arrayCount(ok -> ok, correct)",
-    "predictions": "length(predicted)",
-    "annotations": "length(actual)",
-    "overlap": "arraySum((i, ok) -> if(ok AND i <= 1, i, 0.), matched_iou, correct)",
-    "located": "arrayCount((i, ok) -> ok AND i <= 1, matched_iou, correct)",
-    "right": "arrayCount((k, l, a, p) -> l AND k = 'radio' AND a = p, match_type, counting, match_actual,"
-    " match_predicted)",
-    "cases": "arrayCount((k, ok) -> ok AND k = 'radio', annotation_type, annotation_counts)"
-    " + arrayCount((k, ok) -> ok AND k = 'radio', prediction_type, prediction_counts)"
-    " - arrayCount((k, ok) -> ok AND k = 'radio', match_type, counting)",
-}
-#: Counts themselves: weights of the columns above.
-_TOTALS: Final[dict[str, dict[str, int]]] = {
-    "tp": {"tp": 1},
-    "fp": {"predictions": 1, "tp": -1},
-    "fn": {"annotations": 1, "tp": -1},
-}
-#: Ratios of counts: the same, for the numerator and the denominator.
-_RATIOS: Final[dict[str, tuple[dict[str, int], dict[str, int]]]] = {
-    "precision": ({"tp": 1}, {"predictions": 1}),
-    "recall": ({"tp": 1}, {"annotations": 1}),
-    "f1": ({"tp": 2}, {"predictions": 1, "annotations": 1}),
-    "accuracy": ({"right": 1}, {"cases": 1}),
-    "mean_iou": ({"overlap": 1}, {"located": 1}),
-}
-
-
-def _counts(client: Client, selection: Selection) -> _Additive:
-    sql, parameters = scored(selection)
-    columns = ", ".join(f"toFloat64({expression}) AS sum_{name}" for name, expression in _COUNTS.items())
-    table = ask_arrow(client, f"SELECT data_row, {ROW_KEY} AS row_key, {columns} FROM ({sql})", parameters)
-    values = np.stack([table[f"sum_{name}"].to_numpy() for name in _COUNTS], axis=1)
-    totals = {name: _total(_weights(part)) for name, part in _TOTALS.items()}
-    ratios = {name: _ratio(*map(_weights, sides)) for name, sides in _RATIOS.items()}
-    figures: dict[Figure, Of] = {(name, None): _at(0, of, len(_COUNTS)) for name, of in (totals | ratios).items()}
-    data_row = pa.array(table["data_row"].to_pylist(), pa.string())
-    return _Additive(data_row, table["row_key"].to_numpy(), values, figures, {(name, None) for name in totals})
-
-
-def _weights(of_columns: dict[str, int]) -> Int:
-    return np.array([of_columns.get(column, 0) for column in _COUNTS])
-
-
-def _total(part: Int) -> Of:
-    return lambda sums: sums @ part
-
-
-def _ratio(part: Int, whole: Int) -> Of:
-    def of(sums: Float) -> Float:
-        below = sums @ whole
-        return np.where(below > 0, (sums @ part) / below, np.nan)
-
-    return of
-
-
-def _regression(client: Client, selection: Selection, data_row: pa.Array) -> tuple[Float, dict[Figure, Of]]:
-    sql, parameters = answered(selection, "number")
-    table = ask_arrow(
-        client,
-        f"""
-        SELECT data_row, pair.1 AS feature, pair.2 AS actual, pair.3 AS predicted FROM (
-            SELECT data_row, arrayJoin(arrayMap(
-                m -> (match_actual_feature[m], annotation_geometry[match_annotation[m] + 1][1],
-                      prediction_geometry[match_prediction[m] + 1][1]),
-                paired)) AS pair
-            FROM ({sql})
-        ) ORDER BY feature, data_row, actual, predicted
-        """,
-        parameters,
-    )
-    table, place = _placed(table, data_row)
-    feature = np.array(table["feature"].to_pylist(), dtype=object)
-    actual, predicted = table["actual"].to_numpy(), table["predicted"].to_numpy()
-    columns: list[Float] = []
-    figures: dict[Figure, Of] = {}
-    for i, name in enumerate(sorted(set(feature))):
-        own = feature == name
-        error = predicted[own] - actual[own]
-        # From the mean of all pairs, so that little is lost where numbers are large beside their spread.
-        away = actual[own] - np.mean(actual[own])
-        summed = (np.ones(len(error)), np.abs(error), error * error, away, away * away)
-        columns += [_by_row(place[own], values, len(data_row)) for values in summed]
-        figures |= {(figure, name): _at(5 * i, of) for figure, of in _REGRESSION.items()}
-    return _stacked(columns, len(data_row)), figures
-
-
-def _r2(sums: Float) -> Float:
-    count, _, squares, away, away_squared = sums.T
-    spread = away_squared - away * away / count
-    # What is left of equal numbers is rounding.
-    return np.where(spread > 1e-12 * away_squared, 1 - squares / spread, np.nan)
-
-
-_REGRESSION: Final[dict[str, Of]] = {
-    "mae": lambda sums: sums[:, 1] / sums[:, 0],
-    "rmse": lambda sums: np.sqrt(sums[:, 2] / sums[:, 0]),
-    "r2": _r2,
-}
-
-
-def _custom(
-    client: Client, selection: Selection, data_row: pa.Array
-) -> tuple[Float, dict[Figure, Of], set[Figure], list[str]]:
-    sql, parameters = custom_by_row(selection)
-    table = ask_arrow(
-        client,
-        f"SELECT data_row, name, aggregation, value FROM ({sql}) ORDER BY name, aggregation, data_row",
-        parameters,
-    )
-    table, place = _placed(table, data_row)
-    named = np.array(table["name"].to_pylist(), dtype=object)
-    code = table["aggregation"].to_numpy()
-    flat = table["value"].combine_chunks().flatten().to_numpy()
-    begin = np.append(0, np.cumsum(pc.list_value_length(table["value"].combine_chunks()).to_numpy()))
-    columns: list[Float] = []
-    figures: dict[Figure, Of] = {}
-    totals: set[Figure] = set()
-    notes = []
-    for name in sorted(set(named)):
-        own = np.flatnonzero(named == name)
-        if len(set(code[own])) > 1:
-            notes.append(f"The custom metric {name!r} was sent with more than one aggregation and is left out.")
-            continue
-        aggregation = AGGREGATIONS[code[own[0]]]
-        first = len(columns)
-        if aggregation == "confusion_matrix":
-            values = flat[begin[own][:, None] + np.arange(4)]
-            for figure, (part, whole) in CONFUSION_FIGURES.items():
-                prefix = CUSTOM if figure == "f1" else f"custom_{figure}."
-                figures[prefix + name, None] = _at(first, _ratio(np.array(part), np.array(whole)), 4)
-        else:
-            values = additive(aggregation, flat[begin[own]])
-            figures[CUSTOM + name, None] = _at(first, partial(aggregated, aggregation), 3)
-            if aggregation == "sum":
-                totals.add((CUSTOM + name, None))
-        columns += [_by_row(place[own], column, len(data_row)) for column in values.T]
-    return _stacked(columns, len(data_row)), figures, totals, notes
-
-
-def _placed(table: pa.Table, data_row: pa.Array) -> tuple[pa.Table, Int]:
-    """Find the row of each entry among the data rows; leave out what belongs to rows that came in between."""
-    place = pc.index_in(table["data_row"].combine_chunks(), value_set=data_row)
-    known = pc.is_valid(place)
-    return table.filter(known), np.asarray(place.filter(known).to_numpy(), np.int64)
-
-
-def _at(first: int, of: Of, width: int = 5) -> Of:
-    return lambda sums: of(sums[:, first : first + width])
-
-
-def _by_row(place: Int, values: Float, rows: int) -> Float:
-    return np.bincount(place, values, rows).astype(np.float64)
-
-
-def _stacked(columns: list[Float], rows: int) -> Float:
-    return np.stack(columns, axis=1) if columns else np.empty((rows, 0))
-
-
 def _ap_replicates(own: Read, theirs: Read | None, options: IntervalOptions) -> int:
     """Count the replicates: with two runs the same for both, for they are paired."""
     counted = [len(run.detections.detections.label) for run in (own, theirs) if run and run.detections]
     if not counted:
         return 0
-    return options.ap_replicates or max(_FEWEST, min(200, _MOST_LOOKS // max(1, *counted)))
+    return options.ap_replicates or max(FEWEST, min(200, _MOST_LOOKS // max(1, *counted)))
 
 
 def _bounded(own: Read, theirs: Read | None, options: IntervalOptions) -> None:
@@ -581,47 +291,6 @@ def _bounded(own: Read, theirs: Read | None, options: IntervalOptions) -> None:
             raise QuestionError(f"{rows:,} data rows are too many for {options.replicates:,} replicates")
         if looks * (options.ap_replicates or 0) > _LIMIT:
             raise QuestionError(f"{looks:,} predictions are too many for {options.ap_replicates:,} replicates of AP")
-
-
-def _average_precision(
-    stored: Stored, included: Flag, selection: Selection, options: IntervalOptions
-) -> dict[Figure, Float]:
-    rule = RULES["101-point"]
-    thresholds = np.array([selection.threshold(t) for t in IOU_THRESHOLDS])
-    columns = stored.detections
-    sample = Sample(stored.key, included, columns.annotation_label, columns.annotation_row)
-    replicates = options.ap_replicates or _FEWEST
-    if selection.traits.revokes:
-        curves = []
-        for t in thresholds:
-            own = changes_at(columns, t, selection.confidence)
-            curves.append(Curves(own.start, columns.row[own.prediction], own.delta_tp, own.counted, own.is_point))
-        found = resampled_changes(curves, sample, rule, options.seed, replicates)
-    else:
-        _, correct, ignored = outcomes(columns, 0, thresholds)
-        order = in_order(columns)
-        if selection.traits.limited:
-            order = order[columns.rank[order] < np.minimum(MAX_DETECTIONS, columns.most[order])]
-        start = np.searchsorted(columns.label[order], np.arange(len(columns.labels) + 1))
-        row, confidence = columns.row[order], columns.confidence[order]
-        found = resampled_detections(
-            start,
-            row,
-            confidence,
-            correct[order],
-            ignored[order],
-            sample,
-            len(thresholds),
-            rule,
-            options.seed,
-            replicates,
-        )
-    return {
-        ("ap", None): found.precision.mean(axis=1),
-        ("ap50", None): found.precision[:, 0],
-        ("ap75", None): found.precision[:, 5],
-        ("ar_100", None): found.recall.mean(axis=1),
-    }
 
 
 def _notes(options: IntervalOptions, own: Read, theirs: Read | None) -> list[str]:

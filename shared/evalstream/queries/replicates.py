@@ -1,0 +1,161 @@
+"""Replicates of the headline figures: what resampled data rows come to.
+
+What leaves the engine is a row's sums (:mod:`evalstream.queries.row_sums`), or for average precision its detections;
+every replicate is a weighted sum over them (:mod:`evalstream.metrics.bootstrap`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import BaseModel, Field
+
+from evalstream.events.base import Name
+from evalstream.matching import MAX_DETECTIONS
+from evalstream.metrics.average_precision import IOU_THRESHOLDS, RULES
+from evalstream.metrics.bootstrap import Curves, Sample, resampled_changes, resampled_detections, resampled_sums
+from evalstream.metrics.detections import changes_at, in_order, outcomes
+from evalstream.queries.detections import Stored, read_detections
+from evalstream.queries.row_sums import (
+    Figure,
+    RowSums,
+    counts_by_row,
+    custom_metrics_by_row,
+    joined,
+    numbers_by_row,
+)
+from evalstream.scenes import Flag, Float
+from evalstream.selection import Selection
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
+
+Group = Literal["counts", "average_precision", "regression", "custom"]
+_GROUPS: Final[tuple[Group, ...]] = ("counts", "average_precision", "regression", "custom")
+
+#: Replicates of average precision, at the fewest.
+FEWEST: Final = 40
+
+
+class IntervalOptions(BaseModel):
+    """Options of intervals."""
+
+    level: float = Field(default=0.95, gt=0, lt=1, description="share of the replicates that lies within an interval")
+    replicates: int = Field(default=1000, ge=10, le=10_000)
+    ap_replicates: int | None = Field(
+        default=None,
+        ge=10,
+        le=10_000,
+        description="of average precision, which takes longer; 200 if not said, fewer if predictions are very many",
+    )
+    seed: int = Field(default=0, ge=0, lt=2**63, description="the same seed gives the same answer")
+    versus: Name | None = Field(
+        default=None, description="a second run: differences are this run less that one, over the data rows of both"
+    )
+    group: list[Group] = Field(default=list(_GROUPS), description="which figures")
+
+
+class Read(NamedTuple):
+    """All that the replicates of one run are made of."""
+
+    sums: RowSums
+    detections: Stored | None
+    selection: Selection
+    notes: list[str]
+
+
+def read(client: Client, selection: Selection, options: IntervalOptions) -> Read:
+    """Read what figures are made of, row by row."""
+    sums = counts_by_row(client, selection)
+    notes: list[str] = []
+    if "counts" not in options.group:
+        sums = sums._replace(values=np.empty((len(sums.key), 0)), figures={}, totals=set())
+    if "regression" in options.group and selection.area == "all":
+        sums = joined(sums, *numbers_by_row(client, selection, sums.data_row))
+    if "custom" in options.group:
+        values, figures, totals, notes = custom_metrics_by_row(client, selection, sums.data_row)
+        sums = joined(sums, values, figures)._replace(totals=sums.totals | totals)
+    # In the order of their hashes: sums must not depend on the order in which the engine came upon the rows.
+    order = np.argsort(sums.key, kind="stable")
+    sums = sums._replace(data_row=sums.data_row.take(pa.array(order)), key=sums.key[order], values=sums.values[order])
+    detections = read_detections(client, selection) if "average_precision" in options.group else None
+    return Read(sums, detections, selection, notes)
+
+
+def replicates(run: Read, options: IntervalOptions, rows: pa.Array | None) -> dict[Figure, Float]:
+    """Each figure in each replicate; entry 0 is the plain figure. Only over these rows, if any are named."""
+    sums = run.sums
+    key, values = sums.key, sums.values
+    if rows is not None:
+        included = _is_in(sums.data_row, rows)
+        key, values = key[included], np.ascontiguousarray(values[included])
+    found: dict[Figure, Float] = {}
+    if sums.figures:
+        resampled = resampled_sums(key, np.hstack((values, np.ones((len(key), 1)))), options.seed, options.replicates)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            found = {figure: of(resampled[:, :-1]) for figure, of in sums.figures.items()}
+            # A replicate has now more rows, now fewer; totals are of as many as there are.
+            share = len(key) / resampled[1:, -1]
+            for figure in sums.totals:
+                found[figure][1:] *= share
+    if run.detections is not None:
+        stored = run.detections
+        chosen = np.ones(len(stored.key), np.bool_) if rows is None else _is_in(stored.data_row, rows)
+        found |= _average_precision(stored, chosen, run.selection, options)
+    return found
+
+
+def defined_rows(run: Read, rows: pa.Array | None) -> dict[Figure, int]:
+    """Count the data rows on which a figure of sums is defined; only these rows, if any are named."""
+    sums = run.sums
+    values = sums.values if rows is None else sums.values[_is_in(sums.data_row, rows)]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return {figure: int(np.count_nonzero(~np.isnan(of(values)))) for figure, of in sums.figures.items()}
+
+
+def _is_in(data_row: pa.Array, rows: pa.Array) -> Flag:
+    return np.asarray(pc.is_in(data_row, value_set=rows).to_numpy(zero_copy_only=False), np.bool_)
+
+
+def _average_precision(
+    stored: Stored, included: Flag, selection: Selection, options: IntervalOptions
+) -> dict[Figure, Float]:
+    rule = RULES["101-point"]
+    thresholds = np.array([selection.threshold(t) for t in IOU_THRESHOLDS])
+    columns = stored.detections
+    sample = Sample(stored.key, included, columns.annotation_label, columns.annotation_row)
+    replicates = options.ap_replicates or FEWEST
+    if selection.traits.revokes:
+        curves = []
+        for t in thresholds:
+            own = changes_at(columns, t, selection.confidence)
+            curves.append(Curves(own.start, columns.row[own.prediction], own.delta_tp, own.counted, own.is_point))
+        found = resampled_changes(curves, sample, rule, options.seed, replicates)
+    else:
+        _, correct, ignored = outcomes(columns, 0, thresholds)
+        order = in_order(columns)
+        if selection.traits.limited:
+            order = order[columns.rank[order] < np.minimum(MAX_DETECTIONS, columns.most[order])]
+        start = np.searchsorted(columns.label[order], np.arange(len(columns.labels) + 1))
+        row, confidence = columns.row[order], columns.confidence[order]
+        found = resampled_detections(
+            start,
+            row,
+            confidence,
+            correct[order],
+            ignored[order],
+            sample,
+            len(thresholds),
+            rule,
+            options.seed,
+            replicates,
+        )
+    return {
+        ("ap", None): found.precision.mean(axis=1),
+        ("ap50", None): found.precision[:, 0],
+        ("ap75", None): found.precision[:, 5],
+        ("ar_100", None): found.recall.mean(axis=1),
+    }
