@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
+
+from evalstream.matching import AREA_RANGES
+
+Pair = tuple[int, int]  # positions of a prediction and an annotation
 
 
 class Box(NamedTuple):
@@ -47,8 +51,9 @@ def enough(value: float, t: float, *, strict: bool) -> bool:
 
 
 def iou_greedy(
-    predictions: list[Box], annotations: list[Box], c: float, t: float, *, strict: bool = True
-) -> set[tuple[int, int]]:
+    predictions: list[Box], annotations: list[Box], c: float, t: float, *, strict: bool = True, area: str = "all"
+) -> tuple[set[Pair], set[Pair]]:
+    """The pairs that count; none are ignored."""
     pairs = [
         (-value, -predictions[i].confidence, i, j)
         for i, of_prediction in enumerate(overlaps(predictions, annotations))
@@ -60,12 +65,12 @@ def iou_greedy(
     for _, _, i, j in sorted(pairs):
         if i not in matched and j not in matched.values():
             matched[i] = j
-    return set(matched.items())
+    return set(matched.items()), set()
 
 
 def best_candidate(
-    predictions: list[Box], annotations: list[Box], c: float, t: float, *, strict: bool = False
-) -> tuple[set[tuple[int, int]], set[tuple[int, int]]]:
+    predictions: list[Box], annotations: list[Box], c: float, t: float, *, strict: bool = False, area: str = "all"
+) -> tuple[set[Pair], set[Pair]]:
     """The pairs that count, and the pairs with annotations that are difficult or regions."""
     chosen: dict[int, int] = {}
     ignored: dict[int, int] = {}
@@ -93,25 +98,19 @@ def best_candidate(
 
 
 def coco(
-    predictions: list[Box],
-    annotations: list[Box],
-    c: float,
-    t: float,
-    area: tuple[float, float] = (0, 1e10),
-    most: int = 100,
-    *,
-    strict: bool = False,
-) -> tuple[set[tuple[int, int]], set[tuple[int, int]]]:
+    predictions: list[Box], annotations: list[Box], c: float, t: float, *, strict: bool = False, area: str = "all"
+) -> tuple[set[Pair], set[Pair]]:
     """The pairs that count, and the pairs with ignored annotations."""
-    counted: set[tuple[int, int]] = set()
-    ignored: set[tuple[int, int]] = set()
+    counted: set[Pair] = set()
+    ignored: set[Pair] = set()
+    low, high = AREA_RANGES[area]
     table = overlaps(predictions, annotations)
     for feature in {p.feature for p in predictions}:
         ranked = sorted(
             (i for i, p in enumerate(predictions) if p.feature == feature), key=lambda i: -predictions[i].confidence
-        )[:most]
+        )[:100]
         targets = [j for j, a in enumerate(annotations) if a.feature == feature]
-        ignore = {j: annotations[j].crowd or not area[0] <= annotations[j].size <= area[1] for j in targets}
+        ignore = {j: annotations[j].crowd or not low <= annotations[j].size <= high for j in targets}
         targets.sort(key=lambda j: ignore[j])
         taken: set[int] = set()
         for i in ranked:
@@ -131,3 +130,24 @@ def coco(
                 taken.add(match)
                 (ignored if ignore[match] else counted).add((i, match))
     return counted, ignored
+
+
+class Rule(NamedTuple):
+    """A policy: its pairs at two thresholds, and what else figures depend on."""
+
+    pairs: Callable[..., tuple[set[Pair], set[Pair]]]
+    strict: bool = False
+    difficult_count: bool = True
+    limited: bool = False
+    revokes: bool = False
+
+    def threshold(self, t: float, *, strict: bool = False) -> float:
+        """The IoU threshold that the rule is asked at: pycocotools guards against t = 1."""
+        return min(t, 1 - 1e-10) if self.limited and not strict else t
+
+
+RULES = {
+    "iou-greedy": Rule(iou_greedy, strict=True, revokes=True),
+    "coco": Rule(coco, limited=True),
+    "best-candidate": Rule(best_candidate, difficult_count=False),
+}

@@ -69,6 +69,7 @@ def matches(
     policy: str, predictions: Sequence[Node], annotations: Sequence[Node], c: float, t: float
 ) -> tuple[set[Pair], set[int]]:
     """The pairs that count, nested ones too, and the predictions that are ignored."""
+    rule = matching.RULES[policy]
     found, true = parts(predictions), parts(annotations)
     counted: set[Pair] = set()
     ignored: set[int] = set()
@@ -78,13 +79,7 @@ def matches(
         other = [j for j, part in enumerate(true) if part.root == j and is_of(part.node, kind, feature)]
         boxes = [as_box(found[i].node) for i in own], [as_box(true[j].node) for j in other]
         threshold = t if kind == "bbox" else 0.0
-        absorbed: set[Pair] = set()
-        if policy == "iou-greedy":
-            pairs = matching.iou_greedy(*boxes, c, threshold)
-        elif policy == "best-candidate":
-            pairs, absorbed = matching.best_candidate(*boxes, c, threshold)
-        else:
-            pairs, absorbed = matching.coco(*boxes, c, min(threshold, 1 - 1e-10))
+        pairs, absorbed = rule.pairs(*boxes, c, rule.threshold(threshold))
         for i, j in pairs:
             counted |= set(within(found, true, own[i], other[j], c))
         for i, _ in absorbed:

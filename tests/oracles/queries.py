@@ -135,8 +135,8 @@ def counts(annotations: int, predictions: int, tp: int) -> Counts:
 
 def matches(row: DataRow, selection: Selection) -> tuple[set[Pair], set[Pair]]:
     """The pairs that count, and those with annotations that are ignored, of every type."""
-    policy, c = selection.policy, selection.confidence
-    strict = {"match": False, "no-match": True, None: policy == "iou-greedy"}[selection.at_threshold]
+    rule, c = matching.RULES[selection.policy], selection.confidence
+    strict = {"match": False, "no-match": True, None: rule.strict}[selection.at_threshold]
     counted: set[Pair] = set()
     ignored: set[Pair] = set()
     questions = {thing.feature for thing in row.predictions if thing.type == "radio"}
@@ -144,20 +144,10 @@ def matches(row: DataRow, selection: Selection) -> tuple[set[Pair], set[Pair]]:
         found = positions(row.predictions, kind, feature)
         true = positions(row.annotations, kind, feature)
         boxes = [row.predictions[i].as_box() for i in found], [row.annotations[j].as_box() for j in true]
-        threshold = selection.iou if kind == "bbox" else 0.0  # an answer has no place to be wrong about
-        own_ignored: set[Pair] = set()
-        if policy == "iou-greedy":
-            own = matching.iou_greedy(*boxes, c, threshold, strict=strict)
-        elif policy == "best-candidate":
-            own, own_ignored = matching.best_candidate(*boxes, c, threshold, strict=strict)
-        else:
-            own, own_ignored = matching.coco(
-                *boxes,
-                c,
-                threshold if strict else min(threshold, 1 - 1e-10),
-                AREA_RANGES[selection.area],
-                strict=strict,
-            )
+        threshold = (
+            rule.threshold(selection.iou, strict=strict) if kind == "bbox" else 0.0
+        )  # an answer has no place to be wrong about
+        own, own_ignored = rule.pairs(*boxes, c, threshold, strict=strict, area=selection.area)
         counted |= {(found[i], true[j]) for i, j in own}
         ignored |= {(found[i], true[j]) for i, j in own_ignored}
     return counted, ignored
@@ -173,7 +163,7 @@ def asked(thing: Thing, selection: Selection) -> bool:
 
 
 def score_row(row: DataRow, selection: Selection) -> Scored:
-    coco, c = selection.policy == "coco", selection.confidence
+    rule, c = matching.RULES[selection.policy], selection.confidence
     low, high = AREA_RANGES[selection.area]
     matched, ignored = matches(row, selection)
     actual = [
@@ -181,8 +171,8 @@ def score_row(row: DataRow, selection: Selection) -> Scored:
         for j, thing in enumerate(row.annotations)
         if asked(thing, selection)
         and not thing.crowd
-        and not (selection.policy == "best-candidate" and thing.difficult)
-        and (not coco or low <= thing.size <= high)
+        and (rule.difficult_count or not thing.difficult)
+        and (not rule.limited or low <= thing.size <= high)
     ]
     rank, taken, left_out = ranks(row), {i for i, _ in matched}, {i for i, _ in ignored}
     predicted = []
@@ -191,7 +181,7 @@ def score_row(row: DataRow, selection: Selection) -> Scored:
             continue
         if i in left_out:
             continue
-        if coco:
+        if rule.limited:
             inside = low <= thing.size <= high or i in taken
             if not inside or rank[i] >= 100:
                 continue
@@ -371,8 +361,8 @@ def average_precision(
     rows: Sequence[DataRow], selection: Selection, label: str, interpolation: str = "101-point"
 ) -> float | None:
     """AP of one label at the selection's IoU."""
-    greedy = selection.policy == "iou-greedy"
-    points = (curve_by_change if greedy else curve_by_detection)(rows, selection, label)
+    revokes = matching.RULES[selection.policy].revokes
+    points = (curve_by_change if revokes else curve_by_detection)(rows, selection, label)
     if not sum(actual_labels(row)[label] for row in score(rows, selection)):
         return None
     if interpolation == "none":
@@ -380,7 +370,7 @@ def average_precision(
         recalls = [0.0, *(point.recall for point in points)]
         return sum((r - before) * p.precision for (before, r), p in zip(pairwise(recalls), points, strict=True))
     if interpolation == "encord":
-        if not greedy:  # the last point of each recall, not the first
+        if not revokes:  # the last point of each recall, not the first
             points = [point for point, after in pairwise([*points, None]) if not after or after.recall != point.recall]
         points = [point._replace(recall=round(point.recall, 2)) for point in points]
     at = {"101-point": np.linspace(0, 1, 101), "11-point": np.linspace(0, 1, 11), "encord": np.arange(11) / 10}
@@ -430,18 +420,19 @@ def causes(row: Scored, selection: Selection, background: float) -> tuple[list[s
     annotations, predictions = row.row.annotations, row.row.predictions
     partner = dict(row.matched)
     correct = {i: j for i, j in partner.items() if predictions[i].label == annotations[j].label}
-    t = selection.iou if selection.policy != "coco" else min(selection.iou, 1 - 1e-10)
+    rule = matching.RULES[selection.policy]
+    t = rule.threshold(selection.iou)
     rank = ranks(row.row)
 
     def enough(found: tuple[float, int]) -> bool:
-        return found[1] >= 0 and matching.enough(found[0], t, strict=selection.policy == "iou-greedy")
+        return found[1] >= 0 and matching.enough(found[0], t, strict=rule.strict)
 
     why: list[str | None] = [None] * len(predictions)
     pointed: dict[int, int] = {}
     for i in sorted(range(len(predictions)), key=lambda i: -predictions[i].confidence):
         of_type = asked(predictions[i], selection.model_copy(update={"feature": []}))
         judged = of_type and predictions[i].confidence >= selection.confidence
-        if not judged or i in correct or (selection.policy == "coco" and rank[i] >= 100):
+        if not judged or i in correct or (rule.limited and rank[i] >= 100):
             continue
         own, other = closest(row.row, i, same=True), closest(row.row, i, same=False)
         target = None

@@ -48,7 +48,7 @@ _READ: Final = (
 )
 _NEAREST: Final = ("prediction_own", "prediction_own_iou", "prediction_other", "prediction_other_iou")
 #: What only policy `coco` looks at, and is 0 under the others.
-_OF_COCO: Final = ("annotation_area", "prediction_area", "prediction_rank", "match_area_range")
+_OF_LIMITS: Final = ("annotation_area", "prediction_area", "prediction_rank", "match_area_range")
 _SETTINGS: Final = {"max_result_bytes": MOST_BYTES}
 #: How rows are asked for.
 AS_READ: Final = {"output_format_arrow_low_cardinality_as_dictionary": 1}
@@ -140,7 +140,7 @@ def _left(selection: Selection) -> Selection:
 
 def to_read(selection: Selection, *, with_nearest: bool) -> list[str]:
     """Name the columns of ``selected`` that :func:`stored` takes."""
-    unread = () if selection.policy == "coco" else _OF_COCO
+    unread = () if selection.traits.limited else _OF_LIMITS
     return [name for name in _READ if name not in unread] + (list(_NEAREST) if with_nearest else [])
 
 
