@@ -16,6 +16,7 @@ from evalstream.pipeline.reconcile import reconcile, rematch
 from evalstream.queries.catalog import catalog, run_exists
 from evalstream.queries.summary import summary
 from evalstream.selection import Selection
+from evalstream.storage import deletions
 from evalstream.storage.dead_letters import DeadLetter, keep_dead_letters, list_dead_letters
 from evalstream.storage.deletions import Counts, Deletion, Scope, bury, erase, left_over
 from evalstream.storage.events import load_events, newest_version, predicted_rows
@@ -241,8 +242,12 @@ def test_a_deletion_counts_among_the_versions_that_are_there(client: Client) -> 
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_any_interleaving_of_events_deletions_and_workers_ends_as_a_clean_run(client: Client, seed: int) -> None:
+def test_any_interleaving_of_events_deletions_and_workers_ends_as_a_clean_run(
+    client: Client, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
     """Of what was never deleted. Deletions are cut off between their steps, workers write long after they have read."""
+    if seed % 2:  # as if there were so many tombstones that statements look them up
+        monkeypatch.setattr(deletions, "MOST_VALUES", 0)
     rng = random.Random(seed)
     rows = [f"row {number}" for number in range(4)]
     events = [event for row in rows for event in random_history(rng, row)]

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from evalstream.queries.counted import ask
 from evalstream.queries.tabular import Tabular
-from evalstream.storage.deletions import LIVES, touched
+from evalstream.storage.deletions import conditions, touched
 from evalstream.storage.run_steps import load_steps
 
 if TYPE_CHECKING:
@@ -50,14 +50,15 @@ FROM events WHERE {which} GROUP BY dataset
 """
 # Nearly always all of them; the others are asked for one by one, for only some of their events live.
 _UNTOUCHED = _DATASETS.format(which="dataset NOT IN (SELECT dataset FROM deletions)")
-_TOUCHED = _DATASETS.format(which=f"dataset = {{dataset:String}} AND {LIVES}")
+_TOUCHED = _DATASETS.format(which="dataset = {{dataset:String}} AND {lives}")
 
 
 def catalog(client: Client) -> Catalog:
     """List datasets, runs, splits and metadata keys."""
     found = ask(client, _UNTOUCHED, {})
     for name in touched(client):
-        found += ask(client, _TOUCHED, {"dataset": name})
+        living = conditions(client, name)
+        found += ask(client, _TOUCHED.format(lives=living.lives), {"dataset": name} | living.parameters)
     steps = load_steps(client)
     return Catalog(
         datasets=[
@@ -82,5 +83,6 @@ def _last(runs: Sequence[str], begun: Sequence[int]) -> str | None:
 
 def run_exists(client: Client, dataset: str, run: str) -> bool:
     """Whether the run has said anything of the dataset, matched already or not, that is not deleted."""
-    statement = f"SELECT 1 FROM events WHERE dataset = {{dataset:String}} AND run = {{run:String}} AND {LIVES} LIMIT 1"
-    return bool(ask(client, statement, {"dataset": dataset, "run": run}))
+    lives, _, _, bound = conditions(client, dataset)
+    statement = f"SELECT 1 FROM events WHERE dataset = {{dataset:String}} AND run = {{run:String}} AND {lives} LIMIT 1"
+    return bool(ask(client, statement, {"dataset": dataset, "run": run} | bound))

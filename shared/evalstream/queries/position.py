@@ -34,11 +34,11 @@ class Position(BaseModel):
 
 def position(client: Client, dataset: str, run: str) -> Position:
     """Tell how far the data of a run has come."""
-    lives, _ = conditions(client, dataset)
+    lives, _, _, bound = conditions(client, dataset)
     statement = f"""
         SELECT greatest(said.newest, declared.newest), said.number, declared.number, {_BURIED}
         FROM (SELECT max(version) AS newest, count() AS number FROM events FINAL WHERE {_OF_RUN} AND {lives}) AS said,
             (SELECT max(version) AS newest, uniqExact(version, id) AS number FROM {_DECLARED}) AS declared
     """
-    ((version, events, declarations, deletions),) = ask(client, statement, {"dataset": dataset, "run": run})
+    ((version, events, declarations, deletions),) = ask(client, statement, {"dataset": dataset, "run": run} | bound)
     return Position(version=version, events=events, declarations=declarations, deletions=deletions)

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from evalstream.deletions import COUNT_BITS, NO_TOMBSTONES, Deletions, Tombstones
 from evalstream.storage.remembered import short_answer
-from evalstream.storage.settings import INSERT
+from evalstream.storage.settings import INSERT, INSERTED
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
@@ -42,14 +42,12 @@ _FLOOR: Final = "max(floor)"  # 0 where nothing was deleted
 
 #: SQL for whether a declaration is above every tombstone of its dataset; ``{dataset:String}`` is bound to that.
 DECLARATION_LIVES: Final = f"version >= {_of_dataset(_FLOOR)}"
-#: SQL for whether an event is above every tombstone that covers it; ``{dataset:String}`` is bound to its dataset.
-LIVES: Final = f"version >= greatest({_of_dataset(_FLOOR)}, {_of_each('run', _FLOOR)}, {_of_each('data_row', _FLOOR)})"
-#: SQL for whether what is said of a run as a whole is above every tombstone that covers it.
-RUN_LIVES: Final = f"version >= greatest({_of_dataset(_FLOOR)}, {_of_each('run', _FLOOR)})"
-#: SQL for the lowest version of a result that has seen every tombstone which covers its data row and run.
-LEAST_VERSION: Final = (
-    f"bitShiftLeft(toUInt64({_of_dataset(_COUNT)} + {_of_each('run', _COUNT)} + {_of_each('data_row', _COUNT)}),"
-    f" {COUNT_BITS})"
+#: Rows of the table that a condition is given as values; of a dataset with more it looks them up. To the engine values
+#: are cheap: over a small dataset the analysis of five subqueries takes longer than everything else.
+MOST_VALUES: Final = 500
+_FEW: Final = (
+    "SELECT toString(run), data_row, version, floor FROM deletions WHERE dataset = {dataset:String}"
+    f" LIMIT {MOST_VALUES + 1}"
 )
 
 _OF_RUNS: Final = "dataset = {dataset:String} AND ({run:String} = '' OR run = {run:String})"
@@ -68,9 +66,9 @@ SELECT run, data_row, {_COUNT}, {_FLOOR} FROM deletions
 WHERE dataset = {{dataset:String}} AND (data_row = '' OR {{all:Bool}} OR data_row IN {{data_rows:Array(String)}})
 GROUP BY run, data_row
 """
-_BURY: Final = """
-INSERT INTO deletions (dataset, run, data_row, version)
-SELECT {dataset:String}, {run:String}, {data_row:String}, {version:UInt64}
+_BURY: Final = f"""
+INSERT INTO deletions (dataset, run, data_row, version) {INSERTED}
+SELECT {{dataset:String}}, {{run:String}}, {{data_row:String}}, {{version:UInt64}}
 """
 _LAST: Final = """
 SELECT run, data_row, max((version, deleted_at)) AS last FROM deletions
@@ -80,13 +78,13 @@ WHERE dataset = {dataset:String} AND run = {run:String} AND data_row = {data_row
 
 # A deleted result is replaced by one that says so, of a higher version: whoever is still at work with the events that
 # were there before writes one that loses against it. Only keys of these events can be written; they are all named here.
-def _retract(scope: str, dead: str) -> str:
+def _retract(scope: str, dead: str, least: str) -> str:
     return f"""
-INSERT INTO results (dataset, run, data_row, version, is_deleted)
-SELECT {{dataset:String}}, run, data_row, {LEAST_VERSION}, 1
+INSERT INTO results (dataset, run, data_row, version, is_deleted) {INSERTED}
+SELECT {{dataset:String}}, run, data_row, {least}, 1
 FROM (
     SELECT toString(run) AS run, data_row FROM results FINAL
-    WHERE {scope} AND version < {LEAST_VERSION}
+    WHERE {scope} AND version < {least}
     UNION DISTINCT
     SELECT toString(run) AS run, data_row FROM events
     WHERE {scope} AND {dead}
@@ -94,7 +92,7 @@ FROM (
 """
 
 
-_RETRACT: Final = _retract(_SCOPE, "version <= {version:UInt64}")
+_DEAD: Final = "version <= {version:UInt64}"
 # The same of some data rows together, each up to a version of its own.
 _SOME_ROWS: Final = "dataset = {dataset:String} AND data_row IN {data_rows:Array(String)}"
 
@@ -103,21 +101,18 @@ def _own(values: str) -> str:
     return f"transform(data_row, {{data_rows:Array(String)}}, {{{values}:Array(UInt64)}}, toUInt64(0))"
 
 
-_RETRACT_ROWS: Final = _retract(_SOME_ROWS, f"version <= {_own('versions')}")
-_LEFT: Final = f"""
-    SELECT toString(run) AS run, data_row FROM events WHERE dataset = {{dataset:String}} AND NOT {LIVES}
-    UNION DISTINCT
-    SELECT toString(run) AS run, data_row FROM results FINAL
-    WHERE dataset = {{dataset:String}} AND version < {LEAST_VERSION}
-"""
-_LEFT_OVER: Final = f"""
+_DEAD_ROWS: Final = f"version <= {_own('versions')}"
+# Tombstones of the dataset, of a run or of a data row that have anything left: an event that is dead, or a result that
+# has not seen them.
+_LEFT_OVER: Final = """
 SELECT run, data_row, max((version, deleted_at)) AS last FROM deletions WHERE dataset = {{dataset:String}}
-GROUP BY run, data_row
-HAVING multiIf(
-    data_row != '', data_row IN (SELECT data_row FROM ({_LEFT})),
-    run != '', run IN (SELECT run FROM ({_LEFT})),
-    (SELECT count() FROM ({_LEFT})) > 0)
-ORDER BY run, data_row
+    AND (toString(run), data_row) IN (
+        SELECT DISTINCT arrayJoin([('', ''), (run, ''), ('', data_row)]) FROM (
+            SELECT toString(run) AS run, data_row FROM events WHERE dataset = {{dataset:String}} AND NOT ({lives})
+            UNION DISTINCT
+            SELECT toString(run) AS run, data_row FROM results FINAL
+            WHERE dataset = {{dataset:String}} AND version < {least}))
+GROUP BY run, data_row ORDER BY run, data_row
 """
 
 
@@ -153,7 +148,9 @@ class Counts(NamedTuple):
 
 
 def load_deletions(client: Client, dataset: str, data_rows: Sequence[str] | None = None) -> Deletions:
-    """Load the tombstones of a dataset: all, or those that cover some data rows, some thousand at the most."""
+    """Load the tombstones of a dataset: all, or at least those that cover some data rows, some thousand at the most."""
+    if (few := _few(client, dataset)) is not None:
+        return Deletions(few)
     parameters = {"dataset": dataset, "all": data_rows is None, "data_rows": list(data_rows or [])}
     rows = client.query(_LOAD, parameters=parameters).result_rows
     return Deletions({(run, data_row): Tombstones(count, floor) for run, data_row, count, floor in rows})
@@ -165,31 +162,85 @@ def count_deletions(client: Client, dataset: str) -> int:
     return int(short_answer(client, statement, {"dataset": dataset})[0][0])
 
 
-def conditions(client: Client, dataset: str) -> tuple[str, str]:
-    """Give ``LIVES`` and ``LEAST_VERSION`` as SQL that is short where nothing was ever deleted, nearly always.
+class Conditions(NamedTuple):
+    """What a dataset's tombstones make of its tables, as SQL, and the values that it is bound to.
 
-    Over a small dataset the analysis of the long one takes longer than everything else.
+    ``{dataset:String}`` is bound besides, to the dataset.
     """
-    return (LIVES, LEAST_VERSION) if count_deletions(client, dataset) else ("true", "toUInt64(0)")
+
+    #: Whether an event is above every tombstone that covers it.
+    lives: str
+    #: Whether what is said of a run as a whole is.
+    run_lives: str
+    #: The lowest version of a result that has seen every tombstone which covers its data row and run.
+    least: str
+    parameters: dict[str, Any]
+
+
+def conditions(client: Client, dataset: str) -> Conditions:
+    """Give the conditions that the tombstones of a dataset make now."""
+    few = _few(client, dataset)
+    if few is None:
+        floors, counts = ([_of_dataset(value), *(_of_each(key, value) for key in _KEYS)] for value in (_FLOOR, _COUNT))
+        return _conditions(floors, counts, {})
+    if not few:  # nearly always
+        return Conditions("true", "true", "toUInt64(0)", {})
+    whole = few.get(("", ""), NO_TOMBSTONES)
+    floors, counts = [f"toUInt64({whole.floor})"], [str(whole.number)]
+    parameters: dict[str, Any] = {}
+    for i, key in enumerate(_KEYS):
+        own = {scope[i]: tombstones for scope, tombstones in few.items() if scope[i]}
+        if own:
+            parameters[f"dead_{key}"] = list(own)
+            parameters[f"dead_{key}_floor"] = [tombstones.floor for tombstones in own.values()]
+            parameters[f"dead_{key}_count"] = [tombstones.number for tombstones in own.values()]
+        for terms, value in ((floors, "floor"), (counts, "count")):
+            named = f"{{dead_{key}:Array(String)}}, {{dead_{key}_{value}:Array(UInt64)}}"
+            terms.append(f"transform({key}, {named}, toUInt64(0))" if own else "0")
+    return _conditions(floors, counts, parameters)
+
+
+_KEYS: Final = ("run", "data_row")
+
+
+def _few(client: Client, dataset: str) -> dict[tuple[str, str], Tombstones] | None:
+    """Load the tombstones of a dataset by run and data row; None where there are many."""
+    found = short_answer(client, _FEW, {"dataset": dataset})
+    if len(found) > MOST_VALUES:
+        return None
+    floors: dict[tuple[str, str], dict[int, int]] = {}
+    for run, data_row, version, floor in found:
+        floors.setdefault((run, data_row), {})[version] = floor
+    return {scope: Tombstones(len(own), max(own.values())) for scope, own in floors.items()}
+
+
+def _conditions(floors: Sequence[str], counts: Sequence[str], parameters: dict[str, Any]) -> Conditions:
+    """Put together what the tombstones of a dataset, of its runs and of its data rows say."""
+    return Conditions(
+        f"version >= greatest({', '.join(floors)})",
+        f"version >= greatest({', '.join(floors[:2])})",
+        f"bitShiftLeft(toUInt64({' + '.join(counts)}), {COUNT_BITS})",
+        parameters,
+    )
 
 
 def count_scope(client: Client, scope: Scope, version: int) -> Counts:
     """Count what a deletion up to a version would take away."""
-    parameters = _parameters(scope) | {"version": version}
-    old = "version <= {version:UInt64}"
+    lives, _, least, bound = conditions(client, scope.dataset)
+    parameters = _parameters(scope) | bound | {"version": version}
 
     def ask(statement: str) -> tuple[Any, ...]:
         return tuple(client.query(statement, parameters=parameters).result_rows[0])
 
     data_rows, events = ask(
-        f"SELECT uniqExact(data_row), count() FROM events FINAL WHERE {_SCOPE} AND {old} AND {LIVES}"
+        f"SELECT uniqExact(data_row), count() FROM events FINAL WHERE {_SCOPE} AND {_DEAD} AND {lives}"
     )
-    (results,) = ask(f"SELECT count() FROM results FINAL WHERE {_SCOPE} AND run != '' AND version >= {LEAST_VERSION}")
+    (results,) = ask(f"SELECT count() FROM results FINAL WHERE {_SCOPE} AND run != '' AND version >= {least}")
     declarations = letters = 0
     if scope.is_dataset:
         (declarations,) = ask(
             "SELECT uniqExact(version, id) FROM ontologies"
-            f" WHERE dataset = {{dataset:String}} AND {old} AND {DECLARATION_LIVES}"
+            f" WHERE dataset = {{dataset:String}} AND {_DEAD} AND {DECLARATION_LIVES}"
         )
     if not scope.run:
         (letters,) = ask(f"SELECT count() FROM dead_letters FINAL WHERE {_LETTERS}")
@@ -207,14 +258,18 @@ def newest_in(client: Client, scope: Scope) -> int:
 
 def survivors(client: Client, scope: Scope) -> bool:
     """Whether a run has said anything in a scope that lives: its results have to be made anew after a deletion."""
-    statement = f"SELECT 1 FROM events WHERE {_SCOPE} AND run != '' AND {LIVES} LIMIT 1"
-    return bool(client.query(statement, parameters=_parameters(scope)).result_rows)
+    return _any_lives(client, _SCOPE, _parameters(scope))
 
 
 def rows_survive(client: Client, dataset: str, data_rows: Sequence[str]) -> bool:
     """Whether a run has said anything of some data rows that lives."""
-    statement = f"SELECT 1 FROM events WHERE {_SOME_ROWS} AND run != '' AND {LIVES} LIMIT 1"
-    return bool(client.query(statement, parameters={"dataset": dataset, "data_rows": list(data_rows)}).result_rows)
+    return _any_lives(client, _SOME_ROWS, {"dataset": dataset, "data_rows": list(data_rows)})
+
+
+def _any_lives(client: Client, where: str, parameters: dict[str, Any]) -> bool:
+    lives, _, _, bound = conditions(client, parameters["dataset"])
+    statement = f"SELECT 1 FROM events WHERE {where} AND run != '' AND {lives} LIMIT 1"
+    return bool(client.query(statement, parameters=parameters | bound).result_rows)
 
 
 def last_deletion(client: Client, scope: Scope) -> Deletion | None:
@@ -225,7 +280,7 @@ def last_deletion(client: Client, scope: Scope) -> Deletion | None:
 
 def bury(client: Client, scope: Scope, version: int) -> Deletion:
     """Write a tombstone; when this returns it is on disk, and what it covers is dead for good."""
-    client.command(_BURY, parameters=_parameters(scope) | {"version": version}, settings=INSERT)
+    client.command(_BURY, parameters=_parameters(scope) | {"version": version})
     written = last_deletion(client, scope)
     assert written is not None
     return written
@@ -243,7 +298,8 @@ def erase(client: Client, deletion: Deletion) -> None:
         "least": _least_version(client, scope),
     }
 
-    client.command(_RETRACT, parameters=parameters, settings=INSERT)
+    _, _, least, bound = conditions(client, scope.dataset)
+    client.command(_retract(_SCOPE, _DEAD, least), parameters=parameters | bound)
     _delete(client, "results", f"{_SCOPE} AND version < {{least:UInt64}} AND NOT is_deleted", parameters)
     if not scope.run:
         _delete(client, "dead_letters", f"{_LETTERS} AND {_RECEIVED_BEFORE}", parameters)
@@ -275,7 +331,8 @@ def erase_rows(client: Client, deletions: Sequence[Deletion]) -> None:
         "least": [whole + tombstones["", row].number << COUNT_BITS for row in versions],
         "milliseconds": round(max(one.deleted_at for one in deletions).timestamp() * 1000),
     }
-    client.command(_RETRACT_ROWS, parameters=parameters, settings=INSERT)
+    _, _, least, bound = conditions(client, dataset)
+    client.command(_retract(_SOME_ROWS, _DEAD_ROWS, least), parameters=parameters | bound)
     letters = f"{_LETTERS_OF_DATASET} AND data_row IN {{data_rows:Array(String)}}"
     _delete(client, "results", f"{_SOME_ROWS} AND version < {_own('least')} AND NOT is_deleted", parameters)
     _delete(client, "dead_letters", f"{letters} AND {_RECEIVED_BEFORE}", parameters)
@@ -292,7 +349,8 @@ def left_over(client: Client, dataset: str) -> list[Deletion]:
     """Name the tombstones that have anything left to erase: a deletion was cut off, or something came late."""
     if not count_deletions(client, dataset):  # nearly always, and soon answered
         return []
-    return _deletions(client, _LEFT_OVER, Scope(dataset))
+    lives, _, least, bound = conditions(client, dataset)
+    return _deletions(client, _LEFT_OVER.format(lives=lives, least=least), Scope(dataset), **bound)
 
 
 def touched(client: Client) -> list[str]:
@@ -310,10 +368,11 @@ def _least_version(client: Client, scope: Scope) -> int:
     return sum(tombstones[key].number for key in own if key in tombstones) << COUNT_BITS
 
 
-def _deletions(client: Client, statement: str, scope: Scope) -> list[Deletion]:
+def _deletions(client: Client, statement: str, scope: Scope, **parameters: Any) -> list[Deletion]:
+    found = client.query(statement, parameters=_parameters(scope) | parameters).result_rows
     return [
         Deletion(Scope(scope.dataset, run, data_row), version, deleted_at.replace(tzinfo=UTC))
-        for run, data_row, (version, deleted_at) in client.query(statement, parameters=_parameters(scope)).result_rows
+        for run, data_row, (version, deleted_at) in found
     ]
 
 

@@ -18,6 +18,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from evalstream.errors import EvalstreamError
+from evalstream.storage.settings import EMBEDDED
 
 #: Gives the calling thread its client. A client runs one statement at a time; threads with their own do not wait for
 #: each other.
@@ -123,7 +124,7 @@ def _reads(query: Any = "", **_options: Any) -> bool:
 def _connect_embedded(path: Path, database: str) -> Client:
     path.mkdir(parents=True, exist_ok=True)
     try:
-        return clickhouse_connect.get_client(interface="chdb", path=str(path), database=database)
+        return clickhouse_connect.get_client(interface="chdb", path=str(path), database=database, settings=EMBEDDED)
     except ClickHouseError as error:
         raise EngineUnavailableError(f"the engine cannot be opened in {path}: {_why_not(path, str(error))}") from error
 

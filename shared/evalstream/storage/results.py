@@ -94,7 +94,7 @@ RESULTS: Final = pa.schema(
 # A row is up to date when its result has folded in as many live events, and declarations of the dataset, as there are,
 # has seen every tombstone, and holds every policy. A row of a run exists once the run has said something of it that
 # lives.
-# ``lives`` and ``least`` are the conditions that the deletions of the dataset make.
+# ``lives`` and ``least`` are conditions that the deletions of the dataset make.
 _WANTED = """
     SELECT own.data_row AS data_row, own.run AS run, own.least + own.events + shared.events + {revisions} AS version
     FROM (
@@ -154,33 +154,34 @@ def write_results(client: Client, results: pa.Table) -> None:
 
 def stale_rows(client: Client, dataset: str, policies: Sequence[str], *, failed: bool = False) -> list[str]:
     """Name the data rows with a result missing or out of date, and on demand those whose matching failed."""
-    statement = _STALE.format(compared=_compared(client, dataset))
-    parameters = _parameters(dataset, "", policies) | {"failed": failed}
-    return [name for (name,) in client.query(statement, parameters=parameters).result_rows]
+    compared, bound = _compared(client, dataset)
+    parameters = _parameters(dataset, "", policies) | bound | {"failed": failed}
+    found = client.query(_STALE.format(compared=compared), parameters=parameters).result_rows
+    return [name for (name,) in found]
 
 
 def progress(client: Client, dataset: str, run: str, policies: Sequence[str]) -> Progress:
     """Count, exactly, what is done of a run and what is not."""
-    statement = _PROGRESS.format(compared=_compared(client, dataset))
-    return Progress(*short_answer(client, statement, _parameters(dataset, run, policies))[0])
+    compared, bound = _compared(client, dataset)
+    parameters = _parameters(dataset, run, policies) | bound
+    return Progress(*short_answer(client, _PROGRESS.format(compared=compared), parameters)[0])
 
 
 def unmatched_alone(client: Client, dataset: str, run: str) -> list[str]:
     """Name the annotated data rows that a run has said nothing of, and that have no result of annotations alone yet."""
-    lives, least = conditions(client, dataset)
+    lives, _, least, bound = conditions(client, dataset)
     missing = without_predictions(lives)
     statement = _UNMATCHED_ALONE.format(lives=lives, least=least, revisions=REVISIONS, missing=missing)
-    parameters = _parameters(dataset, run, tuple(POLICIES))
+    parameters = _parameters(dataset, run, tuple(POLICIES)) | bound
     return [name for (name,) in client.query(statement, parameters=parameters).result_rows]
 
 
-def _compared(client: Client, dataset: str) -> str:
-    """SQL for what is wanted beside what is done."""
-    lives, least = conditions(client, dataset)
+def _compared(client: Client, dataset: str) -> tuple[str, dict[str, Any]]:
+    """SQL for what is wanted beside what is done, and what the deletions in it are bound to."""
+    lives, _, least, bound = conditions(client, dataset)
     wanted = _WANTED.format(lives=lives, least=least, revisions=REVISIONS)
-    return (
-        f"({wanted}) AS wanted LEFT JOIN ({_DONE}) AS done ON wanted.data_row = done.data_row AND wanted.run = done.run"
-    )
+    same = "wanted.data_row = done.data_row AND wanted.run = done.run"
+    return f"({wanted}) AS wanted LEFT JOIN ({_DONE}) AS done ON {same}", bound
 
 
 def _parameters(dataset: str, run: str, policies: Sequence[str]) -> dict[str, Any]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from evalstream.storage.deletions import DECLARATION_LIVES, LIVES
+from evalstream.storage.deletions import DECLARATION_LIVES, conditions
 from evalstream.storage.remembered import short_answer
 from evalstream.storage.settings import INSERT
 
@@ -15,24 +16,24 @@ if TYPE_CHECKING:
 _IN_FORCE: Final = f"""
 SELECT version, days, runs, set_at FROM retentions FINAL WHERE dataset = {{dataset:String}} AND {DECLARATION_LIVES}
 """
-_EXPIRED: Final = f"""
-SELECT data_row, max(version) FROM events WHERE dataset = {{dataset:String}} AND {LIVES}
+_EXPIRED: Final = """
+SELECT data_row, max(version) FROM events WHERE dataset = {{dataset:String}} AND {lives}
 GROUP BY data_row HAVING toUnixTimestamp64Milli(max(received_at)) < {{before:Int64}}
 ORDER BY data_row LIMIT {{at_most:UInt64}}
 """
-_RUNS: Final = f"""
+_RUNS: Final = """
 SELECT toString(run) AS name, max(version), max(received_at) AS last FROM events
-WHERE dataset = {{dataset:String}} AND run != '' AND {LIVES} GROUP BY name ORDER BY last DESC, name DESC
+WHERE dataset = {{dataset:String}} AND run != '' AND {lives} GROUP BY name ORDER BY last DESC, name DESC
 """
 # Not of the dataset as it was before all of it was deleted; and not what has come again since.
-_REMOVED: Final = f"""
+_REMOVED: Final = """
 SELECT uniqExactIf(data_row, data_row != '' AND data_row NOT IN (
-           SELECT data_row FROM events WHERE dataset = {{dataset:String}} AND {LIVES})),
+           SELECT data_row FROM events WHERE dataset = {{dataset:String}} AND {lives})),
        uniqExactIf(run, run != '' AND run NOT IN (
-           SELECT run FROM events WHERE dataset = {{dataset:String}} AND run != '' AND {LIVES})),
+           SELECT run FROM events WHERE dataset = {{dataset:String}} AND run != '' AND {lives})),
        maxIf(older_than, data_row != '')
 FROM deletions
-WHERE dataset = {{dataset:String}} AND toUnixTimestamp64Milli(older_than) > 0 AND {DECLARATION_LIVES}
+WHERE dataset = {{dataset:String}} AND toUnixTimestamp64Milli(older_than) > 0 AND {declaration_lives}
 """
 
 
@@ -86,14 +87,18 @@ def retained(client: Client) -> list[str]:
 
 def expired_rows(client: Client, dataset: str, before: datetime, at_most: int) -> list[tuple[str, int]]:
     """Name data rows of which no event has come since, each with the highest version of its events."""
-    parameters = {"dataset": dataset, "before": round(before.timestamp() * 1000), "at_most": at_most}
-    return [(name, version) for name, version in client.query(_EXPIRED, parameters=parameters).result_rows]
+    return [(name, version) for name, version in _expired(client, _EXPIRED, dataset, before, at_most)]
 
 
 def count_expired(client: Client, dataset: str, before: datetime) -> int:
     """Count them."""
-    parameters = {"dataset": dataset, "before": round(before.timestamp() * 1000), "at_most": 2**62}
-    return int(client.query(f"SELECT count() FROM ({_EXPIRED})", parameters=parameters).result_rows[0][0])
+    return int(_expired(client, f"SELECT count() FROM ({_EXPIRED})", dataset, before, 2**62)[0][0])
+
+
+def _expired(client: Client, statement: str, dataset: str, before: datetime, at_most: int) -> Sequence[Any]:
+    lives, _, _, bound = conditions(client, dataset)
+    parameters = {"dataset": dataset, "before": round(before.timestamp() * 1000), "at_most": at_most} | bound
+    return client.query(statement.format(lives=lives), parameters=parameters).result_rows
 
 
 def engine_time(client: Client) -> datetime:
@@ -104,7 +109,8 @@ def engine_time(client: Client) -> datetime:
 
 def runs_by_age(client: Client, dataset: str) -> list[tuple[str, int, datetime]]:
     """Name runs, those of which an event came last first, with their highest version and when that was."""
-    rows = client.query(_RUNS, parameters={"dataset": dataset}).result_rows
+    lives, _, _, bound = conditions(client, dataset)
+    rows = client.query(_RUNS.format(lives=lives), parameters={"dataset": dataset} | bound).result_rows
     return [(name, version, last.replace(tzinfo=UTC)) for name, version, last in rows]
 
 
@@ -115,5 +121,7 @@ def removed(client: Client, dataset: str) -> Removed:
     )
     if not short_answer(client, any_at_all, {"dataset": dataset})[0][0]:  # nearly always, and cheap
         return NOTHING_REMOVED
-    ((rows, runs, older_than),) = short_answer(client, _REMOVED, {"dataset": dataset})
+    lives, _, _, bound = conditions(client, dataset)
+    statement = _REMOVED.format(lives=lives, declaration_lives=DECLARATION_LIVES)
+    ((rows, runs, older_than),) = short_answer(client, statement, {"dataset": dataset} | bound)
     return Removed(rows, runs, older_than.replace(tzinfo=UTC) if rows else None)

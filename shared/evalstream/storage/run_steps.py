@@ -4,33 +4,35 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from evalstream.storage.deletions import RUN_LIVES, touched
-from evalstream.storage.settings import INSERT
+from evalstream.storage.deletions import conditions, touched
+from evalstream.storage.settings import INSERTED
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
-_SET: Final = """
-INSERT INTO run_steps (dataset, run, version, step)
-SELECT {dataset:String}, {run:String}, {version:UInt64}, {step:Int64}
+_SET: Final = f"""
+INSERT INTO run_steps (dataset, run, version, step) {INSERTED}
+SELECT {{dataset:String}}, {{run:String}}, {{version:UInt64}}, {{step:Int64}}
 """
 _STEPS: Final = "SELECT dataset, run, argMax(step, version) FROM run_steps WHERE {which} GROUP BY dataset, run"
 # Nearly always all of them, as in the catalog.
 _UNTOUCHED: Final = _STEPS.format(which="dataset NOT IN (SELECT dataset FROM deletions)")
-_TOUCHED: Final = _STEPS.format(which=f"dataset = {{dataset:String}} AND {RUN_LIVES}")
+_TOUCHED: Final = _STEPS.format(which="dataset = {{dataset:String}} AND {lives}")
 
 
 def set_step(client: Client, dataset: str, run: str, step: int, version: int) -> None:
     """Say where a run stands; when this returns it is on disk."""
     parameters = {"dataset": dataset, "run": run, "step": step, "version": version}
-    client.command(_SET, parameters=parameters, settings=INSERT)
+    client.command(_SET, parameters=parameters)
 
 
 def load_steps(client: Client) -> dict[str, dict[str, int]]:
     """Give the steps of runs, by dataset and run; of a run that is deleted there is none."""
     found = list(client.query(_UNTOUCHED).result_rows)
     for name in touched(client):
-        found += client.query(_TOUCHED, parameters={"dataset": name}).result_rows
+        living = conditions(client, name)
+        parameters = {"dataset": name} | living.parameters
+        found += client.query(_TOUCHED.format(lives=living.run_lives), parameters=parameters).result_rows
     steps: dict[str, dict[str, int]] = {}
     for dataset, run, step in found:
         steps.setdefault(dataset, {})[run] = step
