@@ -83,6 +83,6 @@ def _last(runs: Sequence[str], begun: Sequence[int]) -> str | None:
 
 def run_exists(client: Client, dataset: str, run: str) -> bool:
     """Whether the run has said anything of the dataset, matched already or not, that is not deleted."""
-    lives, _, _, bound = conditions(client, dataset)
+    lives, *_, bound = conditions(client, dataset)
     statement = f"SELECT 1 FROM events WHERE dataset = {{dataset:String}} AND run = {{run:String}} AND {lives} LIMIT 1"
     return bool(ask(client, statement, {"dataset": dataset, "run": run} | bound))

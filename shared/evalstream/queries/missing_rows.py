@@ -27,7 +27,7 @@ _MATCHING: Final = threading.Lock()
 
 def rows_without_predictions(client: Client, dataset: str, run: str) -> int:
     """Count the annotated data rows of which the run has said nothing, not even that it found nothing."""
-    lives, _, _, bound = conditions(client, dataset)
+    lives, *_, bound = conditions(client, dataset)
     statement = f"SELECT count() FROM ({without_predictions(lives)})"
     ((count,),) = ask(client, statement, {"dataset": dataset, "run": run} | bound)
     return int(count)

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Final
 from pydantic import BaseModel, Field
 
 from evalstream.queries.counted import ask
-from evalstream.storage.deletions import DECLARATION_LIVES, conditions
+from evalstream.storage.deletions import conditions
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
 _OF_RUN: Final = "dataset = {dataset:String} AND run IN ('', {run:String})"
-_DECLARED: Final = f"ontologies WHERE dataset = {{dataset:String}} AND {DECLARATION_LIVES}"
 _BURIED: Final = f"(SELECT uniqExact(run, data_row, version) FROM deletions WHERE {_OF_RUN})"
 
 
@@ -34,11 +33,14 @@ class Position(BaseModel):
 
 def position(client: Client, dataset: str, run: str) -> Position:
     """Tell how far the data of a run has come."""
-    lives, _, _, bound = conditions(client, dataset)
+    living = conditions(client, dataset)
+    declared = f"ontologies WHERE dataset = {{dataset:String}} AND {living.declaration_lives}"
     statement = f"""
         SELECT greatest(said.newest, declared.newest), said.number, declared.number, {_BURIED}
-        FROM (SELECT max(version) AS newest, count() AS number FROM events FINAL WHERE {_OF_RUN} AND {lives}) AS said,
-            (SELECT max(version) AS newest, uniqExact(version, id) AS number FROM {_DECLARED}) AS declared
+        FROM (SELECT max(version) AS newest, count() AS number FROM events FINAL
+              WHERE {_OF_RUN} AND {living.lives}) AS said,
+            (SELECT max(version) AS newest, uniqExact(version, id) AS number FROM {declared}) AS declared
     """
-    ((version, events, declarations, deletions),) = ask(client, statement, {"dataset": dataset, "run": run} | bound)
+    parameters = {"dataset": dataset, "run": run} | living.parameters
+    ((version, events, declarations, deletions),) = ask(client, statement, parameters)
     return Position(version=version, events=events, declarations=declarations, deletions=deletions)

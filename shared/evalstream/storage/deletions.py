@@ -40,7 +40,8 @@ def _of_dataset(value: str) -> str:
 _COUNT: Final = "uniqExact(version)"
 _FLOOR: Final = "max(floor)"  # 0 where nothing was deleted
 
-#: SQL for whether a declaration is above every tombstone of its dataset; ``{dataset:String}`` is bound to that.
+#: SQL for whether a declaration is above every tombstone of its dataset; ``{dataset:String}`` is bound to that. For
+#: where there is no client at hand; :func:`conditions` gives a shorter one.
 DECLARATION_LIVES: Final = f"version >= {_of_dataset(_FLOOR)}"
 #: Rows of the table that a condition is given as values; of a dataset with more it looks them up. To the engine values
 #: are cheap: over a small dataset the analysis of five subqueries takes longer than everything else.
@@ -172,6 +173,8 @@ class Conditions(NamedTuple):
     lives: str
     #: Whether what is said of a run as a whole is.
     run_lives: str
+    #: Whether a declaration is above every tombstone of the dataset.
+    declaration_lives: str
     #: The lowest version of a result that has seen every tombstone which covers its data row and run.
     least: str
     parameters: dict[str, Any]
@@ -184,7 +187,7 @@ def conditions(client: Client, dataset: str) -> Conditions:
         floors, counts = ([_of_dataset(value), *(_of_each(key, value) for key in _KEYS)] for value in (_FLOOR, _COUNT))
         return _conditions(floors, counts, {})
     if not few:  # nearly always
-        return Conditions("true", "true", "toUInt64(0)", {})
+        return Conditions("true", "true", "true", "toUInt64(0)", {})
     whole = few.get(("", ""), NO_TOMBSTONES)
     floors, counts = [f"toUInt64({whole.floor})"], [str(whole.number)]
     parameters: dict[str, Any] = {}
@@ -219,6 +222,7 @@ def _conditions(floors: Sequence[str], counts: Sequence[str], parameters: dict[s
     return Conditions(
         f"version >= greatest({', '.join(floors)})",
         f"version >= greatest({', '.join(floors[:2])})",
+        f"version >= {floors[0]}",
         f"bitShiftLeft(toUInt64({' + '.join(counts)}), {COUNT_BITS})",
         parameters,
     )
@@ -226,21 +230,21 @@ def _conditions(floors: Sequence[str], counts: Sequence[str], parameters: dict[s
 
 def count_scope(client: Client, scope: Scope, version: int) -> Counts:
     """Count what a deletion up to a version would take away."""
-    lives, _, least, bound = conditions(client, scope.dataset)
-    parameters = _parameters(scope) | bound | {"version": version}
+    living = conditions(client, scope.dataset)
+    parameters = _parameters(scope) | living.parameters | {"version": version}
 
     def ask(statement: str) -> tuple[Any, ...]:
         return tuple(client.query(statement, parameters=parameters).result_rows[0])
 
     data_rows, events = ask(
-        f"SELECT uniqExact(data_row), count() FROM events FINAL WHERE {_SCOPE} AND {_DEAD} AND {lives}"
+        f"SELECT uniqExact(data_row), count() FROM events FINAL WHERE {_SCOPE} AND {_DEAD} AND {living.lives}"
     )
-    (results,) = ask(f"SELECT count() FROM results FINAL WHERE {_SCOPE} AND run != '' AND version >= {least}")
+    (results,) = ask(f"SELECT count() FROM results FINAL WHERE {_SCOPE} AND run != '' AND version >= {living.least}")
     declarations = letters = 0
     if scope.is_dataset:
         (declarations,) = ask(
             "SELECT uniqExact(version, id) FROM ontologies"
-            f" WHERE dataset = {{dataset:String}} AND {_DEAD} AND {DECLARATION_LIVES}"
+            f" WHERE dataset = {{dataset:String}} AND {_DEAD} AND {living.declaration_lives}"
         )
     if not scope.run:
         (letters,) = ask(f"SELECT count() FROM dead_letters FINAL WHERE {_LETTERS}")
@@ -267,7 +271,7 @@ def rows_survive(client: Client, dataset: str, data_rows: Sequence[str]) -> bool
 
 
 def _any_lives(client: Client, where: str, parameters: dict[str, Any]) -> bool:
-    lives, _, _, bound = conditions(client, parameters["dataset"])
+    lives, *_, bound = conditions(client, parameters["dataset"])
     statement = f"SELECT 1 FROM events WHERE {where} AND run != '' AND {lives} LIMIT 1"
     return bool(client.query(statement, parameters=parameters | bound).result_rows)
 
@@ -298,7 +302,7 @@ def erase(client: Client, deletion: Deletion) -> None:
         "least": _least_version(client, scope),
     }
 
-    _, _, least, bound = conditions(client, scope.dataset)
+    *_, least, bound = conditions(client, scope.dataset)
     client.command(_retract(_SCOPE, _DEAD, least), parameters=parameters | bound)
     _delete(client, "results", f"{_SCOPE} AND version < {{least:UInt64}} AND NOT is_deleted", parameters)
     if not scope.run:
@@ -331,7 +335,7 @@ def erase_rows(client: Client, deletions: Sequence[Deletion]) -> None:
         "least": [whole + tombstones["", row].number << COUNT_BITS for row in versions],
         "milliseconds": round(max(one.deleted_at for one in deletions).timestamp() * 1000),
     }
-    _, _, least, bound = conditions(client, dataset)
+    *_, least, bound = conditions(client, dataset)
     client.command(_retract(_SOME_ROWS, _DEAD_ROWS, least), parameters=parameters | bound)
     letters = f"{_LETTERS_OF_DATASET} AND data_row IN {{data_rows:Array(String)}}"
     _delete(client, "results", f"{_SOME_ROWS} AND version < {_own('least')} AND NOT is_deleted", parameters)
@@ -349,7 +353,7 @@ def left_over(client: Client, dataset: str) -> list[Deletion]:
     """Name the tombstones that have anything left to erase: a deletion was cut off, or something came late."""
     if not count_deletions(client, dataset):  # nearly always, and soon answered
         return []
-    lives, _, least, bound = conditions(client, dataset)
+    lives, *_, least, bound = conditions(client, dataset)
     return _deletions(client, _LEFT_OVER.format(lives=lives, least=least), Scope(dataset), **bound)
 
 

@@ -67,7 +67,7 @@ def stored_versions(
 
 def file_names(client: Client, dataset: str, data_rows: Sequence[str]) -> dict[str, str]:
     """Give, of those of the given data rows that have one, the ``file_name`` in their metadata."""
-    lives, _, _, bound = conditions(client, dataset)
+    lives, *_, bound = conditions(client, dataset)
     statement = (
         "SELECT data_row, argMax(metadata['file_name'], (version, event_id)) FROM events"
         " WHERE dataset = {dataset:String} AND data_row IN {data_rows:Array(String)}"
@@ -91,7 +91,7 @@ def datasets(client: Client) -> Iterable[str]:
 
 def predicted_rows(client: Client, dataset: str, *, after: str = "", at_most: int = 2**63) -> list[str]:
     """Name the data rows that a run has said something of, in order: those after a given one, so many at most."""
-    lives, _, _, bound = conditions(client, dataset)
+    lives, *_, bound = conditions(client, dataset)
     statement = (
         "SELECT DISTINCT data_row FROM events WHERE dataset = {dataset:String} AND run != ''"
         f" AND data_row > {{after:String}} AND {lives} ORDER BY data_row LIMIT {{at_most:UInt64}}"
@@ -113,7 +113,7 @@ def without_predictions(lives: str) -> str:
 
 def rows_to_close(client: Client, dataset: str, run: str, *, after: str, at_most: int) -> list[str]:
     """Name the data rows of :func:`without_predictions`, in order: those after a given one, so many at most."""
-    lives, _, _, bound = conditions(client, dataset)
+    lives, *_, bound = conditions(client, dataset)
     following = without_predictions(f"data_row > {{after:String}} AND {lives}")
     statement = f"{following} ORDER BY data_row LIMIT {{at_most:UInt64}}"
     parameters = {"dataset": dataset, "run": run, "after": after, "at_most": at_most} | bound
@@ -122,6 +122,6 @@ def rows_to_close(client: Client, dataset: str, run: str, *, after: str, at_most
 
 def count_annotated(client: Client, dataset: str) -> int:
     """Count the data rows that are annotated, if only to say that there is nothing on them."""
-    lives, _, _, bound = conditions(client, dataset)
+    lives, *_, bound = conditions(client, dataset)
     statement = f"SELECT uniqExact(data_row) FROM events WHERE dataset = {{dataset:String}} AND run = '' AND {lives}"
     return int(client.query(statement, parameters={"dataset": dataset} | bound).result_rows[0][0])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import pyarrow as pa
 
 from evalstream.ontology import NOTHING_DECLARED, Ontology, lineages
-from evalstream.storage.deletions import DECLARATION_LIVES
+from evalstream.storage.deletions import DECLARATION_LIVES, Conditions, conditions
 from evalstream.storage.remembered import short_answer
 from evalstream.storage.settings import INSERT
 
@@ -26,13 +26,11 @@ _SCHEMA: Final = pa.schema(
         ("class_lineage", pa.list_(pa.list_(pa.string()))),
     ]
 )
+_DECLARED: Final = "FROM ontologies WHERE dataset = {{dataset:String}} AND {lives}"
 #: SQL for which revisions a dataset has.
-DECLARED: Final = f"FROM ontologies WHERE dataset = {{dataset:String}} AND {DECLARATION_LIVES}"
-#: SQL for how many: part of the version of every result (see :func:`in_force`).
-REVISIONS: Final = f"(SELECT uniqExact(version, id) {DECLARED})"
-
+DECLARED: Final = _DECLARED.format(lives=DECLARATION_LIVES)
 # One statement, so that the count and the revision in force are of one moment.
-_IN_FORCE: Final = f"SELECT uniqExact(version, id), max((version, id, received_at)) {DECLARED}"
+_IN_FORCE: Final = f"SELECT uniqExact(version, id), max((version, id, received_at)) {_DECLARED}"
 _DOCUMENT: Final = """
 SELECT document FROM ontologies
 WHERE dataset = {dataset:String} AND version = {version:UInt64} AND id = {id:String} LIMIT 1
@@ -58,12 +56,18 @@ def in_force(client: Client, dataset: str) -> Declared:
     Whoever matches loads this *before* the events: the version of a result is the number of events and revisions that
     went into it, and it must never claim a revision that was not used.
     """
-    rows = short_answer(client, _IN_FORCE, {"dataset": dataset})
+    statement = _IN_FORCE.format(lives=conditions(client, dataset).declaration_lives)
+    rows = short_answer(client, statement, {"dataset": dataset})
     revisions, (version, name, received_at) = rows[0]
     if not revisions:
         return Declared(0, 0, "", datetime.fromtimestamp(0, UTC), NOTHING_DECLARED)
     received_at = received_at.replace(tzinfo=UTC)
     return Declared(revisions, version, name, received_at, _ontology(client, dataset, version, name))
+
+
+def revisions(living: Conditions) -> str:
+    """SQL for how many revisions a dataset has: part of the version of every result (see :func:`in_force`)."""
+    return f"(SELECT uniqExact(version, id) {_DECLARED.format(lives=living.declaration_lives)})"
 
 
 def declare(client: Client, dataset: str, ontology: Ontology, version: int) -> str:

@@ -10,7 +10,7 @@ import pyarrow as pa
 from evalstream.matching import POLICIES
 from evalstream.storage.deletions import conditions
 from evalstream.storage.events import INSERT_ROWS, without_predictions
-from evalstream.storage.ontologies import REVISIONS
+from evalstream.storage.ontologies import revisions
 from evalstream.storage.remembered import short_answer
 from evalstream.storage.settings import INSERT
 
@@ -169,19 +169,21 @@ def progress(client: Client, dataset: str, run: str, policies: Sequence[str]) ->
 
 def unmatched_alone(client: Client, dataset: str, run: str) -> list[str]:
     """Name the annotated data rows that a run has said nothing of, and that have no result of annotations alone yet."""
-    lives, _, least, bound = conditions(client, dataset)
-    missing = without_predictions(lives)
-    statement = _UNMATCHED_ALONE.format(lives=lives, least=least, revisions=REVISIONS, missing=missing)
-    parameters = _parameters(dataset, run, tuple(POLICIES)) | bound
+    living = conditions(client, dataset)
+    missing = without_predictions(living.lives)
+    statement = _UNMATCHED_ALONE.format(
+        lives=living.lives, least=living.least, revisions=revisions(living), missing=missing
+    )
+    parameters = _parameters(dataset, run, tuple(POLICIES)) | living.parameters
     return [name for (name,) in client.query(statement, parameters=parameters).result_rows]
 
 
 def _compared(client: Client, dataset: str) -> tuple[str, dict[str, Any]]:
     """SQL for what is wanted beside what is done, and what the deletions in it are bound to."""
-    lives, _, least, bound = conditions(client, dataset)
-    wanted = _WANTED.format(lives=lives, least=least, revisions=REVISIONS)
+    living = conditions(client, dataset)
+    wanted = _WANTED.format(lives=living.lives, least=living.least, revisions=revisions(living))
     same = "wanted.data_row = done.data_row AND wanted.run = done.run"
-    return f"({wanted}) AS wanted LEFT JOIN ({_DONE}) AS done ON {same}", bound
+    return f"({wanted}) AS wanted LEFT JOIN ({_DONE}) AS done ON {same}", living.parameters
 
 
 def _parameters(dataset: str, run: str, policies: Sequence[str]) -> dict[str, Any]:

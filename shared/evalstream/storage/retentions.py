@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from evalstream.storage.deletions import DECLARATION_LIVES, conditions
+from evalstream.storage.deletions import conditions
 from evalstream.storage.remembered import short_answer
 from evalstream.storage.settings import INSERT
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
-_IN_FORCE: Final = f"""
-SELECT version, days, runs, set_at FROM retentions FINAL WHERE dataset = {{dataset:String}} AND {DECLARATION_LIVES}
+_IN_FORCE: Final = """
+SELECT version, days, runs, set_at FROM retentions FINAL WHERE dataset = {{dataset:String}} AND {lives}
 """
 _EXPIRED: Final = """
 SELECT data_row, max(version) FROM events WHERE dataset = {{dataset:String}} AND {lives}
@@ -72,7 +72,8 @@ def set_retention(client: Client, dataset: str, retention: Retention, version: i
 
 def retention_in_force(client: Client, dataset: str) -> InForce:
     """Load what a dataset keeps: everything, unless something else was said."""
-    rows = client.query(_IN_FORCE, parameters={"dataset": dataset}).result_rows
+    statement = _IN_FORCE.format(lives=conditions(client, dataset).declaration_lives)
+    rows = client.query(statement, parameters={"dataset": dataset}).result_rows
     if not rows:
         return InForce(KEEP_ALL, 0, None)
     ((version, days, runs, set_at),) = rows
@@ -96,7 +97,7 @@ def count_expired(client: Client, dataset: str, before: datetime) -> int:
 
 
 def _expired(client: Client, statement: str, dataset: str, before: datetime, at_most: int) -> Sequence[Any]:
-    lives, _, _, bound = conditions(client, dataset)
+    lives, *_, bound = conditions(client, dataset)
     parameters = {"dataset": dataset, "before": round(before.timestamp() * 1000), "at_most": at_most} | bound
     return client.query(statement.format(lives=lives), parameters=parameters).result_rows
 
@@ -109,7 +110,7 @@ def engine_time(client: Client) -> datetime:
 
 def runs_by_age(client: Client, dataset: str) -> list[tuple[str, int, datetime]]:
     """Name runs, those of which an event came last first, with their highest version and when that was."""
-    lives, _, _, bound = conditions(client, dataset)
+    lives, *_, bound = conditions(client, dataset)
     rows = client.query(_RUNS.format(lives=lives), parameters={"dataset": dataset} | bound).result_rows
     return [(name, version, last.replace(tzinfo=UTC)) for name, version, last in rows]
 
@@ -121,7 +122,7 @@ def removed(client: Client, dataset: str) -> Removed:
     )
     if not short_answer(client, any_at_all, {"dataset": dataset})[0][0]:  # nearly always, and cheap
         return NOTHING_REMOVED
-    lives, _, _, bound = conditions(client, dataset)
-    statement = _REMOVED.format(lives=lives, declaration_lives=DECLARATION_LIVES)
-    ((rows, runs, older_than),) = short_answer(client, statement, {"dataset": dataset} | bound)
+    living = conditions(client, dataset)
+    statement = _REMOVED.format(lives=living.lives, declaration_lives=living.declaration_lives)
+    ((rows, runs, older_than),) = short_answer(client, statement, {"dataset": dataset} | living.parameters)
     return Removed(rows, runs, older_than.replace(tzinfo=UTC) if rows else None)
