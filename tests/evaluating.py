@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 from clickhouse_connect.driver.client import Client
@@ -15,7 +17,7 @@ from evalstream.importers.columns import CocoType, annotation_events, prediction
 from evalstream.pipeline.ingest import ingest
 from evalstream.pipeline.reconcile import reconcile
 
-from tests.feeding import new_engine
+from tests.feeding import match_all, new_engine
 
 DATASET = RUN = "evaluated"
 
@@ -35,12 +37,36 @@ def upload_files(
     client: Client, dataset: str, annotations: Path, predictions: Path, iou_type: CocoType = "bbox"
 ) -> list[str]:
     """Send two files whole; give the names of all categories."""
-    truth = read_truth(annotations, iou_type)
-    found = read_results(predictions, truth, iou_type)
-    assert not [*truth.problems, *found.problems]
-    append(client, annotation_events(truth, dataset, 1, iou_type), Reader(AnnotationEvent))
-    append(client, prediction_events(found, truth, dataset, RUN, 1, iou_type), Reader(PredictionEvent))
-    return sorted(truth.categories.names)
+    return upload_pairs(client, {dataset: (annotations, predictions)}, iou_type)[dataset]
+
+
+def upload_documents(
+    client: Client, folder: Path, pairs: Mapping[str, tuple[Any, Any]], iou_type: CocoType = "bbox"
+) -> None:
+    """Send the content of two files of each dataset, by way of such files, and match all of it under ``coco``."""
+    files = {name: (folder / f"{name}-truth.json", folder / f"{name}-results.json") for name in pairs}
+    for name, documents in pairs.items():
+        for file, document in zip(files[name], documents, strict=True):
+            file.write_text(json.dumps(document), encoding="utf-8")
+    upload_pairs(client, files, iou_type)
+    match_all(client, list(pairs), ["coco"])
+
+
+def upload_pairs(
+    client: Client, files: Mapping[str, tuple[Path, Path]], iou_type: CocoType = "bbox"
+) -> dict[str, list[str]]:
+    """Send two files of each dataset, all together; give the names of all categories of each."""
+    categories, true, said = {}, [], []
+    for dataset, (truth_file, results_file) in files.items():
+        truth = read_truth(truth_file, iou_type)
+        found = read_results(results_file, truth, iou_type)
+        assert not [*truth.problems, *found.problems]
+        true.append(annotation_events(truth, dataset, 1, iou_type))
+        said.append(prediction_events(found, truth, dataset, RUN, 1, iou_type))
+        categories[dataset] = sorted(truth.categories.names)
+    append(client, pa.concat_tables(true), Reader(AnnotationEvent))
+    append(client, pa.concat_tables(said), Reader(PredictionEvent))
+    return categories
 
 
 def append(client: Client, events: pa.Table, reader: Reader) -> None:

@@ -8,16 +8,22 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
 from clickhouse_connect.driver.client import Client
-from evalstream.events import AnnotationEvent, PredictionEvent, Reader, Record
+from evalstream.events import EVENTS, AnnotationEvent, PredictionEvent, Reader, Record
 from evalstream.matching import POLICIES
 from evalstream.pipeline.complete import closing_events
 from evalstream.pipeline.ingest import ingest
-from evalstream.pipeline.reconcile import reconcile
+from evalstream.pipeline.match import match
+from evalstream.pipeline.reconcile import rematch
 from evalstream.storage.engine import open_embedded
 from evalstream.storage.migrate import migrated_clients
+from evalstream.storage.ontologies import in_force
+from evalstream.storage.results import write_results
 
 Objects = Sequence[Mapping[str, Any]]
+Events = list[dict[str, Any]]
 
 
 @contextmanager
@@ -36,9 +42,39 @@ def feed(
     policies: Sequence[str] = tuple(POLICIES),
     **said: Any,
 ) -> None:
-    """Send objects as ``send`` does, and match them all."""
+    """Send objects as ``send`` does, and match their data rows."""
     send(client, dataset, annotations, runs, **said)
-    reconcile(client, policies, dataset=dataset)
+    rematch(client, dataset, sorted({*annotations, *(row for of_rows in runs.values() for row in of_rows)}), policies)
+
+
+def feed_all(
+    client: Client,
+    datasets: Mapping[str, tuple[Mapping[str, Objects], Mapping[str, Mapping[str, Objects]]]],
+    *,
+    policies: Sequence[str] = tuple(POLICIES),
+) -> None:
+    """Send the annotations and runs of many new datasets, and match them, with one insert for all: each costs 30 ms."""
+    sent = [_events(name, *said) for name, said in datasets.items()]
+    _ingest(client, [one for truth, _ in sent for one in truth], [one for _, found in sent for one in found])
+    match_all(client, list(datasets), policies)
+
+
+def match_all(client: Client, datasets: Sequence[str], policies: Sequence[str]) -> None:
+    """Match all that was sent of new datasets, and write all results together."""
+    names = {"names": list(datasets)}
+    of_them = "dataset IN {names:Array(String)}"
+    order = "ORDER BY dataset, data_row, run, version, event_id"
+    events = client.query_arrow(
+        f"SELECT {', '.join(EVENTS.names)} FROM events FINAL WHERE {of_them} {order}", parameters=names
+    ).cast(EVENTS)
+    found = client.query(f"SELECT DISTINCT dataset FROM ontologies WHERE {of_them}", parameters=names).result_rows
+    declared = {name: in_force(client, name) for (name,) in found}
+    matched = []
+    for name in datasets:
+        own = events.filter(pc.equal(events["dataset"], name))
+        said = (declared[name].ontology, declared[name].revisions) if name in declared else ()
+        matched.append(match(name, own, policies, *said))
+    write_results(client, pa.concat_tables(matched))
 
 
 def send(
@@ -54,6 +90,17 @@ def send(
 
     ``rows`` are facts by data row; ``metrics``, by data row, go with every run's predictions.
     """
+    _ingest(client, *_events(dataset, annotations, runs, rows, metrics))
+
+
+def _events(
+    dataset: str,
+    annotations: Mapping[str, Objects],
+    runs: Mapping[str, Mapping[str, Objects]],
+    rows: Mapping[str, Mapping[str, Any]] | None = None,
+    metrics: Mapping[str, Objects] | None = None,
+) -> tuple[Events, Events]:
+    """Events of both sides."""
     facts = rows or {}
     truth = [
         {"dataset": dataset, "data_row": row, "operation": "replace", "annotations": list(objects)}
@@ -66,6 +113,10 @@ def send(
         for run, of_rows in runs.items()
         for row, objects in of_rows.items()
     ]
+    return truth, found
+
+
+def _ingest(client: Client, truth: Events, found: Events) -> None:
     for events, reader in ((truth, Reader(AnnotationEvent)), (found, Reader(PredictionEvent))):
         records = [Record(json.dumps(event).encode(), i, 1) for i, event in enumerate(events)]
         rejected = ingest(client, records, reader, "test").rejected

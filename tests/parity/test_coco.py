@@ -12,20 +12,21 @@ from typing import Any, NamedTuple
 
 import evalstream
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 from clickhouse_connect.driver.client import Client
 from evalstream.events import AnnotationEvent, PredictionEvent, Reader
 from evalstream.importers.coco import read_results, read_truth
 from evalstream.importers.columns import annotation_events, prediction_events
-from evalstream.pipeline.reconcile import reconcile
 from evalstream.queries.average_precision import ApFigures, AveragePrecision, ClassFigures, average_precisions
 from evalstream.selection import Selection
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from tests.evaluating import DATASET, RUN, append, evaluated, upload_files
+from tests.evaluating import DATASET, RUN, append, evaluated, upload_documents
 from tests.feeding import close as close_run
+from tests.feeding import match_all
 
 Document = dict[str, Any]
 #: pycocotools' order of its twelve figures.
@@ -81,7 +82,7 @@ def test_real_data_gives_the_published_figures(name: str, real_data: Path) -> No
 def test_random_files_give_the_figures_of_pycocotools(client: Client, tmp_path: Path) -> None:
     cases = {f"random-{seed}": random_files(random.Random(seed)) for seed in range(60)}
     thresholds = {name: random.Random(name).choice([0.3, 0.5, 0.6, 0.95, 1.0]) for name in cases}
-    upload(client, tmp_path, cases)
+    upload_documents(client, tmp_path, cases)
     for name, files in cases.items():
         found = figures_of(client, name, thresholds[name])
         try:
@@ -110,7 +111,7 @@ def test_a_hundred_and_some_detections_of_a_class(client: Client, tmp_path: Path
         crowd = noise + hits
         rng.shuffle(crowd)
         cases[f"many-{seed}"] = CocoFiles(files.truth, files.results + crowd)
-    upload(client, tmp_path, cases)
+    upload_documents(client, tmp_path, cases)
     for name, files in cases.items():
         assert_same(figures_of(client, name), by_pycocotools(files), 1e-12)
         assert_same(in_memory(files), by_pycocotools(files), 0)
@@ -120,7 +121,7 @@ def test_ids_from_zero_count_like_any_others(client: Client, tmp_path: Path) -> 
     """To pycocotools an annotation of id 0 is never found. To us an id is a name."""
     cases = {f"from-one-{seed}": random_files(random.Random(seed), dense=True) for seed in range(100, 110)}
     from_zero = {name.replace("one", "zero"): ids_from_zero(files) for name, files in cases.items()}
-    upload(client, tmp_path, cases | from_zero)
+    upload_documents(client, tmp_path, cases | from_zero)
     noticed = 0
     for name, files in cases.items():
         found = figures_of(client, name.replace("one", "zero"))
@@ -139,7 +140,7 @@ def test_a_class_that_the_ground_truth_does_not_list_is_no_listed_one(client: Cl
         "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": box, "area": 100.0, "iscrowd": 0}],
     }
     files = CocoFiles(truth, [{"image_id": 1, "category_id": 7, "bbox": box, "score": 0.5}])
-    upload(client, tmp_path, {"unlisted": files})
+    upload_documents(client, tmp_path, {"unlisted": files})
     found = figures_of(client, "unlisted")
     assert_same(found, by_pycocotools(files), 1e-12)
     assert found.ap == 0.0
@@ -153,7 +154,7 @@ def test_a_class_without_annotations_is_undefined_and_in_no_mean(client: Client,
     rng = random.Random(8)
     image = truth["images"][0]["id"]
     predicted = files.results + [detection(rng, image, alone["id"], random_box(rng)) for _ in range(5)]
-    upload(client, tmp_path, {"without": files, "with": CocoFiles(truth, predicted)})
+    upload_documents(client, tmp_path, {"without": files, "with": CocoFiles(truth, predicted)})
     without, found = figures_of(client, "without"), figures_of(client, "with")
     assert all(value is None for value in found.per_class.pop(alone["name"]).model_dump().values())
     assert found.undefined.pop("per_class.never annotated")
@@ -169,18 +170,19 @@ def test_a_closed_run_has_the_figures_of_pycocotools_for_images_without_detectio
     # pycocotools counts every image of the ground truth. What is sent is what a detector's loop says: of the images on
     # which it found something, in events of their own.
     cases = {f"partly-{seed}": random_files(random.Random(seed)) for seed in range(20)}
-    silent = 0
+    true, said = [], []
     for name, files in cases.items():
         truth_file, results_file = tmp_path / "truth.json", tmp_path / "results.json"
         truth_file.write_text(json.dumps(files.truth), encoding="utf-8")
         results_file.write_text(json.dumps(files.results), encoding="utf-8")
         truth = read_truth(truth_file)
-        append(client, annotation_events(truth, name, 1), Reader(AnnotationEvent))
-        said = prediction_events(read_results(results_file, truth), truth, name, RUN, 1)
-        append(client, said.filter(pc.greater(pc.list_value_length(said["object_id"]), 0)), Reader(PredictionEvent))
-        silent += len(close_run(client, name, RUN))
-    assert silent > 20
-    reconcile(client, ["coco"])
+        true.append(annotation_events(truth, name, 1))
+        said.append(prediction_events(read_results(results_file, truth), truth, name, RUN, 1))
+    sent = pa.concat_tables(said)
+    append(client, pa.concat_tables(true), Reader(AnnotationEvent))
+    append(client, sent.filter(pc.greater(pc.list_value_length(sent["object_id"]), 0)), Reader(PredictionEvent))
+    assert sum(len(close_run(client, name, RUN)) for name in cases) > 20
+    match_all(client, list(cases), ["coco"])
     for name, files in cases.items():
         found = figures_of(client, name)
         assert not any("no prediction of this run" in note for note in found.notes)
@@ -188,16 +190,6 @@ def test_a_closed_run_has_the_figures_of_pycocotools_for_images_without_detectio
 
 
 # --- helpers --------------------------------------------------------------------------------------------------------
-
-
-def upload(client: Client, folder: Path, cases: dict[str, CocoFiles]) -> None:
-    """Bring files into the engine, each pair as the dataset of its name, the way ``evaluated`` does."""
-    for name, files in cases.items():
-        truth, results = folder / f"{name}-truth.json", folder / f"{name}-results.json"
-        truth.write_text(json.dumps(files.truth), encoding="utf-8")
-        results.write_text(json.dumps(files.results), encoding="utf-8")
-        upload_files(client, name, truth, results)
-    reconcile(client, ["coco"])
 
 
 def figures_of(client: Client, dataset: str, iou: float = 0.5) -> AveragePrecision:

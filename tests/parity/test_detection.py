@@ -18,7 +18,7 @@ from evalstream.selection import Selection
 from evalstream.storage.ontologies import declare
 from sklearn.metrics import average_precision_score
 
-from tests.feeding import feed
+from tests.feeding import feed_all
 from tests.oracles import detection as oracle
 from tests.oracles.detection import DEFINITIONS, Detection, Target
 from tests.parity.conftest import Agree
@@ -64,8 +64,8 @@ def voc(client: Client, real_data: Path) -> tuple[list[Detection], list[Target]]
             detections.append(Detection(file.stem, VOC_CLASSES[int(number)], (x, y, width, height), float(confidence)))
     for name in ("voc", "voc-easy"):
         declare(client, name, Ontology(boxes="pixels"), 1)
-    send(client, "voc", detections, targets)
-    send(client, "voc-easy", detections, [target._replace(kind="") for target in targets])
+    easy = [target._replace(kind="") for target in targets]
+    send(client, {"voc": (detections, targets), "voc-easy": (detections, easy)})
     return detections, targets
 
 
@@ -96,11 +96,14 @@ def test_pascal_voc_on_real_data(
 
 
 def test_pascal_voc_on_random_data(client: Client, agree: Agree) -> None:
-    for seed in range(12):
-        detections, targets = random_data(random.Random(seed), ("", "", "difficult"))
-        for boxes in ("continuous", "pixels"):
+    sets = [random_data(random.Random(seed), ("", "", "difficult")) for seed in range(12)]
+    both = ("continuous", "pixels")
+    for boxes in both:
+        for seed in range(12):
             declare(client, f"voc-{boxes}-{seed}", Ontology(boxes=boxes), 1)
-            send(client, f"voc-{boxes}-{seed}", detections, targets)
+    send(client, {f"voc-{boxes}-{seed}": said for boxes in both for seed, said in enumerate(sets)})
+    for seed, (detections, targets) in enumerate(sets):
+        for boxes in both:
             for interpolation in ("11-point", "all-point"):
                 for iou in (0.25, 0.5, 1.0):
                     agree(
@@ -127,13 +130,15 @@ def by_voc(
 
 @pytest.mark.parametrize("group_of", ["ignore", "count"])
 def test_open_images_on_random_data(client: Client, agree: Agree, group_of: str) -> None:
+    sets = {}
     for seed in range(12):
         detections, targets = random_data(random.Random(100 + seed), ("", "", "difficult", "group_of"))
         # The evaluator's sort is not stable: of equal confidences any order may come out.
         confidences = random.Random(seed).sample(range(1, 10_000), len(detections))
         detections = [d._replace(confidence=c / 10_000) for d, c in zip(detections, confidences, strict=True)]
-        name = f"open-images-{group_of}-{seed}"
-        send(client, name, detections, targets)
+        sets[f"open-images-{group_of}-{seed}"] = detections, targets
+    send(client, sets)
+    for name, (detections, targets) in sets.items():
         for iou in (0.25, 0.5, 0.75):
             expected = {}
             for label in labels(detections, targets):
@@ -163,9 +168,9 @@ def test_open_images_on_random_data(client: Client, agree: Agree, group_of: str)
 
 def test_uninterpolated(client: Client, agree: Agree) -> None:
     """scikit-learn's recall is a share of what was detected; ours one of all annotations."""
-    for seed in range(12):
-        detections, targets = random_data(random.Random(200 + seed), ("",))
-        send(client, f"uninterpolated-{seed}", detections, targets)
+    sets = {f"uninterpolated-{seed}": random_data(random.Random(200 + seed), ("",)) for seed in range(12)}
+    send(client, sets)
+    for name, (detections, targets) in sets.items():
         expected: dict[str, float | None] = {}
         for label in labels(detections, targets):
             counted, total = oracle.pascal_voc(detections, targets, label, 0.5, pixels=False)
@@ -178,7 +183,7 @@ def test_uninterpolated(client: Client, agree: Agree) -> None:
             "AP (not interpolated)",
             "scikit-learn average_precision_score",
             "12 random data sets with ties",
-            of_classes(ask(client, f"uninterpolated-{seed}", 0.5, "none")),
+            of_classes(ask(client, name, 0.5, "none")),
             expected,
         )
 
@@ -187,10 +192,10 @@ def test_uninterpolated(client: Client, agree: Agree) -> None:
 
 
 def test_encord(client: Client, agree: Agree) -> None:
-    for seed in range(12):
-        detections, targets = random_data(random.Random(300 + seed), ("",))
-        send(client, f"encord-{seed}", detections, targets)
-        found = ask(client, f"encord-{seed}", 0.5, "encord", empty_classes="zero")
+    sets = {f"encord-{seed}": random_data(random.Random(300 + seed), ("",)) for seed in range(12)}
+    send(client, sets)
+    for name, (detections, targets) in sets.items():
+        found = ask(client, name, 0.5, "encord", empty_classes="zero")
         ap, ar, recall = {}, {}, []
         for label in labels(detections, targets):
             curves = {
@@ -204,7 +209,7 @@ def test_encord(client: Client, agree: Agree) -> None:
         data = "12 random data sets with ties"
         agree("mAP (Encord, 11 points)", "Encord's rule", data, found.at_iou, float(np.mean(list(ap.values()))))
         agree("mAR (Encord, area)", "Encord's rule", data, found.ar_area, float(np.mean(list(ar.values()))))
-        skipping = ask(client, f"encord-{seed}", 0.5, "101-point")
+        skipping = ask(client, name, 0.5, "101-point")
         expected = float(np.mean(recall)) if recall else None
         agree("mAR (Encord, mean recall)", "Encord's rule", data, skipping.recall_at_iou, expected)
         for label, own in found.per_class.items():
@@ -217,12 +222,8 @@ def test_encord(client: Client, agree: Agree) -> None:
 @pytest.mark.parametrize("policy", ["iou-greedy", "coco", "best-candidate"])
 def test_classes_without_annotations_as_zero(client: Client, policy: str) -> None:
     square = (0.0, 0.0, 10.0, 10.0)
-    send(
-        client,
-        f"empty-{policy}",
-        [Detection("1", "cat", square, 0.9), Detection("1", "dog", square, 0.8)],
-        [Target("1", "cat", square)],
-    )
+    detections = [Detection("1", "cat", square, 0.9), Detection("1", "dog", square, 0.8)]
+    send(client, {f"empty-{policy}": (detections, [Target("1", "cat", square)])})
     selection = Selection(dataset=f"empty-{policy}", run="m", policy=policy)
     found = {
         choice: average_precisions(client, selection, ApOptions(interpolation="all-point", empty_classes=choice))
@@ -241,8 +242,15 @@ def test_classes_without_annotations_as_zero(client: Client, policy: str) -> Non
 # --- helpers --------------------------------------------------------------------------------------------------------
 
 
-def send(client: Client, dataset: str, detections: list[Detection], targets: list[Target]) -> None:
-    """Bring them in as run ``m``, in their order."""
+def send(client: Client, datasets: dict[str, tuple[list[Detection], list[Target]]]) -> None:
+    """Bring datasets in, together, each as run ``m``."""
+    feed_all(client, {name: objects(*said) for name, said in datasets.items()})
+
+
+def objects(
+    detections: list[Detection], targets: list[Target]
+) -> tuple[dict[str, list[dict[str, Any]]], dict[str, dict[str, list[dict[str, Any]]]]]:
+    """Objects of events, in their order."""
     annotations: dict[str, list[dict[str, Any]]] = defaultdict(list)
     predictions: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for target in targets:
@@ -251,7 +259,7 @@ def send(client: Client, dataset: str, detections: list[Detection], targets: lis
     for d in detections:
         predictions[d.image].append({"type": "bbox", "feature": d.label, "bbox": d.box, "confidence": d.confidence})
     images = {*annotations, *predictions}
-    feed(client, dataset, annotations, {"m": {image: predictions[image] for image in images}})
+    return annotations, {"m": {image: predictions[image] for image in images}}
 
 
 def ask(client: Client, dataset: str, iou: float, interpolation: str, **options: Any) -> AveragePrecision:

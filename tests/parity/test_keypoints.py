@@ -13,7 +13,6 @@ import evalstream
 import numpy as np
 import pytest
 from clickhouse_connect.driver.client import Client
-from evalstream.pipeline.reconcile import reconcile
 from evalstream.queries.average_precision import AveragePrecision, average_precisions
 from evalstream.queries.keypoints import keypoints
 from evalstream.queries.measures import measures
@@ -21,7 +20,7 @@ from evalstream.selection import Selection
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from tests.evaluating import DATASET, RUN, evaluated, upload_files
+from tests.evaluating import DATASET, RUN, evaluated, upload_documents
 from tests.parity.conftest import Agree
 from tests.parity.test_coco import same_but_for_the_last_bit
 
@@ -80,9 +79,7 @@ def test_real_persons_give_the_figures_of_pycocotools(real_data: Path, agree: Ag
 
 def test_random_files_give_the_figures_of_pycocotools(client: Client, tmp_path: Path, agree: Agree) -> None:
     cases = {f"random-{seed}": random_files(random.Random(seed)) for seed in range(60)}
-    for name, (truth, results) in cases.items():
-        upload(client, tmp_path, name, truth, results)
-    reconcile(client, ["coco"])
+    upload_documents(client, tmp_path, cases, "keypoints")
     seen = {"crowd": 0, "unlabelled": 0, "many": 0, "ignored": 0}
     for name, (truth, results) in cases.items():
         selection = Selection(dataset=name, run=RUN, policy="coco")
@@ -138,8 +135,7 @@ def test_a_skeleton_without_labelled_keypoints_absorbs_one_detection(client: Cli
         {"image_id": image, "category_id": 1, "keypoints": [5.0, 5.0, 1.0] * 17, "score": score}
         for image, score in ((1, 0.9), (1, 0.8), (2, 0.7))
     ]
-    upload(client, tmp_path, "unseen", truth, results)
-    reconcile(client, ["coco"])
+    upload_documents(client, tmp_path, {"unseen": (truth, results)}, "keypoints")
     found = average_precisions(client, Selection(dataset="unseen", run=RUN, policy="coco"))
     assert figures(found) == pytest.approx(by_pycocotools(truth, results), abs=1e-12)
     assert found.ap == pytest.approx(0.5)
@@ -298,11 +294,3 @@ def detection(rng: random.Random, target: Document, categories: list[Document]) 
     category = target["category_id"] if rng.random() < 0.9 else rng.choice(categories)["id"]
     score = rng.choice(SCORES) if rng.random() < 0.8 else rng.random()
     return {"image_id": target["image_id"], "category_id": category, "keypoints": found, "score": score}
-
-
-def upload(client: Client, folder: Path, name: str, truth: Document, results: list[Document]) -> None:
-    """Bring files into the engine as the dataset ``name``, the way ``evaluated`` does."""
-    truth_file, results_file = folder / f"{name}-truth.json", folder / f"{name}-results.json"
-    truth_file.write_text(json.dumps(truth), encoding="utf-8")
-    results_file.write_text(json.dumps(results), encoding="utf-8")
-    upload_files(client, name, truth_file, results_file, "keypoints")

@@ -13,14 +13,13 @@ import numpy as np
 import pytest
 from clickhouse_connect.driver.client import Client
 from evalstream.ontology import Ontology
-from evalstream.pipeline.reconcile import reconcile
 from evalstream.queries.average_precision import average_precisions
 from evalstream.selection import Selection
 from evalstream.storage.ontologies import declare
 from pycocotools import mask as coco_mask
 
-from tests.evaluating import DATASET, RUN, evaluated, upload_files
-from tests.feeding import feed
+from tests.evaluating import DATASET, RUN, evaluated, upload_documents
+from tests.feeding import feed_all
 from tests.oracles.coco import FIGURES, Document, Reference, evaluated_by_pycocotools, of_classes
 from tests.oracles.shapes import iou, outline, pixels, runs
 from tests.parity.conftest import Agree
@@ -58,11 +57,7 @@ def test_masks_of_real_data(real_data: Path, agree: Agree) -> None:
 
 def test_masks_of_random_files(client: Client, tmp_path: Path, agree: Agree) -> None:
     files = {f"masks-{seed}": random_masks(random.Random(seed)) for seed in range(FILES)}
-    for name, (truth, results) in files.items():
-        (tmp_path / f"{name}-truth.json").write_text(json.dumps(truth), encoding="utf-8")
-        (tmp_path / f"{name}-results.json").write_text(json.dumps(results), encoding="utf-8")
-        upload_files(client, name, tmp_path / f"{name}-truth.json", tmp_path / f"{name}-results.json", "segm")
-    reconcile(client, ["coco"])
+    upload_documents(client, tmp_path, files, "segm")
     data = f"{FILES} random files"
     for name, (truth, results) in files.items():
         compare(client, agree, name, "masks", PYCOCOTOOLS, data, evaluated_by_pycocotools(truth, results, "segm"))
@@ -82,9 +77,9 @@ SHAPES = {
 def test_shapes_of_random_sets(client: Client, agree: Agree, what: str) -> None:
     types, ontology = SHAPES[what]
     sets = {f"{what.replace(' ', '-')}-{seed}": random_objects(random.Random(seed), types) for seed in range(SETS)}
-    for name, (true, found) in sets.items():
+    for name in sets:
         declare(client, name, ontology, 1)
-        feed(client, name, true, {RUN: found}, policies=["coco"])
+    feed_all(client, {name: (true, {RUN: found}) for name, (true, found) in sets.items()}, policies=["coco"])
     one = float(ontology.boxes == "pixels")
 
     def overlap(detection: Document, annotation: Document) -> float:

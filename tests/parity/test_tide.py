@@ -25,7 +25,7 @@ from tidecv.errors.main_errors import (
 )
 
 from tests.evaluating import DATASET, RUN, evaluated
-from tests.feeding import feed
+from tests.feeding import feed_all
 from tests.parity.conftest import Agree
 
 SHORT = dict(zip(CAUSES, ("Cls", "Loc", "Both", "Dupe", "Bkg", "Miss"), strict=True))
@@ -57,16 +57,17 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Any:
 def test_random_data_gives_the_figures_of_tidecv(client: Client, agree: Agree) -> None:
     """Of annotations overlapped equally tidecv takes the first, COCO the last: so tidecv gets them backwards."""
     noticed = dict.fromkeys(CAUSES, 0)
-    for seed in range(40):
-        rng = random.Random(seed)
-        images = random_images(rng, many=seed % 10 == 0)
-        feed(
-            client,
-            f"tide-{seed}",
+    rngs = [random.Random(seed) for seed in range(40)]
+    sets = [random_images(rng, many=seed % 10 == 0) for seed, rng in enumerate(rngs)]
+    told_us = {
+        f"tide-{seed}": (
             {str(n): true for n, (true, _) in enumerate(images)},
             {"m": {str(n): found for n, (_, found) in enumerate(images)}},
-            policies=["coco"],
         )
+        for seed, images in enumerate(sets)
+    }
+    feed_all(client, told_us, policies=["coco"])
+    for seed, (rng, images) in enumerate(zip(rngs, sets, strict=True)):
         iou, background = rng.choice([(0.5, 0.1), (0.75, 0.1), (0.3, 0.05), (0.55, 0.25)])
         found = errors(
             client,
