@@ -38,14 +38,11 @@ def http(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     thread.join()
 
 
-@pytest.fixture
-def filled(http: httpx.Client) -> Iterator[httpx.Client]:
-    """The service with all of a dataset: an event a row, and one of each of two runs."""
+def fill(http: httpx.Client, dataset: str) -> None:
+    """Send an event a row, and one of each of two runs."""
     lines = [json.dumps({"data_row": row, "operation": "replace"}) for row in ROWS]
     for route in ("annotations", "runs/v1/predictions", "runs/v2/predictions"):
-        http.post(f"/v1/datasets/street/{route}", content="\n".join(lines)).raise_for_status()
-    yield http
-    http.delete("/v1/datasets/street").raise_for_status()
+        http.post(f"/v1/datasets/{dataset}/{route}", content="\n".join(lines)).raise_for_status()
 
 
 def invoke(http: httpx.Client, *words: str, key: str = "admin", answer: str | None = None) -> Result:
@@ -54,39 +51,42 @@ def invoke(http: httpx.Client, *words: str, key: str = "admin", answer: str | No
     )
 
 
-def left(http: httpx.Client) -> tuple[int, list[str]]:
-    """How many data rows there are, and which runs."""
+def left(http: httpx.Client, dataset: str) -> tuple[int, list[str]]:
+    """How many data rows there are of a dataset, and which runs."""
     datasets = {item["dataset"]: item for item in http.get("/v1/datasets").json()["datasets"]}
-    return (datasets["street"]["data_rows"], datasets["street"]["runs"]) if "street" in datasets else (0, [])
+    return (datasets[dataset]["data_rows"], datasets[dataset]["runs"]) if dataset in datasets else (0, [])
 
 
 @pytest.mark.parametrize(
     ("words", "asked", "after"),
     [
         (["dataset", "street"], "dataset street: 5 data rows, 15 events", (0, [])),
-        (["run", "street", "v1"], "run v1 of dataset street: 5 data rows, 5 events", (5, ["v2"])),
-        (["row", "street", "plain"], "data row plain of dataset street: 1 data row, 3 events", (4, ["v1", "v2"])),
+        (["run", "road", "v1"], "run v1 of dataset road: 5 data rows, 5 events", (5, ["v2"])),
+        (["row", "lane", "plain"], "data row plain of dataset lane: 1 data row, 3 events", (4, ["v1", "v2"])),
     ],
 )
 def test_it_says_how_much_it_is_and_asks(
-    filled: httpx.Client, words: list[str], asked: str, after: tuple[int, list[str]]
+    http: httpx.Client, words: list[str], asked: str, after: tuple[int, list[str]]
 ) -> None:
-    refused = invoke(filled, *words, answer="n\n")
+    fill(http, words[1])
+    refused = invoke(http, *words, answer="n\n")
     assert refused.exit_code == 1
     assert f"Delete {asked}" in refused.output
-    assert left(filled) == (5, ["v1", "v2"])
-    done = invoke(filled, *words, answer="y\n")
+    assert left(http, words[1]) == (5, ["v1", "v2"])
+    done = invoke(http, *words, answer="y\n")
     assert done.exit_code == 0, done.output
     assert f"deleted {asked}" in done.output
-    assert left(filled) == after
+    assert left(http, words[1]) == after
 
 
-@pytest.mark.parametrize("row", ROWS)
-def test_a_data_row_of_any_name_and_no_other(filled: httpx.Client, row: str) -> None:
-    done = invoke(filled, "row", "street", row, "--yes", "--json")
-    assert done.exit_code == 0, done.output
-    assert json.loads(done.stdout)["data_row"] == row
-    assert left(filled) == (4, ["v1", "v2"])
+def test_a_data_row_of_any_name_and_no_other(http: httpx.Client) -> None:
+    fill(http, "names")
+    for more, row in reversed(list(enumerate(ROWS))):
+        done = invoke(http, "row", "names", row, "--yes", "--json")
+        assert done.exit_code == 0, done.output
+        said = json.loads(done.stdout)
+        assert (said["data_row"], said["data_rows"], said["events"]) == (row, 1, 3)
+        assert left(http, "names") == ((more, ["v1", "v2"]) if more else (0, []))
 
 
 def test_up_to_a_version(http: httpx.Client) -> None:
@@ -98,15 +98,21 @@ def test_up_to_a_version(http: httpx.Client) -> None:
     assert (said["version"], said["events"], said["data_rows"]) == (1, 1, 1)
 
 
+@pytest.fixture(scope="module")
+def filled(http: httpx.Client) -> httpx.Client:
+    fill(http, "stays")
+    return http
+
+
 @pytest.mark.parametrize(
     ("words", "key", "said"),
     [
         (["dataset", "nowhere"], "admin", "dataset 'nowhere' is not there"),
-        (["run", "street", "v9", "--yes"], "admin", "run 'v9' of dataset 'street' is not there"),
-        (["dataset", "street", "--yes"], "reader", "does not have the scope `admin`"),
+        (["run", "stays", "v9", "--yes"], "admin", "run 'v9' of dataset 'stays' is not there"),
+        (["dataset", "stays", "--yes"], "reader", "does not have the scope `admin`"),
     ],
 )
 def test_what_cannot_be_deleted_is_said(filled: httpx.Client, words: list[str], key: str, said: str) -> None:
     result = invoke(filled, *words, key=key)
     assert (result.exit_code, said in result.output.replace("\n", " ")) == (2, True), result.output
-    assert left(filled) == (5, ["v1", "v2"])
+    assert left(filled, "stays") == (5, ["v1", "v2"])

@@ -6,7 +6,6 @@ import csv
 import io
 import shlex
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import evalstream
@@ -18,27 +17,27 @@ from evalstream.selection import Filter
 from evalstream_cli.main import app
 from typer.testing import CliRunner, Result
 
-from tests.faults.service import Service, running
+from tests.faults.service import Service
 
 BOX = {"boxes": [[0, 0, 10, 10]], "labels": ["car"]}
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    with running(tmp_path_factory.mktemp("service"), EVALSTREAM_API_KEYS="key=read+write,in=write") as service:
-        with evalstream.connect(service.url, api_key="key") as client:
-            found = {name: {**BOX, "scores": [0.9]} for name in "ab"}
-            client.upload("street", {"a": BOX, "b": {"boxes": [], "labels": []}}, predictions=found, run="v7")
-        yield service
+def exported(service: Service) -> Service:
+    """The service, with a run to export."""
+    with evalstream.connect(service.url, api_key="key") as client:
+        found = {name: {**BOX, "scores": [0.9]} for name in "ab"}
+        client.upload("exported", {"a": BOX, "b": {"boxes": [], "labels": []}}, predictions=found, run="v7")
+    return service
 
 
 def run(service: Service, *options: str) -> Result:
     return CliRunner().invoke(app, [*options, "--url", service.url, "--api-key", "key"])
 
 
-def test_labels(service: Service, tmp_path: Path) -> None:
+def test_labels(exported: Service, tmp_path: Path) -> None:
     path = tmp_path / "labels.csv"
-    result = run(service, "export", "street", "v7", "--format", "csv", "--output", str(path), "--confidence", "0.5")
+    result = run(exported, "export", "exported", "v7", "--format", "csv", "--output", str(path), "--confidence", "0.5")
     assert result.exit_code == 0, result.output
     assert result.stdout == f"{path}: 2 data rows, 1 annotation, 2 predictions; tp 1, fp 1, fn 0\n"
     with path.open(newline="") as file:
@@ -47,52 +46,52 @@ def test_labels(service: Service, tmp_path: Path) -> None:
             ("a", "prediction", "tp"),
             ("b", "prediction", "fp"),
         ]
-    again = run(service, "export", "street", "v7", "--format", "csv", "--output", str(path))
+    again = run(exported, "export", "exported", "v7", "--format", "csv", "--output", str(path))
     assert again.exit_code == 2
     assert "is there already" in again.stderr
 
 
-def test_what_is_wrong_is_told_in_a_line(service: Service, tmp_path: Path) -> None:
-    result = run(service, "export", "street", "v8", "--output", str(tmp_path / "labels"))
+def test_what_is_wrong_is_told_in_a_line(exported: Service, tmp_path: Path) -> None:
+    result = run(exported, "export", "exported", "v8", "--output", str(tmp_path / "labels"))
     assert result.exit_code == 2
     assert result.stderr.startswith("error:")
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(("ending", "start"), [("html", "<!doctype html>"), ("md", "# v7 on street"), ("json", "{")])
-def test_a_report(service: Service, tmp_path: Path, ending: str, start: str) -> None:
+@pytest.mark.parametrize(("ending", "start"), [("html", "<!doctype html>"), ("md", "# v7 on exported"), ("json", "{")])
+def test_a_report(exported: Service, tmp_path: Path, ending: str, start: str) -> None:
     path = tmp_path / f"report.{ending}"
-    result = run(service, "export-report", "street", "v7", "--output", str(path), "--confidence", "0.5")
+    result = run(exported, "export-report", "exported", "v7", "--output", str(path), "--confidence", "0.5")
     assert (result.exit_code, result.stdout) == (0, f"{path}\n"), result.output
     assert path.read_text(encoding="utf-8").startswith(start)
-    assert run(service, "export-report", "street", "v7", "--output", str(path)).exit_code == 2
+    assert run(exported, "export-report", "exported", "v7", "--output", str(path)).exit_code == 2
 
 
-def test_a_report_of_another_ending_is_refused(service: Service, tmp_path: Path) -> None:
-    result = run(service, "export-report", "street", "v7", "--output", str(tmp_path / "report.pdf"))
+def test_a_report_of_another_ending_is_refused(exported: Service, tmp_path: Path) -> None:
+    result = run(exported, "export-report", "exported", "v7", "--output", str(tmp_path / "report.pdf"))
     assert result.exit_code == 2
     assert ".html, .md, .json" in result.stderr
 
 
-def test_mislabels(service: Service, tmp_path: Path) -> None:
+def test_mislabels(exported: Service, tmp_path: Path) -> None:
     path = tmp_path / "check.xml"
-    result = run(service, "export-mislabels", "street", "v7", "--format", "cvat", "--output", str(path))
+    result = run(exported, "export-mislabels", "exported", "v7", "--format", "cvat", "--output", str(path))
     said = f"{path}: 1 data row; 1 of 1 false alarms on background, 0 of 0 missed objects\n"
     assert (result.exit_code, result.stdout) == (0, said), result.output
     assert 'name="b"' in path.read_text(encoding="utf-8")
-    assert run(service, "export-mislabels", "street", "v7", "--format", "cvat", "--output", str(path)).exit_code == 2
+    assert run(exported, "export-mislabels", "exported", "v7", "--format", "cvat", "--output", str(path)).exit_code == 2
 
 
-def test_commands_take_every_filter(service: Service, tmp_path: Path) -> None:
+def test_commands_take_every_filter(exported: Service, tmp_path: Path) -> None:
     """What a report says makes it again does."""
     said = ["--policy", "coco", "--area", "large", "--both-sides", "--at-threshold", "no-match", "--roll-up", "1"]
     said += ["--shared-with", "v7", "--split", "test", "--missing-rows", "count", "--type", "bbox", "--feature", "car"]
     path = tmp_path / "report.json"
-    result = run(service, "export-report", "street", "v7", "--output", str(path), *said)
+    result = run(exported, "export-report", "exported", "v7", "--output", str(path), *said)
     assert result.exit_code == 0, result.output
     report = Report.model_validate_json(path.read_bytes())
     words = shlex.split(command(report))[:-2]
-    again = run(service, *words[1:], "--output", str(tmp_path / "again.json"))
+    again = run(exported, *words[1:], "--output", str(tmp_path / "again.json"))
     assert again.exit_code == 0, again.output
     assert Report.model_validate_json((tmp_path / "again.json").read_bytes()).question == report.question
     assert report.question == Filter(
@@ -109,15 +108,17 @@ def test_commands_take_every_filter(service: Service, tmp_path: Path) -> None:
     ).model_dump(mode="json")
     for other in ("export", "report"):
         more = ["--output", str(tmp_path / "labels")] if other == "export" else ["--json"]
-        told = run(service, other, "street", "v7", *said[:2], *said[4:], *more)
+        told = run(exported, other, "exported", "v7", *said[:2], *said[4:], *more)
         assert told.exit_code == 0, told.output
-    refused = run(service, "export-mislabels", "street", "v7", "--format", "cvat", "--output", "x", "--feature", "car")
+    refused = run(
+        exported, "export-mislabels", "exported", "v7", "--format", "cvat", "--output", "x", "--feature", "car"
+    )
     assert refused.exit_code == 2
 
 
-def test_routes_give_the_same_files_to_keys_that_read(service: Service, tmp_path: Path) -> None:
-    url = f"{service.url}/v1/datasets/street/runs/v7"
-    result = run(service, "export", "street", "v7", "--format", "parquet", "--output", str(tmp_path / "labels"))
+def test_routes_give_the_same_files_to_keys_that_read(exported: Service, tmp_path: Path) -> None:
+    url = f"{exported.url}/v1/datasets/exported/runs/v7"
+    result = run(exported, "export", "exported", "v7", "--format", "parquet", "--output", str(tmp_path / "labels"))
     assert result.exit_code == 0, result.output
     said = {"format": "parquet"}
     with zipfile.ZipFile(io.BytesIO(asked(f"{url}/export", "key", **said).content)) as archive:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import evalstream
-import httpx
 import orjson
 import pytest
 from evalstream.events import AnnotationEvent, PredictionEvent, Reader, Record, decode, events_table
@@ -19,7 +17,7 @@ from evalstream.importers.files import Options
 from evalstream_cli.main import app
 from typer.testing import CliRunner, Result
 
-from tests.faults.service import Service, running
+from tests.faults.service import Service
 
 SVG = "{http://www.w3.org/2000/svg}"
 SIZE = ["--image-size", "100x100"]
@@ -213,10 +211,10 @@ def test_wrong_options(folder: Path, options: list[str], message: str) -> None:
 # --- to a service -----------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    with running(tmp_path_factory.mktemp("service")) as service:
-        yield service
+@pytest.fixture(autouse=True)
+def keyed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give commands and clients a key of the service."""
+    monkeypatch.setenv("EVALSTREAM_API_KEY", "key")
 
 
 def upload(service: Service, *options: str | Path, standard_input: bytes | None = None) -> Result:
@@ -225,14 +223,15 @@ def upload(service: Service, *options: str | Path, standard_input: bytes | None 
 
 def test_upload(service: Service, folder: Path) -> None:
     files = ["--annotations", folder / "labels", "--predictions", folder / "predictions", "--run", "v8", *SIZE]
-    refused = upload(service, "--dataset", "strict", *files, "--on-error=refuse")
+    refused = upload(service, "--dataset", "unsent", *files, "--on-error=refuse")
     assert (refused.exit_code, "nothing was sent" in refused.stderr) == (2, True)
     result = upload(service, "--dataset", "yolo", *files)
     assert (result.exit_code, result.stdout) == (1, "4 events accepted, 0 rejected\n"), result.output
     assert "no class 7" in result.stderr
     assert "1 record was not sent" in result.stderr
-    found = httpx.get(f"{service.url}/v1/datasets/yolo/runs/v8/summary", params={"policy": "coco"}).json()
-    assert (found["tp"], found["fp"], found["fn"]) == (1, 1, 2)
+    with evalstream.connect(service.url) as client:
+        found = client.summary("yolo", "v8", policy="coco")
+    assert (found.tp, found.fp, found.fn) == (1, 1, 2)
 
 
 @pytest.mark.parametrize("form", ["mark", "utf-16", "gzip", "array", "pretty"])
@@ -263,10 +262,10 @@ def test_every_door_refuses_alike_what_would_change_files(service: Service, tmp_
     (tmp_path / "val.ndjson").write_bytes(lines)
     images = [{"id": i, "file_name": f"val/{i}.jpg"} for i in (1, 2)]
     (tmp_path / "val.json").write_text(json.dumps({"images": images, "categories": [], "annotations": []}))
-    name = ("--dataset", "splits")
+    name = ("--dataset", "doors")
     said = dict[str, str]()
     with evalstream.connect(service.url) as client:
-        client.upload("splits", of("train"))
+        client.upload("doors", of("train"))
         for file in ("val.json", "val.ndjson"):
             refused = upload(service, *name, "--annotations", tmp_path / file)
             assert (refused.exit_code, "nothing was sent, because" in refused.stderr) == (2, True), refused.output
@@ -292,21 +291,21 @@ def test_every_door_refuses_alike_what_would_change_files(service: Service, tmp_
         }
         for what, source in sources.items():
             with pytest.raises(evalstream.ImporterError) as error:
-                client.upload("splits", source)
+                client.upload("doors", source)
             said[what] = str(error.value)
         predicted = [{**event, "predictions": []} for event in of("val")]
         for event in predicted:
             del event["annotations"]
         with pytest.raises(evalstream.ImporterError) as error:
-            client.upload("splits", predictions=predicted, run="r")
+            client.upload("doors", predictions=predicted, run="r")
         said["predictions"] = str(error.value)
-        alike = {" ".join(text.split()).partition("dataset 'splits' has ")[2] for text in said.values()}
+        alike = {" ".join(text.split()).partition("dataset 'doors' has ")[2] for text in said.values()}
         assert len(alike) == 1, said
         (text,) = alike
         assert text.startswith("2 data rows already, by the same id and with another file: '1' is train/1.jpg")
         for source in (of("val"), iter(of("test"))):
-            client.upload("splits", source, options=Options(other_files=True))
-        client.upload("splits", of("test"))  # now they are these files
+            client.upload("doors", source, options=Options(other_files=True))
+        client.upload("doors", of("test"))  # now they are these files
 
 
 def test_a_dry_run_alone_asks_of_a_dataset(folder: Path) -> None:
@@ -316,7 +315,7 @@ def test_a_dry_run_alone_asks_of_a_dataset(folder: Path) -> None:
 
 def _table(lines: bytes) -> Any:
     records = [Record(line, i, 1) for i, line in enumerate(lines.split(b"\n"))]
-    return events_table(decode(records, Reader(AnnotationEvent, {"dataset": "splits"})).received)
+    return events_table(decode(records, Reader(AnnotationEvent, {"dataset": "doors"})).received)
 
 
 def test_what_cannot_be_uncompressed_is_told(service: Service, tmp_path: Path) -> None:

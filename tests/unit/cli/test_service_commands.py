@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
@@ -15,9 +14,8 @@ import pytest
 from evalstream_cli.main import app
 from typer.testing import CliRunner, Result
 
-from tests.faults.service import Service, free_port, running
+from tests.faults.service import Service, free_port
 
-KEYS = "both=read+write,reader=read"
 BOX = {"type": "bbox", "feature": "car", "bbox": [0, 0, 10, 10]}
 TRUTH = {
     "images": [{"id": 1}, {"id": 2}],
@@ -25,12 +23,6 @@ TRUTH = {
     "annotations": [{"id": 1, "image_id": 1, "category_id": 0, "bbox": [0, 0, 10, 10], "area": 100, "iscrowd": 0}],
 }
 RESULTS = [{"image_id": image, "category_id": 0, "bbox": [0, 0, 10, 10], "score": 0.9} for image in (1, 2)]
-
-
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    with running(tmp_path_factory.mktemp("service"), EVALSTREAM_API_KEYS=KEYS) as service:
-        yield service
 
 
 def run(service: Service, command: str, *options: str, key: str = "both") -> Result:
@@ -62,7 +54,7 @@ def test_coco_files(service: Service, tmp_path: Path) -> None:
         counts = {"rows": 2, "done": 2, "pending": 0, "failed": 0, "without_predictions": 0}
         assert found["progress"] == counts | {"state": "complete"}
         assert (found["summary"]["tp"], found["summary"]["fp"], found["summary"]["fn"]) == (1, 1, 0)
-    assert report(service, "coco", "--confidence", "0.95")["yolo"]["summary"]["predictions"] == 0
+    assert report(service, "coco", "--confidence", "0.95", "--no-intervals")["yolo"]["summary"]["predictions"] == 0
 
 
 def test_a_second_split_does_not_overwrite_the_first(service: Service, tmp_path: Path) -> None:
@@ -94,7 +86,7 @@ def test_coco_segmentations(service: Service, tmp_path: Path) -> None:
     files += ["--predictions", write(tmp_path / "dt.json", [item | runs for item in RESULTS])]
     result = run(service, "upload", "--dataset", "masks", "--run", "unet", "--type", "segm", *files)
     assert (result.exit_code, result.stdout) == (0, "4 events accepted, 0 rejected\n"), result.output
-    counts = report(service, "masks")["unet"]["summary"]
+    counts = report(service, "masks", "--no-intervals")["unet"]["summary"]
     assert (counts["tp"], counts["fp"], counts["fn"]) == (1, 1, 0)
 
 
@@ -103,7 +95,7 @@ def test_events(service: Service, tmp_path: Path) -> None:
     said = write(tmp_path / "dt.jsonl", [{"data_row": "a", "operation": "replace", "predictions": [BOX]}])
     assert run(service, "upload", "--dataset", "events", "--annotations", truth).exit_code == 0
     assert run(service, "upload", "--dataset", "events", "--run", "r", "--predictions", said).exit_code == 0
-    assert report(service, "events", "r")["r"]["summary"]["tp"] == 1
+    assert report(service, "events", "r", "--no-intervals")["r"]["summary"]["tp"] == 1
 
 
 def test_a_report_says_how_sure_its_figures_are(service: Service, tmp_path: Path) -> None:
@@ -162,15 +154,13 @@ def test_a_run_is_closed_by_hand_and_with_its_upload(service: Service, tmp_path:
     left_open = run(service, "upload", *files, *truths, "--run", "r")
     assert "2 annotated data rows have no prediction of r, and are in no figure." in left_open.stderr
     assert "`evalstream complete`" in left_open.stderr
-    assert [report(service, "closing", *said)["r"]["summary"]["fn"] for said in ([], ["--missing-rows", "count"])] == [
-        0,
-        2,
-    ]
+    for said, missed in (((), 0), (("--missing-rows", "count"), 2)):
+        assert report(service, "closing", *said, "--no-intervals")["r"]["summary"]["fn"] == missed
     for closed in ("2 data rows", "0 data rows"):
         result = run(service, "complete", "closing", "r")
         said = f"run r is closed: on {closed} of 3 annotated nothing was found\n"
         assert (result.exit_code, result.stdout) == (0, said), result.output
-        assert report(service, "closing")["r"]["summary"]["fn"] == 2
+        assert report(service, "closing", "r", "--no-intervals")["r"]["summary"]["fn"] == 2
     result = run(service, "upload", *files, "--run", "r2", "--complete")
     assert result.stdout.startswith("run r2 is closed: on 2 data rows of 3 annotated nothing was found\n"), (
         result.output
@@ -199,7 +189,7 @@ def test_rejected_lines_are_told_and_hold_up_nothing(service: Service, tmp_path:
         "  line 2: not JSON: expected value at line 1 column 2",
         "  line 4: colour: Extra inputs are not permitted (got '[red]')",
     ]
-    assert report(service, "rejected")["r"]["summary"]["predictions"] == 2
+    assert report(service, "rejected", "--no-intervals")["r"]["summary"]["predictions"] == 2
 
 
 def test_a_wrong_record_of_a_coco_file_is_told_and_the_others_are_sent(service: Service, tmp_path: Path) -> None:
@@ -227,11 +217,19 @@ def test_any_name_may_stand_in_a_url(service: Service, tmp_path: Path, name: str
     path = write(tmp_path / "dt.ndjson", said)
     result = run(service, "upload", "--dataset", name, "--run", name, "--predictions", path)
     assert result.exit_code == 0, result.output
-    assert report(service, name)[name]["summary"]["predictions"] == 1
-    assert report(service, name, "--feature", name)[name]["summary"]["predictions"] == 1
-    table = run(service, "report", name)
+    assert report(service, name, "--feature", name, "--no-intervals")[name]["summary"]["predictions"] == 1
+    table = run(service, "report", name, "--no-intervals")
     assert table.exit_code == 0, table.output
     assert run(service, "report").exit_code == 0
+
+
+@pytest.fixture(scope="module")
+def known(service: Service, tmp_path_factory: pytest.TempPathFactory) -> Service:
+    """The service, which knows a run of a dataset."""
+    path = tmp_path_factory.mktemp("known") / "known.ndjson"
+    said = write(path, [{"data_row": "a", "operation": "replace", "predictions": []}])
+    assert run(service, "upload", "--dataset", "known", "--run", "r", "--predictions", said).exit_code == 0
+    return service
 
 
 @pytest.mark.parametrize(
@@ -247,12 +245,8 @@ def test_any_name_may_stand_in_a_url(service: Service, tmp_path: Path, name: str
         (["report", "known", "--split", "dev"], "split.0: Input should be 'train'"),
     ],
 )
-def test_wrong_commands_are_told_in_one_line(
-    service: Service, tmp_path: Path, options: list[str], message: str
-) -> None:
-    known = write(tmp_path / "known.ndjson", [{"data_row": "a", "operation": "replace", "predictions": []}])
-    assert run(service, "upload", "--dataset", "known", "--run", "r", "--predictions", known).exit_code == 0
-    result = run(service, *options)
+def test_wrong_commands_are_told_in_one_line(known: Service, options: list[str], message: str) -> None:
+    result = run(known, *options)
     assert result.exit_code == 2
     assert result.stdout == ""
     (line,) = result.stderr.splitlines()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +10,16 @@ import pytest
 from evalstream_cli.main import app
 from typer.testing import CliRunner, Result
 
-from tests.faults.service import Service, running
+from tests.faults.service import Service
 
 BOTH = "Zoë B-PER B-PER\nmet O O\n東京 B-LOC I-LOC\n\nYes O O\n"
 GOLD = "Zoë B-PER\nmet O\n東京 B-LOC\n\nYes O\n"
 
 
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    with running(tmp_path_factory.mktemp("service")) as service:
-        yield service
+@pytest.fixture(autouse=True)
+def keyed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give commands and clients a key of the service."""
+    monkeypatch.setenv("EVALSTREAM_API_KEY", "key")
 
 
 def upload(service: Service, *options: str) -> Result:
@@ -28,7 +27,8 @@ def upload(service: Service, *options: str) -> Result:
 
 
 def ask(service: Service, dataset: str, question: str, **query: Any) -> Any:
-    answer = httpx.get(f"{service.url}/v1/datasets/{dataset}/runs/crf/{question}", params=query)
+    url, headers = f"{service.url}/v1/datasets/{dataset}/runs/crf/{question}", {"Authorization": "Bearer key"}
+    answer = httpx.get(url, params=query, headers=headers)
     assert answer.status_code == 200, answer.text
     return answer.json()
 

@@ -23,7 +23,7 @@ from evalstream.client.spool import Header, Spool, leftovers, lines
 from evalstream.importers.problems import ImporterError
 from evalstream.selection import QuestionError
 
-from tests.faults.service import Service, environment, running
+from tests.faults.service import Service, environment
 from tests.unit.client.recorder import Recorder
 
 PREDICTION = {"boxes": np.array([[0.0, 0, 10, 10]]), "labels": np.array(["car"]), "scores": np.array([0.9])}
@@ -38,15 +38,9 @@ TRUTH = [
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    with running(tmp_path_factory.mktemp("served")) as service, evalstream.connect(service.url) as client:
-        client.upload("street", TRUTH)
-        yield service
-
-
-@pytest.fixture
-def client(served: Service) -> Iterator[Client]:
-    with evalstream.connect(served.url) as client:
+def client(service: Service) -> Iterator[Client]:
+    with evalstream.connect(service.url, api_key="key") as client:
+        client.upload("training", TRUTH)
         yield client
 
 
@@ -69,11 +63,11 @@ def files(folder: Path) -> list[Path]:
 
 
 def test_what_is_logged_is_what_is_asked_for_at_once(client: Client, tmp_path: Path) -> None:
-    with client.run("street", "yolo-e12", step=12, spool=tmp_path) as run:
+    with client.run("training", "yolo-e12", step=12, spool=tmp_path) as run:
         for i in range(30):
             run.log(i, **PREDICTION)
         run.log(29, {"boxes": [], "labels": [], "scores": []})  # logged again: this is what counts
-    found = client.summary("street", "yolo-e12")
+    found = client.summary("training", "yolo-e12")
     assert (found.rows, found.tp, found.fn) == (30, 29, 1)
     assert run.figures("val")["val/recall"] == 29 / 30
     assert files(tmp_path) == []
@@ -81,13 +75,13 @@ def test_what_is_logged_is_what_is_asked_for_at_once(client: Client, tmp_path: P
 
 def test_steps_are_listed_with_runs_and_history_goes_along_them(client: Client, tmp_path: Path) -> None:
     for epoch in (2, 0, 1):
-        with client.run("street", f"unet-e{epoch}", step=epoch, spool=tmp_path) as run:
+        with client.run("training", f"unet-e{epoch}", step=epoch, spool=tmp_path) as run:
             for i in range(10 * (epoch + 1)):
                 run.log(i, PREDICTION)
-    client.upload("street", predictions={"0": PREDICTION}, run="unet-extra")
-    steps = next(own.steps for own in client.datasets().datasets if own.dataset == "street")
+    client.upload("training", predictions={"0": PREDICTION}, run="unet-extra")
+    steps = next(own.steps for own in client.datasets().datasets if own.dataset == "training")
     assert {run: step for run, step in steps.items() if run.startswith("unet")} == {f"unet-e{i}": i for i in range(3)}
-    found = client.history("street", metric="tp", prefix="unet-")
+    found = client.history("training", metric="tp", prefix="unet-")
     assert [(point.step, point.run, point.value) for point in found.points] == [
         (0, "unet-e0", 10),
         (1, "unet-e1", 20),
@@ -95,21 +89,25 @@ def test_steps_are_listed_with_runs_and_history_goes_along_them(client: Client, 
     ]
     assert (found.total, found.without_step) == (3, 1)
     for metric in ("f1", "mean_iou", "ap50", "tn"):
-        for point in client.history("street", metric=metric, prefix="unet-", policy="coco", iou=0.75).points:
+        for point in client.history("training", metric=metric, prefix="unet-", policy="coco", iou=0.75).points:
             ask = client.average_precision if metric == "ap50" else client.summary
-            assert point.value == getattr(ask("street", point.run, policy="coco", iou=0.75), metric)
+            assert point.value == getattr(ask("training", point.run, policy="coco", iou=0.75), metric)
             assert (point.undefined is None) == (point.value is not None)
-    assert [point.step for point in client.history("street", prefix="unet-", last=2).points] == [1, 2]
-    custom = client.history("street", metric="custom.blur", prefix="unet-e2").points
+    assert [point.step for point in client.history("training", prefix="unet-", last=2).points] == [1, 2]
+    custom = client.history("training", metric="custom.blur", prefix="unet-e2").points
     assert [(point.value, point.undefined) for point in custom] == [(None, "no metric 'blur' was sent of this run")]
     with pytest.raises(evalstream.RefusedError, match="there is no figure 'f9' along steps"):
-        client.history("street", metric="f9")
-    client.set_step("street", "unet-e2", -7)
-    assert [point.run for point in client.history("street", prefix="unet-").points] == ["unet-e2", "unet-e0", "unet-e1"]
-    client.delete_run("street", "unet-e0")
-    assert client.history("street", prefix="unet-").total == 2
-    client.upload("street", predictions={"0": PREDICTION}, run="unet-e0")
-    assert client.history("street", prefix="unet-").total == 2  # created anew, it has no step
+        client.history("training", metric="f9")
+    client.set_step("training", "unet-e2", -7)
+    assert [point.run for point in client.history("training", prefix="unet-").points] == [
+        "unet-e2",
+        "unet-e0",
+        "unet-e1",
+    ]
+    client.delete_run("training", "unet-e0")
+    assert client.history("training", prefix="unet-").total == 2
+    client.upload("training", predictions={"0": PREDICTION}, run="unet-e0")
+    assert client.history("training", prefix="unet-").total == 2  # created anew, it has no step
 
 
 def test_rejected_images_are_named_at_the_end(tmp_path: Path) -> None:
@@ -173,7 +171,7 @@ KILLED = """
 import os, signal, sys
 import evalstream
 client = evalstream.connect(sys.argv[1])
-run = client.run("street", "killed", step=3, spool=sys.argv[2])
+run = client.run("training", "killed", step=3, spool=sys.argv[2])
 for i in range(20):
     run.log(i, boxes=[[0, 0, 10, 10]], labels=["car"], scores=[0.9])
 os.kill(os.getpid(), signal.SIGKILL)
@@ -181,15 +179,17 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_what_a_killed_loop_logged_is_sent_by_whoever_comes_next(client: Client, tmp_path: Path) -> None:
-    done = subprocess.run([sys.executable, "-c", KILLED, client.url, tmp_path], env=environment())
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, client.url, tmp_path], env=environment(EVALSTREAM_API_KEY="key")
+    )
     assert done.returncode == -signal.SIGKILL
     (path,) = files(tmp_path)
     with path.open("ab") as file:
         file.write(b'{"data_row": "half')  # as a machine that loses power may leave it
     (sent,) = send_leftovers(client, tmp_path)
     assert (sent.accepted, sent.rejected, sent.header.run) == (20, 0, "killed")
-    client.wait("street", "killed")
-    assert client.summary("street", "killed").tp == 20
+    client.wait("training", "killed")
+    assert client.summary("training", "killed").tp == 20
     assert files(tmp_path) == []
 
 
