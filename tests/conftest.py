@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from evalstream_demo.workload import Workload, make_workloads
+from evalstream_demo import workload
+from evalstream_demo.models import Run, train_runs
+from evalstream_demo.scenes import Scene
+from evalstream_demo.workload import Workload
 from evalstream_devcluster import kafka_process
 from evalstream_devcluster.kafka_jars import java_tool
 from evalstream_devcluster.kafka_process import KafkaDevError
@@ -103,17 +106,37 @@ def skip_without_broker(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Workload]:
-    """The demo's workload, made once for all processes that run tests: its models take their time to train."""
+def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo's workload and its models, made once for all processes that run tests: models take time to train."""
     base = tmp_path_factory.getbasetemp()
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "demo"
     folder.mkdir(exist_ok=True)
     made = folder / "workloads.pickle"
     with kafka_process.locked(folder / "lock"):
         if not made.exists():
-            made.write_bytes(pickle.dumps(make_workloads(folder / "files", scenes=DEMO_SCENES)))
-        found: dict[str, Workload] = pickle.loads(made.read_bytes())
+
+            def kept(scenes: list[Scene]) -> dict[str, Run]:
+                runs = train_runs(scenes)
+                (folder / "models.pickle").write_bytes(pickle.dumps(runs))
+                return runs
+
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(workload, "train_runs", kept)
+                made.write_bytes(pickle.dumps(workload.make_workloads(folder / "files", scenes=DEMO_SCENES)))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def demo(demo_folder: Path) -> dict[str, Workload]:
+    """Where the files of the demo's workload are."""
+    found: dict[str, Workload] = pickle.loads((demo_folder / "workloads.pickle").read_bytes())
     return found
+
+
+@pytest.fixture(scope="session")
+def demo_models(demo_folder: Path) -> Path:
+    """The models that were trained for it, as a pickle of what ``train_runs`` returned."""
+    return demo_folder / "models.pickle"
 
 
 #: How many scenes, and notes, it has in the tests.

@@ -8,10 +8,22 @@ import pytest
 
 from benchmarks import coco
 
+#: Each peer runs once, and each kind against one at least: tests/parity holds all kinds against pycocotools.
+PEERS = {
+    "bbox": ["vernier", "hotcoco"],
+    "segm": ["ultrafast-pycocotools", "faster-coco-eval"],
+    "keypoints": ["pycocotools"],
+}
+
+
+def test_every_peer_and_kind_is_there() -> None:
+    assert PEERS.keys() == coco.FIGURES.keys()
+    assert {peer for peers in PEERS.values() for peer in peers} == coco.PEERS.keys()
+
 
 @pytest.mark.parametrize("kind", coco.FIGURES)
 def test_a_small_form_of_it(tmp_path: Path, kind: str) -> None:
-    peers = list(coco.PEERS) if kind == "bbox" else ["hotcoco", "pycocotools"]
+    peers = PEERS[kind]
     table = coco.run(tmp_path, images=40, per_image=20, kind=kind, peers=peers)
     assert f"{kind}: 40 images" in table
     for name in ("evalstream", *peers):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -21,8 +23,30 @@ def blocks(page: str) -> list[tuple[str, str]]:
     return found
 
 
-def printed(script: str, folder: Path) -> str:
-    # A process of its own, for one block changes what others would import.
-    done = subprocess.run([sys.executable, "-c", script], cwd=folder, capture_output=True, text=True)
+#: Imports what blocks import, and forks itself for each of them: one block changes what others would import. The engine
+#: is not among it, for its library does not survive a fork.
+_FORKS = """
+import json, os, sys
+import evalstream.client.clients, evalstream_embedded.app, numpy, pandas, pyarrow.pandas_compat, pycocotools.cocoeval
+import evalstream.events.decoding, evalstream.importers.files
+END = sys.argv[1]
+for folder, script in json.load(sys.stdin):
+    child = os.fork()
+    if not child:
+        os.chdir(folder)
+        exec(compile(script, "block", "exec"), {"__name__": "__main__"})
+        sys.exit()
+    if os.waitpid(child, 0)[1]:
+        sys.exit("a block failed:\\n" + script)
+    print(END, flush=True)
+"""
+_END = "=== end of a block ==="
+
+
+def printed(scripts: Sequence[tuple[Path, str]]) -> list[str]:
+    """Run scripts one after another, each in its folder and in a process of its own; give what each printed."""
+    command = [sys.executable, "-c", _FORKS, _END]
+    said = json.dumps([(str(folder), script) for folder, script in scripts])
+    done = subprocess.run(command, input=said, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    return done.stdout
+    return done.stdout.split(f"{_END}\n")[:-1]
