@@ -21,7 +21,7 @@ def test_the_async_client_exports_the_same(client: Client, tmp_path: Path) -> No
             nonlocal steps
             while True:
                 steps += 1
-                await asyncio.sleep(0)
+                await asyncio.sleep(0.001)  # and not without end: what it burns, the export would wait for
 
         running = asyncio.create_task(beside())
         done = (
