@@ -68,7 +68,7 @@ SHUFFLED := --randomly-seed=$(SEED)
 
 # What answers without an engine, a service, a browser or a broker; of random cases a quarter.
 QUICK := tests/unit/events tests/unit/geometry tests/unit/matching tests/unit/metrics tests/unit/docs/test_doctests.py \
-    tests/unit/docs/test_examples.py tests/unit/docs/test_promises.py tests/unit/deploy tests/unit/queries tests/unit/cluster tests/unit/test_ontology.py tests/pipeline/test_any_event.py
+    tests/unit/docs/test_examples.py tests/unit/docs/test_promises.py tests/unit/deploy tests/unit/stored tests/unit/cluster tests/unit/test_ontology.py tests/pipeline/test_any_event.py
 
 check: lint
 	HYPOTHESIS_PROFILE=quick $(TESTS) $(SHUFFLED) $(QUICK)

@@ -34,7 +34,8 @@ PLACES: Final = (
     (f"{SHARED}/pipeline/objects.py", 2, ("pipeline/test_any_event.py", "pipeline", "parity")),
     (f"{SHARED}/metrics/*.[pc]*", 8, ("unit/metrics", "pipeline/queries", "parity", "pipeline")),
     (f"{SHARED}/geometry/*.[pc]*", 4, ("unit/geometry", "parity", "pipeline/test_any_event.py")),
-    (f"{SHARED}/queries/*.py", 10, ("pipeline/queries", "pipeline", "parity", "unit/api")),
+    (f"{SHARED}/stored/*.py", 5, ("pipeline/queries", "pipeline", "parity", "unit/api")),
+    (f"{SHARED}/queries/*.py", 5, ("pipeline/queries", "pipeline", "parity", "unit/api")),
     (f"{SHARED}/scoring/*.py", 6, ("unit/test_evaluator.py", "pipeline/queries", "parity")),
 )
 _CHANGES: Final = {

@@ -45,17 +45,13 @@ from evalstream.queries.errors import Errors, errors
 from evalstream.queries.history import History, HistoryPage, history
 from evalstream.queries.intervals import Intervals, IntervalsQuery, intervals
 from evalstream.queries.keypoints import Keypoints, keypoints
-from evalstream.queries.label_counts import Scoring
-from evalstream.queries.labels import PerClassPage
 from evalstream.queries.measures import Measures, measures
 from evalstream.queries.metadata import Metadata, MetadataPage, MetadataQuery, metadata
-from evalstream.queries.missing_rows import match_missing_rows, rows_without_predictions
 from evalstream.queries.objects import Objects, ObjectsPage, objects
 from evalstream.queries.overview import Overview, OverviewOptions, overview
 from evalstream.queries.position import Position, position
 from evalstream.queries.pr_curve import CurvesPage, PrCurve, pr_curve
 from evalstream.queries.regression import Regression, regression
-from evalstream.queries.replicates import IntervalOptions
 from evalstream.queries.roc_curve import RocCurve, roc_curve
 from evalstream.queries.rows import Page, Rows, rows
 from evalstream.queries.segmentation import Segmentation, segmentation
@@ -90,6 +86,10 @@ from evalstream.scoring.causes import ErrorOptions
 from evalstream.selection import Filter, Selection
 from evalstream.storage.deletions import count_deletions
 from evalstream.storage.results import progress
+from evalstream.stored.label_counts import Scoring
+from evalstream.stored.labels import PerClassPage
+from evalstream.stored.missing_rows import match_missing_rows, rows_without_predictions
+from evalstream.stored.replicates import IntervalOptions
 from evalstream_service.backend import Backend, backend_of
 from evalstream_service.errors import KEYED, declared
 from evalstream_service.load import Questions as Lane

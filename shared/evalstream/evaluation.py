@@ -50,14 +50,14 @@ from evalstream.queries.confusion_matrix import (
     classes_of,
     matrix_of,
 )
-from evalstream.queries.label_counts import Scoring
-from evalstream.queries.labels import ALL_CLASSES, PerClassPage
 from evalstream.queries.summary import Summary, summary_of
 from evalstream.scoring.columns import Columns, columns
 from evalstream.scoring.detections import detections
 from evalstream.scoring.notes import notes
 from evalstream.scoring.tally import tally
 from evalstream.selection import AreaRange, M, MissingRows, QuestionError, Selection, checked
+from evalstream.stored.label_counts import Scoring
+from evalstream.stored.labels import ALL_CLASSES, PerClassPage
 from evalstream.types import LOCALISED, AnnotationType
 from evalstream.words import count_of
 

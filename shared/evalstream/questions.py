@@ -27,8 +27,6 @@ from evalstream.queries.errors import Errors
 from evalstream.queries.history import History, HistoryPage
 from evalstream.queries.intervals import Intervals, IntervalsQuery
 from evalstream.queries.keypoints import DEFAULT_ALPHAS, Keypoints, Scale
-from evalstream.queries.label_counts import Scoring
-from evalstream.queries.labels import PerClassPage
 from evalstream.queries.measures import Measures
 from evalstream.queries.metadata import Metadata, MetadataQuery
 from evalstream.queries.objects import Objects, ObjectsPage
@@ -44,6 +42,8 @@ from evalstream.queries.texts import Texts
 from evalstream.queries.thresholds import Thresholds
 from evalstream.scoring.causes import ErrorOptions
 from evalstream.selection import Filter, checked
+from evalstream.stored.label_counts import Scoring
+from evalstream.stored.labels import PerClassPage
 
 P = ParamSpec("P")
 Q = TypeVar("Q", bound=BaseModel)

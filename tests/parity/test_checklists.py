@@ -14,9 +14,9 @@ from clickhouse_connect.driver.client import Client
 from evalstream.metrics.scores import ZeroDivision
 from evalstream.queries.calibration import calibration
 from evalstream.queries.checklists import checklists
-from evalstream.queries.label_counts import Scoring
 from evalstream.queries.roc_curve import roc_curve
 from evalstream.selection import QuestionError, Selection
+from evalstream.stored.label_counts import Scoring
 from sklearn import metrics as sk
 
 from tests.feeding import feed

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import scipy.stats
 from evalstream.metrics.bootstrap import percentile_bounds, row_weights
-from evalstream.queries.replicates import IntervalOptions, read, replicates
 from evalstream.selection import Selection
+from evalstream.stored.replicates import IntervalOptions, read, replicates
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 

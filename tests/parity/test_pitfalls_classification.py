@@ -18,11 +18,11 @@ from evalstream.pipeline.ingest import ingest
 from evalstream.pipeline.reconcile import reconcile
 from evalstream.queries.classifications import classifications
 from evalstream.queries.confusion_matrix import classes
-from evalstream.queries.label_counts import Scoring
 from evalstream.queries.pr_curve import pr_curve
 from evalstream.queries.summary import summary
 from evalstream.queries.thresholds import thresholds
 from evalstream.selection import Selection
+from evalstream.stored.label_counts import Scoring
 from sklearn import metrics as sk
 
 from tests.feeding import feed

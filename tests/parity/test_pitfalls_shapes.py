@@ -15,10 +15,10 @@ from evalstream.events import AnnotationEvent, Reader, Record, decode, event_lin
 from evalstream.importers.coco import read_truth
 from evalstream.importers.columns import annotation_events
 from evalstream.queries.average_precision import average_precisions
-from evalstream.queries.notes import notes
 from evalstream.queries.rows import Page, Row, rows
 from evalstream.queries.summary import summary
 from evalstream.selection import Selection
+from evalstream.stored.notes import notes
 from pycocotools import mask as coco_mask
 
 from tests.feeding import feed

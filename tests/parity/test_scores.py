@@ -19,9 +19,9 @@ from evalstream.matching import POLICIES
 from evalstream.metrics.scores import ZeroDivision
 from evalstream.queries.classifications import classifications
 from evalstream.queries.confusion_matrix import classes, confusion_matrix
-from evalstream.queries.label_counts import AverageScores, Scoring
 from evalstream.queries.summary import summary
 from evalstream.selection import Selection
+from evalstream.stored.label_counts import AverageScores, Scoring
 from sklearn import metrics as sk
 
 from tests.feeding import feed

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 from clickhouse_connect.driver.client import Client
-from evalstream.queries import columns, counted
 from evalstream.queries import rows as rows_module
 from evalstream.queries.comparison import comparison, flips
 from evalstream.queries.errors import errors
 from evalstream.queries.objects import ObjectsPage, objects
 from evalstream.queries.rows import Page, rows
 from evalstream.selection import QuestionError, Selection
+from evalstream.stored import columns, counted
 
 from tests.feeding import feed, new_engine
 

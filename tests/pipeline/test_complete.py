@@ -16,11 +16,11 @@ from evalstream.pipeline.complete import closing_events
 from evalstream.pipeline.delete import delete
 from evalstream.pipeline.ingest import ingest
 from evalstream.pipeline.reconcile import reconcile
-from evalstream.queries.missing_rows import rows_without_predictions
 from evalstream.queries.overview import overview
 from evalstream.queries.summary import Summary, summary
 from evalstream.selection import Selection
 from evalstream.storage.deletions import Scope, bury
+from evalstream.stored.missing_rows import rows_without_predictions
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st

@@ -12,11 +12,11 @@ from evalstream.matching import POLICIES
 from evalstream.queries.average_precision import ApOptions, average_precisions
 from evalstream.queries.confusion_matrix import confusion_matrix
 from evalstream.queries.errors import errors
-from evalstream.queries.notes import notes
 from evalstream.queries.rows import Page, rows
 from evalstream.queries.summary import summary
 from evalstream.scoring.causes import CAUSES, ErrorOptions
 from evalstream.selection import QuestionError, Selection
+from evalstream.stored.notes import notes
 
 from tests.feeding import feed
 

@@ -15,9 +15,9 @@ from evalstream.queries.average_precision import average_precisions
 from evalstream.queries.custom_metrics import custom_metrics
 from evalstream.queries.intervals import Interval, Intervals, intervals
 from evalstream.queries.regression import regression
-from evalstream.queries.replicates import IntervalOptions, read, replicates
 from evalstream.queries.summary import summary
 from evalstream.selection import QuestionError, Selection
+from evalstream.stored.replicates import IntervalOptions, read, replicates
 
 from tests.feeding import feed
 

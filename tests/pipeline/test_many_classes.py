@@ -22,12 +22,12 @@ from evalstream.queries.average_precision import average_precisions
 from evalstream.queries.confusion_matrix import CellsPage, ClassesPage, classes, confusion_matrix
 from evalstream.queries.dataset_classes import ClassesOfDatasetPage, classes_of_dataset
 from evalstream.queries.errors import errors
-from evalstream.queries.labels import PerClassPage
 from evalstream.queries.pr_curve import CurvesPage, pr_curve
 from evalstream.queries.summary import summary
 from evalstream.selection import Selection
 from evalstream.storage.events import append_events
 from evalstream.storage.ontologies import declare
+from evalstream.stored.labels import PerClassPage
 
 CLASSES, ROWS, OBJECTS = 20_000, 2_000, 100
 NAMES = np.array([f"class {i:05d}" for i in range(CLASSES)], dtype=object)

@@ -15,12 +15,10 @@ from evalstream.ontology import Ontology, OntologyClass
 from evalstream.pipeline import reconcile as stage
 from evalstream.pipeline.delete import delete
 from evalstream.pipeline.reconcile import reconcile
-from evalstream.queries import missing_rows
 from evalstream.queries.average_precision import average_precisions
 from evalstream.queries.catalog import catalog
 from evalstream.queries.dataset_classes import ClassesOfDatasetPage, classes_of_dataset
 from evalstream.queries.errors import errors
-from evalstream.queries.missing_rows import match_missing_rows, rows_without_predictions
 from evalstream.queries.overview import overview
 from evalstream.queries.summary import Summary, summary
 from evalstream.questions import Question, Questions
@@ -29,6 +27,8 @@ from evalstream.storage.deletions import Scope
 from evalstream.storage.ontologies import declare
 from evalstream.storage.results import write_results
 from evalstream.storage.run_steps import set_step
+from evalstream.stored import missing_rows
+from evalstream.stored.missing_rows import match_missing_rows, rows_without_predictions
 from evalstream_api.questions import ANSWERS
 
 from tests.feeding import close, feed

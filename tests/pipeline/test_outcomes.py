@@ -9,14 +9,14 @@ import pytest
 from clickhouse_connect.driver.client import Client
 from evalstream.events.base import Crowd
 from evalstream.ontology import Ontology, OntologyClass
-from evalstream.queries.causes import caused
-from evalstream.queries.columns import AS_READ, every_kind, stored
-from evalstream.queries.counted import ROW_METRICS, ask_arrow
 from evalstream.scoring.causes import ErrorOptions, causes
 from evalstream.scoring.counting import count
 from evalstream.scoring.outcomes import outcomes, row_metrics
 from evalstream.selection import Selection
 from evalstream.storage.ontologies import declare
+from evalstream.stored.causes import caused
+from evalstream.stored.columns import AS_READ, every_kind, stored
+from evalstream.stored.counted import ROW_METRICS, ask_arrow
 
 from tests.feeding import feed
 

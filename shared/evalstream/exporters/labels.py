@@ -12,8 +12,8 @@ from typing import IO, Any, Final
 
 import orjson
 
-from evalstream.queries.counted import ROW_METRICS
 from evalstream.queries.rows import Row, RowObject
+from evalstream.stored.counted import ROW_METRICS
 
 #: Lines that are turned into columns together.
 _BATCH: Final = 20_000

@@ -19,17 +19,17 @@ from evalstream.metrics.average_precision import (
 )
 from evalstream.metrics.detections import Detections, Limited, averages_by_confidence, averages_by_detection
 from evalstream.ontology import FREQUENCIES, NOTHING_DECLARED, Frequency, Ontology
-from evalstream.queries.columns import read_columns
-from evalstream.queries.detections import read_detections
-from evalstream.queries.labels import ALL_CLASSES, PerClassPage
-from evalstream.queries.notes import notes, notes_on
-from evalstream.queries.tabular import Tabular
 from evalstream.scenes import Float, Int
 from evalstream.scoring.counting import count
 from evalstream.scoring.detections import detections
 from evalstream.scoring.notes import unusual
 from evalstream.selection import QuestionError, Selection
 from evalstream.storage.ontologies import in_force
+from evalstream.stored.columns import read_columns
+from evalstream.stored.detections import read_detections
+from evalstream.stored.labels import ALL_CLASSES, PerClassPage
+from evalstream.stored.notes import notes, notes_on
+from evalstream.tabular import Tabular
 from evalstream.types import LOCALISED
 from evalstream.words import count_of
 

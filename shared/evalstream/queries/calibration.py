@@ -10,10 +10,10 @@ from pydantic import BaseModel, Field
 from evalstream.metrics.calibration import Strategy, reliability
 from evalstream.metrics.ranking import brier
 from evalstream.metrics.scores import ratio
-from evalstream.queries.counted import ask_arrow, scored
-from evalstream.queries.rankings import rankings
-from evalstream.queries.tabular import Tabular
 from evalstream.selection import Selection
+from evalstream.stored.counted import ask_arrow, scored
+from evalstream.stored.rankings import rankings
+from evalstream.tabular import Tabular
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import BaseModel, Field
 
-from evalstream.queries.counted import ask
-from evalstream.queries.tabular import Tabular
 from evalstream.storage.deletions import conditions, touched
 from evalstream.storage.run_steps import load_steps
+from evalstream.stored.counted import ask
+from evalstream.tabular import Tabular
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client

@@ -11,8 +11,9 @@ from pydantic import BaseModel, Field
 
 from evalstream.metrics.scores import Counts, ZeroDivision, by_class, defined, ratio
 from evalstream.queries.classifications import Unanswered
-from evalstream.queries.counted import ask, is_object, scored
-from evalstream.queries.label_counts import (
+from evalstream.selection import QuestionError, Selection
+from evalstream.stored.counted import ask, is_object, scored
+from evalstream.stored.label_counts import (
     REASONS,
     SCORING,
     AverageScores,
@@ -21,9 +22,8 @@ from evalstream.queries.label_counts import (
     average_scores,
     undefined,
 )
-from evalstream.queries.roll_up import FEATURES
-from evalstream.queries.tabular import Tabular
-from evalstream.selection import QuestionError, Selection
+from evalstream.stored.roll_up import FEATURES
+from evalstream.tabular import Tabular
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client

@@ -12,7 +12,8 @@ from evalstream.metrics.agreement import agreement
 from evalstream.metrics.ranking import hits_at, log_loss
 from evalstream.metrics.scores import ratio
 from evalstream.queries.confusion_matrix import Cell, CellsPage, matrix_of
-from evalstream.queries.label_counts import (
+from evalstream.selection import Selection
+from evalstream.stored.label_counts import (
     SCORING,
     AverageScores,
     ClassScores,
@@ -24,10 +25,9 @@ from evalstream.queries.label_counts import (
     label_counts,
     undefined,
 )
-from evalstream.queries.rankings import Ranked, rankings
-from evalstream.queries.tabular import Tabular
-from evalstream.queries.tally import tally
-from evalstream.selection import Selection
+from evalstream.stored.rankings import Ranked, rankings
+from evalstream.stored.tally import tally
+from evalstream.tabular import Tabular
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client

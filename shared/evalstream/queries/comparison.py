@@ -17,13 +17,13 @@ from pydantic import BaseModel, Field
 from evalstream.events.base import Name
 from evalstream.metrics.mcnemar import mcnemar
 from evalstream.metrics.scores import defined, ratios
-from evalstream.queries.counted import Fragment, ask, check_rows, scored, selected
-from evalstream.queries.label_counts import REASONS
-from evalstream.queries.labels import Labels
 from evalstream.queries.rows import Row, RowObject, rows_named
-from evalstream.queries.tabular import Tabular
 from evalstream.scenes import Float, Int
 from evalstream.selection import Filter, Selection
+from evalstream.stored.counted import Fragment, ask, check_rows, scored, selected
+from evalstream.stored.label_counts import REASONS
+from evalstream.stored.labels import Labels
+from evalstream.tabular import Tabular
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client

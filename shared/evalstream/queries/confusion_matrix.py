@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, ClassVar, Final, Literal
 import numpy as np
 from pydantic import BaseModel, Field
 
-from evalstream.queries.label_counts import (
+from evalstream.scenes import Flag, Int
+from evalstream.scoring.tally import Tally
+from evalstream.selection import Selection
+from evalstream.stored.label_counts import (
     SCORING,
     AverageScores,
     ClassScores,
@@ -19,12 +22,9 @@ from evalstream.queries.label_counts import (
     label_counts,
     undefined,
 )
-from evalstream.queries.labels import Labels
-from evalstream.queries.tabular import Tabular
-from evalstream.queries.tally import tally
-from evalstream.scenes import Flag, Int
-from evalstream.scoring.tally import Tally
-from evalstream.selection import Selection
+from evalstream.stored.labels import Labels
+from evalstream.stored.tally import tally
+from evalstream.tabular import Tabular
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client

@@ -17,10 +17,10 @@ import numpy as np
 from pydantic import AfterValidator, BaseModel, Field
 
 from evalstream.metrics.aggregate import CONFUSION_FIGURES, confusion_scores
-from evalstream.queries.counted import Fragment, ask, selected
-from evalstream.queries.roll_up import FEATURES, rolled_up
-from evalstream.queries.tabular import Tabular
 from evalstream.selection import Filter, QuestionError, Selection
+from evalstream.stored.counted import Fragment, ask, selected
+from evalstream.stored.roll_up import FEATURES, rolled_up
+from evalstream.tabular import Tabular
 from evalstream.types import AGGREGATIONS, CUSTOM, Aggregation
 
 if TYPE_CHECKING:

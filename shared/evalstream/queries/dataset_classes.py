@@ -10,10 +10,10 @@ from pydantic import BaseModel, Field
 
 from evalstream.events.base import Name
 from evalstream.ontology import Ontology, OntologyClass, lineages
-from evalstream.queries.colors import default_color
-from evalstream.queries.counted import ask
-from evalstream.queries.tabular import Tabular
 from evalstream.storage.ontologies import in_force
+from evalstream.stored.colors import default_color
+from evalstream.stored.counted import ask
+from evalstream.tabular import Tabular
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client

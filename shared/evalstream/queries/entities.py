@@ -11,9 +11,9 @@ import pyarrow.compute as pc
 from pydantic import BaseModel, Field
 
 from evalstream.metrics.entities import MODES, Counted, EntityScores, Spans, average, count_entities
-from evalstream.queries.counted import ask_arrow, scored
-from evalstream.queries.tabular import Tabular
 from evalstream.selection import Selection
+from evalstream.stored.counted import ask_arrow, scored
+from evalstream.tabular import Tabular
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client

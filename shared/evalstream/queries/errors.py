@@ -10,18 +10,18 @@ import pyarrow.compute as pc
 from pydantic import BaseModel, Field
 
 from evalstream.metrics.average_precision import Rule, average_detections
-from evalstream.queries.causes import caused
-from evalstream.queries.columns import read_columns
-from evalstream.queries.counted import ROW_ORDER, ask_arrow, check_rows
-from evalstream.queries.labels import ALL_CLASSES, PerClassPage
-from evalstream.queries.notes import notes, notes_on
-from evalstream.queries.tabular import Tabular
 from evalstream.scenes import Flag, Float, Int
 from evalstream.scoring.causes import AS_TIDE, CAUSES, POINTING, Caused, ErrorOptions, causes
 from evalstream.scoring.columns import Columns
 from evalstream.scoring.counting import Counting, count
 from evalstream.scoring.notes import unusual
 from evalstream.selection import Selection
+from evalstream.stored.causes import caused
+from evalstream.stored.columns import read_columns
+from evalstream.stored.counted import ROW_ORDER, ask_arrow, check_rows
+from evalstream.stored.labels import ALL_CLASSES, PerClassPage
+from evalstream.stored.notes import notes, notes_on
+from evalstream.tabular import Tabular
 from evalstream.types import LOCALISED
 
 if TYPE_CHECKING:

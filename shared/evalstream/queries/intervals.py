@@ -1,7 +1,7 @@
 """Uncertainty of figures: confidence intervals, and whether two runs differ by more than chance.
 
 Poisson bootstrap over data rows (:mod:`evalstream.metrics.bootstrap`): the data rows are what was drawn at random, so
-whole rows are resampled, with everything on them (:mod:`evalstream.queries.replicates`).
+whole rows are resampled, with everything on them (:mod:`evalstream.stored.replicates`).
 
 What was on no row is in no replicate: where figures are at the edge of what they can be, as where all is right,
 replicates do not vary, and Wilson's interval over data rows takes their place.
@@ -16,12 +16,12 @@ import pyarrow.compute as pc
 from pydantic import BaseModel, Field
 
 from evalstream.metrics.bootstrap import bounds_of_equal, percentile_bounds, wilson_bounds
-from evalstream.queries.label_counts import REASONS
-from evalstream.queries.replicates import FEWEST, IntervalOptions, Read, defined_rows, read, replicates
-from evalstream.queries.row_sums import TOTALS, Figure
-from evalstream.queries.tabular import Tabular
 from evalstream.scenes import Float
 from evalstream.selection import Filter, QuestionError, Selection
+from evalstream.stored.label_counts import REASONS
+from evalstream.stored.replicates import FEWEST, IntervalOptions, Read, defined_rows, read, replicates
+from evalstream.stored.row_sums import TOTALS, Figure
+from evalstream.tabular import Tabular
 from evalstream.words import count_of
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ import numpy as np
 import pyarrow.compute as pc
 from pydantic import BaseModel, Field
 
-from evalstream.queries.counted import ask_arrow, scored
-from evalstream.queries.tabular import Tabular
 from evalstream.scenes import Float, Int
 from evalstream.selection import Selection
+from evalstream.stored.counted import ask_arrow, scored
+from evalstream.tabular import Tabular
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Final
 
 from pydantic import AfterValidator, BaseModel, Field
 
-from evalstream.queries.counted import Fragment, ask, scored
-from evalstream.queries.roll_up import FEATURES
-from evalstream.queries.tabular import Tabular
 from evalstream.selection import QuestionError, Selection
+from evalstream.stored.counted import Fragment, ask, scored
+from evalstream.stored.roll_up import FEATURES
+from evalstream.tabular import Tabular
 from evalstream.types import UNCOUNTED
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from pydantic import BaseModel, Field
 
-from evalstream.queries.counted import ask, selected
-from evalstream.queries.tabular import Tabular
 from evalstream.selection import Filter, Selection
+from evalstream.stored.counted import ask, selected
+from evalstream.tabular import Tabular
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client

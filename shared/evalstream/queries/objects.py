@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal
 from pydantic import AfterValidator, BaseModel, Field
 
 from evalstream.events.base import Name
-from evalstream.queries.causes import caused
 from evalstream.queries.comparison import false_positives_alone
-from evalstream.queries.counted import ask, check_rows, scored
 from evalstream.queries.custom_metrics import OBJECT_PREFIX, custom_of_objects
 from evalstream.queries.rows import Page, Row, RowObject, is_row_condition, rows_named, rows_where
-from evalstream.queries.tabular import Tabular
 from evalstream.scoring.causes import Cause, ErrorOptions
 from evalstream.selection import Selection, parse_condition
+from evalstream.stored.causes import caused
+from evalstream.stored.counted import ask, check_rows, scored
+from evalstream.tabular import Tabular
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client

@@ -14,11 +14,11 @@ from evalstream.queries.confusion_matrix import (
     classes_of,
     matrix_of,
 )
-from evalstream.queries.label_counts import SCORING, Scoring
 from evalstream.queries.summary import Summary, summary_of
-from evalstream.queries.tally import tally_and_notes
 from evalstream.scoring.tally import Kind, kinds_of
 from evalstream.selection import Selection
+from evalstream.stored.label_counts import SCORING, Scoring
+from evalstream.stored.tally import tally_and_notes
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client

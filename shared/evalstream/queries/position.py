@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import BaseModel, Field
 
-from evalstream.queries.counted import ask
 from evalstream.storage.deletions import conditions
+from evalstream.stored.counted import ask
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client

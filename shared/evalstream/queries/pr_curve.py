@@ -9,13 +9,13 @@ import numpy as np
 import pyarrow.compute as pc
 from pydantic import BaseModel, Field
 
-from evalstream.queries.columns import read_columns
-from evalstream.queries.counted import ask, ask_arrow, scored
-from evalstream.queries.labels import Labels
-from evalstream.queries.tabular import Tabular
 from evalstream.scoring.counting import count
 from evalstream.scoring.curves import Steps, steps_of
 from evalstream.selection import Selection
+from evalstream.stored.columns import read_columns
+from evalstream.stored.counted import ask, ask_arrow, scored
+from evalstream.stored.labels import Labels
+from evalstream.tabular import Tabular
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client

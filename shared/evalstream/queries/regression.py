@@ -8,11 +8,11 @@ import numpy as np
 from pydantic import BaseModel, Field
 
 from evalstream.metrics.regression import regression_scores, why_undefined
-from evalstream.queries.answers import answered, tally_answers
-from evalstream.queries.counted import ask_arrow
-from evalstream.queries.tabular import Tabular
 from evalstream.scenes import Float
 from evalstream.selection import Selection
+from evalstream.stored.answers import answered, tally_answers
+from evalstream.stored.counted import ask_arrow
+from evalstream.tabular import Tabular
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client

@@ -10,10 +10,10 @@ from pydantic import BaseModel, Field
 
 from evalstream.metrics.ranking import Areas, Points, Ranking, areas, grouped, one_vs_one, points
 from evalstream.metrics.scores import ZeroDivision, defined
-from evalstream.queries.label_counts import undefined
-from evalstream.queries.rankings import Ranked, rankings
 from evalstream.scenes import Int
 from evalstream.selection import Selection
+from evalstream.stored.label_counts import undefined
+from evalstream.stored.rankings import Ranked, rankings
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client

@@ -11,18 +11,18 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from evalstream.collector import uncollected
 from evalstream.events.base import Crowd
-from evalstream.queries.causes import caused
-from evalstream.queries.columns import AS_READ, as_dicts, every_kind, stored, to_read
-from evalstream.queries.counted import ROW_METRICS, Fragment, ask, ask_arrow, check_rows, scored, selected
 from evalstream.queries.custom_metrics import CustomName, custom_of_predictions, is_custom, with_custom
 from evalstream.queries.measures import MeasureName, is_measure, with_measures
-from evalstream.queries.roll_up import FEATURES
-from evalstream.queries.tabular import Tabular
 from evalstream.scoring.causes import Cause, ErrorOptions, causes
 from evalstream.scoring.counting import count
 from evalstream.scoring.outcomes import Outcomes, RowMetric, outcomes, row_metrics
 from evalstream.selection import QuestionError, Selection, parse_condition
 from evalstream.storage.remembered import remembered
+from evalstream.stored.causes import caused
+from evalstream.stored.columns import AS_READ, as_dicts, every_kind, stored, to_read
+from evalstream.stored.counted import ROW_METRICS, Fragment, ask, ask_arrow, check_rows, scored, selected
+from evalstream.stored.roll_up import FEATURES
+from evalstream.tabular import Tabular
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client

@@ -9,10 +9,10 @@ from pydantic import BaseModel, Field
 
 from evalstream.geometry.semantic import PIXELS
 from evalstream.metrics.scores import ratio
-from evalstream.queries.counted import Fragment, ask, selected
-from evalstream.queries.roll_up import FEATURES, rolled_up
-from evalstream.queries.tabular import Tabular
 from evalstream.selection import QuestionError, Selection
+from evalstream.stored.counted import Fragment, ask, selected
+from evalstream.stored.roll_up import FEATURES, rolled_up
+from evalstream.tabular import Tabular
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client

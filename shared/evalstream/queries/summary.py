@@ -9,7 +9,9 @@ from pydantic import Field
 
 from evalstream.metrics.agreement import agreement
 from evalstream.metrics.scores import Counts, ratio
-from evalstream.queries.label_counts import (
+from evalstream.scoring.tally import Tally
+from evalstream.selection import Selection
+from evalstream.stored.label_counts import (
     SCORING,
     AverageScores,
     LabelCounts,
@@ -19,9 +21,7 @@ from evalstream.queries.label_counts import (
     label_counts,
     undefined,
 )
-from evalstream.queries.tally import tally_and_notes
-from evalstream.scoring.tally import Tally
-from evalstream.selection import Selection
+from evalstream.stored.tally import tally_and_notes
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client

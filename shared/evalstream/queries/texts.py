@@ -10,10 +10,10 @@ from pydantic import BaseModel, Field
 from evalstream.geometry.text import TEXT_COLUMNS
 from evalstream.metrics.bleu import corpus_bleu
 from evalstream.metrics.scores import ratio
-from evalstream.queries.answers import answered, tally_answers
-from evalstream.queries.counted import ask
-from evalstream.queries.tabular import Tabular
 from evalstream.selection import Selection
+from evalstream.stored.answers import answered, tally_answers
+from evalstream.stored.counted import ask
+from evalstream.tabular import Tabular
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client

@@ -8,12 +8,12 @@ import numpy as np
 from pydantic import BaseModel, Field
 
 from evalstream.metrics.scores import ratios
-from evalstream.queries.label_counts import undefined
 from evalstream.queries.pr_curve import steps
-from evalstream.queries.tabular import Tabular
 from evalstream.scenes import Float
 from evalstream.scoring.curves import Steps
 from evalstream.selection import Selection
+from evalstream.stored.label_counts import undefined
+from evalstream.tabular import Tabular
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client

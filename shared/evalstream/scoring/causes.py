@@ -73,7 +73,7 @@ class Caused(NamedTuple):
 def causes(
     of: Columns, counting: Counting, near: Nearest, selection: Selection, options: ErrorOptions = AS_TIDE
 ) -> Caused:
-    """Tell errors apart: the same rules as :func:`evalstream.queries.causes.caused` states in SQL.
+    """Tell errors apart: the same rules as :func:`evalstream.stored.causes.caused` states in SQL.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
 """Select what counts of a run's columns at the thresholds of a selection, and passes its filters.
 
-The same rules as :func:`evalstream.queries.counted.counted` states in SQL for stored runs.
+The same rules as :func:`evalstream.stored.counted.counted` states in SQL for stored runs.
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ def outcomes(of: Columns, counting: Counting, caused: Caused) -> Iterator[Outcom
 
 
 def row_metrics(found: Outcomes) -> dict[RowMetric, float | None]:
-    """Give the metrics of a row: :data:`evalstream.queries.counted.ROW_METRICS`, which says the same in SQL."""
+    """Give the metrics of a row: :data:`evalstream.stored.counted.ROW_METRICS`, which says the same in SQL."""
     pairs = zip(found.iou, found.pair_counts, found.same_label, strict=True)
     overlaps = [iou for iou, counts, same in pairs if counts and same]
     annotations, predictions, tp = sum(found.annotation_counts), sum(found.prediction_counts), len(overlaps)

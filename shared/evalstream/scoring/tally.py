@@ -44,7 +44,7 @@ class Tally(NamedTuple):
 def tally(of: Columns, selection: Selection) -> Tally:
     """Count the rows, the objects and the matched pairs of a selection, by label.
 
-    The same as :func:`evalstream.queries.tally.tally` counts of a stored run. A label may be in pairs alone: the
+    The same as :func:`evalstream.stored.tally.tally` counts of a stored run. A label may be in pairs alone: the
     partner of an object that passes the filters need not pass them.
     """
     return tally_of(of, count(of, selection))

@@ -13,11 +13,9 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from evalstream.matching import AREA_RANGES, POLICIES
 from evalstream.pipeline.fold import fold
 from evalstream.pipeline.match import matchable
-from evalstream.queries import columns as stored_columns
 from evalstream.queries.average_precision import ApOptions, average_precision_of, average_precisions
 from evalstream.queries.confusion_matrix import CellsPage, ClassesPage, classes_of, matrix_of
 from evalstream.queries.errors import errors
-from evalstream.queries.notes import notes as known_notes
 from evalstream.queries.overview import OverviewOptions, overview
 from evalstream.queries.summary import summary_of
 from evalstream.scenes import row_order
@@ -28,6 +26,8 @@ from evalstream.scoring.notes import notes
 from evalstream.scoring.tally import tally
 from evalstream.selection import Selection
 from evalstream.storage.events import load_events
+from evalstream.stored import columns as stored_columns
+from evalstream.stored.notes import notes as known_notes
 
 from tests.feeding import feed
 from tests.oracles import queries as oracle

@@ -9,13 +9,13 @@ from collections.abc import Sequence
 import pytest
 from clickhouse_connect.driver.client import Client
 from evalstream.matching import AREA_RANGES, POLICIES
-from evalstream.queries.columns import read_columns
 from evalstream.queries.confusion_matrix import CellsPage, ClassesPage, classes, confusion_matrix, matrix_of
-from evalstream.queries.label_counts import Scoring
 from evalstream.queries.overview import OverviewOptions, overview
 from evalstream.queries.summary import summary
 from evalstream.scoring.tally import tally
 from evalstream.selection import Selection
+from evalstream.stored.columns import read_columns
+from evalstream.stored.label_counts import Scoring
 from evalstream.types import ANSWERS, TYPES
 
 from tests.oracles import queries as oracle

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 from clickhouse_connect.driver.client import Client
-from evalstream.queries.counted import ROW_METRICS
 from evalstream.queries.distribution import distribution
 from evalstream.selection import Selection
+from evalstream.stored.counted import ROW_METRICS
 
 from tests.feeding import feed
 from tests.oracles import queries as oracle

@@ -6,12 +6,12 @@ from collections import Counter
 
 from clickhouse_connect.driver.client import Client
 from evalstream.queries.confusion_matrix import classes, confusion_matrix
-from evalstream.queries.counted import ROW_METRICS
 from evalstream.queries.errors import errors
 from evalstream.queries.objects import ObjectsPage, objects
 from evalstream.queries.rows import Page, rows
 from evalstream.scoring.causes import CAUSES
 from evalstream.selection import Selection
+from evalstream.stored.counted import ROW_METRICS
 
 from tests.oracles import queries as oracle
 from tests.pipeline.assertions import assert_row

@@ -11,7 +11,7 @@ from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
-from evalstream.queries import counted
+from evalstream.stored import counted
 from evalstream_service.backend import backend_in
 from fastapi.testclient import TestClient
 

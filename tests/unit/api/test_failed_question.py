@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from evalstream.queries import counted
+from evalstream.stored import counted
 from evalstream_embedded.app import make_app
 from evalstream_embedded.settings import LocalSettings
 from fastapi.testclient import TestClient

@@ -22,9 +22,9 @@ from evalstream.client.steps import ATTEMPTS
 from evalstream.events import AnnotationEvent
 from evalstream.importers.files import Options
 from evalstream.importers.options import TableOptions
-from evalstream.queries.tabular import Tabular
 from evalstream.questions import Question, Questions
 from evalstream.selection import QuestionError
+from evalstream.tabular import Tabular
 
 from tests.faults.service import Service, environment
 

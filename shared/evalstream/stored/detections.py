@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from evalstream.events.base import Crowd
 from evalstream.metrics.detections import Detections
-from evalstream.queries.counted import MOST_COUNTED, ROW_KEY, ROW_ORDER, ask_arrow, is_object, selected
-from evalstream.queries.roll_up import FEATURES
 from evalstream.scenes import RECTANGLE, Int
 from evalstream.selection import Selection
+from evalstream.stored.counted import MOST_COUNTED, ROW_KEY, ROW_ORDER, ask_arrow, is_object, selected
+from evalstream.stored.roll_up import FEATURES
 from evalstream.types import LOCALISED
 
 if TYPE_CHECKING:

@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 
 from evalstream.matching.nearest import Nearest
 from evalstream.pipeline.fold import Facts
-from evalstream.queries.counted import ROW_ORDER, ask, ask_arrow, selected
-from evalstream.queries.roll_up import FEATURES, NO_ROLL_UP
 from evalstream.scenes import RECTANGLE, Code, Int
 from evalstream.scoring.columns import Columns, Side
 from evalstream.selection import Selection
 from evalstream.storage.remembered import remembered
+from evalstream.stored.counted import ROW_ORDER, ask, ask_arrow, selected
+from evalstream.stored.roll_up import FEATURES, NO_ROLL_UP
 from evalstream.types import CODES
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 """Replicates of the headline figures: what resampled data rows come to.
 
-What leaves the engine is a row's sums (:mod:`evalstream.queries.row_sums`), or for average precision its detections;
+What leaves the engine is a row's sums (:mod:`evalstream.stored.row_sums`), or for average precision its detections;
 every replicate is a weighted sum over them (:mod:`evalstream.metrics.bootstrap`).
 """
 
@@ -18,8 +18,10 @@ from evalstream.matching import MAX_DETECTIONS
 from evalstream.metrics.average_precision import IOU_THRESHOLDS, RULES
 from evalstream.metrics.bootstrap import Curves, Sample, resampled_changes, resampled_detections, resampled_sums
 from evalstream.metrics.detections import changes_at, in_order, outcomes
-from evalstream.queries.detections import Stored, read_detections
-from evalstream.queries.row_sums import (
+from evalstream.scenes import Flag, Float
+from evalstream.selection import Selection
+from evalstream.stored.detections import Stored, read_detections
+from evalstream.stored.row_sums import (
     Figure,
     RowSums,
     counts_by_row,
@@ -27,8 +29,6 @@ from evalstream.queries.row_sums import (
     joined,
     numbers_by_row,
 )
-from evalstream.scenes import Flag, Float
-from evalstream.selection import Selection
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client

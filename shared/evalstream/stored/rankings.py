@@ -9,10 +9,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from evalstream.metrics.ranking import Ranking, by_score
-from evalstream.queries.counted import Fragment, ask_arrow, scored
-from evalstream.queries.roll_up import FEATURES
 from evalstream.scenes import Int
 from evalstream.selection import QuestionError, Selection
+from evalstream.stored.counted import Fragment, ask_arrow, scored
+from evalstream.stored.roll_up import FEATURES
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client

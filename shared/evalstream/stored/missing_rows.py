@@ -2,7 +2,7 @@
 
 A run that is closed has a result of each of them. Of one that is not, what is missing has results of its annotations
 alone, under run '' and for all runs the same: they are made when they are first asked for, and asked for in the place
-of the run's own (:func:`evalstream.queries.counted.selected`).
+of the run's own (:func:`evalstream.stored.counted.selected`).
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Final
 
-from evalstream.queries.counted import ask
 from evalstream.selection import Filter, QuestionError
 from evalstream.storage.deletions import conditions
 from evalstream.storage.events import without_predictions
 from evalstream.storage.results import unmatched_alone
+from evalstream.stored.counted import ask
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client

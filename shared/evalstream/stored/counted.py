@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import pyarrow as pa
 
 from evalstream.matching import AREA_RANGES, MAX_DETECTIONS, MAX_SKELETONS
-from evalstream.queries.roll_up import FEATURES, NO_ROLL_UP, rolled_up
 from evalstream.scoring.outcomes import RowMetric
 from evalstream.selection import ORDERED, QuestionError, Selection, object_codes, parse_condition
 from evalstream.storage.remembered import short_answer
 from evalstream.storage.results import MATCHES, of_policy
 from evalstream.storage.settings import QUERY
+from evalstream.stored.roll_up import FEATURES, NO_ROLL_UP, rolled_up
 from evalstream.types import UNCOUNTED
 
 if TYPE_CHECKING:

@@ -10,14 +10,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from evalstream.queries.columns import read_columns
-from evalstream.queries.counted import ask_arrow, counted
-from evalstream.queries.notes import Known, notes, notes_on
 from evalstream.scenes import Int
 from evalstream.scoring.counting import count
 from evalstream.scoring.notes import unusual
 from evalstream.scoring.tally import Tally, tally_of
 from evalstream.selection import Selection
+from evalstream.stored.columns import read_columns
+from evalstream.stored.counted import ask_arrow, counted
+from evalstream.stored.notes import Known, notes, notes_on
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from evalstream.queries.counted import MOST_COUNTED, Fragment, of_type, scored
 from evalstream.scoring.causes import AS_TIDE, ErrorOptions
 from evalstream.selection import Selection
+from evalstream.stored.counted import MOST_COUNTED, Fragment, of_type, scored
 from evalstream.types import LOCALISED
 
 # Under a roll-up what was the nearest of another class may be of the same one.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from evalstream.queries.counted import Fragment, ask, is_object, scored
-from evalstream.queries.roll_up import FEATURES
 from evalstream.selection import QuestionError, Selection
+from evalstream.stored.counted import Fragment, ask, is_object, scored
+from evalstream.stored.roll_up import FEATURES
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client

@@ -7,7 +7,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from evalstream.queries.colors import PALETTE, default_color
+from evalstream.stored.colors import PALETTE, default_color
 
 #: What is left of linear RGB where one kind of cone is missing: Machado, Oliveira and Fernandes (2009), severity 1.
 SIGHT = {

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from evalstream.events.base import Crowd
 from evalstream.matching import MAX_DETECTIONS, MAX_SKELETONS
-from evalstream.queries.counted import MOST_COUNTED, ask, is_object, scored, selected
-from evalstream.queries.missing_rows import rows_without_predictions
 from evalstream.scoring.notes import Unusual, sentences
 from evalstream.selection import Selection
 from evalstream.storage.retentions import removed
+from evalstream.stored.counted import MOST_COUNTED, ask, is_object, scored, selected
+from evalstream.stored.missing_rows import rows_without_predictions
 from evalstream.words import count_of
 
 if TYPE_CHECKING:
