@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import random
 from collections import Counter
 from collections.abc import Sequence
@@ -65,7 +66,12 @@ def _fed(client: Client) -> None:
 
 
 def listed(client: Client, view: Filter, **page: Any) -> Objects:
-    return objects(client, selection(view), ObjectsPage(limit=500, **page))
+    return _listed(client, view.model_dump_json(), ObjectsPage(limit=500, **page).model_dump_json())
+
+
+@functools.cache  # several tests want the same
+def _listed(client: Client, view: str, page: str) -> Objects:
+    return objects(client, selection(Filter.model_validate_json(view)), ObjectsPage.model_validate_json(page))
 
 
 def selection(view: Filter) -> Selection:

@@ -140,13 +140,15 @@ def columns(client: Client) -> list[tuple[Any, ...]]:
 
 
 def answers(service: TestClient) -> dict[tuple[str, str], Any]:
-    """The answer to every question of every dataset, under the next policy each time."""
+    """The answer to every question of the first dataset, under the next policy each time.
+
+    It has everything. Of the others it is enough that the tables are what they were.
+    """
     found: dict[tuple[str, str], Any] = {}
-    for number, name in enumerate(DATASETS):
-        for path in QUESTIONS:
-            query = {"policy": EVERY[number % len(EVERY)], "confidence": 0.25, "roll_up": 1 + number % 2}
-            response = ask(service, path, name, query if path in OF_RUNS else {})
-            found[name, path] = response.status_code, response.json()
+    for number, path in enumerate(QUESTIONS):
+        query = {"policy": EVERY[number % len(EVERY)], "confidence": 0.25, "roll_up": 1 + number % 2}
+        response = ask(service, path, DATASETS[0], query if path in OF_RUNS else {})
+        found[DATASETS[0], path] = response.status_code, response.json()
     return found
 
 
