@@ -162,6 +162,35 @@ def test_annotations_and_predictions_by_class(screen: Screen) -> None:
     expect(rows).to_have_count(1)
 
 
+#: How often each canvas was begun anew, by the chart that it is part of.
+DRAWN = """
+window.drawn = new Map();
+const clear = CanvasRenderingContext2D.prototype.clearRect;
+CanvasRenderingContext2D.prototype.clearRect = function (...area) {
+  window.drawn.set(this.canvas, (window.drawn.get(this.canvas) ?? 0) + 1);
+  return clear.apply(this, area);
+};
+window.drawings = () => {
+  const charts = [...window.drawn].map(([canvas, times]) => [canvas.closest("[role=img]")?.ariaLabel, times]);
+  window.drawn.clear();
+  return charts;
+};
+"""
+
+
+def test_a_chart_is_drawn_once_and_not_for_what_it_does_not_show(own_screen: Screen) -> None:
+    own_screen.page.add_init_script(DRAWN)
+    page = own_screen.open(d="digits", a="svm", hist="f1")
+    see(page, "Distribution")
+    expect(page.get_by_role("img", name="Histogram: F1").locator("canvas").first).to_be_visible()
+    settle(page)
+    # ECharts draws once more when it is told that a drag brushes.
+    assert dict(page.evaluate("window.drawings()")) == {"precision against recall": 1, "Histogram: F1": 2}
+    page.get_by_label("What the cells say").select_option("row")
+    settle(page)
+    assert "Histogram: F1" not in {chart for chart, _ in page.evaluate("window.drawings()")}
+
+
 @pytest.mark.parametrize("policy", ["iou-greedy", "coco"])
 def test_predictions_by_confidence_are_told_apart_by_outcome_and_a_bar_opens_them(screen: Screen, policy: str) -> None:
     page = screen.open(d="digits", a="svm", p=policy, dist="outcomes")

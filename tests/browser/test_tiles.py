@@ -58,6 +58,10 @@ def test_tiles_have_intervals_and_say_what_is_significant(screen: Screen) -> Non
         one = by_name[name.lower()]
         low, high = (f"{int(bound + 0.5):,}" for bound in (one["low"], one["high"]))
         expect(page.locator(f"[data-interval={name}]")).to_have_text(f"{low} \N{EN DASH} {high}")
+    # What stands beside a figure makes its tile no taller than the others.
+    edges = [page.locator(f"[data-{part}=mAP]").bounding_box() for part in ("beside", "interval")]
+    beside, below = (box["y"] + box["height"] for box in edges if box)
+    assert beside <= below + 2
     page.locator("[data-figure=Recall]").focus()
     difference = by_name["recall"]["difference"]
     hint = page.get_by_role("tooltip")

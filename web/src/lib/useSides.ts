@@ -19,6 +19,8 @@ export interface Side {
   filter: ReturnType<typeof filterOf>;
 }
 
+const NONE: Side[] = [];
+
 const ofMetadata = (key: string) => `metadata.${key}`;
 const keyOf = (by: string | null) => (by?.startsWith(ofMetadata("")) ? by.slice(ofMetadata("").length) : null);
 
@@ -47,7 +49,11 @@ export function useSides(subject: Subject | null, view: View, by: string | null,
   ).data;
   const found = useQuery(asking("metadata", key === null ? null : subject, { key: key ?? "", limit: LABELS }));
   const metadata = found.data;
+  // Of the rest of the view they are the same: a chart of them is not drawn anew.
+  const { p, c, t, split, f, m, roll, missing } = view;
   const sides = useMemo((): Side[] => {
+    if (by === null) return NONE;
+    const view = { p, c, t, split, f, m, roll, missing };
     const named = (name: string, kept: Partial<Kept>) => {
       const both = together(view, kept);
       return both ? [{ name, kept, filter: filterOf({ ...view, ...both }) }] : [];
@@ -60,10 +66,10 @@ export function useSides(subject: Subject | null, view: View, by: string | null,
         .filter(({ label }) => !isAnswerLabel(label))
         .flatMap(({ label }) => named(label, { f: [featureOf(label)] }));
     return (metadata ? conditionsOf(metadata) : []).flatMap(({ name, m }) => named(name, { m }));
-  }, [view, by, dataset, slices, classes, metadata]);
+  }, [p, c, t, split, f, m, roll, missing, by, dataset, slices, classes, metadata]);
   return {
     partings: useMemo(() => partingsOf(dataset, slices), [dataset, slices]),
-    sides: useMemo(() => sides.slice(0, most), [sides, most]),
+    sides: useMemo(() => (sides.length > most ? sides.slice(0, most) : sides), [sides, most]),
     /** What is shown of what there is, in words; null: all of it. */
     some: sides.length <= most ? null : by === "slice" ? `the first ${most}` : `the ${most} most frequent`,
     isPending: key !== null && found.isPending,

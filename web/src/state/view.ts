@@ -96,7 +96,7 @@ export function correction(said: URLSearchParams): Change {
 }
 
 /** The part of the view that every question is asked with. */
-export function filterOf(view: View) {
+export function filterOf(view: Pick<View, "p" | "c" | "t" | "split" | "f" | "m" | "roll" | "missing">) {
   return {
     policy: view.p,
     confidence: view.c,

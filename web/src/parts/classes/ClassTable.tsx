@@ -7,6 +7,7 @@ import type { ClassScores } from "../../api/schema";
 import { featureOf, nameOfLabel } from "../../lib/classLabel";
 import { isolated } from "../../lib/bidi";
 import { count, ratio, signed } from "../../lib/format";
+import { linesInSight } from "../../lib/inSight";
 import { PAGE, useClasses } from "../../lib/useClasses";
 import { useNarrow } from "../../lib/useNarrow";
 import { useNear } from "../../lib/useNear";
@@ -170,8 +171,7 @@ function Table({ subject, versus, view, setView, classes, total, answersFrom, mo
   // What is seen is less than what scrolls by: the head covers some of it.
   const top = virtual.scrollOffset ?? 0;
   const bottom = top + (virtual.scrollRect?.height ?? 0) - HEAD_HEIGHT;
-  const seen = items.filter(({ start, end }) => start >= top - 1 && end <= bottom + 1);
-  const [from, to] = [seen[0]?.index ?? first, seen.at(-1)?.index ?? last];
+  const [from, to] = linesInSight(items, height, top, bottom) ?? [first, last];
   return (
     <>
       {/* A region that scrolls must be reachable by keyboard. */}

@@ -38,7 +38,7 @@ export function Histogram({ subject, versus, view, setView }: PartProps) {
   const other = useQuestion("distribution", ready ? compared : null, { ...bins, ...of?.theirs });
   const parts = useQueries({
     queries: sides.map(({ filter }) => asking("distribution", ready ? subject : null, { ...bins, ...filter })),
-    combine: (answers) => answers.map((answer) => answer.data),
+    combine: answered,
   });
   const series = useMemo<Series[]>(
     () =>
@@ -129,6 +129,11 @@ export function Histogram({ subject, versus, view, setView }: PartProps) {
       )}
     </>
   );
+}
+
+/** As one and the same function, so that the list is new only where an answer is. */
+function answered<T>(answers: { data: T }[]): T[] {
+  return answers.map((answer) => answer.data);
 }
 
 function meanOf({ mean }: Distribution): string {
