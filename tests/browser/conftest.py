@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Generator, Iterator
+from collections.abc import Collection, Generator, Iterator
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -84,6 +84,13 @@ def address(service: Service, demo: dict[str, Workload]) -> Iterator[str]:
 
 
 @pytest.fixture(scope="package")
+def asking(address: str) -> Iterator[httpx.Client]:
+    """For those who ask what the page must say: one for all, for to make it takes 20 ms of CPU."""
+    with httpx.Client(base_url=address, timeout=60) as http:
+        yield http
+
+
+@pytest.fixture(scope="package")
 def many(http: httpx.Client) -> str:
     """A dataset with thousands of classes, of which some forty are what others are taken for."""
     rng = np.random.default_rng(5)
@@ -105,16 +112,51 @@ def zoo_dataset(http: httpx.Client) -> str:
     return zoo.DATASET
 
 
+#: Go to a view as the browser's back button does, by way of one without figures: so no part keeps what was folded,
+#: typed or chosen in it. Says whether the page knows the dataset.
+_GO = """([dataset, link]) => {
+    if (!document.getElementById("root")?.children.length) return false;
+    const go = (to) => {
+        history.pushState(null, "", to);
+        dispatchEvent(new PopStateEvent("popstate"));
+    };
+    go("?d=nowhere");
+    const known = [...document.querySelectorAll("section[aria-label='No figures'] button")];
+    if (!known.some((one) => one.textContent === dataset)) return false;
+    go(link);
+    return true;
+}"""
+
+#: As nobody had ever been there.
+_FORGET = """() => {
+    localStorage.clear();
+    sessionStorage.clear();
+    delete document.documentElement.dataset.theme;
+    dispatchEvent(new Event("storage"));
+    document.activeElement?.blur();
+    history.pushState(null, "", "?d=nowhere");
+    dispatchEvent(new PopStateEvent("popstate"));
+}"""
+
+
 class Screen:
     """The page, and the API that it must agree with."""
 
-    def __init__(self, page: Page, url: str) -> None:
+    def __init__(self, page: Page, url: str, http: httpx.Client, kept: Collection[str] = ()) -> None:
         self.page = page
         self.url = url
+        self._http = http
+        self._kept = kept
 
     def open(self, **view: Any) -> Page:
-        """Open a view; wait until its figures are there."""
-        self.page.goto(f"{self.url}/?{urlencode(view)}")
+        """Open a view; wait until its figures are there.
+
+        A page that is there already goes to a view of data that stay as they are: to load it anew, with none of its
+        code compiled, takes more than twice as long. Whoever counts what it asks must have a screen of their own.
+        """
+        link, dataset = f"/?{urlencode(view)}", view.get("d")
+        if dataset not in self._kept or not self.page.evaluate(_GO, [dataset, link]):
+            self.page.goto(self.url + link)
         self.page.locator("[data-figure=Precision]").wait_for()
         # Idle alone may come before the first question: then figures still are "…".
         expect(self.page.get_by_label("Headline figures").get_by_text("…", exact=True)).to_have_count(0)
@@ -123,8 +165,8 @@ class Screen:
 
     def ask(self, question: str, *, dataset: str = "digits", run: str = "svm", **query: Any) -> Any:
         """What the API says."""
-        route = f"{self.url}/v1/datasets/{dataset}/runs/{run}/{question}"
-        return httpx.get(route, params={"confidence": 0.5, "iou": 0.5} | query, timeout=60).raise_for_status().json()
+        route = f"/v1/datasets/{dataset}/runs/{run}/{question}"
+        return self._http.get(route, params={"confidence": 0.5, "iou": 0.5} | query).raise_for_status().json()
 
     def headline(self, **query: Any) -> Any:
         """What the tiles must say: of objects, where there are objects."""
@@ -147,25 +189,36 @@ def shared_page(browser: Browser) -> Iterator[Page]:
 
 
 @pytest.fixture
-def screen(shared_page: Page, address: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Screen]:
+def screen(
+    shared_page: Page,
+    address: str,
+    asking: httpx.Client,
+    demo: dict[str, Workload],
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+) -> Iterator[Screen]:
     """The page as somebody finds it who has never been there."""
     page = shared_page
-    yield from _watched(page, address, request, tmp_path)
+    yield from _watched(Screen(page, address, asking, {*demo, zoo.DATASET, MANY}), request, tmp_path)
     page.unroute_all(behavior="ignoreErrors")
-    page.evaluate("localStorage.clear(); sessionStorage.clear()")
-    page.goto("about:blank")
+    page.evaluate(_FORGET)
+    if request.node.stash.get(_FAILED, False):
+        page.goto("about:blank")
 
 
 @pytest.fixture
-def own_screen(browser: Browser, address: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Screen]:
-    """The same in a browser of its own, for a test that changes what time it is there."""
+def own_screen(
+    browser: Browser, address: str, asking: httpx.Client, request: pytest.FixtureRequest, tmp_path: Path
+) -> Iterator[Screen]:
+    """The same in a browser of its own: for who changes the time or the answers there, or counts what is asked."""
     context = browser.new_context()
-    yield from _watched(context.new_page(), address, request, tmp_path)
+    yield from _watched(Screen(context.new_page(), address, asking), request, tmp_path)
     context.close()
 
 
-def _watched(page: Page, address: str, request: pytest.FixtureRequest, folder: Path) -> Iterator[Screen]:
+def _watched(screen: Screen, request: pytest.FixtureRequest, folder: Path) -> Iterator[Screen]:
     """Give a screen; keep a picture of it where the test fails; fail where the page has complained."""
+    page = screen.page
     page.set_viewport_size(VIEWPORT)  # type: ignore[arg-type]
     page.emulate_media(color_scheme="light", reduced_motion="no-preference")
     page.mouse.move(0, 0)
@@ -180,7 +233,7 @@ def _watched(page: Page, address: str, request: pytest.FixtureRequest, folder: P
 
     page.on("pageerror", fail)
     page.on("console", complain)
-    yield Screen(page, address)
+    yield screen
     page.remove_listener("pageerror", fail)
     page.remove_listener("console", complain)
     if request.node.stash.get(_FAILED, False):

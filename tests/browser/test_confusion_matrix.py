@@ -133,7 +133,8 @@ def test_arrow_keys_lead_through_the_matrix(screen: Screen) -> None:
     expect(page.get_by_role("button", name=f"Remove filter {first} → missed")).to_be_visible()
 
 
-def test_thousands_of_classes_are_never_fetched_whole(screen: Screen, many: str) -> None:
+def test_thousands_of_classes_are_never_fetched_whole(own_screen: Screen, many: str) -> None:
+    screen = own_screen
     asked: list[str] = []
     questions = ("/overview?", "/confusion-matrix?")
     screen.page.on("request", lambda one: asked.append(one.url) if any(q in one.url for q in questions) else None)

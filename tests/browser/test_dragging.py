@@ -75,9 +75,9 @@ SIGNS = {"progress", "datasets"}
     ids=["one run", "two runs"],
 )
 def test_a_step_asks_all_counts_of_a_run_at_once_and_nothing_twice(
-    screen: Screen, versus: dict[str, str], expected: dict[str, int]
+    own_screen: Screen, versus: dict[str, str], expected: dict[str, int]
 ) -> None:
-    page = screen.open(d="digits", a="svm", **versus)
+    page = own_screen.open(d="digits", a="svm", **versus)
     found = []
     # Far apart, so that the order of the classes changes. Now and then the page looks whether anything has changed
     # meanwhile: that may fall into a step, but not into all.

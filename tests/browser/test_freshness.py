@@ -11,7 +11,8 @@ from tests.browser.conftest import Screen
 from tests.browser.helpers import box, send, send_broken, tile
 
 
-def test_freshness_says_what_is_pending(screen: Screen) -> None:
+def test_freshness_says_what_is_pending(own_screen: Screen) -> None:
+    screen = own_screen
     answer = {"rows": 1400, "done": 1395, "pending": 3, "failed": 2, "state": "running"}
     screen.page.route("**/progress", lambda route: route.fulfill(json=answer))
     page = screen.open(d="digits", a="svm")

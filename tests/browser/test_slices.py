@@ -43,9 +43,11 @@ def test_slices_have_their_size_and_scores_and_are_a_click_away(screen: Screen) 
 
 def test_slices_by_metadata_and_those_that_are_kept(screen: Screen) -> None:
     kept = [{"name": "loud", "split": [], "f": [], "m": ["noise>=0.1"], "roll": None}]
-    screen.page.goto(screen.url)
-    screen.page.evaluate(f"localStorage.setItem('evalstream-slices-digits', {json.dumps(json.dumps(kept))})")
     page = screen.open(d="digits", a="svm", parted="metadata.noise")
+    page.evaluate(
+        "kept => { localStorage.setItem('evalstream-slices-digits', kept); dispatchEvent(new Event('storage')); }",
+        json.dumps(kept),
+    )
     panel = see(page, "Scores by slice")
     answer = screen.ask("metadata", key="noise")
     for one in answer["values"]:
@@ -58,7 +60,8 @@ def test_slices_by_metadata_and_those_that_are_kept(screen: Screen) -> None:
     page.wait_for_url(lambda url: "slice=loud" in url and "noise" in url)
 
 
-def test_no_slice_is_asked_for_before_the_table_is_on_the_screen(screen: Screen) -> None:
+def test_no_slice_is_asked_for_before_the_table_is_on_the_screen(own_screen: Screen) -> None:
+    screen = own_screen
     asked: list[str] = []
     screen.page.on("request", lambda one: asked.append(one.url) if "/intervals?" in one.url else None)
     page = screen.open(d="digits", a="svm")

@@ -59,8 +59,9 @@ def test_an_unknown_slice_is_not_named_above_figures_of_everything(screen: Scree
     expect(page.get_by_text("A slice is kept in this browser only.")).to_be_visible()
 
 
-def test_an_address_says_what_the_page_shows(screen: Screen, http: httpx.Client) -> None:
+def test_an_address_says_what_the_page_shows(own_screen: Screen, http: httpx.Client) -> None:
     """Also what was left open when the page was opened: with a run that comes later it would mean something else."""
+    screen = own_screen
     for run in ("z", "a"):
         send(http, "x-said", {"r": [box("dog", 0)]}, {"r": [box("dog", 0, 0.9)]}, run=run)
     page = screen.open(d="x-said", c=7, t="abc", split="nope")
