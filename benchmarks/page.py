@@ -7,7 +7,6 @@ machine and whatever else it does, the number of requests is not.
 from __future__ import annotations
 
 import argparse
-import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from urllib.parse import urlencode, urlsplit
 import httpx
 import numpy as np
 from evalstream_api.page import PAGE
+from evalstream_chromium import NO_CHROMIUM, find_chromium
 from playwright.sync_api import Page, Request, sync_playwright
 
 from tests.browser.helpers import send
@@ -137,9 +137,9 @@ def opened(page: Page, url: str, view: str) -> None:
 
 def pages() -> Iterator[Page]:
     """Give a page of a browser of its own."""
-    program = shutil.which("chromium") or shutil.which("google-chrome")
+    program = find_chromium()
     if program is None:
-        raise SystemExit("no Chromium on this machine (Debian: apt install chromium)")
+        raise SystemExit(NO_CHROMIUM)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         yield browser.new_page(viewport={"width": 1280, "height": 900})

@@ -6,7 +6,6 @@ Starts a demo of its own, which it ends again. Needs Chromium and the built page
 from __future__ import annotations
 
 import argparse
-import shutil
 import socket
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from io import BytesIO
 from pathlib import Path
 from urllib.parse import urlencode
 
+from evalstream_chromium import NO_CHROMIUM, find_chromium
 from PIL import Image
 from playwright.sync_api import Page, expect, sync_playwright
 
@@ -69,9 +69,9 @@ def wait_until_answered(page: Page) -> None:
 
 def take(url: str, picture: Path, scheme: str) -> None:
     """Take the picture: from the top of the page to the end of the curves."""
-    program = shutil.which("chromium") or shutil.which("google-chrome")
+    program = find_chromium()
     if program is None:
-        raise SystemExit("no Chromium on this machine (Debian: apt install chromium)")
+        raise SystemExit(NO_CHROMIUM)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": WIDTH, "height": 2200})

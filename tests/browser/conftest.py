@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Collection, Generator, Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +12,7 @@ import httpx
 import numpy as np
 import pytest
 from evalstream_api.page import PAGE
+from evalstream_chromium import NO_CHROMIUM, find_chromium
 from evalstream_demo.workload import Workload
 from playwright.sync_api import Browser, ConsoleMessage, Error, Page, expect, sync_playwright
 
@@ -36,8 +36,8 @@ def needed(there: bool, what: str) -> None:
 @pytest.fixture(scope="package")
 def chromium() -> str:
     """The browser's program; without it, or without a page to show, there is nothing to test here."""
-    program = shutil.which("chromium") or shutil.which("google-chrome")
-    needed(program is not None, "no Chromium on this machine (Debian: apt install chromium)")
+    program = find_chromium()
+    needed(program is not None, NO_CHROMIUM)
     needed((PAGE / "index.html").is_file(), "the page is not built: make page (it needs Node 20)")
     return str(program)
 
