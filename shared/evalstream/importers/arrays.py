@@ -162,19 +162,19 @@ class _Fields:
         """Read an array; one number each, if their count is given."""
         given = self.given(field)
         try:
-            found = as_array(given)
+            values = as_array(given)
         except (TypeError, ValueError, RuntimeError) as error:
             self.refuse(field, f"cannot be read as an array: {error}")
-        if count is not None and found.shape != (count,):
-            self.refuse(field, f"must have the shape ({count},), one for each object, and has {found.shape}")
-        return found
+        if count is not None and values.shape != (count,):
+            self.refuse(field, f"must have the shape ({count},), one for each object, and has {values.shape}")
+        return values
 
     def numbers(self, field: str, count: int | None = None) -> Float:
         """Read an array of finite numbers."""
-        found = self.array(field, count)
-        if found.size and found.dtype.kind not in "iufb":
-            self.refuse(field, f"must be numbers, and are {found.dtype}")
-        values = found.astype(np.float64)
+        given = self.array(field, count)
+        if given.size and given.dtype.kind not in "iufb":
+            self.refuse(field, f"must be numbers, and are {given.dtype}")
+        values = given.astype(np.float64)
         # Of NaN both are NaN, which is in no order.
         if values.size and not (values.min() >= -COORDINATE_LIMIT and values.max() <= COORDINATE_LIMIT):
             at = tuple(np.argwhere(~(np.abs(values) <= COORDINATE_LIMIT))[0].tolist())
@@ -223,14 +223,14 @@ def _masks(of: _Fields) -> tuple[Float, list[str], Float]:
             of.refuse("masks", f"must be bool or unsigned, of the shape (n, height, width), and is {kind}")
         given = [encoded(one != 0).model_dump() for one in pixels] if pixels.size else []
     of.few("masks", len(given))
-    found = []
+    parsed = []
     for i, one in enumerate(given):
         try:
-            found.append(segmentation({"size": list(one["size"]), "counts": one["counts"]}, 0, 0))
+            parsed.append(segmentation({"size": list(one["size"]), "counts": one["counts"]}, 0, 0))
         except (KeyError, TypeError, ValueError) as error:
             of.refuse(f"masks[{i}]", f"cannot be read: {error}")
-    area = np.array([one.area for one in found], np.float64)
-    return np.empty((len(found), 0)), [one.rle for one in found], area
+    area = np.array([one.area for one in parsed], np.float64)
+    return np.empty((len(parsed), 0)), [one.rle for one in parsed], area
 
 
 def image_name(given: Any) -> str:
@@ -281,10 +281,11 @@ def columns(
     names = list(classes.names) if classes.declared else sorted(classes.names, key=row_order)
     categories = Categories(names, {name: i for i, name in enumerate(names)})
     notes: list[str] = []
-    true, found = (together([side[name] for name in rows]) for side in (annotated, predicted))
-    bound(found[0].score, np.ones(len(found[0].score), np.bool_), notes)
+    true, predictions = (together([side[name] for name in rows]) for side in (annotated, predicted))
+    bound(predictions[0].score, np.ones(len(predictions[0].score), np.bool_), notes)
     objects = [
-        _objects(noun, *own, classes.names, kind, notes) for noun, own in (("annotation", true), ("prediction", found))
+        _objects(noun, *own, classes.names, kind, notes)
+        for noun, own in (("annotation", true), ("prediction", predictions))
     ]
     truth = Truth("annotations", images, categories, objects[0], [], [])
     return truth, Found("predictions", objects[1], notes, [])

@@ -381,8 +381,8 @@ def _in_order_of_appearance(given: NDArray[Any] | list[Any]) -> list[Any]:
     if isinstance(given, list):
         return given
     values, first = np.unique(given, return_index=True)
-    found: list[Any] = values[np.argsort(first)].tolist()
-    return found
+    ordered: list[Any] = values[np.argsort(first)].tolist()
+    return ordered
 
 
 def _places(place: Mapping[Any, int], given: NDArray[Any] | list[Any]) -> Int:
@@ -409,9 +409,9 @@ def _find_by_name(source: str, images: Images, records: Records, row: Int, notes
         return
     names = ImageNames(images.data_row, images.file_name)
     forms: Counter[str] = Counter()
-    found = {image_id: names.find(image_id) for image_id in {records.own[i].image_id for i in missing}}
+    matches = {image_id: names.find(image_id) for image_id in {records.own[i].image_id for i in missing}}
     for i in missing:
-        match = found[records.own[i].image_id]
+        match = matches[records.own[i].image_id]
         refuse_ambiguous(source, f"{detection_name(records.positions[i], None)}: image_id", match)
         row[i] = match.place
         forms[match.form] += 1

@@ -46,41 +46,41 @@ def as_detections(
     known = ImageNames(truth.images.data_row, truth.images.file_name)
     matches = {key: _match(known, key, image) for key, image in images.items()}
     forms = Counter(match.form for match in matches.values() if match.place >= 0)
-    found: list[dict[str, Any]] = []
+    records: list[dict[str, Any]] = []
     for i, record in enumerate(document["annotations"]):
         if not isinstance(record, Mapping):
-            found.append(record)
+            records.append(record)
             continue
         image, category = record.get("image_id"), record.get("category_id")
         if image in matches:
             refuse_ambiguous(source, f"annotations[{i}]", matches[image])
             place = matches[image].place
             image = truth.images.data_row[place] if place >= 0 else images[image].get("file_name", image)
-        found.append({**record, "image_id": image, "category_id": classes.get(category, category)})
+        records.append({**record, "image_id": image, "category_id": classes.get(category, category)})
     new = len(names) - len(truth.categories.names)
     notes.append(
-        f"A COCO data set, whose {count_of(len(found), 'annotation')} are read as predictions; classes are joined by"
+        f"A COCO data set, whose {count_of(len(records), 'annotation')} are read as predictions; classes are joined by"
         f" name: {len(shared):,} of {len(classes):,} are the ground truth's"
         + (f", and {new:,} {'is' if new == 1 else 'are'} not." if new else ".")
     )
     notes += told(forms, "image")
-    crowds = sum(bool(record.get("iscrowd")) for record in found if isinstance(record, Mapping))
+    crowds = sum(bool(record.get("iscrowd")) for record in records if isinstance(record, Mapping))
     if crowds:
         notes.append(f"{count_of(crowds, 'annotation')} with iscrowd: read as one detection each.")
     places = {name: i for i, name in enumerate(truth.images.data_row)}
     by_name: dict[Any, int] = {name: i for i, name in enumerate(names)}
     own = truth._replace(images=truth.images._replace(place=places), categories=Categories(names, by_name))
-    return found, own
+    return records, own
 
 
 def _by_id(source: str, document: Mapping[str, Any], kind: str, needed: Sequence[str]) -> dict[Any, Mapping[str, Any]]:
-    found: dict[Any, Mapping[str, Any]] = {}
+    by_id: dict[Any, Mapping[str, Any]] = {}
     for i, one in enumerate(document[kind]):
         for field in needed:
             if not isinstance(one, Mapping) or not isinstance(one.get(field), str | int | float):
                 raise ImporterError(str(Problem(source, f"{kind}[{i}]", field, "must be there, a number or a text")))
-        found[one["id"]] = one
-    return found
+        by_id[one["id"]] = one
+    return by_id
 
 
 def _match(known: ImageNames, key: Any, image: Mapping[str, Any]) -> Match:

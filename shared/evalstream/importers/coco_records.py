@@ -140,13 +140,13 @@ _EXPECTED: Final = re.compile(
 
 def _problem(source: str, record: str, error: msgspec.MsgspecError, given: Any) -> Problem:
     """Say of a record what does not fit."""
-    found = _EXPECTED.fullmatch(str(error))
-    assert found is not None
-    if field := found["missing"]:
+    match = _EXPECTED.fullmatch(str(error))
+    assert match is not None
+    if field := match["missing"]:
         others = [one for one in FIELDS if isinstance(given, Mapping) and given.get(one) and field in FIELDS]
         told = [f"{one}, which --type {FIELDS[one]} reads" for one in others]
         return Problem(source, record, field, "missing" + (f"; it holds {', and '.join(told)}" if told else ""))
-    return Problem(source, record, found["path"] or "the record", found["reason"][:1].lower() + found["reason"][1:])
+    return Problem(source, record, match["path"] or "the record", match["reason"][:1].lower() + match["reason"][1:])
 
 
 def _converted(given: Any, kind: type[T]) -> T:

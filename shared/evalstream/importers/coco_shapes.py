@@ -82,15 +82,15 @@ def _masks(records: Sequence[Any], row: Int, images: Images, checks: Checks) -> 
     sizes = [(images.height[i], images.width[i]) if i >= 0 else (0, 0) for i in row.tolist()]
     read = segmentations([record.segmentation for record in records], sizes)
     reasons = {i: one for i, one in enumerate(read) if isinstance(one, str)}
-    found = [Segmentation("", 0.0, False) if isinstance(one, str) else one for one in read]
+    masks = [Segmentation("", 0.0, False) if isinstance(one, str) else one for one in read]
     wrong = np.zeros(len(records), np.bool_)
     wrong[list(reasons)] = True
     checks.leave_out(wrong, "segmentation", reasons.__getitem__)
     none = np.zeros(len(records), np.bool_)
-    area = np.array([one.area for one in found], np.float64)
-    thin = np.array([one.thin for one in found], np.bool_)
+    area = np.array([one.area for one in masks], np.float64)
+    thin = np.array([one.thin for one in masks], np.bool_)
     start = np.zeros(len(records) + 1, np.int64)
-    return Shapes(start, np.empty(0), area, [one.rle for one in found], none, none, none, thin)
+    return Shapes(start, np.empty(0), area, [one.rle for one in masks], none, none, none, thin)
 
 
 def _skeletons(records: Sequence[Any], checks: Checks, *, annotated: bool) -> Shapes:

@@ -40,16 +40,14 @@ def type_of(predictions: Source, annotations: Source | None) -> tuple[CocoType, 
     held = _held(predictions)
     if not held or held[0] == "bbox":
         return "bbox", []
-    found = held[0]
-    own = _held(annotations) if annotations is not None else [found]
-    if own and found not in own:
+    kind = held[0]
+    own = _held(annotations) if annotations is not None else [kind]
+    if own and kind not in own:
         raise ImporterError(
-            f"{_name(predictions, 'predictions')}: holds {_NOUNS[found]} and no boxes, and"
+            f"{_name(predictions, 'predictions')}: holds {_NOUNS[kind]} and no boxes, and"
             f" {_name(annotations, 'annotations')} {' and '.join(_NOUNS[one] for one in own)}: nothing would match"
         )
-    return found, [
-        f"{_name(predictions, 'predictions')}: no boxes, so {_NOUNS[found]} are read, as with --type {found}."
-    ]
+    return kind, [f"{_name(predictions, 'predictions')}: no boxes, so {_NOUNS[kind]} are read, as with --type {kind}."]
 
 
 def _held(source: Source | None) -> list[CocoType]:

@@ -130,10 +130,10 @@ def annotation_events(truth: Truth, dataset: str, version: int, iou_type: CocoTy
 
 
 def prediction_events(
-    found: Found, truth: Truth, dataset: str, run: str, version: int, iou_type: CocoType = "bbox"
+    predictions: Found, truth: Truth, dataset: str, run: str, version: int, iou_type: CocoType = "bbox"
 ) -> pa.Table:
     """Turn results into events, one for every image of the ground truth: what is not there was not found."""
-    return _events(found.objects, truth.images, dataset, run, version, iou_type, {})
+    return _events(predictions.objects, truth.images, dataset, run, version, iou_type, {})
 
 
 def _events(

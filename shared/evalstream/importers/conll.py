@@ -57,7 +57,7 @@ def read_sentences(path: Path) -> list[Sentence]:
     ConllError
         If it is no text in UTF-8, or a line has less columns than the one before it in the sentence.
     """
-    found: list[Sentence] = []
+    sentences: list[Sentence] = []
     columns: list[list[str]] = []
     try:
         # Lines end where files end them, and not at each of Unicode's separators, which a token may well hold.
@@ -74,13 +74,13 @@ def read_sentences(path: Path) -> list[Sentence]:
                             f"{len(columns[0])}, or no token in the first"
                         )
                 elif columns:
-                    found.append(Sentence(path, number - len(columns), columns))
+                    sentences.append(Sentence(path, number - len(columns), columns))
                     columns = []
     except OSError as error:
         raise ConllError(f"{path}: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise ConllError(f"{path}: not UTF-8: {error}") from None
-    return found
+    return sentences
 
 
 def _is_comment(line: str) -> bool:
@@ -104,8 +104,8 @@ def usual(tag: str, form: TagForm) -> str:
         If it has not this form.
     """
     sign = "_" if "_" in form else "-"
-    first, found, last = tag.rpartition(sign) if form.lower().startswith("type") else tag.partition(sign)[::-1]
-    kind, mark = (first, last) if found else ("", tag)
+    first, separator, last = tag.rpartition(sign) if form.lower().startswith("type") else tag.partition(sign)[::-1]
+    kind, mark = (first, last) if separator else ("", tag)
     right = mark.islower() if form.islower() else mark.isupper()
     if len(mark) != 1 or not right:
         raise ConllError(f"the tag {tag!r} is not written like {form}")
@@ -166,7 +166,7 @@ def read(path: Path, side: Side, options: ConllOptions = _LENIENTLY) -> Imported
         If it cannot be read, or a tag of it cannot.
     """
     try:
-        found = [
+        rows = [
             Row(
                 str(number),
                 {"text": " ".join(sentence.tokens)},
@@ -178,8 +178,8 @@ def read(path: Path, side: Side, options: ConllOptions = _LENIENTLY) -> Imported
         ]
     except ConllError as error:
         raise ImporterError(str(error)) from None
-    names = sorted({item["feature"] for row in found for item in row.objects})
-    return Imported(str(path), side, found, names, [f"The tags of column {options.column}."], [])
+    names = sorted({item["feature"] for row in rows for item in row.objects})
+    return Imported(str(path), side, rows, names, [f"The tags of column {options.column}."], [])
 
 
 def entities(tags: Sequence[str], scheme: Scheme | None = None) -> list[tuple[str, int, int]]:
@@ -215,14 +215,14 @@ def _spans(sentence: Sentence, options: ConllOptions) -> list[dict[str, Any]]:
         tags = [columns[column] for columns in sentence.columns]
         if options.form != "B-TYPE":
             tags = [usual(tag, options.form) for tag in tags]
-        found = entities(tags, options.scheme)
+        spans = entities(tags, options.scheme)
     except IndexError:
         count = len(sentence.columns[0])
         raise ConllError(f"{sentence.path}: line {sentence.line}: {count} columns, and no column {column}") from None
     except ConllError as error:
         raise ConllError(f"{sentence.path}: sentence at line {sentence.line}: {error}") from None
     start = list(accumulate((len(token) + 1 for token in sentence.tokens), initial=0))
-    return [{"type": "span", "feature": kind, "span": [start[i], start[j] - 1]} for kind, i, j in found]
+    return [{"type": "span", "feature": kind, "span": [start[i], start[j] - 1]} for kind, i, j in spans]
 
 
 def _checked(event: dict[str, object], sentence: Sentence, reader: Reader) -> bytes:

@@ -138,10 +138,10 @@ def _object(
     answers = _answers(element, labels)
     if side == "predictions":
         for name in _CONFIDENCE:
-            found = [one for one in answers if one["feature"] == name]
-            if found:
-                said["confidence"] = _number(str(found[0]["answer"]), name)
-                answers.remove(found[0])
+            matching = [one for one in answers if one["feature"] == name]
+            if matching:
+                said["confidence"] = _number(str(matching[0]["answer"]), name)
+                answers.remove(matching[0])
                 break
         else:
             tally["unscored"] += 1
@@ -149,17 +149,17 @@ def _object(
 
 
 def _answers(element: ElementTree.Element, labels: _Labels) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
+    answers: list[dict[str, Any]] = []
     for attribute in element.findall("attribute"):
         name, text = _required(attribute, "name"), attribute.text or ""
         kind = labels.inputs.get((element.get("label") or "", name), "")
         if not text.strip():
             continue  # not answered
         if kind == "number":
-            found.append({"type": "number", "feature": name, "answer": _number(text, name)})
+            answers.append({"type": "number", "feature": name, "answer": _number(text, name)})
         else:
-            found.append({"type": "text" if kind == "text" else "radio", "feature": name, "answer": text})
-    return found
+            answers.append({"type": "text" if kind == "text" else "radio", "feature": name, "answer": text})
+    return answers
 
 
 def _shape(element: ElementTree.Element, side: Side, labels: _Labels, facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -183,13 +183,13 @@ def _shape(element: ElementTree.Element, side: Side, labels: _Labels, facts: Map
 
 
 def _points(element: ElementTree.Element) -> list[list[float]]:
-    found = []
+    points = []
     for pair in _required(element, "points").split(";"):
         x, comma, y = pair.partition(",")
         if not comma:
             raise ValueError(f"points: must be x,y;x,y;… (got {pair!r})")
-        found.append([_number(x, "points"), _number(y, "points")])
-    return found
+        points.append([_number(x, "points"), _number(y, "points")])
+    return points
 
 
 def _joints(element: ElementTree.Element, side: Side, labels: _Labels) -> list[list[float]]:
@@ -198,16 +198,16 @@ def _joints(element: ElementTree.Element, side: Side, labels: _Labels) -> list[l
     order = labels.joints.get(element.get("label") or "", [])
     if unknown := known.keys() - set(order):
         raise ValueError(f"points: the skeleton has no point {sorted(map(str, unknown))[0]!r}")
-    found: list[list[float]] = []
+    joints: list[list[float]] = []
     for name in order:
         point = known.get(name)
         missing = point is None or point.get("outside") == "1"
         x, y = (0.0, 0.0) if point is None else _points(point)[0]
         if side == "predictions":
-            found.append([x, y, 0.0 if missing else 1.0])
+            joints.append([x, y, 0.0 if missing else 1.0])
         else:
-            found.append([x, y, 0 if missing else 1 if point is not None and point.get("occluded") == "1" else 2])
-    return found
+            joints.append([x, y, 0 if missing else 1 if point is not None and point.get("occluded") == "1" else 2])
+    return joints
 
 
 def _mask(element: ElementTree.Element, facts: Mapping[str, Any]) -> dict[str, Any]:

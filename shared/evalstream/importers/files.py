@@ -160,64 +160,68 @@ def read_rows(
     ImporterError
         If it cannot be read, or nothing of it can.
     """
-    found = rows.checked(_read(path, form, side, options, truth))
-    _refuse_if_asked(found.problems, options)
-    if not any(row.objects for row in found.rows):
-        refuse(found.problems)
+    imported = rows.checked(_read(path, form, side, options, truth))
+    _refuse_if_asked(imported.problems, options)
+    if not any(row.objects for row in imported.rows):
+        refuse(imported.problems)
     if options.row_key != "id" and truth is None:
-        files = [row.facts.get("metadata", {}).get("file_name") for row in found.rows]
-        records = [f"data row {row.data_row!r}" for row in found.rows]
-        keys = named_by_file(found.source, files, records, options.row_key)
-        found = found._replace(rows=[row._replace(data_row=key) for row, key in zip(found.rows, keys, strict=True)])
-    return found._replace(rows=rows.in_order(found.rows))
+        files = [row.facts.get("metadata", {}).get("file_name") for row in imported.rows]
+        records = [f"data row {row.data_row!r}" for row in imported.rows]
+        keys = named_by_file(imported.source, files, records, options.row_key)
+        imported = imported._replace(
+            rows=[row._replace(data_row=key) for row, key in zip(imported.rows, keys, strict=True)]
+        )
+    return imported._replace(rows=rows.in_order(imported.rows))
 
 
 def _read(path: Path | Held, form: Format, side: Side, options: Options, truth: GroundTruth | None) -> Imported:
     """Read one side with its format's importer, which alone is loaded: all of them together take a while."""
     if isinstance(path, hugging_face.Dataset):
-        found = hugging_face.read(path, side, options.table)
+        imported = hugging_face.read(path, side, options.table)
     elif isinstance(path, fiftyone.Samples) or form == "fiftyone":
         samples = fiftyone.exported(path) if isinstance(path, Path) else cast(fiftyone.Samples, path)
         field = options.table.truth if side == "annotations" else options.table.answer
-        found = fiftyone.read(samples, side, field, options.table.question)
+        imported = fiftyone.read(samples, side, field, options.table.question)
     elif not isinstance(path, Path) or form == "table":
         from evalstream.importers import table
 
-        found = table.read(path, side, options.table)
+        imported = table.read(path, side, options.table)
     elif form == "yolo":
         from evalstream.importers import yolo
 
-        found = yolo.read(path, side, options.yolo, yolo.Known(_sizes(truth), _class_names(truth)) if truth else None)
+        imported = yolo.read(
+            path, side, options.yolo, yolo.Known(_sizes(truth), _class_names(truth)) if truth else None
+        )
         if truth is not None and truth.format != "yolo":
-            _refuse_numbers(found, truth)
+            _refuse_numbers(imported, truth)
     elif form == "voc":
         from evalstream.importers import voc
 
-        found = voc.read(path, side, options.voc)
+        imported = voc.read(path, side, options.voc)
     elif form == "labelbox":
         from evalstream.importers import labelbox
 
-        found = labelbox.read(path, side, options.labelbox)
+        imported = labelbox.read(path, side, options.labelbox)
     elif form == "labelboximport":
         from evalstream.importers import labelbox_import
 
-        found = labelbox_import.read(path, side)
+        imported = labelbox_import.read(path, side)
     elif form == "conll":
         from evalstream.importers import conll
 
-        found = conll.read(path, side, options.conll)
+        imported = conll.read(path, side, options.conll)
     elif form == "cvat":
         from evalstream.importers import cvat
 
-        found = cvat.read(path, side)
+        imported = cvat.read(path, side)
     elif form == "labelstudio":
         from evalstream.importers import label_studio
 
-        found = label_studio.read(path, side)
+        imported = label_studio.read(path, side)
     elif form == "openimages":
         from evalstream.importers import open_images
 
-        found = open_images.read(
+        imported = open_images.read(
             path,
             side,
             names=options.yolo.names,
@@ -228,18 +232,18 @@ def _read(path: Path | Held, form: Format, side: Side, options: Options, truth: 
     elif form == "ner":
         from evalstream.importers import ner, yolo
 
-        found = ner.read(path, side, yolo.read_names(options.yolo.names) if options.yolo.names else None)
+        imported = ner.read(path, side, yolo.read_names(options.yolo.names) if options.yolo.names else None)
     elif form == "masks":
         from evalstream.importers import masks
 
-        found = masks.read(path, side, options.yolo.names)
+        imported = masks.read(path, side, options.yolo.names)
     elif form == "panoptic":
         from evalstream.importers import masks
 
-        found = masks.read_panoptic(path, side, options.yolo.images)
+        imported = masks.read_panoptic(path, side, options.yolo.images)
     else:
         raise ImporterError(f"{path}: {form} is only read by `evalstream upload`")
-    return found
+    return imported
 
 
 def _refuse_if_asked(problems: Sequence[Problem], options: Options) -> None:
@@ -265,13 +269,13 @@ def read_annotations(source: Input, options: Options) -> GroundTruth:
         return GroundTruth(
             truth.source, form, truth, None, images.data_row, images.file_name, own, truth.notes, truth.problems
         )
-    found = read_rows(_opened(source), form, "annotations", options)
+    imported = read_rows(_opened(source), form, "annotations", options)
     if options.split is not None or options.metadata:
-        found = found._replace(rows=[row._replace(facts=_facts(row.facts, options)) for row in found.rows])
-    file_names = [str(row.facts.get("metadata", {}).get("file_name", "")) if row.facts else "" for row in found.rows]
-    names = [row.data_row for row in found.rows]
+        imported = imported._replace(rows=[row._replace(facts=_facts(row.facts, options)) for row in imported.rows])
+    file_names = [str(row.facts.get("metadata", {}).get("file_name", "")) if row.facts else "" for row in imported.rows]
+    names = [row.data_row for row in imported.rows]
     return GroundTruth(
-        found.source, form, None, found, names, file_names, found.categories, found.notes, found.problems
+        imported.source, form, None, imported, names, file_names, imported.categories, imported.notes, imported.problems
     )
 
 
@@ -294,12 +298,14 @@ def read_predictions(source: Input, truth: GroundTruth | None, options: Options)
                 f"{source}: COCO results name images and categories of a ground truth, which is needed too"
             )
         on, offset, notes = _columns(truth, results, options)
-        found = coco.read_results(
+        detections = coco.read_results(
             results, on, options.coco_type, skip_unknown_images=options.skip_unknown_images, category_offset=offset
         )
-        _refuse_if_asked(found.problems, options)
-        _refuse_other_types(truth, found.source, {columns.OBJECT_TYPES[options.coco_type]}, options)
-        return Predictions(found.source, form, found, None, [*notes, *found.notes], found.problems, on)
+        _refuse_if_asked(detections.problems, options)
+        _refuse_other_types(truth, detections.source, {columns.OBJECT_TYPES[options.coco_type]}, options)
+        return Predictions(
+            detections.source, form, detections, None, [*notes, *detections.notes], detections.problems, on
+        )
     given = read_rows(_opened(source), form, "predictions", options, truth)
     if truth is not None:
         types = {item["type"] for row in given.rows for item in row.objects}
@@ -381,13 +387,13 @@ def with_facts(events: pa.Table, options: Options) -> pa.Table:
 
 
 @uncollected
-def predictions_table(found: Predictions, dataset: str, options: Options) -> pa.Table:
+def predictions_table(predictions: Predictions, dataset: str, options: Options) -> pa.Table:
     """Turn predictions into columns (schema ``EVENTS``)."""
-    if found.coco is not None:
-        assert found.on is not None
-        return columns.prediction_events(found.coco, found.on, dataset, dataset, 1, options.coco_type)
-    assert found.imported is not None
-    return rows.table(found.imported.rows, "predictions")
+    if predictions.coco is not None:
+        assert predictions.on is not None
+        return columns.prediction_events(predictions.coco, predictions.on, dataset, dataset, 1, options.coco_type)
+    assert predictions.imported is not None
+    return rows.table(predictions.imported.rows, "predictions")
 
 
 def _sizes(truth: GroundTruth) -> dict[str, Size]:
@@ -398,12 +404,12 @@ def _sizes(truth: GroundTruth) -> dict[str, Size]:
     else:
         assert truth.imported is not None
         known = [(row.facts.get("width", 0), row.facts.get("height", 0)) for row in truth.imported.rows]
-    found: dict[str, Size] = {}
+    sizes: dict[str, Size] = {}
     for name, file_name, (width, height) in zip(truth.data_rows, truth.file_names, known, strict=True):
         if width and height:
             for key in (Path(file_name).stem, stem(file_name), name):
-                found[key] = Size(width, height)
-    return found
+                sizes[key] = Size(width, height)
+    return sizes
 
 
 def _class_names(truth: GroundTruth) -> list[str] | None:
@@ -412,12 +418,12 @@ def _class_names(truth: GroundTruth) -> list[str] | None:
     return truth.categories if truth.format == "yolo" and truth.categories != numbers else None
 
 
-def _refuse_numbers(found: Imported, truth: GroundTruth) -> None:
+def _refuse_numbers(imported: Imported, truth: GroundTruth) -> None:
     """Refuse classes called by number where the ground truth has names: nothing would match."""
-    names = {item["feature"] for row in found.rows for item in row.objects}
+    names = {item["feature"] for row in imported.rows for item in row.objects}
     if names and not names & set(truth.categories):
         raise ImporterError(
-            f"{found.source}: classes are {', '.join(sorted(names)[:5])}, and the ground truth knows none of them;"
+            f"{imported.source}: classes are {', '.join(sorted(names)[:5])}, and the ground truth knows none of them;"
             " --names gives the names of YOLO's classes in order"
         )
 
@@ -488,12 +494,12 @@ def _offset(results: Source, classes: int) -> int:
 def _category_ids(results: Source) -> Sequence[Any]:
     try:
         if isinstance(results, str | Path):
-            found = msgspec.json.decode(plain_bytes(Path(results)), type=list[_Category])
+            records = msgspec.json.decode(plain_bytes(Path(results)), type=list[_Category])
         else:
-            found = msgspec.convert(results, list[_Category])
+            records = msgspec.convert(results, list[_Category])
     except msgspec.MsgspecError:
         return []  # the reader says what is wrong
-    return list({one.category_id for one in found if isinstance(one.category_id, int | str)})
+    return list({one.category_id for one in records if isinstance(one.category_id, int | str)})
 
 
 def _name(source: Source) -> str:

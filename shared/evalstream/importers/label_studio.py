@@ -88,9 +88,9 @@ def read(path: Path, side: Side) -> Imported:
             rows[row.data_row] = row
     if not rows and problems:
         raise ImporterError(str(problems[0]))
-    found, said = shapes.of_one_type(list(rows.values()))
-    names = sorted({item["feature"] for row in found for item in row.objects})
-    return Imported(str(path), side, found, names, [*notes, *said, *_notes(tally, questions)], problems)
+    kept, said = shapes.of_one_type(list(rows.values()))
+    names = sorted({item["feature"] for row in kept for item in row.objects})
+    return Imported(str(path), side, kept, names, [*notes, *said, *_notes(tally, questions)], problems)
 
 
 def _results(annotation: Any) -> list[Mapping[str, Any]]:
@@ -161,11 +161,11 @@ def _facts(data: Mapping[str, Any]) -> tuple[dict[str, Any], str | None]:
 
 def _regions(results: Sequence[Mapping[str, Any]]) -> Iterator[tuple[int, list[Mapping[str, Any]]]]:
     """Put results of one region together: they share an id. Each comes with the place of its first."""
-    found: dict[str, tuple[int, list[Mapping[str, Any]]]] = {}
+    regions: dict[str, tuple[int, list[Mapping[str, Any]]]] = {}
     for i, one in enumerate(results):
         key = str(one["id"]) if one.get("id") is not None else f"#{i}"
-        found.setdefault(key, (i, []))[1].append(one)
-    yield from found.values()
+        regions.setdefault(key, (i, []))[1].append(one)
+    yield from regions.values()
 
 
 def _objects(
@@ -313,9 +313,9 @@ def brushed(rle: Sequence[int], width: int, height: int) -> Flag:
         first, last = at // 8, (at + bits + 7) // 8
         if last > len(data):
             raise ValueError("value.rle: ends too early")
-        found = int.from_bytes(data[first:last], "big") >> (8 * last - at - bits)
+        value = int.from_bytes(data[first:last], "big") >> (8 * last - at - bits)
         at += bits
-        return found & ((1 << bits) - 1)
+        return value & ((1 << bits) - 1)
 
     count, word = take(32), take(5) + 1
     lengths = [take(4) + 1 for _ in range(4)]

@@ -141,16 +141,18 @@ def _label(
     problems: list[Problem],
 ) -> Mapping[str, Any] | None:
     """Find the label of a data row; of several, the first, and the others are told."""
-    found: list[tuple[str, Mapping[str, Any]]] = []
+    candidates: list[tuple[str, Mapping[str, Any]]] = []
     for key, project in mapping(document.get("projects") or {}, "projects").items():
         labels = mapping(project, "projects").get("labels") or []
         if options.project not in (None, key, project.get("name")):
             left_out["foreign project label"] += len(labels)
             continue
-        found += [(f"label {label.get('id')} of project {project.get('name') or key!r}", label) for label in labels]
-    for name, _ in found[1:]:
-        problems.append(Problem(source, place, name, f"the data row has a label already, {found[0][0]}"))
-    return found[0][1] if found else None
+        candidates += [
+            (f"label {label.get('id')} of project {project.get('name') or key!r}", label) for label in labels
+        ]
+    for name, _ in candidates[1:]:
+        problems.append(Problem(source, place, name, f"the data row has a label already, {candidates[0][0]}"))
+    return candidates[0][1] if candidates else None
 
 
 def _name(given: Mapping[str, Any], field: str = "name") -> str:

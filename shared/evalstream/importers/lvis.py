@@ -72,7 +72,7 @@ def looked_for(
     ImporterError
         If a list holds something that is no category.
     """
-    found = [np.unique(row.astype(np.int64) * _CODES + feature)]
+    keys = [np.unique(row.astype(np.int64) * _CODES + feature)]
     for record in records:
         place = images.place[record.id]
         for field in ("neg_category_ids", "not_exhaustive_category_ids"):
@@ -82,8 +82,8 @@ def looked_for(
                         f"{source}: image {record.id}: {field}: the file lists no category {category!r}"
                     )
         own = [categories.place[category] for category in record.neg_category_ids or ()]
-        found.append(np.array(own, np.int64) + place * _CODES)
-    return np.unique(np.concatenate(found))
+        keys.append(np.array(own, np.int64) + place * _CODES)
+    return np.unique(np.concatenate(keys))
 
 
 def told(known: Int, crowds: int) -> str:

@@ -76,19 +76,19 @@ def read(path: Path, side: Side, names: Path | None = None) -> Imported:
             pixels = _pixels(file, palette)
             parts = objects / file.relative_to(classes) if objects else None
             if parts is not None and parts.exists():
-                found = list(_by_object(pixels, _pixels(parts, _Palette(None, None)), palette, tally))
+                items = list(_by_object(pixels, _pixels(parts, _Palette(None, None)), palette, tally))
             else:
                 tally["without objects"] += parts is not None
-                found = list(_by_class(pixels, palette, tally))
+                items = list(_by_class(pixels, palette, tally))
         except ValueError as error:
             field, _, reason = str(error).partition(": ")
             problems.append(Problem(str(path), file.name, field, reason))
             continue
         height, width = pixels.values.shape
         if side == "predictions":
-            found = [item for item in found if item["feature"] != VOID]
+            items = [item for item in items if item["feature"] != VOID]
         facts = {"width": width, "height": height, "metadata": {"file_name": file.name}}
-        rows.append(Row(name, facts, found, [f"{file.name} value {item['id']}" for item in found]))
+        rows.append(Row(name, facts, items, [f"{file.name} value {item['id']}" for item in items]))
     if not rows:
         raise ImporterError(str(problems[0]))
     own = {item["feature"] for row in rows for item in row.objects} - {VOID}
@@ -96,20 +96,20 @@ def read(path: Path, side: Side, names: Path | None = None) -> Imported:
 
 
 def _palette(path: Path, names: Path | None) -> _Palette:
-    found = names or next((path / name for name in (LABELMAP, *_NAMES_FILES) if (path / name).exists()), None)
-    if found is None:
+    names_file = names or next((path / name for name in (LABELMAP, *_NAMES_FILES) if (path / name).exists()), None)
+    if names_file is None:
         return _Palette(None, None)
-    if found.name != LABELMAP:
-        return _Palette(read_names(found), None)
+    if names_file.name != LABELMAP:
+        return _Palette(read_names(names_file), None)
     colours: dict[int, str] = {}
-    for number, line in enumerate(plain_bytes(found).decode(errors="replace").splitlines(), 1):
+    for number, line in enumerate(plain_bytes(names_file).decode(errors="replace").splitlines(), 1):
         if not line.strip() or line.startswith("#"):
             continue
         name, _, rest = line.partition(":")
         try:
             red, green, blue = (int(value) for value in rest.partition(":")[0].split(","))
         except ValueError:
-            raise ImporterError(f"{found}: line {number}: must be name:red,green,blue:: (got {line!r})") from None
+            raise ImporterError(f"{names_file}: line {number}: must be name:red,green,blue:: (got {line!r})") from None
         colours[red << 16 | green << 8 | blue] = name
     return _Palette(None, colours)
 
@@ -145,15 +145,15 @@ def _masks(values: Int) -> dict[int, dict[str, Any]]:
     own, first = np.unique(flat[start][order], return_index=True)
     if len(own) > _VALUES_LIMIT:
         raise ValueError(f"pixels: have {len(own):,} values; it is a picture, and no mask")
-    found = {}
+    masks = {}
     for value, runs in zip(own.tolist(), np.split(order, first[1:]), strict=True):
         # Where the value begins and ends, one after another: the differences are runs outside and inside.
         edges = np.stack((start[runs], end[runs]), axis=1).ravel()
         counts = np.diff(edges, prepend=0, append=flat.size)
         counts = counts if counts[-1] else counts[:-1]
         rle = coco_mask.frPyObjects({"size": [height, width], "counts": counts.tolist()}, height, width)
-        found[value] = {"type": "mask", "mask": {"size": (height, width), "counts": rle["counts"].decode()}}
-    return found
+        masks[value] = {"type": "mask", "mask": {"size": (height, width), "counts": rle["counts"].decode()}}
+    return masks
 
 
 def _name(value: int, pixels: _Pixels, palette: _Palette, tally: Counter[str]) -> str | None:

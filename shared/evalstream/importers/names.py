@@ -33,12 +33,12 @@ class ImageNames:
     @cached_property
     def _by_form(self) -> list[dict[str, list[int]]]:
         """The images by each other form of a name. Mostly all are known by their ids, and this takes a while."""
-        found: list[dict[str, list[int]]] = [{} for _ in FORMS]
+        by_form: list[dict[str, list[int]]] = [{} for _ in FORMS]
         for i, (name, file_name) in enumerate(zip(*self._names, strict=True)):
-            for own, key in zip(found, _keys(name, file_name or name), strict=True):
+            for own, key in zip(by_form, _keys(name, file_name or name), strict=True):
                 if key:
                     own.setdefault(key, []).append(i)
-        return found
+        return by_form
 
     def has_file_names(self, other: bool) -> bool:
         """Whether these images and the other side are both known by the names of files."""
@@ -50,11 +50,11 @@ class ImageNames:
         if text in self._ids:
             return Match(self._ids[text], "")
         for form, own, key in zip(FORMS, self._by_form, _keys(text, text), strict=True):
-            found = own.get(key, []) if key else []
-            if len(found) == 1:
-                return Match(found[0], form)
-            if found:
-                return Match(-1, form, len(found))
+            places = own.get(key, []) if key else []
+            if len(places) == 1:
+                return Match(places[0], form)
+            if places:
+                return Match(-1, form, len(places))
         return Match(-1, "", 0)
 
 

@@ -104,14 +104,14 @@ def _lines(path: Path) -> tuple[list[str], list[tuple[str, dict[str, str]]]]:
         raise ImporterError(f"{path}: line 1: must name ImageID and LabelName, as Open Images does")
     if header == ["ImageId", "PredictionString"]:
         return [_ID, "LabelName", "Score", *_SIDES], list(_strings(path, reader))
-    found = []
+    lines = []
     for values in reader:
         if len(values) != len(header):
             raise ImporterError(
                 f"{path}: line {reader.line_num}: {len(values)} columns, where the header has {len(header)}"
             )
-        found.append((f"line {reader.line_num}", dict(zip(header, values, strict=True))))
-    return header, found
+        lines.append((f"line {reader.line_num}", dict(zip(header, values, strict=True))))
+    return header, lines
 
 
 def _strings(path: Path, reader: Any) -> Any:
@@ -181,13 +181,13 @@ def _beside(path: Path) -> Path | None:
 def _descriptions(path: Path | None) -> dict[str, str]:
     if path is None:
         return {}
-    found = {}
+    descriptions = {}
     for line in csv.reader(io.StringIO(plain_bytes(path).decode(errors="replace"), newline="")):
         if len(line) == 2:
-            found[line[0]] = line[1]
-    if not found:
+            descriptions[line[0]] = line[1]
+    if not descriptions:
         raise ImporterError(f"{path}: no line of a label and its name, as in class-descriptions-boxable.csv")
-    return found
+    return descriptions
 
 
 def _notes(tally: Counter[str], *, boxes: bool, unsized: bool, described: bool) -> Sequence[str]:

@@ -143,7 +143,7 @@ def in_order(rows: Iterable[Row]) -> list[Row]:
     return sorted(rows, key=lambda row: row_order(row.data_row))
 
 
-def joined(found: Imported, data_rows: Sequence[str], file_names: Sequence[str], *, skip_unknown: bool) -> Imported:
+def joined(imported: Imported, data_rows: Sequence[str], file_names: Sequence[str], *, skip_unknown: bool) -> Imported:
     """Give predictions on the data rows of a ground truth, in its order; one without a prediction has an empty set.
 
     Raises
@@ -156,26 +156,26 @@ def joined(found: Imported, data_rows: Sequence[str], file_names: Sequence[str],
     by_place: dict[int, Row] = {}
     forms: Counter[str] = Counter()
     unknown: list[Row] = []
-    for row in found.rows:
+    for row in imported.rows:
         match = names.find(row.data_row)
-        refuse_ambiguous(found.source, f"data row {row.data_row!r}", match)
+        refuse_ambiguous(imported.source, f"data row {row.data_row!r}", match)
         if match.place < 0:
             unknown.append(row)
             continue
         if match.place in by_place:
             raise ImporterError(
-                f"{found.source}: data row {row.data_row!r}: is image {data_rows[match.place]!r}, and so is data row"
+                f"{imported.source}: data row {row.data_row!r}: is image {data_rows[match.place]!r}, and so is data row"
                 f" {by_place[match.place].data_row!r}"
             )
         forms[match.form] += 1
         by_place[match.place] = row
-    notes = [*found.notes, *told(forms, "data row")]
+    notes = [*imported.notes, *told(forms, "data row")]
     if unknown:
         objects = sum(len(row.objects) for row in unknown)
         what = f"{count_of(len(unknown), 'data row')} with {count_of(objects, 'object')}: not in the ground truth"
         if not skip_unknown:
             raise ImporterError(
-                f"{found.source}: {what}, the first {unknown[0].data_row!r}; --skip-unknown-images leaves them out"
+                f"{imported.source}: {what}, the first {unknown[0].data_row!r}; --skip-unknown-images leaves them out"
             )
         notes.append(f"{what}, and skipped.")
     missing = len(data_rows) - len(by_place)
@@ -185,7 +185,7 @@ def joined(found: Imported, data_rows: Sequence[str], file_names: Sequence[str],
         by_place[i]._replace(data_row=name) if i in by_place else Row(name, {}, [], [], plain=PlainRow([], []))
         for i, name in enumerate(data_rows)
     ]
-    return found._replace(rows=rows, notes=notes)
+    return imported._replace(rows=rows, notes=notes)
 
 
 def taken_for_empty(missing: int, data_rows: int) -> str:

@@ -45,7 +45,7 @@ def segmentations(given: Sequence[Any], sizes: Sequence[tuple[int, int]]) -> lis
     list
         Of each the mask, or the reason why it cannot be read.
     """
-    found: list[Segmentation | str | None] = [None] * len(given)
+    parsed: list[Segmentation | str | None] = [None] * len(given)
     plain = [i for i, (one, size) in enumerate(zip(given, sizes, strict=True)) if _is_plain(one, *size)]
     for at in range(0, len(plain), _TOGETHER):
         some = plain[at : at + _TOGETHER]
@@ -55,14 +55,14 @@ def segmentations(given: Sequence[Any], sizes: Sequence[tuple[int, int]]) -> lis
             if area >= 0:
                 height, width = given[i]["size"]
                 counts = text.decode().replace("\\", "\\\\")
-                found[i] = Segmentation(f'{{"size":[{height},{width}],"counts":"{counts}"}}', float(area), False)
-    for i, one in enumerate(found):
+                parsed[i] = Segmentation(f'{{"size":[{height},{width}],"counts":"{counts}"}}', float(area), False)
+    for i, one in enumerate(parsed):
         if one is None:
             try:
-                found[i] = segmentation(given[i], *sizes[i])
+                parsed[i] = segmentation(given[i], *sizes[i])
             except ValueError as error:
-                found[i] = str(error)
-    return cast(list[Segmentation | str], found)
+                parsed[i] = str(error)
+    return cast(list[Segmentation | str], parsed)
 
 
 def _is_plain(given: Any, height: int, width: int) -> bool:

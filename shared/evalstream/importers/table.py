@@ -206,10 +206,10 @@ def _classes(cells: Iterable[str]) -> tuple[dict[str, str | None], set[str]]:
 def _numbers(cells: Sequence[str]) -> Sequence[float | None]:
     """Read a column of numbers; None where it has none, or one that is not finite."""
     try:
-        found = list(map(float, cells))
+        numbers = list(map(float, cells))
     except ValueError:
         return [_finite(text) for text in cells]
-    return found if all(map(math.isfinite, found)) else [_finite(text) for text in cells]
+    return numbers if all(map(math.isfinite, numbers)) else [_finite(text) for text in cells]
 
 
 def _finite(text: str) -> float | None:
@@ -276,14 +276,14 @@ def _column(path: Path, columns: Sequence[str], given: str | None, guesses: Sequ
 
 def _score_columns(path: Path, columns: Sequence[str], given: Sequence[str]) -> dict[str, str]:
     """Name the class of each column of scores."""
-    found: dict[str, str] = {}
+    features: dict[str, str] = {}
     for pattern in given:
         before, star, after = pattern.partition("*")
         own = [name for name in columns if (fnmatch.fnmatchcase(name, pattern) if star else name == pattern)]
         if not own:
             raise ImporterError(f"{path}: no column is called {pattern!r} (class); the columns are {list(columns)}")
-        found |= {name: name.removeprefix(before).removesuffix(after) if star else name for name in own}
-    return found
+        features |= {name: name.removeprefix(before).removesuffix(after) if star else name for name in own}
+    return features
 
 
 def _softmax(logits: Mapping[str, float]) -> dict[str, float]:

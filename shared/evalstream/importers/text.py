@@ -122,11 +122,11 @@ def _documents(content: bytes) -> Iterator[bytes]:
         yield from lines
         return
     try:
-        found = list(_decoded(content.decode()))
+        documents = list(_decoded(content.decode()))
     except (ValueError, RecursionError):
         yield from lines
         return
-    for document in found:
+    for document in documents:
         yield json.dumps(document).encode()
 
 
@@ -143,6 +143,6 @@ def _decoded(text: str) -> Iterator[Any]:
 
 
 def _after_space(text: str, at: int) -> int:
-    found = _SPACE.match(text, at)
-    assert found is not None
-    return found.end()
+    match = _SPACE.match(text, at)
+    assert match is not None
+    return match.end()

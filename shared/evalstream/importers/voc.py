@@ -48,8 +48,8 @@ def read(path: Path, side: Side, options: VocOptions) -> Imported:
         if root.tag != "annotation":
             problems.append(Problem(str(file), "the file", root.tag, "an image's element is called annotation"))
             continue
-        found = list(_objects(file, root, side, options, tally, problems))
-        rows.append(Row(name, _facts(root), [item for item, _ in found], [place for _, place in found]))
+        objects = list(_objects(file, root, side, options, tally, problems))
+        rows.append(Row(name, _facts(root), [item for item, _ in objects], [place for _, place in objects]))
     if not rows:
         raise ImporterError(str(problems[0]))
     names = sorted({item["feature"] for row in rows for item in row.objects})

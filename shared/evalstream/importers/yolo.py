@@ -85,22 +85,22 @@ def read(path: Path, side: Side, options: YoloOptions, known: Known | None = Non
     ImporterError
         If there are no label files, no names of classes can be read, or of no image the size is known.
     """
-    found = _labels(path, options)
-    names = found.names if options.names or not (known and known.names) else known.names
+    labels = _labels(path, options)
+    names = labels.names if options.names or not (known and known.names) else known.names
     sizes = known.sizes if known else {}
-    if not found.files and not found.background:
+    if not labels.files and not labels.background:
         raise ImporterError(f"{path}: no label files (.txt) there")
-    notes, problems = list(found.notes), list[Problem]()
+    notes, problems = list(labels.notes), list[Problem]()
     tally: Counter[str] = Counter()
     rows: list[Row] = []
     without_size: list[tuple[Path, str]] = []
-    reader = _Reader(side, names, options.task, options.keypoints or found.keypoints, tally)
-    for file, name, image in found.files:
+    reader = _Reader(side, names, options.task, options.keypoints or labels.keypoints, tally)
+    for file, name, image in labels.files:
         size = _size(image, options, sizes.get(name) or sizes.get(file.stem), problems)
         if size is None:
             without_size.append((file, name))
             continue
-        rows.append(_row(file, name, image, size, found.split, reader, problems))
+        rows.append(_row(file, name, image, size, labels.split, reader, problems))
     if without_size and not rows:
         raise ImporterError(
             f"{path}: labels are fractions of an image, and the size of none is known: name the folder of images with"
@@ -108,10 +108,10 @@ def read(path: Path, side: Side, options: YoloOptions, known: Known | None = Non
         )
     for file, _ in without_size:
         problems.append(Problem(str(path), file.name, "image", "there is none, so that its size is not known"))
-    background = found.background if side == "annotations" else []
+    background = labels.background if side == "annotations" else []
     for picture, name in background:
         size = _size(picture, options, None, problems)
-        rows.append(Row(name, _facts(picture, size, found.split) if size else {}, [], []))
+        rows.append(Row(name, _facts(picture, size, labels.split) if size else {}, [], []))
     if background:
         notes.append(f"{count_of(len(background), 'image')} without a label file, taken for empty.")
     notes += _told(tally)
@@ -166,17 +166,17 @@ def _paired(
     by_stem: dict[str, list[Path]] = {}
     for _, image in pictures:
         by_stem.setdefault(image.stem, []).append(image)
-    found: list[tuple[Path, str, Path | None]] = []
+    paired: list[tuple[Path, str, Path | None]] = []
     named = Counter(file.stem for _, file in files)
     for folder, file in files:
         place = _place(folder, file)
         alike = by_stem.get(file.stem, [])
         own = by_place.get(place) or (alike[0] if len(alike) == 1 else None)
-        found.append((file, file.stem if named[file.stem] == 1 else place, own))
-    taken = {own for _, _, own in found}
+        paired.append((file, file.stem if named[file.stem] == 1 else place, own))
+    taken = {own for _, _, own in paired}
     rest = [(folder, image) for folder, image in background if image not in taken]
     named = Counter([*named.elements(), *(image.stem for _, image in rest)])
-    return found, [(image, image.stem if named[image.stem] == 1 else _place(folder, image)) for folder, image in rest]
+    return paired, [(image, image.stem if named[image.stem] == 1 else _place(folder, image)) for folder, image in rest]
 
 
 def _place(folder: Path, file: Path) -> str:
@@ -187,9 +187,9 @@ def _place(folder: Path, file: Path) -> str:
 
 def label_files(folder: Path) -> list[Path]:
     """Find label files; where folders are called ``labels``, only in those."""
-    found = [file for file in sorted(folder.rglob("*.txt")) if file.name.lower() not in _NO_LABELS]
-    in_labels = [file for file in found if "labels" in file.relative_to(folder).parts[:-1]]
-    return in_labels or found
+    files = [file for file in sorted(folder.rglob("*.txt")) if file.name.lower() not in _NO_LABELS]
+    in_labels = [file for file in files if "labels" in file.relative_to(folder).parts[:-1]]
+    return in_labels or files
 
 
 def _beside(folder: Path, old: str, new: str) -> Path:
@@ -226,12 +226,12 @@ def _names_beside(path: Path) -> Path | None:
 
 def _config(path: Path) -> dict[str, Any]:
     try:
-        found = yaml.safe_load(plain_bytes(path))
+        config = yaml.safe_load(plain_bytes(path))
     except yaml.YAMLError as error:
         raise ImporterError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(found, dict):
+    if not isinstance(config, dict):
         raise ImporterError(f"{path}: must be a mapping, with names")
-    return found
+    return config
 
 
 def read_names(path: Path) -> list[str]:
@@ -243,10 +243,10 @@ def read_names(path: Path) -> list[str]:
         If they cannot be read, or one is empty.
     """
     if path.suffix in (".yaml", ".yml"):
-        found = _names_in(_config(path), path)
-        if found is None:
+        names = _names_in(_config(path), path)
+        if names is None:
             raise ImporterError(f"{path}: names: must be there")
-        return found
+        return names
     try:
         lines = plain_bytes(path).decode().splitlines()
     except UnicodeDecodeError as error:
@@ -282,7 +282,7 @@ def _split_folders(path: Path, config: Mapping[str, Any], split: Split) -> list[
         raise ImporterError(f"{path}: {split}: there is no such split, but {', '.join(there) or 'none'}; see --split")
     base = Path(str(config.get("path") or ""))
     places = [path.parent / base, path.parent] if not base.is_absolute() else [base, path.parent]
-    found: list[Path] = []
+    folders: list[Path] = []
     for one in given if isinstance(given, list) else [given]:
         text = str(one)
         candidates = [place / text for place in places] + [path.parent / text.removeprefix("../")]
@@ -292,8 +292,8 @@ def _split_folders(path: Path, config: Mapping[str, Any], split: Split) -> list[
             if labels is None:
                 raise ImporterError(f"{path}: {split}: there is no folder {text}")
             folder = labels
-        found.append(folder)
-    return found
+        folders.append(folder)
+    return folders
 
 
 def _size(image: Path | None, options: YoloOptions, known: Size | None, problems: list[Problem]) -> Size | None:
