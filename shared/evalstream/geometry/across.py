@@ -64,7 +64,7 @@ def _with_masks(
     """Find pairs of which exactly one side is a mask; of the others, positions and outlines are given."""
     scenes = batch.scenes
     areal = (*OUTLINED, MASK)
-    found = []
+    pairs = []
     for own, others in in_scenes(
         scenes,
         np.flatnonzero(np.isin(scenes.prediction_type, areal)),
@@ -79,11 +79,11 @@ def _with_masks(
         outlined, others_outlined = own[~is_mask], others[~others_mask]
         if len(masked) and len(others_outlined):
             drawn = [rasterised(one, size) for one in annotated[np.searchsorted(annotations, others_outlined)]]
-            found.append(overlap(scenes, masked, sent, others_outlined, drawn))
+            pairs.append(overlap(scenes, masked, sent, others_outlined, drawn))
         if len(outlined) and len(others_masked):
             drawn = [rasterised(one, size) for one in predicted[np.searchsorted(predictions, outlined)]]
-            found.append(overlap(scenes, outlined, drawn, others_masked, others_sent))
-    return found
+            pairs.append(overlap(scenes, outlined, drawn, others_masked, others_sent))
+    return pairs
 
 
 def rasterised(shape: shapely.Geometry, size: tuple[int, int]) -> Rle:

@@ -26,9 +26,9 @@ def box_pairs(batch: Batch, code: int) -> Found:
     GeometryError
         If there are more than :data:`evalstream.geometry.limits.MOST_PAIRS`.
     """
-    found = Found(*_box_pairs(batch.scenes, code, float(batch.ontology.boxes == "pixels"), MOST_PAIRS))
-    require_few_pairs(len(found.iou), "bbox")
-    return found
+    pairs = Found(*_box_pairs(batch.scenes, code, float(batch.ontology.boxes == "pixels"), MOST_PAIRS))
+    require_few_pairs(len(pairs.iou), "bbox")
+    return pairs
 
 
 @compiled

@@ -35,12 +35,12 @@ def bounds_meet(
     begin, end = (np.searchsorted(annotations, edge) for edge in (scenes.annotation_start, scenes.annotation_end))
     many = (last - first) * (end - begin) > MANY
     few = np.flatnonzero(~many)
-    found = [_compared(first[few], last[few], begin[few], end[few], predicted, annotated)]
+    pairs = [_compared(first[few], last[few], begin[few], end[few], predicted, annotated)]
     for s in np.flatnonzero(many):
         tree = shapely.STRtree(shapely.box(*annotated[begin[s] : end[s]].T))
         i, j = tree.query(shapely.box(*predicted[first[s] : last[s]].T))
-        found.append((i + first[s], j + begin[s]))
-    return np.concatenate([i for i, _ in found]), np.concatenate([j for _, j in found])
+        pairs.append((i + first[s], j + begin[s]))
+    return np.concatenate([i for i, _ in pairs]), np.concatenate([j for _, j in pairs])
 
 
 @compiled

@@ -50,8 +50,8 @@ def mask_overlaps(
     iou = np.empty(of.iou[-1], np.float64)
     for g in np.flatnonzero(np.diff(of.iou)).tolist():
         own, other = (slice(start[g], start[g + 1]) for start in (of.prediction, of.annotation))
-        found = coco_mask.iou(list(predicted[own]), list(annotated[other]), crowd[other].tolist())
-        iou[of.iou[g] : of.iou[g + 1]] = found.ravel()
+        overlaps = coco_mask.iou(list(predicted[own]), list(annotated[other]), crowd[other].tolist())
+        iou[of.iou[g] : of.iou[g + 1]] = overlaps.ravel()
     return iou
 
 

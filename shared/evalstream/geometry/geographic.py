@@ -129,10 +129,10 @@ def _scene_of(start: Int, objects: Int) -> Int:
 def _sides(batch: Batch) -> tuple[_Side, _Side]:
     scenes, lonlat = batch.scenes, batch.lonlat
     truth = scenes.annotation_type, scenes.annotation_area, scenes.annotation_box
-    found = scenes.prediction_type, scenes.prediction_area, scenes.prediction_box
+    predicted = scenes.prediction_type, scenes.prediction_area, scenes.prediction_box
     return (
         _side("annotation", batch.annotations, *truth, scenes.annotation_start, lonlat),
-        _side("prediction", batch.predictions, *found, scenes.prediction_start, lonlat),
+        _side("prediction", batch.predictions, *predicted, scenes.prediction_start, lonlat),
     )
 
 
@@ -154,16 +154,16 @@ def _points(side: _Side, chosen: Flag, first: int, every: int | None) -> _Points
 def _all_points(side: _Side, chosen: Flag) -> _Points:
     """Every point of the chosen shapes; of a box its corner, or its centre if it is turned."""
     types = side.type
-    found = [
+    points = [
         _points(side, chosen & np.isin(types, (_BBOX, _ROTATED_BOX)), 0, None),
         _points(side, chosen & np.isin(types, (_POLYGON, _POLYLINE, _POINT)), 0, 2),
         *_keypoints(side, chosen),
     ]
-    return _joined(found)
+    return _joined(points)
 
 
-def _joined(found: Sequence[_Points]) -> _Points:
-    return _Points(np.concatenate([one.object for one in found]), np.concatenate([one.place for one in found]))
+def _joined(parts: Sequence[_Points]) -> _Points:
+    return _Points(np.concatenate([one.object for one in parts]), np.concatenate([one.place for one in parts]))
 
 
 def _keypoints(side: _Side, chosen: Flag) -> list[_Points]:
@@ -429,15 +429,15 @@ def azimuthal_points(lon: Float, lat: Float) -> Float:
 
 
 def _ground_points(side: _Side) -> _Points:
-    found = [
+    points = [
         # Turned boxes are polygons by now.
         _points(side, side.lonlat & np.isin(side.type, (_ROTATED_BOX, _POLYGON, _POLYLINE, _POINT)), 0, 2),
         *_keypoints(side, side.lonlat),
     ]
     if side.name == "annotation":
-        corner = found[1]
-        found.append(_Points(corner.object, corner.place + 2))  # the box's other corner
-    return _joined(found)
+        corner = points[1]
+        points.append(_Points(corner.object, corner.place + 2))  # the box's other corner
+    return _joined(points)
 
 
 def _skeleton_boxes(side: _Side) -> tuple[Int, Int]:

@@ -44,12 +44,12 @@ def oks(batch: Batch, prediction: Int | Code, annotation: Int | Code) -> Float:
     area the annotation's own. Of an annotation without labelled keypoints d is the distance to its box, doubled to each
     side, of all keypoints. Operation for operation the arithmetic of pycocotools (``COCOeval.computeOks``).
     """
-    found = np.empty(len(prediction), np.float64)
+    similarity = np.empty(len(prediction), np.float64)
     for feature, size, at in _groups(batch, annotation):
         variance = (_sigmas(batch, feature, size, annotation[at[0]]) * 2) ** 2
         for chunk in np.array_split(at, -(-len(at) // _CHUNK)):
-            found[chunk] = _oks(batch, prediction[chunk], annotation[chunk], variance)
-    return found
+            similarity[chunk] = _oks(batch, prediction[chunk], annotation[chunk], variance)
+    return similarity
 
 
 def keypoint_measures(batch: Batch, prediction: Code, annotation: Code) -> list[Measure]:
@@ -59,15 +59,15 @@ def keypoint_measures(batch: Batch, prediction: Code, annotation: Code) -> list[
     keypoint, NaN where it is not labelled: what a share of any scale can be asked of.
     """
     scene = scene_of(batch.scenes, prediction)
-    found = [Measure("oks", scene, annotation, prediction, oks(batch, prediction, annotation)[:, np.newaxis])]
+    measures = [Measure("oks", scene, annotation, prediction, oks(batch, prediction, annotation)[:, np.newaxis])]
     for _, _, at in _groups(batch, annotation):
         box, x, y, labelled = _annotated(batch, annotation[at])
         px, py = _predicted(batch, prediction[at])
         distance = np.where(labelled, np.hypot(px - x, py - y), np.nan)
         area = batch.scenes.annotation_area[annotation[at], np.newaxis]
         value = np.concatenate((box[:, 2:], area, distance), axis=1)
-        found.append(Measure("keypoint_distances", scene[at], annotation[at], prediction[at], value))
-    return found
+        measures.append(Measure("keypoint_distances", scene[at], annotation[at], prediction[at], value))
+    return measures
 
 
 def _every_pair(scenes: Scenes, code: int) -> tuple[Int, Int]:
@@ -151,9 +151,9 @@ def _oks(batch: Batch, prediction: Int | Code, annotation: Int | Code, variance:
     # NumPy adds the numbers of a row in an order that depends on how many there are. Rows of equally many are added
     # together, so that the sum is pycocotools' to the last bit.
     counted = np.where(some, labelled, True)
-    found = np.empty(len(e), np.float64)
+    means = np.empty(len(e), np.float64)
     sizes = np.count_nonzero(counted, axis=1)
     for size in np.unique(sizes):
         rows = sizes == size
-        found[rows] = np.sum(similar[rows][counted[rows]].reshape(-1, size), axis=1) / size
-    return found
+        means[rows] = np.sum(similar[rows][counted[rows]].reshape(-1, size), axis=1) / size
+    return means

@@ -29,12 +29,12 @@ def mask_pairs(batch: Batch, code: int) -> Found:
     GeometryError
         If masks of one scene are of different sizes.
     """
-    found = []
+    pairs = []
     for own, others in in_scenes(batch.scenes, *of_type(batch.scenes, code)):
         predicted, annotated = masks(batch.predictions, own), masks(batch.annotations, others)
         the_size(batch, own, predicted, others, annotated)
-        found.append(overlap(batch.scenes, own, predicted, others, annotated))
-    return joined(found)
+        pairs.append(overlap(batch.scenes, own, predicted, others, annotated))
+    return joined(pairs)
 
 
 def masks(shapes: Shapes, chosen: Int) -> list[Rle]:
@@ -101,16 +101,16 @@ def overlap(
     """
     crowd = scenes.annotation_crowd[annotations].tolist()
     rows = max(1, CHUNK // max(1, len(annotated)))
-    found = []
+    pairs = []
     for at in range(0, len(predicted) if len(annotated) else 0, rows):
         iou = coco_mask.iou(predicted[at : at + rows], annotated, crowd)
         i, j = np.nonzero(iou > 0)
-        found.append(Found(predictions[at + i].astype(np.int32), annotations[j].astype(np.int32), iou[i, j]))
-    return joined(found)
+        pairs.append(Found(predictions[at + i].astype(np.int32), annotations[j].astype(np.int32), iou[i, j]))
+    return joined(pairs)
 
 
-def joined(found: Sequence[Found]) -> Found:
+def joined(parts: Sequence[Found]) -> Found:
     """Put all that was found together."""
-    if not found:
+    if not parts:
         return Found(np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0))
-    return Found(*(np.concatenate(columns) for columns in zip(*found, strict=True)))
+    return Found(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))

@@ -44,15 +44,15 @@ def measured(batch: Batch, rectangles: Sequence[Rectangles], types: Code) -> lis
     types : (predictions,) int32
         The type of each prediction of the batch, of nested ones too.
     """
-    found: list[Measure] = []
+    measures: list[Measure] = []
     for name, of_pairs in OF_PAIRS.items():
         if not np.any(types == CODES[name]):
             continue
         chosen = np.concatenate([r[types[r["prediction"]] == CODES[name]] for r in rectangles])
         pairs = np.unique(np.stack((chosen["prediction"], chosen["annotation"]), axis=1), axis=0)
         if len(pairs):
-            found += of_pairs(batch, *np.ascontiguousarray(pairs.T))
+            measures += of_pairs(batch, *np.ascontiguousarray(pairs.T))
     for name, of_scenes in OF_SCENES.items():
         if np.any(batch.scenes.prediction_type == CODES[name]) or np.any(batch.scenes.annotation_type == CODES[name]):
-            found += of_scenes(batch)
-    return found
+            measures += of_scenes(batch)
+    return measures

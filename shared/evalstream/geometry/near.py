@@ -70,12 +70,12 @@ def within_reach(
 
     first, last = (np.searchsorted(predictions, edge) for edge in (scenes.prediction_start, scenes.prediction_end))
     begin, end = (np.searchsorted(annotations, edge) for edge in (scenes.annotation_start, scenes.annotation_end))
-    found = [np.empty((2, 0), np.int64)]
+    parts = [np.empty((2, 0), np.int64)]
     for s in np.flatnonzero((last > first) & (end > begin)):
         tree = STRtree(predicted[first[s] : last[s]])
         own = slice(begin[s], end[s])
         pairs = tree.query(annotated[own], predicate="dwithin", distance=reach[own])
-        found.append(pairs + np.array([[begin[s]], [first[s]]]))
-    j, i = np.concatenate(found, axis=1)
+        parts.append(pairs + np.array([[begin[s]], [first[s]]]))
+    j, i = np.concatenate(parts, axis=1)
     order = np.lexsort((j, i))
     return i[order], j[order]

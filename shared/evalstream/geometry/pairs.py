@@ -56,13 +56,13 @@ def overlapping_pairs(batch: Batch) -> Pairs:
     for name in used:
         if name not in _SWEEPING:
             require_few_compared(batch.scenes, [CODES[name]], name)
-    found = [FINDERS[name](batch, CODES[name]) for name in used]
+    parts = [FINDERS[name](batch, CODES[name]) for name in used]
     if batch.ontology.across_types:
         require_few_compared(batch.scenes, [CODES[name] for name in AREAL], " or ".join(AREAL))
-        found.append(across_pairs(batch))
-    prediction = np.concatenate([one.prediction for one in found] or [np.empty(0, np.int32)])
-    annotation = np.concatenate([one.annotation for one in found] or [np.empty(0, np.int32)])
-    iou = np.concatenate([one.iou for one in found] or [np.empty(0)])
+        parts.append(across_pairs(batch))
+    prediction = np.concatenate([one.prediction for one in parts] or [np.empty(0, np.int32)])
+    annotation = np.concatenate([one.annotation for one in parts] or [np.empty(0, np.int32)])
+    iou = np.concatenate([one.iou for one in parts] or [np.empty(0)])
     step = np.diff(prediction)
     if np.any(step < 0) or np.any((step == 0) & (np.diff(annotation) < 0)):
         order = np.lexsort((annotation, prediction))

@@ -83,8 +83,8 @@ def shapes_pairs(
 
 
 def _bounds(made: Geometries) -> Float:
-    found: Float = np.where((shapely.area(made) > 0)[:, None], shapely.bounds(made), np.nan)
-    return found
+    bounds: Float = np.where((shapely.area(made) > 0)[:, None], shapely.bounds(made), np.nan)
+    return bounds
 
 
 def _iou(predicted: Geometries, annotated: Geometries, crowd: Flag) -> Float:
@@ -193,7 +193,7 @@ def polygon_areas(shapes: Shapes, chosen: Int) -> Float:
 def polygon_measures(batch: Batch) -> list[Measure]:
     """Name every polygon that had to be repaired: measure ``repaired``, whose value is the area after it."""
     scenes = batch.scenes
-    found = []
+    measures = []
     sides = (
         (batch.annotations, scenes.annotation_type, scenes.annotation_start, scenes.annotation_end),
         (batch.predictions, scenes.prediction_type, scenes.prediction_start, scenes.prediction_end),
@@ -211,5 +211,5 @@ def polygon_measures(batch: Batch) -> list[Measure]:
         annotation, prediction = (objects, nobody) if side == 0 else (nobody, objects)
         if len(objects):
             area = shapely.area(made[repaired])[:, None]
-            found.append(Measure("repaired", scene[repaired], annotation, prediction, area))
-    return found
+            measures.append(Measure("repaired", scene[repaired], annotation, prediction, area))
+    return measures

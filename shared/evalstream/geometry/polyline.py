@@ -85,8 +85,8 @@ def samples(values: Float, count: Int, tolerance: Float) -> Samples:
         How many numbers each line has.
     tolerance : (n,) float64
     """
-    found = _samples(values, count, tolerance, SAMPLES_PER_TOLERANCE, SAMPLES_LIMIT)
-    return found._replace(xy=found.xy.reshape(-1, 2))
+    sampled = _samples(values, count, tolerance, SAMPLES_PER_TOLERANCE, SAMPLES_LIMIT)
+    return sampled._replace(xy=sampled.xy.reshape(-1, 2))
 
 
 @compiled

@@ -94,7 +94,7 @@ def _cells(batch: Batch, annotated: Int, predicted: Int) -> list[tuple[int, int,
     levels, level = np.unique(-scenes.prediction_confidence[predicted], return_inverse=True)
     is_prediction = np.repeat((False, True), (len(annotated), len(predicted)))
     position, mask = _boundaries(batch, annotated, predicted)
-    found = _sweep(
+    swept = _sweep(
         position,
         mask,
         np.where(np.append(crowd, np.zeros(len(predicted), np.bool_)), _NONE, feature).astype(np.int64),
@@ -103,7 +103,7 @@ def _cells(batch: Batch, annotated: Int, predicted: Int) -> list[tuple[int, int,
         len(classes),
         len(levels),
     ).reshape(-1, 4)
-    entries = {(int(a), int(p), int(at)): int(pixels) for a, p, at, pixels in found if pixels}
+    entries = {(int(a), int(p), int(at)): int(pixels) for a, p, at, pixels in swept if pixels}
     for a in feature[: len(annotated)][~crowd].tolist():
         entries.setdefault((a, _NONE, _NONE), 0)
     highest: dict[int, int] = {}

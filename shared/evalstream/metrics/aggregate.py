@@ -78,11 +78,11 @@ def aggregated(aggregation: Aggregation, sums: Float) -> Float:
     with np.errstate(divide="ignore", invalid="ignore"):
         match aggregation:
             case "arithmetic_mean":
-                found = summed / count
+                values = summed / count
             case "geometric_mean":
-                found = np.where(zeros > 0, 0.0, np.exp(summed / count))
+                values = np.where(zeros > 0, 0.0, np.exp(summed / count))
             case "harmonic_mean":
-                found = np.where(zeros > 0, 0.0, count / summed)
+                values = np.where(zeros > 0, 0.0, count / summed)
             case _:
-                found = summed
-    return np.where(count > 0, found, np.nan)
+                values = summed
+    return np.where(count > 0, values, np.nan)

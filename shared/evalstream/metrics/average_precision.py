@@ -52,8 +52,8 @@ def float32_linspace(low: float, high: float, count: int) -> Float:
     """
     step = float((np.float32(high) - np.float32(low)) / np.float32(count - 1))
     up = np.arange(count)
-    found = np.where(up < count // 2, np.float32(low) + step * up, np.float32(high) - step * up[::-1])
-    return found.astype(np.float32).astype(np.float64)
+    points = np.where(up < count // 2, np.float32(low) + step * up, np.float32(high) - step * up[::-1])
+    return points.astype(np.float32).astype(np.float64)
 
 
 class Averages(NamedTuple):
@@ -83,8 +83,8 @@ def average_detections(
     rule : Rule
         How the curve comes to a number.
     """
-    found = _average_detections(start, correct, ignored, confidence, annotations, thresholds, rule)
-    return _shaped(found, thresholds, rule, len(annotations))
+    averages = _average_detections(start, correct, ignored, confidence, annotations, thresholds, rule)
+    return _shaped(averages, thresholds, rule, len(annotations))
 
 
 @compiled
@@ -110,8 +110,8 @@ def average_changes(start: Int, delta_tp: Int, counted: Int, is_point: Flag, ann
         How the curve comes to a number. Where nothing is interpolated, a true positive that is lost takes from the area
         what its recall brought.
     """
-    found = _average_changes(start, delta_tp, counted, is_point, annotations, rule)
-    return _shaped(found, 1, rule, len(annotations))
+    averages = _average_changes(start, delta_tp, counted, is_point, annotations, rule)
+    return _shaped(averages, 1, rule, len(annotations))
 
 
 @compiled
@@ -120,6 +120,6 @@ def _average_changes(
 ) -> Averages: ...
 
 
-def _shaped(found: Averages, thresholds: int, rule: Rule, classes: int) -> Averages:
+def _shaped(averages: Averages, thresholds: int, rule: Rule, classes: int) -> Averages:
     shape = thresholds, max(1, len(rule.recalls)), classes
-    return Averages(found.precision.reshape(shape), found.recall.reshape(thresholds, classes))
+    return Averages(averages.precision.reshape(shape), averages.recall.reshape(thresholds, classes))

@@ -27,5 +27,5 @@ def corpus_bleu(matches: Sequence[int], totals: Sequence[int], predicted: int, a
 
     if not predicted and not actual:
         return CorpusBleu(None, None)
-    found = BLEU.compute_bleu(list(matches), list(totals), predicted, actual, smooth_method="exp")
-    return CorpusBleu(float(found.score), float(found.bp))
+    bleu = BLEU.compute_bleu(list(matches), list(totals), predicted, actual, smooth_method="exp")
+    return CorpusBleu(float(bleu.score), float(bleu.bp))

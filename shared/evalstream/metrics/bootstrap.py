@@ -137,8 +137,8 @@ def _resampled(summed: _Summed, sample: Sample, classes: int, thresholds: int, s
         annotations = _annotations(sample.annotation_label, sample.annotation_row, weight, classes)
         defined = np.count_nonzero(annotations)
         if defined > 0:
-            total, found = summed(weight, annotations)
-            precision[replicate], final[replicate] = total / defined, found / defined
+            precision_sum, recall_sum = summed(weight, annotations)
+            precision[replicate], final[replicate] = precision_sum / defined, recall_sum / defined
     return Resampled(precision, final)
 
 

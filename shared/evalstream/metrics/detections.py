@@ -58,7 +58,7 @@ def averages_by_detection(
     """
     order = in_order(detections)
     rank = detections.rank[order]
-    found: Limited = {}
+    averages: Limited = {}
     recall = np.empty((0, len(detections.labels)))
     for number, (name, (low, high)) in enumerate((AREA_RANGES if coco else {"all": (-np.inf, np.inf)}).items()):
         counts = (detections.annotation_area >= low) & (detections.annotation_area <= high)
@@ -74,7 +74,7 @@ def averages_by_detection(
             kept = order[rank < np.minimum(most, detections.most[order])] if coco else order
             start = np.searchsorted(detections.label[kept], np.arange(len(detections.labels) + 1))
             own = correct[kept], ignored[kept], detections.confidence[kept]
-            found[name, most] = _in_slices(start, annotations, partial(_of_detections, own, rule))
+            averages[name, most] = _in_slices(start, annotations, partial(_of_detections, own, rule))
             if name == "all" and most == MAX_DETECTIONS:
                 recall = np.stack(
                     [
@@ -82,7 +82,7 @@ def averages_by_detection(
                         for bit in range(11, len(thresholds))
                     ]
                 )
-    return found, recall
+    return averages, recall
 
 
 def _in_slices(start: Int, annotations: Int, average: Callable[[Int, Int], Averages]) -> Averages:
@@ -116,9 +116,9 @@ def in_order(detections: Detections) -> Int:
     return order[detections.chosen[order]]
 
 
-def _recall(found: Int, annotations: Int) -> Float:
+def _recall(labels: Int, annotations: Int) -> Float:
     """Final recall of each class, from the labels of all true positives; NaN for a class without annotations."""
-    tp = np.bincount(found, minlength=len(annotations))
+    tp = np.bincount(labels, minlength=len(annotations))
     recall: Float = np.divide(tp, annotations, out=np.full(len(tp), np.nan), where=annotations > 0)
     return recall
 
@@ -143,12 +143,12 @@ def _count_groups(detections: Detections, order: Int, thresholds: Float, correct
     position = np.full(len(detections.label), len(order))
     position[order] = np.arange(len(order))
     inside = np.flatnonzero((detections.group >= 0) & (position[detections.rectangle["prediction"]] < len(order)))
-    found: dict[int, int] = {}  # at which thresholds each group has been found so far
+    of_group: dict[int, int] = {}  # at which thresholds each group has been found so far
     for i in inside[np.argsort(position[detections.rectangle["prediction"][inside]], kind="stable")]:
         r = detections.rectangle[i]
         group = int(detections.group[i])
-        bits = _bits(r["iou_low"], r["iou_high"], thresholds) & ~found.get(group, 0)
-        found[group] = found.get(group, 0) | bits
+        bits = _bits(r["iou_low"], r["iou_high"], thresholds) & ~of_group.get(group, 0)
+        of_group[group] = of_group.get(group, 0) | bits
         correct[r["prediction"]] |= np.uint32(bits)
         ignored[r["prediction"]] &= ~np.uint32(bits)
 
@@ -166,7 +166,7 @@ def averages_by_confidence(
     detections = detections._replace(
         rectangle=detections.rectangle[ever], correct=detections.correct[ever], group=detections.group[ever]
     )
-    found = []
+    averages = []
     recall = []
     for number, t in enumerate(thresholds):
         if number >= 11:
@@ -176,8 +176,8 @@ def averages_by_confidence(
             continue
         own = changes_at(detections, t, least)
         changes = own.delta_tp, own.counted, own.is_point
-        found.append(_in_slices(own.start, annotations, partial(_of_changes, changes, rule)))
-    return Averages(*(np.concatenate(parts) for parts in zip(*found, strict=True))), np.stack(recall)
+        averages.append(_in_slices(own.start, annotations, partial(_of_changes, changes, rule)))
+    return Averages(*(np.concatenate(parts) for parts in zip(*averages, strict=True))), np.stack(recall)
 
 
 def _correct_at(detections: Detections, threshold: float) -> Rectangles:

@@ -76,9 +76,9 @@ def areas(
     unlisted = np.array([ranking.cases * ranking.options - listed])
     whole = areas_of_groups(np.array([0, listed]), score, true, unlisted)
     support = np.bincount(ranking.option, ranking.true, ranking.options).astype(np.int64)
-    found = []
+    both = []
     for k, undefined in enumerate((_NO_AUC, zero_division)):
-        found.append(
+        both.append(
             Areas(
                 macro=average(per_option[k], None, undefined),
                 # Options that are never true weigh nothing, and have no area.
@@ -88,7 +88,7 @@ def areas(
                 each=per_option[k],
             )
         )
-    return found[0], found[1]
+    return both[0], both[1]
 
 
 #: For an AUC that is not defined scikit-learn gives NaN, whatever is asked for: nothing stands in for it.

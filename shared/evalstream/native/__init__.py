@@ -109,9 +109,9 @@ def _calling(function: Kernel, writes: frozenset[str]) -> Kernel:
         for value, (parameter, hint) in zip(given, parameters, strict=True):
             own = _argument(value, hint, kept, parameter in writes)
             arguments.append(ctypes.byref(own) if _is_named_tuple(hint) else own)
-        found = [_place(hint) for hint in parts(result)]
-        failed = native(*arguments, *map(ctypes.byref, found))
-        values = [_taken(place, hint) for place, hint in zip(found, parts(result), strict=True)]
+        places = [_place(hint) for hint in parts(result)]
+        failed = native(*arguments, *map(ctypes.byref, places))
+        values = [_taken(place, hint) for place, hint in zip(places, parts(result), strict=True)]
         if failed:
             raise MemoryError(f"the kernel {name} found no memory")
         if _is_named_tuple(result):
@@ -163,8 +163,8 @@ def dtype_of(hint: Any) -> np.dtype[Any]:
         from evalstream import scenes
 
         return scenes.RECTANGLE
-    found: np.dtype[Any] = np.dtype(scalar)
-    return found
+    dtype: np.dtype[Any] = np.dtype(scalar)
+    return dtype
 
 
 def _is_named_tuple(hint: Any) -> bool:

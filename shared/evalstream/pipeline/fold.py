@@ -80,15 +80,17 @@ def side_by_side(annotated: pa.Table, predicted: pa.Table) -> list[FoldedScene]:
     facts = _facts_said(annotated)
     names = annotated["data_row"].to_pylist()
     (run,) = set(predicted["run"].unique().to_pylist()) or {""}
-    truth, found = (numbers(one["object_id"].combine_chunks().offsets).tolist() for one in (annotated, predicted))
+    annotation_offset, prediction_offset = (
+        numbers(one["object_id"].combine_chunks().offsets).tolist() for one in (annotated, predicted)
+    )
     return [
         FoldedScene(
             name,
             run,
             2,
             _merged([facts[i]] if i in facts else []),
-            np.arange(truth[i], truth[i + 1]),
-            np.arange(found[i], found[i + 1]),
+            np.arange(annotation_offset[i], annotation_offset[i + 1]),
+            np.arange(prediction_offset[i], prediction_offset[i + 1]),
         )
         for i, name in enumerate(names)
     ]

@@ -175,16 +175,16 @@ def matchable(
     return Matchable(folded, annotations, predictions, metrics, *_nesting(annotations, predictions), batch, pairs)
 
 
-def results(dataset: str, found: Matchable, policies: Sequence[str]) -> pa.Table:
+def results(dataset: str, prepared: Matchable, policies: Sequence[str]) -> pa.Table:
     """Match under each policy; give all that is stored (schema ``RESULTS``)."""
-    annotations, predictions, scenes = found.annotations, found.predictions, found.batch.scenes
-    rectangles = {policy: found.rectangles(policy) for policy in policies}
-    nesting = found.nesting
-    measures = measured(found.batch, list(rectangles.values()), nesting.prediction_type)
+    annotations, predictions, scenes = prepared.annotations, prepared.predictions, prepared.batch.scenes
+    rectangles = {policy: prepared.rectangles(policy) for policy in policies}
+    nesting = prepared.nesting
+    measures = measured(prepared.batch, list(rectangles.values()), nesting.prediction_type)
     matches = {policy: rectangles.get(policy, np.empty(0, RECTANGLE)) for policy in POLICIES}
-    closest = nearest(found.pairs, nesting.prediction_label, nesting.annotation_label, scenes.annotation_crowd)
+    closest = nearest(prepared.pairs, nesting.prediction_label, nesting.annotation_label, scenes.annotation_crowd)
     columns = {
-        **_scene_columns(dataset, found.folded, policies, ""),
+        **_scene_columns(dataset, prepared.folded, policies, ""),
         **lists("annotation", annotations, "id", "type", "feature", "label", "crowd", "geometry", "detail"),
         "annotation_area": ragged(annotations.offset, scenes.annotation_area),
         "annotation_parent": ragged(annotations.offset, annotations.parent_in_scene()),
@@ -192,9 +192,9 @@ def results(dataset: str, found: Matchable, policies: Sequence[str]) -> pa.Table
         **lists("prediction", predictions, "score_label", "score"),
         "prediction_area": ragged(predictions.offset, scenes.prediction_area),
         "prediction_parent": ragged(predictions.offset, predictions.parent_in_scene()),
-        "prediction_rank": ragged(predictions.offset, found.rank().astype(np.uint32)),
+        "prediction_rank": ragged(predictions.offset, prepared.rank().astype(np.uint32)),
         **_closest(closest, annotations, predictions),
-        **measure_columns([*measures, *found.metrics], annotations, predictions),
+        **measure_columns([*measures, *prepared.metrics], annotations, predictions),
         **{
             of_policy(policy, name): column
             for policy, own in matches.items()
@@ -288,8 +288,8 @@ def _matches(rectangles: Rectangles, annotations: Objects, predictions: Objects)
 def _closest(closest: Nearest, annotations: Objects, predictions: Objects) -> dict[str, pa.Array]:
     first = annotations.offset[:-1][predictions.scene()]
     positions = {
-        name: np.where(found >= 0, found - first, -1).astype(np.int32)
-        for name, found in (("own", closest.own), ("other", closest.other))
+        name: np.where(position >= 0, position - first, -1).astype(np.int32)
+        for name, position in (("own", closest.own), ("other", closest.other))
     }
     columns = positions | {"own_iou": closest.own_iou, "other_iou": closest.other_iou}
     return {f"prediction_{name}": ragged(predictions.offset, values) for name, values in columns.items()}

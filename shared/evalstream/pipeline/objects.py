@@ -59,10 +59,10 @@ def gather(events: pa.Table, chosen: Sequence[Int]) -> Objects:
 
 def roots(parent: Int) -> Int:
     """Return the outermost object that each one is nested in, or itself."""
-    found = np.arange(len(parent))
-    while np.any(inner := parent[found] >= 0):
-        found = np.where(inner, parent[found], found)
-    return found
+    root = np.arange(len(parent))
+    while np.any(inner := parent[root] >= 0):
+        root = np.where(inner, parent[root], root)
+    return root
 
 
 def without_metrics(objects: Objects) -> tuple[Objects, list[Measure]]:
@@ -141,12 +141,12 @@ def codes(annotations: Objects, predictions: Objects, column: str) -> tuple[Code
 def boxes(objects: Objects) -> Float:
     """The geometry of the boxes, x, y, width, height; zeros stand in for other types."""
     is_box = np.flatnonzero(objects.types() == CODES["bbox"])
-    found = np.zeros((len(objects.parent), 4))
+    geometry = np.zeros((len(objects.parent), 4))
     chosen = objects.columns["geometry"].take(column(is_box))
     if np.any(numbers(pc.list_value_length(chosen)) != 4):
         raise ValueError("the geometry of a bbox has to be four numbers")
-    found[is_box] = numbers(chosen.flatten()).reshape(len(chosen), 4)
-    return found
+    geometry[is_box] = numbers(chosen.flatten()).reshape(len(chosen), 4)
+    return geometry
 
 
 def crowd_is(objects: Objects, *kinds: int) -> Flag:

@@ -58,9 +58,9 @@ def versioned(client: Client, received: Sequence[Received]) -> tuple[list[Receiv
         place, name, version = _place(item), item.event_id, item.version
         if item.event.version is None:
             name = _id(item)
-            found = kept.get((place, name))
+            earlier = kept.get((place, name))
             try:
-                version = next_version(newest[place], item.version) if found is None else found
+                version = next_version(newest[place], item.version) if earlier is None else earlier
             except OutOfVersionsError as error:
                 failed.append(Unversioned(position, str(error)))
                 continue

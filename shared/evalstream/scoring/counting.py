@@ -122,6 +122,6 @@ def row_filter(selection: Selection) -> Callable[[str, Facts], bool]:
 
 
 def _any(positions: Int, size: int) -> Flag:
-    found = np.zeros(size, np.bool_)
-    found[positions] = True
-    return found
+    flags = np.zeros(size, np.bool_)
+    flags[positions] = True
+    return flags

@@ -44,14 +44,14 @@ def steps_of(of: Columns, selection: Selection, *, per_class: bool) -> list[Step
     size = len(of.labels) if per_class else 1
     annotations = np.bincount(actual, minlength=size)
     start = np.searchsorted(label, np.arange(size + 1))
-    found = []
+    steps = []
     for code in range(size):
         own = slice(start[code], start[code + 1])
         if per_class and not annotations[code] and own.start == own.stop:
             continue
         name = of.labels[code] if per_class else None
-        found.append(_summed(name, int(annotations[code]), confidence[own], tp[own], predictions[own]))
-    return found
+        steps.append(_summed(name, int(annotations[code]), confidence[own], tp[own], predictions[own]))
+    return steps
 
 
 def _changes(of: Columns, counting: Counting, selection: Selection) -> tuple[Int, Float, Int, Int]:

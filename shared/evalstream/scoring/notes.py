@@ -46,24 +46,24 @@ def unusual(of: Columns, counting: Counting, selection: Selection) -> Unusual:
 def sentences(rows_failed: int, rows_missing: int, unusual: Unusual, selection: Selection) -> list[str]:
     """Say what there is, and only that."""
     beyond, negative, ignored, regions, repaired = unusual
-    found = []
+    texts = []
     if rows_failed:
-        found.append(f"{count_of(rows_failed, 'data row')} could not be matched and {_is(rows_failed)} left out.")
+        texts.append(f"{count_of(rows_failed, 'data row')} could not be matched and {_is(rows_failed)} left out.")
     if rows_missing:
         missing = f"{count_of(rows_missing, 'annotated data row')} {_has(rows_missing)} no prediction of this run"
-        found.append(
+        texts.append(
             f"Of the whole dataset, {missing} and {_is(rows_missing)} not counted. Where nothing was found, send an"
             " empty `replace`, close the run, or ask with `missing_rows=count`."
             if selection.missing_rows == "leave_out"
             else f"Of the whole dataset, {missing}: what is selected of that is counted, as if nothing was found there."
         )
     if beyond and selection.traits.limited:
-        found.append(
+        texts.append(
             f"{count_of(beyond, 'prediction')} beyond the {MAX_DETECTIONS} most confident of a class and data row "
             f"({MAX_SKELETONS} of keypoints) {_is(beyond)} not counted."
         )
     if negative:
-        found.append(f"{count_of(negative, 'prediction')} with a confidence below 0 {_is(negative)} ignored.")
+        texts.append(f"{count_of(negative, 'prediction')} with a confidence below 0 {_is(negative)} ignored.")
     if regions:
         difficult = "" if selection.traits.difficult_count else ", difficult ones"
         kinds = f"regions of many objects{difficult}, or without anything to match"
@@ -72,12 +72,12 @@ def sentences(rows_failed: int, rows_missing: int, unusual: Unusual, selection: 
             if selection.traits.ignores
             else "predictions upon them count as false alarms"
         )
-        found.append(f"{count_of(regions, 'annotation')} {_is(regions)} not counted ({kinds}); {upon}.")
+        texts.append(f"{count_of(regions, 'annotation')} {_is(regions)} not counted ({kinds}); {upon}.")
     if repaired:
-        found.append(
+        texts.append(
             f"{count_of(repaired, 'polygon')} crossed {_itself(repaired)} and {_is(repaired)} counted as repaired."
         )
-    return found
+    return texts
 
 
 def _has(count: int) -> str:

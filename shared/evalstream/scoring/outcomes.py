@@ -56,11 +56,15 @@ def outcomes(of: Columns, counting: Counting, caused: Caused) -> Iterator[Outcom
         )
 
 
-def row_metrics(found: Outcomes) -> dict[RowMetric, float | None]:
+def row_metrics(row_outcomes: Outcomes) -> dict[RowMetric, float | None]:
     """Give the metrics of a row: :data:`evalstream.stored.counted.ROW_METRICS`, which says the same in SQL."""
-    pairs = zip(found.iou, found.pair_counts, found.same_label, strict=True)
+    pairs = zip(row_outcomes.iou, row_outcomes.pair_counts, row_outcomes.same_label, strict=True)
     overlaps = [iou for iou, counts, same in pairs if counts and same]
-    annotations, predictions, tp = sum(found.annotation_counts), sum(found.prediction_counts), len(overlaps)
+    annotations, predictions, tp = (
+        sum(row_outcomes.annotation_counts),
+        sum(row_outcomes.prediction_counts),
+        len(overlaps),
+    )
     located = [iou for iou in overlaps if iou <= 1]
     return {
         "annotations": annotations,

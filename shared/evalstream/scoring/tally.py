@@ -120,8 +120,8 @@ def _part(tallied: Tally, chosen: Flag, *, answers: bool) -> Tally:
 
 
 def _distinct(label: Code, feature: Code, chosen: Flag) -> list[tuple[int, int]]:
-    found = np.unique(np.stack((label[chosen], feature[chosen])), axis=1)
-    return [(int(label), int(feature)) for label, feature in found.T]
+    pairs = np.unique(np.stack((label[chosen], feature[chosen])), axis=1)
+    return [(int(label), int(feature)) for label, feature in pairs.T]
 
 
 def _exact_sums(at: Int, values: Float, size: int) -> Float:
