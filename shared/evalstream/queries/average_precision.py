@@ -151,17 +151,17 @@ def average_precisions(
     groups = options.group_of == "count"
     stored = read_columns(client, localised, ordered=True)
     if stored is None:
-        found, said = read_detections(client, selection, groups=groups).detections, notes(client, localised).notes
+        detected, said = read_detections(client, selection, groups=groups).detections, notes(client, localised).notes
     else:
         columns, left, failed, _ = stored
-        found = detections(columns, left, groups=groups)
+        detected = detections(columns, left, groups=groups)
         said = notes_on(client, localised, failed, unusual(columns, count(columns, left), left)).notes
     declared = in_force(client, selection.dataset).ontology
-    return average_precision_of(found, said, selection, options, page, ontology=declared)
+    return average_precision_of(detected, said, selection, options, page, ontology=declared)
 
 
 def average_precision_of(
-    found: Detections,
+    detected: Detections,
     said: list[str],
     selection: Selection,
     options: ApOptions = _AS_COCO,
@@ -173,7 +173,7 @@ def average_precision_of(
 
     Parameters
     ----------
-    found : Detections
+    detected : Detections
         What they are computed from.
     said : list of str
         What has to be known of it.
@@ -194,14 +194,14 @@ def average_precision_of(
     thresholds = np.array([selection.threshold(t) for t in (*ious, selection.iou, *_AREA_THRESHOLDS)])
     averages: Limited
     if selection.traits.revokes:
-        own, recall = averages_by_confidence(found, thresholds, rule, selection.confidence)
+        own, recall = averages_by_confidence(detected, thresholds, rule, selection.confidence)
         averages = {("all", MAX_DETECTIONS): own}
     else:
-        averages, recall = averages_by_detection(found, thresholds, rule, coco=selection.traits.limited)
+        averages, recall = averages_by_detection(detected, thresholds, rule, coco=selection.traits.limited)
     areas = np.asarray(2 * np.trapezoid(recall, _AREA_THRESHOLDS, axis=0))
-    fitting = [k for k, label in enumerate(found.labels) if page.has(label)]
+    fitting = [k for k, label in enumerate(detected.labels) if page.has(label)]
     shown = fitting[page.offset : page.offset + page.limit]
-    per_class = {found.labels[k]: _figures(averages, areas, slice(k, k + 1)) for k in shown}
+    per_class = {detected.labels[k]: _figures(averages, areas, slice(k, k + 1)) for k in shown}
     absent = np.isnan(averages["all", MAX_DETECTIONS].recall[0])
     if options.empty_classes == "zero":
         averages = {
@@ -210,11 +210,11 @@ def average_precision_of(
         }
         areas = np.where(absent, 0.0, areas)
     place = {label: i for i, label in enumerate(order)}
-    summed = sorted(range(len(found.labels)), key=lambda k: place.get(found.labels[k], len(place)))
+    summed = sorted(range(len(detected.labels)), key=lambda k: place.get(detected.labels[k], len(place)))
     figures = _figures(averages, areas, np.array(summed, np.int64))
     frequency = {class_label(own.name): own.frequency for own in ontology.classes if own.frequency is not None}
-    groups = _of_groups(averages, [(k, frequency.get(found.labels[k])) for k in summed])
-    empty = [label for label, missing in zip(found.labels, absent, strict=True) if missing]
+    groups = _of_groups(averages, [(k, frequency.get(detected.labels[k])) for k in summed])
+    empty = [label for label, missing in zip(detected.labels, absent, strict=True) if missing]
     return AveragePrecision(
         **figures.model_dump(),
         **groups.model_dump(),
@@ -225,7 +225,7 @@ def average_precision_of(
         total=len(fitting),
         undefined=_undefined(figures, [label for label in empty if label in per_class], selection)
         | _undefined_groups(groups, set(frequency.values())),
-        notes=[*said, *_of_empty_classes(empty, options), *_without_frequency(found.labels, empty, frequency)],
+        notes=[*said, *_of_empty_classes(empty, options), *_without_frequency(detected.labels, empty, frequency)],
     )
 
 
@@ -263,16 +263,16 @@ def _without_frequency(labels: Sequence[str], empty: list[str], frequency: Mappi
 
 
 def _undefined(figures: ClassFigures, empty: list[str], selection: Selection) -> dict[str, str]:
-    found = {}
+    reasons = {}
     for name in ClassFigures.model_fields:
         if getattr(figures, name) is not None:
             continue
         size = name.split("_")[-1]
         if not selection.traits.limited and size in {*AREA_RANGES, "1", "10"}:
-            found[name] = "only policy `coco` knows area ranges and limits on the number of predictions"
+            reasons[name] = "only policy `coco` knows area ranges and limits on the number of predictions"
         else:
-            found[name] = f"no annotation that counts is {size}" if size in AREA_RANGES else "no annotation counts"
-    return found | {f"per_class.{label}": "no annotation of this class counts" for label in empty}
+            reasons[name] = f"no annotation that counts is {size}" if size in AREA_RANGES else "no annotation counts"
+    return reasons | {f"per_class.{label}": "no annotation of this class counts" for label in empty}
 
 
 def _of_empty_classes(empty: list[str], options: ApOptions) -> list[str]:

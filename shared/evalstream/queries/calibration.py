@@ -96,24 +96,24 @@ def calibration(
     table = ask_arrow(client, _BY_CONFIDENCE.format(scored=sql, value=column), parameters).combine_chunks()
     columns = {name: table[name].to_numpy() for name in ("confidence", "count", "correct")}
     count, correct = (columns[name].astype(np.int64) for name in ("count", "correct"))
-    found = reliability(columns["confidence"], count, correct, bins, strategy)
+    diagram = reliability(columns["confidence"], count, correct, bins, strategy)
     questions = [] if selection.roll_up else _brier_scores(client, selection)
     answer = Calibration(
-        predictions=int(found.number.sum()),
-        correct=int(found.correct.sum()),
+        predictions=int(diagram.number.sum()),
+        correct=int(diagram.correct.sum()),
         bins=[
             ReliabilityBin(
-                low=float(found.edges[i]),
-                high=float(found.edges[i + 1]),
+                low=float(diagram.edges[i]),
+                high=float(diagram.edges[i + 1]),
                 count=held,
                 correct=right,
-                mean_confidence=float(found.confidence[i] / held) if held else None,
+                mean_confidence=float(diagram.confidence[i] / held) if held else None,
                 accuracy=ratio(right, held),
             )
-            for i, (held, right) in enumerate(zip(found.number.tolist(), found.correct.tolist(), strict=True))
+            for i, (held, right) in enumerate(zip(diagram.number.tolist(), diagram.correct.tolist(), strict=True))
         ],
-        ece=found.expected_error(),
-        mce=found.maximum_error(),
+        ece=diagram.expected_error(),
+        mce=diagram.maximum_error(),
         questions=questions,
         undefined={},
     )
@@ -127,10 +127,10 @@ def calibration(
 
 def _brier_scores(client: Client, selection: Selection) -> list[QuestionBrier]:
     kinds: tuple[Literal["radio", "checklist"], ...] = ("radio", "checklist")
-    found = [
+    scores = [
         QuestionBrier(question=own.question, type=kind, cases=own.ranking.cases, brier=brier(own.ranking))
         for kind in kinds
         for own in rankings(client, selection, kind)
         if own.ranking.cases
     ]
-    return sorted(found, key=lambda own: own.question)
+    return sorted(scores, key=lambda own: own.question)

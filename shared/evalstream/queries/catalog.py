@@ -55,10 +55,10 @@ _TOUCHED = _DATASETS.format(which="dataset = {{dataset:String}} AND {lives}")
 
 def catalog(client: Client) -> Catalog:
     """List datasets, runs, splits and metadata keys."""
-    found = ask(client, _UNTOUCHED, {})
+    datasets = ask(client, _UNTOUCHED, {})
     for name in touched(client):
         living = conditions(client, name)
-        found += ask(client, _TOUCHED.format(lives=living.lives), {"dataset": name} | living.parameters)
+        datasets += ask(client, _TOUCHED.format(lives=living.lives), {"dataset": name} | living.parameters)
     steps = load_steps(client)
     return Catalog(
         datasets=[
@@ -71,7 +71,7 @@ def catalog(client: Client) -> Catalog:
                 splits=list(splits),
                 metadata=list(keys),
             )
-            for name, rows, runs, splits, keys, begun in sorted(found, key=lambda dataset: str(dataset[0]).encode())
+            for name, rows, runs, splits, keys, begun in sorted(datasets, key=lambda dataset: str(dataset[0]).encode())
         ]
     )
 

@@ -157,17 +157,17 @@ def checklists(
         objects=is_object(selection),
         features=f"f IN {FEATURES}" if selection.feature else "1",
     )
-    found: dict[str, list[_Case]] = defaultdict(list)
+    cases: dict[str, list[_Case]] = defaultdict(list)
     for question, kind, true, chosen, number in ask(client, statement, parameters | {"feature": selection.feature}):
-        found[question].append(_Case(kind, frozenset(true), frozenset(chosen), number))
-    return Checklists(questions=[_question(name, found[name], scoring, unanswered) for name in sorted(found)])
+        cases[question].append(_Case(kind, frozenset(true), frozenset(chosen), number))
+    return Checklists(questions=[_question(name, cases[name], scoring, unanswered) for name in sorted(cases)])
 
 
-def _question(name: str, found: list[_Case], scoring: Scoring, unanswered: Unanswered) -> ChecklistScores:
-    number = {kind: sum(case.number for case in found if case.kind == kind) for kind in _KINDS}
-    options = sorted({option for case in found for option in case.true | case.chosen})
+def _question(name: str, all_cases: list[_Case], scoring: Scoring, unanswered: Unanswered) -> ChecklistScores:
+    number = {kind: sum(case.number for case in all_cases if case.kind == kind) for kind in _KINDS}
+    options = sorted({option for case in all_cases for option in case.true | case.chosen})
     kinds = _KINDS if unanswered == "wrong" else _KINDS[:1]
-    cases = [case for case in found if case.kind in kinds]
+    cases = [case for case in all_cases if case.kind in kinds]
     total = sum(case.number for case in cases)
     counts = _counts(cases, options, total)
     averages = average_scores(counts, scoring)

@@ -343,24 +343,24 @@ def flips(client: Client, selection: Selection, versus: str, page: FlipsPage | N
     sql, parameters = _paired(selection, versus)
     order = _ORDERS[page.sort].format("DESC" if page.descending else "ASC")
     bound = parameters | {"kind": _KINDS.index(page.kind), "limit": page.limit, "offset": page.offset}
-    found = ask(client, _FLIPS.format(paired=sql, order=order), bound)
-    if not found and page.offset:  # beyond the end nobody says how many there are
+    rows = ask(client, _FLIPS.format(paired=sql, order=order), bound)
+    if not rows and page.offset:  # beyond the end nobody says how many there are
         return flips(client, selection, versus, page.model_copy(update={"offset": 0, "limit": 1})).model_copy(
             update={"flips": [], "rows_a": {}, "rows_b": {}}
         )
-    names = list(dict.fromkeys(row[0] for row in found))
+    names = list(dict.fromkeys(row[0] for row in rows))
     rows_a, rows_b = (
         {row.data_row: row for row in rows_named(client, one, names)} for one in (selection, _other(selection, versus))
     )
     return Flips(
-        total=found[0][-1] if found else 0,
+        total=rows[0][-1] if rows else 0,
         flips=[
             Flip(
                 data_row=name,
                 a=_said(rows_a[name], a_place, a_prediction, right=bool(a_right)),
                 b=_said(rows_b[name], b_place, b_prediction, right=bool(b_right)),
             )
-            for name, a_place, b_place, a_prediction, b_prediction, a_right, b_right, _ in found
+            for name, a_place, b_place, a_prediction, b_prediction, a_right, b_right, _ in rows
         ],
         rows_a=rows_a,
         rows_b=rows_b,

@@ -205,11 +205,11 @@ def classes_of(tallied: Tally, page: ClassesPage = ClassesPage(), scoring: Scori
     key = np.arange(len(counted.label)) if page.sort == "label" else columns[page.sort]
     # Stable, so that of equals the first by name comes first; what is not defined is NaN, and sorts last either way.
     order = np.argsort(-key[fitting] if page.descending else key[fitting], kind="stable")
-    found = class_scores(counted, columns, fitting[order][page.offset : page.offset + page.limit])
+    scores = class_scores(counted, columns, fitting[order][page.offset : page.offset + page.limit])
     averages = average_scores(counted.counts().take(fitting), scoring)
     return Classes(
-        classes=found,
+        classes=scores,
         total=len(fitting),
         averages=averages,
-        undefined=undefined(*found, averages.micro, averages.macro, averages.weighted),
+        undefined=undefined(*scores, averages.micro, averages.macro, averages.weighted),
     )

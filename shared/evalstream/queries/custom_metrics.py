@@ -325,7 +325,7 @@ def _up(sql: str, *key: str) -> str:
 
 def _known(client: Client, selection: Selection) -> list[tuple[str, int]]:
     """Every custom metric of the run, whatever is selected of it, with its aggregation; by name."""
-    found = ask(
+    rows = ask(
         client,
         f"""
         SELECT DISTINCT substring(entry.1, {len(CUSTOM) + 1}) AS name, toUInt8(entry.2[1]) AS aggregation
@@ -338,7 +338,7 @@ def _known(client: Client, selection: Selection) -> list[tuple[str, int]]:
         """,
         {"dataset": selection.dataset, "run": selection.run},
     )
-    return [(name, code) for name, code in found]
+    return [(name, code) for name, code in rows]
 
 
 def _one_aggregation(known: Sequence[tuple[str, int]], name: str, prefix: str) -> int:

@@ -114,7 +114,7 @@ def distribution(
         raise QuestionError(f"low ({low}) must be below high ({high})")
     edges = np.linspace(low, high, bins + 1)
     # The quotient may land one bin off by rounding; the edges decide.
-    found = ask(
+    rows = ask(
         client,
         f"""
         WITH {{edges:Array(Float64)}} AS edges,
@@ -126,7 +126,7 @@ def distribution(
         """,
         parameters | {"edges": edges.tolist(), "bins": bins},
     )
-    counts = dict(found)
+    counts = dict(rows)
     return Distribution(
         metric=metric,
         edges=edges.tolist(),

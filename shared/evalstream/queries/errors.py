@@ -108,8 +108,8 @@ def errors(
     }
     fewer = annotations - np.bincount(columns.annotation_label[columns.missed], minlength=size)
     fixed["missed"] = _ap(columns, columns.label, columns.right, columns.counts, fewer, first=columns.right)[1]
-    found = annotations - np.bincount(columns.annotation_label[~columns.annotation_right], minlength=size)
-    all_found = _ap(columns, columns.label, columns.right, columns.counts, found, first=columns.right)[1]
+    right_annotations = annotations - np.bincount(columns.annotation_label[~columns.annotation_right], minlength=size)
+    all_found = _ap(columns, columns.label, columns.right, columns.counts, right_annotations, first=columns.right)[1]
     certain = columns._replace(confidence=columns.right.astype(np.float64))
     all_sorted = _ap(certain, columns.label, columns.right, columns.counts, annotations)[1]
     wrong = [(columns.cause == number) for number in range(len(CAUSES))]

@@ -113,15 +113,15 @@ def _of(metric: str, answer: Any) -> _Found:
 
 
 def _custom(client: Client, selection: Selection, figure: str, name: str) -> _Found:
-    found = custom_metrics(client, selection, CustomMetricsPage(metric=[name]))
-    if not found.metrics:
-        return None, f"no metric {name!r} was sent of this run", found.notes
-    metric = found.metrics[0]
+    answer = custom_metrics(client, selection, CustomMetricsPage(metric=[name]))
+    if not answer.metrics:
+        return None, f"no metric {name!r} was sent of this run", answer.notes
+    metric = answer.metrics[0]
     of = metric if figure == "custom" else metric.confusion
     if of is None:
-        return None, f"{name!r} is not a confusion matrix", found.notes
+        return None, f"{name!r} is not a confusion matrix", answer.notes
     value = getattr(of, "value" if figure == "custom" else figure.removeprefix("custom_"))
-    return value, None if value is not None else "it is not defined here", found.notes
+    return value, None if value is not None else "it is not defined here", answer.notes
 
 
 def _steps(known: Dataset | None) -> dict[str, int]:

@@ -106,7 +106,7 @@ def intervals(client: Client, selection: Selection, options: IntervalOptions | N
     theirs = read(client, other, options) if other else None
     options = options.model_copy(update={"ap_replicates": _ap_replicates(own, theirs, options)})
     _bounded(own, theirs, options)
-    found = replicates(own, options, None)
+    by_figure = replicates(own, options, None)
     pairs: list[dict[Figure, Float]] = []
     shared = left_out = left_out_versus = None
     rows, rows_of_both = defined_rows(own, None), dict[Figure, int]()
@@ -114,14 +114,14 @@ def intervals(client: Client, selection: Selection, options: IntervalOptions | N
         shared_rows = own.sums.data_row.filter(pc.is_in(own.sums.data_row, value_set=theirs.sums.data_row))
         shared = len(shared_rows)
         left_out, left_out_versus = len(own.sums.key) - shared, len(theirs.sums.key) - shared
-        pairs = [replicates(own, options, shared_rows) if left_out else found]
+        pairs = [replicates(own, options, shared_rows) if left_out else by_figure]
         pairs += [replicates(theirs, options, shared_rows if left_out_versus else None)]
         each = [defined_rows(run, shared_rows) for run in (own, theirs)]
         rows_of_both = {figure: min(count, each[1].get(figure, 0)) for figure, count in each[0].items()}
     figures: list[Interval] = []
     undefined: dict[str, str] = {}
-    for figure in dict.fromkeys(name for part in (found, *pairs) for name in part):
-        interval, why = _interval(figure, found.get(figure), options, len(own.sums.key), rows.get(figure, 0))
+    for figure in dict.fromkeys(name for part in (by_figure, *pairs) for name in part):
+        interval, why = _interval(figure, by_figure.get(figure), options, len(own.sums.key), rows.get(figure, 0))
         if pairs:
             this, that = (part.get(figure) for part in pairs)
             difference, more = _difference(figure, this, that, options, shared or 0, rows_of_both.get(figure, 0))
@@ -150,7 +150,7 @@ def _interval(
 ) -> tuple[Interval, dict[str, str]]:
     name, feature = figure
     value = None if replicates is None or np.isnan(replicates[0]) else float(replicates[0])
-    found = Interval(
+    interval = Interval(
         figure=name,
         feature=feature,
         value=value,
@@ -162,18 +162,18 @@ def _interval(
         difference=None,
     )
     if value is None or replicates is None:
-        return found, {"value": _why(name)}
+        return interval, {"value": _why(name)}
     if rows < 2:
-        return found, dict.fromkeys(("low", "high"), _ONE_ROW)
-    found.replicates = int(np.count_nonzero(~np.isnan(replicates[1:])))
-    if not found.replicates:
-        return found, dict.fromkeys(("low", "high"), _NOWHERE_DEFINED)
+        return interval, dict.fromkeys(("low", "high"), _ONE_ROW)
+    interval.replicates = int(np.count_nonzero(~np.isnan(replicates[1:])))
+    if not interval.replicates:
+        return interval, dict.fromkeys(("low", "high"), _NOWHERE_DEFINED)
     bounds = _bounds(figure, replicates, options, defined, rows)
-    found.bias = _bias(replicates)
+    interval.bias = _bias(replicates)
     if bounds is None:
-        return found, dict.fromkeys(("low", "high"), _ALL_ALIKE)
-    found.low, found.high, found.method = bounds
-    return found, {}
+        return interval, dict.fromkeys(("low", "high"), _ALL_ALIKE)
+    interval.low, interval.high, interval.method = bounds
+    return interval, {}
 
 
 class _Bounds(NamedTuple):
@@ -185,29 +185,29 @@ class _Bounds(NamedTuple):
 def _bounds(figure: Figure, replicates: Float, options: IntervalOptions, defined: int, rows: int) -> _Bounds | None:
     """Bound a figure by its replicates; where these are at the edge, as Wilson does. None: nothing can be told."""
     name, value, level = figure[0], float(replicates[0]), options.level
-    found = percentile_bounds(replicates[1:], level)
-    if found is None:
+    bounds = percentile_bounds(replicates[1:], level)
+    if bounds is None:
         return None
-    if not _apart(found.low, found.high):
+    if not _apart(bounds.low, bounds.high):
         if name in _SHARES:
             return _Bounds(*bounds_of_equal(value, defined, level, 0, 1), "wilson")
         # What counts nothing: of rows that were not seen a few may hold something, one object each or more.
         if name in TOTALS and value == 0:
             return _Bounds(0.0, rows * bounds_of_equal(0, rows, level, 0, 1)[1], "wilson")
         return None
-    if name in _SHARES and (found.low <= 0 or found.high >= 1) and 0 < value < 1:
+    if name in _SHARES and (bounds.low <= 0 or bounds.high >= 1) and 0 < value < 1:
         # So many independent trials would vary as much as resampled rows do.
         trials = value * (1 - value) / float(np.nanvar(replicates[1:]))
         return _Bounds(*wilson_bounds(value, trials, level), "wilson")
-    return _moved(figure, found.low, found.high, replicates, 0)
+    return _moved(figure, bounds.low, bounds.high, replicates, 0)
 
 
 def _bounds_of_difference(figure: Figure, replicates: Float, options: IntervalOptions, defined: int) -> _Bounds | None:
-    found = percentile_bounds(replicates[1:], options.level)
-    if found is None:
+    bounds = percentile_bounds(replicates[1:], options.level)
+    if bounds is None:
         return None
-    if _apart(found.low, found.high):
-        return _moved(figure, found.low, found.high, replicates, -1)
+    if _apart(bounds.low, bounds.high):
+        return _moved(figure, bounds.low, bounds.high, replicates, -1)
     if figure[0] not in _SHARES or not defined:
         return None
     return _Bounds(*bounds_of_equal(float(replicates[0]), defined, options.level, -1, 1), "wilson")
@@ -238,20 +238,20 @@ def _difference(
     figure: Figure, own: Float | None, theirs: Float | None, options: IntervalOptions, rows: int, defined: int
 ) -> tuple[Difference, dict[str, str]]:
     this, other = (None if part is None or np.isnan(part[0]) else float(part[0]) for part in (own, theirs))
-    found = Difference(this=this, other=other, value=None, low=None, high=None, method=None, significant=None)
+    difference = Difference(this=this, other=other, value=None, low=None, high=None, method=None, significant=None)
     if own is None or theirs is None or this is None or other is None:
-        return found, {"value": "not defined for both runs, over the data rows that both have"}
-    found.value = this - other
+        return difference, {"value": "not defined for both runs, over the data rows that both have"}
+    difference.value = this - other
     if rows < 2:
-        return found, dict.fromkeys(("low", "high"), _ONE_ROW)
+        return difference, dict.fromkeys(("low", "high"), _ONE_ROW)
     # Both sides of one replicate have the same rows the same number of times, so that what the rows have in common
     # drops out.
     bounds = _bounds_of_difference(figure, own - theirs, options, defined)
     if bounds is None:
-        return found, dict.fromkeys(("low", "high"), _ALL_ALIKE)
-    found.low, found.high, found.method = bounds
-    found.significant = found.low > 0 or found.high < 0
-    return found, {}
+        return difference, dict.fromkeys(("low", "high"), _ALL_ALIKE)
+    difference.low, difference.high, difference.method = bounds
+    difference.significant = difference.low > 0 or difference.high < 0
+    return difference, {}
 
 
 #: Figures that are higher on resampled rows than on the rows themselves.

@@ -80,17 +80,17 @@ def keypoints(
     """
     of_class = _load(client, selection, scale)
     per_class = {}
-    for label, found in of_class.items():
+    for label, parts in of_class.items():
         each = [
-            _keypoint_scores([_Skeletons(part.oks, part.scale, part.distance[:, k : k + 1]) for part in found], alphas)
-            for k in range(max(part.distance.shape[1] for part in found))
+            _keypoint_scores([_Skeletons(part.oks, part.scale, part.distance[:, k : k + 1]) for part in parts], alphas)
+            for k in range(max(part.distance.shape[1] for part in parts))
         ]
         per_class[label] = ClassSkeletons(
-            **_skeleton_scores(found, alphas).model_dump(),
+            **_skeleton_scores(parts, alphas).model_dump(),
             keypoints=each,
             undefined={f"keypoints.{k}": _NOT_LABELLED for k, own in enumerate(each) if not own.labelled},
         )
-    everything = _skeleton_scores([part for found in of_class.values() for part in found], alphas)
+    everything = _skeleton_scores([part for parts in of_class.values() for part in parts], alphas)
     return Keypoints(
         **everything.model_dump(),
         scale=scale,
@@ -100,26 +100,26 @@ def keypoints(
     )
 
 
-def _skeleton_scores(found: Sequence[_Skeletons], alphas: Sequence[float]) -> SkeletonScores:
-    pairs = sum(len(part.oks) for part in found)
+def _skeleton_scores(parts: Sequence[_Skeletons], alphas: Sequence[float]) -> SkeletonScores:
+    pairs = sum(len(part.oks) for part in parts)
     return SkeletonScores(
-        **_keypoint_scores(found, alphas).model_dump(),
+        **_keypoint_scores(parts, alphas).model_dump(),
         pairs=pairs,
-        mean_oks=float(sum(np.sum(part.oks) for part in found)) / pairs if pairs else None,
+        mean_oks=float(sum(np.sum(part.oks) for part in parts)) / pairs if pairs else None,
     )
 
 
-def _keypoint_scores(found: Sequence[_Skeletons], alphas: Sequence[float]) -> KeypointScores:
-    labelled = sum(int(np.count_nonzero(~np.isnan(part.distance))) for part in found)
+def _keypoint_scores(parts: Sequence[_Skeletons], alphas: Sequence[float]) -> KeypointScores:
+    labelled = sum(int(np.count_nonzero(~np.isnan(part.distance))) for part in parts)
     # NaN is within nothing.
     within = [
-        sum(int(np.count_nonzero(part.distance <= alpha * part.scale[:, np.newaxis])) for part in found)
+        sum(int(np.count_nonzero(part.distance <= alpha * part.scale[:, np.newaxis])) for part in parts)
         for alpha in alphas
     ]
     return KeypointScores(
         labelled=labelled,
         pck=[count / labelled if labelled else None for count in within],
-        mean_distance=float(sum(np.nansum(part.distance) for part in found)) / labelled if labelled else None,
+        mean_distance=float(sum(np.nansum(part.distance) for part in parts)) / labelled if labelled else None,
     )
 
 
@@ -163,13 +163,13 @@ def _load(client: Client, selection: Selection, scale: Scale) -> dict[str, list[
     length = pc.list_value_length(value).to_numpy()[at] if len(at) else np.empty(0, np.int64)
     oks = flat["oks"].to_numpy()
     label = np.array(flat["label"].to_pylist(), object)
-    found: dict[str, list[_Skeletons]] = {}
+    of_class: dict[str, list[_Skeletons]] = {}
     for name in sorted(set(label)):
         for size in np.unique(length[label == name]):
             chosen = np.flatnonzero((label == name) & (length == size))
             numbers = value.take(at[chosen]).flatten().to_numpy().reshape(len(chosen), size)
-            found.setdefault(name, []).append(_Skeletons(oks[chosen], _scale(numbers, scale), numbers[:, 3:]))
-    return found
+            of_class.setdefault(name, []).append(_Skeletons(oks[chosen], _scale(numbers, scale), numbers[:, 3:]))
+    return of_class
 
 
 def _scale(numbers: Float, scale: Scale) -> Float:

@@ -118,7 +118,7 @@ def measures(client: Client, selection: Selection) -> Measures:
     """Summarise every measure of one number over the correct pairs, at the selected thresholds."""
     sql, parameters = scored(selection)
     shares = ", ".join(map(str, QUANTILES))
-    found = ask(
+    rows = ask(
         client,
         f"""
         SELECT name, length(sorted), arraySum(sorted), sorted[1], sorted[-1], quantiles FROM (
@@ -149,7 +149,7 @@ def measures(client: Client, selection: Selection) -> Measures:
                     str(share): value if count else None for share, value in zip(QUANTILES, quantiles, strict=True)
                 },
             )
-            for name, count, total, least, greatest, quantiles in found
+            for name, count, total, least, greatest, quantiles in rows
         ],
-        undefined={name: _NO_PAIRS for name, count, *_ in found if not count},
+        undefined={name: _NO_PAIRS for name, count, *_ in rows if not count},
     )

@@ -64,7 +64,7 @@ def metadata(client: Client, selection: Selection, page: MetadataPage) -> Metada
         f" FROM (SELECT metadata, {METADATA_NUMBER} AS number FROM ({sql}))",
         parameters,
     )
-    found = ask(
+    counted = ask(
         client,
         f"""
         SELECT value, count() AS having, count() OVER () FROM (SELECT {_KEY} AS value FROM ({sql}) WHERE {_HAS})
@@ -73,7 +73,7 @@ def metadata(client: Client, selection: Selection, page: MetadataPage) -> Metada
         """,
         parameters | page.model_dump(include={"search", "limit", "offset"}),
     )
-    if not found and page.offset:  # beyond the end nobody says how many there are
+    if not counted and page.offset:  # beyond the end nobody says how many there are
         first = page.model_copy(update={"offset": 0, "limit": 1})
         return metadata(client, selection, first).model_copy(update={"values": []})
     return Metadata(
@@ -83,6 +83,6 @@ def metadata(client: Client, selection: Selection, page: MetadataPage) -> Metada
         numbers=numbers,
         minimum=minimum,
         maximum=maximum,
-        total=found[0][2] if found else 0,
-        values=[MetadataValue(value=value, rows=count) for value, count, _ in found],
+        total=counted[0][2] if counted else 0,
+        values=[MetadataValue(value=value, rows=count) for value, count, _ in counted],
     )

@@ -175,21 +175,21 @@ def objects(client: Client, selection: Selection, page: ObjectsPage) -> Objects:
     fitting = f"FROM ({cases}) WHERE {' AND '.join(tests) or '1'}"
     parameters = parameters | bound
     order = _ORDERS[page.sort].format("DESC" if page.descending else "ASC")
-    found = ask(
+    records = ask(
         client,
         f"SELECT data_row, case.1, case.2, case.3, case.4, count() OVER () {fitting}"
         f" ORDER BY {order}, length(data_row), data_row, case.2, case.1"
         " LIMIT {limit:UInt32} OFFSET {offset:UInt64}",
         parameters | {"limit": page.limit, "offset": page.offset},
     )
-    if found or not page.offset:
-        total = found[0][-1] if found else 0
+    if records or not page.offset:
+        total = records[0][-1] if records else 0
     else:  # beyond the end nobody counted
         ((total,),) = ask(client, f"SELECT count() {fitting}", parameters)
-    names = list(dict.fromkeys(case[0] for case in found))
+    names = list(dict.fromkeys(case[0] for case in records))
     listed = rows_named(client, selection, names, Page(background=page.background, max_detections=page.max_detections))
     by_name = {row.data_row: row for row in listed}
-    return Objects(total=total, objects=[_case(*case, row=by_name[case[0]]) for *case, _ in found], rows=by_name)
+    return Objects(total=total, objects=[_case(*case, row=by_name[case[0]]) for *case, _ in records], rows=by_name)
 
 
 def _of_objects(client: Client, selection: Selection, where: Sequence[str]) -> tuple[list[str], dict[str, Any]]:

@@ -96,8 +96,8 @@ def steps(client: Client, selection: Selection, *, per_class: bool, labels: Sequ
     """
     stored = read_columns(client, selection)
     if stored is not None:
-        found = steps_of(stored.columns, stored.selection, per_class=per_class)
-        return found if labels is None else [own for own in found if own.label in set(labels)]
+        all_steps = steps_of(stored.columns, stored.selection, per_class=per_class)
+        return all_steps if labels is None else [own for own in all_steps if own.label in set(labels)]
     return _steps_there(client, selection, per_class=per_class, labels=labels)
 
 
@@ -120,13 +120,15 @@ def _steps_there(
     names = words.dictionary.to_pylist()  # in the order in which they come: each in one piece
     first = np.searchsorted(code, np.arange(len(names) + 1))
     confidence, *changes = (table[name].to_numpy() for name in ("confidence", "tp", "predictions"))
-    found = {name: Steps(name or None, count, np.empty(0), *_NO_CHANGES) for name, count in annotations.items()}
+    by_label = {name: Steps(name or None, count, np.empty(0), *_NO_CHANGES) for name, count in annotations.items()}
     for k, name in enumerate(names):
         own = slice(first[k], first[k + 1])
         tp, predictions = (np.cumsum(change[own], dtype=np.int64) for change in changes)
         seen = predictions > 0
-        found[name] = Steps(name or None, annotations.get(name, 0), confidence[own][seen], tp[seen], predictions[seen])
-    return [found[name] for name in sorted(found)]
+        by_label[name] = Steps(
+            name or None, annotations.get(name, 0), confidence[own][seen], tp[seen], predictions[seen]
+        )
+    return [by_label[name] for name in sorted(by_label)]
 
 
 _NO_CHANGES: Final = np.empty((2, 0), np.int64)
@@ -170,10 +172,10 @@ def _labels_there(client: Client, selection: Selection, page: CurvesPage) -> tup
     """Name the labels of a page, and count those that fit."""
     sql, parameters = scored(selection)
     bound = parameters | page.model_dump(include={"label", "search", "limit", "offset"})
-    found = ask(client, _LABELS.format(scored=sql), bound)
-    if not found and page.offset:  # beyond the end nobody says how many there are
+    rows = ask(client, _LABELS.format(scored=sql), bound)
+    if not rows and page.offset:  # beyond the end nobody says how many there are
         return [], _labels_there(client, selection, page.model_copy(update={"offset": 0, "limit": 1}))[1]
-    return [name for name, _ in found], found[0][1] if found else 0
+    return [name for name, _ in rows], rows[0][1] if rows else 0
 
 
 def _curve(own: Steps, max_points: int) -> Curve:

@@ -51,12 +51,12 @@ def regression(client: Client, selection: Selection) -> Regression:
     answers = answered(selection, "number")
     counts = tally_answers(client, answers)
     pairs = _pairs(client, answers.sql, answers.parameters)
-    found = []
+    questions = []
     for feature, (asked, given) in counts.items():
         actual, predicted = pairs.get(feature, (np.empty(0), np.empty(0)))
         n = len(actual)
         scores = regression_scores(actual, predicted)
-        found.append(
+        questions.append(
             QuestionRegression(
                 feature=feature,
                 n=n,
@@ -68,7 +68,7 @@ def regression(client: Client, selection: Selection) -> Regression:
                 undefined=why_undefined(scores, n),
             )
         )
-    return Regression(questions=found)
+    return Regression(questions=questions)
 
 
 def _pairs(client: Client, sql: str, parameters: dict[str, object]) -> dict[str, tuple[Float, Float]]:

@@ -104,14 +104,14 @@ def roc_curve(
     ``option`` named, or for the first ``limit`` of each question.
     """
     drawn = _Drawn(per_class, frozenset(option), limit, max_points)
-    found = [
+    questions = [
         _question(ranked, kind, drawn, zero_division)
         for kind in ("radio", "checklist")
         for ranked in rankings(client, selection, kind)
         if ranked.ranking.cases
     ]
-    found.sort(key=lambda own: own.question)
-    return RocCurve(questions=found, undefined={} if found else {"questions": _NOTHING})
+    questions.sort(key=lambda own: own.question)
+    return RocCurve(questions=questions, undefined={} if questions else {"questions": _NOTHING})
 
 
 class _Drawn(NamedTuple):
@@ -157,8 +157,8 @@ def _question(
     return answer.model_copy(update={"undefined": _undefined(answer, radio)})
 
 
-def _at(found: Areas, k: int) -> float | None:
-    return defined(float(found.each[k]))
+def _at(all_areas: Areas, k: int) -> float | None:
+    return defined(float(all_areas.each[k]))
 
 
 def _undefined(answer: QuestionRoc, radio: bool) -> dict[str, str]:
@@ -190,20 +190,20 @@ def _of_option(ranking: Ranking, own: Int) -> Points:
     return points(ranking.score[own], ranking.true[own], ranking.cases - len(own))
 
 
-def _points(option: str | None, found: Points, max_points: int) -> list[RocPoints]:
+def _points(option: str | None, curve: Points, max_points: int) -> list[RocPoints]:
     """One curve, or none where nothing is true, or everything."""
-    positives, negatives = (int(column[-1]) if len(column) else 0 for column in (found.tp, found.fp))
+    positives, negatives = (int(column[-1]) if len(column) else 0 for column in (curve.tp, curve.fp))
     if not positives or not negatives:
         return []
-    keep = np.arange(len(found.score))
+    keep = np.arange(len(curve.score))
     if len(keep) + 1 > max_points:
         keep = np.unique(np.linspace(0, len(keep) - 1, max_points - 1).astype(np.int64))
     return [
         RocPoints(
             option=option,
-            points=len(found.score) + 1,
-            threshold=[None, *found.score[keep].tolist()],
-            fpr=[0.0, *(found.fp[keep] / negatives).tolist()],
-            tpr=[0.0, *(found.tp[keep] / positives).tolist()],
+            points=len(curve.score) + 1,
+            threshold=[None, *curve.score[keep].tolist()],
+            fpr=[0.0, *(curve.fp[keep] / negatives).tolist()],
+            tpr=[0.0, *(curve.tp[keep] / positives).tolist()],
         )
     ]

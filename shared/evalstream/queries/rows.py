@@ -172,12 +172,12 @@ def _find(client: Client, selection: Selection, page: Page) -> tuple[list[str], 
     named = {name for name in (page.sort, *(parse_condition(text).name for text in page.where)) if name != "data_row"}
     if page.cause:
         check_rows(client, selection)
-        found = caused(selection, page)
+        fragment = caused(selection, page)
     elif named or page.actual is not None or page.predicted is not None:
-        found = scored(selection)
+        fragment = scored(selection)
     else:
-        found = selected(selection)
-    (sql, parameters), column = _with_metrics(client, selection, found, named)
+        fragment = selected(selection)
+    (sql, parameters), column = _with_metrics(client, selection, fragment, named)
     conditions, bound = _conditions(page, column)
     if page.after is not None:
         conditions += " AND (length(data_row), data_row) > (length({after:String}), {after:String})"
@@ -221,9 +221,9 @@ def rows_named(client: Client, selection: Selection, names: Sequence[str], page:
     of, asked, _, near = stored(table, every_kind(client, only))
     assert near is not None
     counting = count(of, asked)
-    found = outcomes(of, counting, causes(of, counting, near, asked, page))
+    row_outcomes = outcomes(of, counting, causes(of, counting, near, asked, page))
     by_name = {}
-    for values, own in zip(as_dicts(table), found, strict=True):
+    for values, own in zip(as_dicts(table), row_outcomes, strict=True):
         metrics = row_metrics(own) | {name: values[place] for name, place in column.items()}
         row = _row(values, metrics, own, selection)
         by_name[row.data_row] = row
@@ -256,13 +256,13 @@ def _check_size(client: Client, selection: Selection) -> None:
 
 
 def _with_metrics(
-    client: Client, selection: Selection, found: Fragment, named: Collection[str]
+    client: Client, selection: Selection, fragment: Fragment, named: Collection[str]
 ) -> tuple[Fragment, dict[str, str]]:
     """SQL with a column for each of the named metrics of a row; and which column is which."""
     custom = {name: f"custom{i}" for i, name in enumerate(sorted(filter(is_custom, named)))}
     measured = {name: f"measure{i}" for i, name in enumerate(sorted(filter(is_measure, named)))}
     usual = {name: f"row_{name}" for name in ROW_METRICS if name in named}
-    sql, parameters = with_measures(selection, with_custom(client, selection, found, list(custom)), list(measured))
+    sql, parameters = with_measures(selection, with_custom(client, selection, fragment, list(custom)), list(measured))
     metrics = "".join(f", toNullable(toFloat64({ROW_METRICS[name]})) AS {column}" for name, column in usual.items())
     return Fragment(f"SELECT *{metrics} FROM ({sql})", parameters), usual | custom | measured
 
@@ -270,11 +270,13 @@ def _with_metrics(
 _UNMATCHED = "countEqual({0}, {{cell_{0}:String}}) > countEqual(matched_{0}, {{cell_{0}:String}})"
 
 
-def rows_where(client: Client, selection: Selection, found: Fragment, where: Sequence[str]) -> Fragment:
+def rows_where(client: Client, selection: Selection, fragment: Fragment, where: Sequence[str]) -> Fragment:
     """SQL for those of some rows that meet conditions on their metrics."""
     if not where:
-        return found
-    (sql, parameters), column = _with_metrics(client, selection, found, {parse_condition(text).name for text in where})
+        return fragment
+    (sql, parameters), column = _with_metrics(
+        client, selection, fragment, {parse_condition(text).name for text in where}
+    )
     tests, bound = _of_metrics(where, column)
     return Fragment(f"SELECT * FROM ({sql}) WHERE {' AND '.join(tests)}", parameters | bound)
 
@@ -336,11 +338,13 @@ class _Match(NamedTuple):
     bounds: list[float | None]
 
 
-def _row(values: dict[str, Any], metrics: dict[str, float | None], found: Outcomes, selection: Selection) -> Row:
+def _row(values: dict[str, Any], metrics: dict[str, float | None], row_outcomes: Outcomes, selection: Selection) -> Row:
     """Put a row together, of values that are checked at once: models that are filled bit by bit cost six times that."""
     match_of: dict[int, _Match] = {}  # by prediction
     matched_by: dict[int, _Match] = {}  # by annotation
-    for live, p, a, overlap, ignored, *bounds in zip(found.live, *(values[name] for name in _MATCH), strict=True):
+    for live, p, a, overlap, ignored, *bounds in zip(
+        row_outcomes.live, *(values[name] for name in _MATCH), strict=True
+    ):
         if not live:
             continue
         # No threshold lies outside [0, 1].
@@ -356,20 +360,20 @@ def _row(values: dict[str, Any], metrics: dict[str, float | None], found: Outcom
         match = matched_by.get(j)
         if match:
             _put_match(item, match, predictions[match.prediction])
-        if found.annotation_counts[j]:
+        if row_outcomes.annotation_counts[j]:
             item["outcome"] = "tp" if match and predictions[match.prediction]["label"] == item["label"] else "fn"
-            item["cause"] = found.annotation_cause[j]
-        elif found.annotation_asked[j]:
+            item["cause"] = row_outcomes.annotation_cause[j]
+        elif row_outcomes.annotation_asked[j]:
             item["outcome"] = "ignored"
     for i, (item, confidence) in enumerate(zip(predictions, values["prediction_confidence"], strict=True)):
         item["confidence"] = confidence
         match = match_of.get(i)
         if match:
             _put_match(item, match, annotations[match.annotation])
-        if found.prediction_counts[i]:
+        if row_outcomes.prediction_counts[i]:
             item["outcome"] = "tp" if match and annotations[match.annotation]["label"] == item["label"] else "fp"
-            item["cause"] = found.prediction_cause[i]
-        elif found.prediction_asked[i] and confidence >= selection.confidence:
+            item["cause"] = row_outcomes.prediction_cause[i]
+        elif row_outcomes.prediction_asked[i] and confidence >= selection.confidence:
             item["outcome"] = "ignored"
     for i, name, value in custom_of_predictions(values, selection.confidence):
         predictions[i].setdefault("metrics", {})[name] = value
@@ -386,11 +390,11 @@ def _put_match(item: dict[str, Any], match: _Match, other: dict[str, Any]) -> No
 
 def _side(values: dict[str, Any], side: str) -> list[dict[str, Any]]:
     columns = (values[f"{side}_{name}"] for name in _OBJECT)
-    found = [dict(zip(_OBJECT, item, strict=True)) for item in zip(*columns, strict=True)]
-    for item, parent in zip(found, values[f"{side}_parent"], strict=True):
+    objects = [dict(zip(_OBJECT, item, strict=True)) for item in zip(*columns, strict=True)]
+    for item, parent in zip(objects, values[f"{side}_parent"], strict=True):
         if parent >= 0:
-            item["parent"] = found[parent]["id"]
+            item["parent"] = objects[parent]["id"]
     for name, i in zip(values["measure_name"], values[f"measure_{side}"], strict=True):
         if name == "repaired" and i >= 0:
-            found[i]["repaired"] = True
-    return found
+            objects[i]["repaired"] = True
+    return objects

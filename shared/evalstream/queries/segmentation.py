@@ -93,29 +93,29 @@ def segmentation(client: Client, selection: Selection, *, over: ClassesMeant = "
     own_rows = _rows_of_classes(client, entries, present)
     ((rows, rows_with_class, row_iou, row_dice),) = _rows(client, entries, present)
     labels = sorted({a or p for a, p in cells if not (a and p)})
-    found = [_of_class(label, cells, own_rows.get(label, (0, 0.0, 0.0)), over) for label in labels]
-    meant = [one for one in found if (one.annotated if over == "annotated" else one.annotated + one.predicted)]
-    annotated = sum(one.annotated for one in found)
-    intersection = sum(one.intersection for one in found)
+    classes = [_of_class(label, cells, own_rows.get(label, (0, 0.0, 0.0)), over) for label in labels]
+    meant = [one for one in classes if (one.annotated if over == "annotated" else one.annotated + one.predicted)]
+    annotated = sum(one.annotated for one in classes)
+    intersection = sum(one.intersection for one in classes)
     reason = _NOT_ANNOTATED if over == "annotated" else _NO_PIXEL
     figures = {
         "mean_iou": (_mean([one.iou for one in meant]), reason),
         "mean_row_iou": (ratio(row_iou, rows_with_class), reason),
         "frequency_weighted_iou": (
-            ratio(sum(one.annotated * one.iou for one in found if one.iou is not None), annotated),
+            ratio(sum(one.annotated * one.iou for one in classes if one.iou is not None), annotated),
             _NOT_ANNOTATED,
         ),
         "mean_dice": (_mean([one.dice for one in meant]), reason),
         "mean_row_dice": (ratio(row_dice, rows_with_class), reason),
-        "micro_dice": (ratio(2 * intersection, annotated + sum(one.predicted for one in found)), _NO_PIXEL),
+        "micro_dice": (ratio(2 * intersection, annotated + sum(one.predicted for one in classes)), _NO_PIXEL),
         "pixel_accuracy": (ratio(intersection, annotated), _NOT_ANNOTATED),
-        "mean_accuracy": (_mean([one.recall for one in found]), _NOT_ANNOTATED),
+        "mean_accuracy": (_mean([one.recall for one in classes]), _NOT_ANNOTATED),
     }
     return Segmentation(
         rows=rows,
         **_values(figures),
         undefined=_reasons(figures),
-        classes=found,
+        classes=classes,
         cells=_confusion(cells, labels),
     )
 
@@ -169,11 +169,11 @@ def _confusion(cells: Counter[tuple[str, str]], labels: list[str]) -> list[Pixel
     for (a, p), pixels in pairs.items():
         missed[a] -= pixels
         alarms[p] -= pixels
-    found = [PixelCell(actual=a, predicted=p, pixels=pixels) for (a, p), pixels in pairs.items() if pixels]
+    pixel_cells = [PixelCell(actual=a, predicted=p, pixels=pixels) for (a, p), pixels in pairs.items() if pixels]
     # The partner of a class that is selected may be none itself; its own remainder is then below zero.
-    found += [PixelCell(actual=a, predicted=None, pixels=pixels) for a, pixels in missed.items() if pixels > 0]
-    found += [PixelCell(actual=None, predicted=p, pixels=pixels) for p, pixels in alarms.items() if pixels > 0]
-    return sorted(found, key=lambda cell: (-cell.pixels, cell.actual or "", cell.predicted or ""))
+    pixel_cells += [PixelCell(actual=a, predicted=None, pixels=pixels) for a, pixels in missed.items() if pixels > 0]
+    pixel_cells += [PixelCell(actual=None, predicted=p, pixels=pixels) for p, pixels in alarms.items() if pixels > 0]
+    return sorted(pixel_cells, key=lambda cell: (-cell.pixels, cell.actual or "", cell.predicted or ""))
 
 
 def _entries(selection: Selection) -> Fragment:

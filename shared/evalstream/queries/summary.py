@@ -69,25 +69,25 @@ def summary_of(
     tallied: Tally, said: list[str], rows_without_predictions: int = 0, scoring: Scoring = SCORING
 ) -> Summary:
     """Score a tally; ``said`` is what has to be known of it."""
-    found = label_counts(tallied)
-    counts = found.counts()
+    by_label = label_counts(tallied)
+    counts = by_label.counts()
     averages = average_scores(counts, scoring)
     whole = average_scores(counts, scoring.model_copy(update={"zero_division": "exclude"})).micro
-    is_iou = found.dice == found.dice  # not NaN
+    is_iou = by_label.dice == by_label.dice  # not NaN
     answer = Summary(
-        rows=found.rows,
+        rows=by_label.rows,
         rows_without_predictions=rows_without_predictions,
-        annotations=found.annotations.sum(),
-        predictions=found.predictions.sum(),
+        annotations=by_label.annotations.sum(),
+        predictions=by_label.predictions.sum(),
         types=tallied.types,
         tp=counts.tp.sum(),
         fp=counts.fp.sum(),
         fn=counts.fn.sum(),
         tn=_true_negatives(counts),
         **whole.model_dump(),
-        mean_iou=ratio(float(found.overlap.sum()), int(found.located.sum())),
-        dice=ratio(float(found.dice[is_iou].sum()), int(found.located[is_iou].sum())),
-        **_agreement(found),
+        mean_iou=ratio(float(by_label.overlap.sum()), int(by_label.located.sum())),
+        dice=ratio(float(by_label.dice[is_iou].sum()), int(by_label.located[is_iou].sum())),
+        **_agreement(by_label),
         averages=averages,
         undefined={},
         notes=said,
@@ -101,12 +101,12 @@ def _true_negatives(counts: Counts) -> int | None:
     return int(counts.tn()[answers].sum()) if np.any(answers) else None
 
 
-def _agreement(found: LabelCounts) -> dict[str, float | None]:
+def _agreement(by_label: LabelCounts) -> dict[str, float | None]:
     """Agreement on radio questions; beyond chance, on one question only: two have no chance in common."""
-    answers = np.array([question != "" for question in found.question], np.bool_)
-    actual, predicted, matched = found.annotations[answers], found.predictions[answers], found.matched[answers]
+    answers = np.array([question != "" for question in by_label.question], np.bool_)
+    actual, predicted, matched = by_label.annotations[answers], by_label.predictions[answers], by_label.matched[answers]
     cases = int((actual + predicted - matched).sum())
-    whole = agreement(actual, predicted, found.tp[answers], cases)
-    if len(set(found.question) - {""}) != 1:
+    whole = agreement(actual, predicted, by_label.tp[answers], cases)
+    if len(set(by_label.question) - {""}) != 1:
         whole = whole._replace(kappa=None, mcc=None)
     return whole._asdict()

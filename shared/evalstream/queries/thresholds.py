@@ -73,8 +73,8 @@ def thresholds(
     """
     (overall, *_) = steps(client, selection, per_class=False) or [_NOTHING]
     each = steps(client, selection, per_class=True) if per_class else []
-    found = [_choose(own, beta, precision, recall) for own in (overall, *each)]
-    return Thresholds(overall=found[0], per_class=found[1:], undefined=undefined(*found, reasons=_REASONS))
+    chosen = [_choose(own, beta, precision, recall) for own in (overall, *each)]
+    return Thresholds(overall=chosen[0], per_class=chosen[1:], undefined=undefined(*chosen, reasons=_REASONS))
 
 
 _NOTHING: Final = Steps(None, 0, np.empty(0), np.empty(0, np.int64), np.empty(0, np.int64))

@@ -116,10 +116,10 @@ def read_backup(client: Client, source: Path, scratch: Path) -> Manifest:
         for table, expected in manifest.rows.items():
             part = Path(archive.extract(_part(table), folder))
             _fill(client, table, part)
-            found = _count(client, part)
+            count = _count(client, part)
             part.unlink()
-            if found != expected:
-                raise BackupError(f"the backup holds {found} rows of {table}; it says that they are {expected}")
+            if count != expected:
+                raise BackupError(f"the backup holds {count} rows of {table}; it says that they are {expected}")
     return manifest
 
 

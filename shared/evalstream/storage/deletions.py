@@ -208,11 +208,11 @@ _KEYS: Final = ("run", "data_row")
 
 def _few(client: Client, dataset: str) -> dict[tuple[str, str], Tombstones] | None:
     """Load the tombstones of a dataset by run and data row; None where there are many."""
-    found = short_answer(client, _FEW, {"dataset": dataset})
-    if len(found) > MOST_VALUES:
+    tombstones = short_answer(client, _FEW, {"dataset": dataset})
+    if len(tombstones) > MOST_VALUES:
         return None
     floors: dict[tuple[str, str], dict[int, int]] = {}
-    for run, data_row, version, floor in found:
+    for run, data_row, version, floor in tombstones:
         floors.setdefault((run, data_row), {})[version] = floor
     return {scope: Tombstones(len(own), max(own.values())) for scope, own in floors.items()}
 
@@ -278,8 +278,8 @@ def _any_lives(client: Client, where: str, parameters: dict[str, Any]) -> bool:
 
 def last_deletion(client: Client, scope: Scope) -> Deletion | None:
     """Give the newest tombstone of exactly this scope, if there is one."""
-    found = _deletions(client, _LAST, scope)
-    return found[0] if found else None
+    deletions = _deletions(client, _LAST, scope)
+    return deletions[0] if deletions else None
 
 
 def bury(client: Client, scope: Scope, version: int) -> Deletion:
@@ -373,10 +373,10 @@ def _least_version(client: Client, scope: Scope) -> int:
 
 
 def _deletions(client: Client, statement: str, scope: Scope, **parameters: Any) -> list[Deletion]:
-    found = client.query(statement, parameters=_parameters(scope) | parameters).result_rows
+    rows = client.query(statement, parameters=_parameters(scope) | parameters).result_rows
     return [
         Deletion(Scope(scope.dataset, run, data_row), version, deleted_at.replace(tzinfo=UTC))
-        for run, data_row, (version, deleted_at) in found
+        for run, data_row, (version, deleted_at) in rows
     ]
 
 

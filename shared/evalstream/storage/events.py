@@ -56,13 +56,13 @@ def stored_versions(
         SELECT data_row, toString(run), max(version), groupArrayIf((event_id, version), event_id IN {ids:Array(String)})
         FROM events WHERE dataset = {dataset:String} AND data_row IN {data_rows:Array(String)} GROUP BY data_row, run
     """
-    found: list[tuple[str, str, int, list[tuple[str, int]]]] = []
+    versions: list[tuple[str, str, int, list[tuple[str, int]]]] = []
     for start in range(0, len(data_rows), LOOKUP_ROWS):
         some = data_rows[start : start + LOOKUP_ROWS]
         parameters = {"dataset": dataset, "data_rows": list(some), "ids": list(ids)}
         rows = client.query(statement, parameters=parameters).result_rows
-        found += [(data_row, run, version, list(own)) for data_row, run, version, own in rows]
-    return found
+        versions += [(data_row, run, version, list(own)) for data_row, run, version, own in rows]
+    return versions
 
 
 def file_names(client: Client, dataset: str, data_rows: Sequence[str]) -> dict[str, str]:

@@ -76,8 +76,8 @@ def declare(client: Client, dataset: str, ontology: Ontology, version: int) -> s
     Returns the id of the revision, a hash of its content.
     """
     name = content_id(ontology)
-    found = lineages(ontology)
-    columns = [[dataset], [version], [name], [ontology.model_dump_json()], [list(found)], [list(found.values())]]
+    paths = lineages(ontology)
+    columns = [[dataset], [version], [name], [ontology.model_dump_json()], [list(paths)], [list(paths.values())]]
     client.insert_arrow("ontologies", pa.table(columns, schema=_SCHEMA), settings=INSERT)
     return name
 
@@ -88,11 +88,11 @@ def content_id(ontology: Ontology) -> str:
 
 
 def _ontology(client: Client, dataset: str, version: int, name: str) -> Ontology:
-    found = _READ.get(name)
-    if found is None:
+    ontology = _READ.get(name)
+    if ontology is None:
         parameters = {"dataset": dataset, "version": version, "id": name}
         ((document,),) = client.query(_DOCUMENT, parameters=parameters).result_rows
         if len(_READ) >= _READ_LIMIT:
             _READ.clear()
-        found = _READ[name] = Ontology.model_validate_json(document)
-    return found
+        ontology = _READ[name] = Ontology.model_validate_json(document)
+    return ontology

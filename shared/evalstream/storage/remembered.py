@@ -29,7 +29,7 @@ OVERHEAD: Final = 4 * 1024
 
 class _Known(NamedTuple):
     number: int  # of the state of the tables
-    found: Any
+    value: Any
     size: int
 
 
@@ -59,11 +59,11 @@ def remembered(client: Client, key: Hashable, read: Callable[[], T], size: Calla
         known = _KNOWN.get((place, key))
         if known is not None and known.number == number:
             _KNOWN.move_to_end((place, key))
-            again: T = known.found
+            again: T = known.value
             return again
-    found = read()
-    _keep((place, key), _Known(number, found, size(found) + OVERHEAD))
-    return found
+    value = read()
+    _keep((place, key), _Known(number, value, size(value) + OVERHEAD))
+    return value
 
 
 def short_answer(client: Client, sql: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
@@ -72,8 +72,8 @@ def short_answer(client: Client, sql: str, parameters: dict[str, Any]) -> list[t
     def read() -> list[tuple[Any, ...]]:
         return [tuple(row) for row in client.query(sql, parameters=parameters).result_rows]
 
-    found: list[tuple[Any, ...]] = remembered(client, (sql, repr(parameters)), read, _size)
-    return list(found)
+    rows: list[tuple[Any, ...]] = remembered(client, (sql, repr(parameters)), read, _size)
+    return list(rows)
 
 
 def _size(rows: list[tuple[Any, ...]]) -> int:

@@ -156,8 +156,8 @@ def stale_rows(client: Client, dataset: str, policies: Sequence[str], *, failed:
     """Name the data rows with a result missing or out of date, and on demand those whose matching failed."""
     compared, bound = _compared(client, dataset)
     parameters = _parameters(dataset, "", policies) | bound | {"failed": failed}
-    found = client.query(_STALE.format(compared=compared), parameters=parameters).result_rows
-    return [name for (name,) in found]
+    rows = client.query(_STALE.format(compared=compared), parameters=parameters).result_rows
+    return [name for (name,) in rows]
 
 
 def progress(client: Client, dataset: str, run: str, policies: Sequence[str]) -> Progress:

@@ -28,12 +28,12 @@ def set_step(client: Client, dataset: str, run: str, step: int, version: int) ->
 
 def load_steps(client: Client) -> dict[str, dict[str, int]]:
     """Give the steps of runs, by dataset and run; of a run that is deleted there is none."""
-    found = list(client.query(_UNTOUCHED).result_rows)
+    rows = list(client.query(_UNTOUCHED).result_rows)
     for name in touched(client):
         living = conditions(client, name)
         parameters = {"dataset": name} | living.parameters
-        found += client.query(_TOUCHED.format(lives=living.run_lives), parameters=parameters).result_rows
+        rows += client.query(_TOUCHED.format(lives=living.run_lives), parameters=parameters).result_rows
     steps: dict[str, dict[str, int]] = {}
-    for dataset, run, step in found:
+    for dataset, run, step in rows:
         steps.setdefault(dataset, {})[run] = step
     return steps

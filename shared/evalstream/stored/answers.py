@@ -47,10 +47,10 @@ def answered(selection: Selection, kind: str) -> Fragment:
 def tally_answers(client: Client, answers: Fragment) -> dict[str, tuple[int, int]]:
     """Count the annotations and the predictions of each question, by name."""
     said = "arrayConcat(arrayMap(q -> (q, 1, 0), asked), arrayMap(q -> (q, 0, 1), given))"
-    found = ask(
+    rows = ask(
         client,
         f"SELECT one.1 AS question, sum(one.2), sum(one.3) FROM (SELECT arrayJoin({said}) AS one FROM ({answers.sql}))"
         " GROUP BY question ORDER BY question",
         answers.parameters,
     )
-    return {question: (annotations, predictions) for question, annotations, predictions in found}
+    return {question: (annotations, predictions) for question, annotations, predictions in rows}

@@ -179,7 +179,7 @@ def stored(table: pa.Table, selection: Selection) -> Stored:
         rectangle[side] += _first(table[f"{side}_label"])[of_pair].astype(np.int32)
     repaired = np.asarray(pc.equal(_flat(table["measure_name"]), "repaired"))
     rows = int(np.count_nonzero(~failed))
-    found = Columns(
+    columns = Columns(
         selection.policy,
         [""] * rows,  # whatever depends on a row's name and facts is selected already
         [_NO_FACTS] * rows,
@@ -194,8 +194,8 @@ def stored(table: pa.Table, selection: Selection) -> Stored:
         rectangle,
         row[_row(table["measure_name"])[repaired]],
     )
-    nearest = _nearest(table, found) if set(_NEAREST) <= set(table.column_names) else None
-    return Stored(found, _left(selection), len(failed) - rows, nearest)
+    nearest = _nearest(table, columns) if set(_NEAREST) <= set(table.column_names) else None
+    return Stored(columns, _left(selection), len(failed) - rows, nearest)
 
 
 def as_dicts(table: pa.Table) -> Iterator[dict[str, Any]]:

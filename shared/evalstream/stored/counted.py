@@ -266,8 +266,8 @@ def ask(client: Client, sql: str, parameters: dict[str, Any]) -> list[tuple[Any,
 def ask_arrow(client: Client, sql: str, parameters: dict[str, Any], **settings: int) -> pa.Table:
     """Run a bounded question; return its columns."""
     # A stream, for a file would have to have one dictionary for all blocks: rows of several inserts have several.
-    found = client.raw_query(_bounded(sql, QUERY | settings), parameters, fmt="ArrowStream")
-    return pa.ipc.open_stream(found).read_all()
+    stream = client.raw_query(_bounded(sql, QUERY | settings), parameters, fmt="ArrowStream")
+    return pa.ipc.open_stream(stream).read_all()
 
 
 def _bounded(sql: str, settings: dict[str, Any]) -> str:

@@ -78,7 +78,7 @@ def read_detections(client: Client, selection: Selection, *, groups: bool = Fals
         group_at = np.where(own >= 0, own + np.repeat(annotations_before, _lengths(table, "match_group")), -1)
     for name in ("confidence_low", "confidence_high", "iou_low", "iou_high", "area_range", "ignored"):
         rectangle[name] = flat[f"match_{name}"].to_numpy()
-    found = Detections(
+    detections = Detections(
         labels,
         _codes(flat["prediction_label"], labels),
         flat["prediction_confidence"].to_numpy(),
@@ -94,7 +94,7 @@ def read_detections(client: Client, selection: Selection, *, groups: bool = Fals
         np.repeat(np.arange(len(key)), _lengths(table, "prediction_label")),
         np.repeat(np.arange(len(key)), _lengths(table, "counted_label")),
     )
-    return Stored(found, data_row, key)
+    return Stored(detections, data_row, key)
 
 
 def _lengths(table: pa.Table, name: str) -> Int:

@@ -142,7 +142,7 @@ def label_counts(tallied: Tally) -> LabelCounts:
     def of_same(column: Int | Float) -> Float:
         return sums(tallied.actual[same], column[same])
 
-    found = LabelCounts(
+    counts = LabelCounts(
         tallied.rows,
         tallied.label,
         tallied.annotations,
@@ -155,39 +155,39 @@ def label_counts(tallied: Tally) -> LabelCounts:
         np.where(tallied.is_iou, of_same(tallied.dice), np.nan),
         tallied.question,
     )
-    return found.take(np.flatnonzero(found.annotations + found.predictions))
+    return counts.take(np.flatnonzero(counts.annotations + counts.predictions))
 
 
-def class_columns(found: LabelCounts, beta: float) -> dict[str, Float | Int]:
+def class_columns(by_label: LabelCounts, beta: float) -> dict[str, Float | Int]:
     """Every figure of every label, NaN where it is not defined: the numbers of ``ClassScores``."""
-    counts = found.counts()
+    counts = by_label.counts()
     return {
-        "annotations": found.annotations,
-        "predictions": found.predictions,
+        "annotations": by_label.annotations,
+        "predictions": by_label.predictions,
         "tp": counts.tp,
         "fp": counts.fp,
         "fn": counts.fn,
         "tn": counts.tn(),
         **dict(zip(LabelScores.model_fields, by_class(counts, beta), strict=True)),
-        "mean_iou": ratios(found.overlap, found.located),
-        "dice": ratios(found.dice, found.located),
+        "mean_iou": ratios(by_label.overlap, by_label.located),
+        "dice": ratios(by_label.dice, by_label.located),
     }
 
 
-def class_scores(found: LabelCounts, columns: dict[str, Float | Int], which: Int) -> list[ClassScores]:
+def class_scores(by_label: LabelCounts, columns: dict[str, Float | Int], which: Int) -> list[ClassScores]:
     """Write out the figures of some labels: only of these, for there may be very many."""
     values = {name: [defined(value) for value in column[which].tolist()] for name, column in columns.items()}
     rows = zip(*values.values(), strict=True)
     return [
-        ClassScores(label=found.label[i], question=found.question[i], **dict(zip(values, row, strict=True)))
+        ClassScores(label=by_label.label[i], question=by_label.question[i], **dict(zip(values, row, strict=True)))
         for i, row in zip(which, rows, strict=True)
     ]
 
 
 def average_scores(counts: Counts, scoring: Scoring) -> AverageScores:
     """Average over labels."""
-    found = averages(counts, scoring.beta, scoring.zero_division)
-    return AverageScores(**{name: LabelScores(**own._asdict()) for name, own in found._asdict().items()})
+    scores = averages(counts, scoring.beta, scoring.zero_division)
+    return AverageScores(**{name: LabelScores(**own._asdict()) for name, own in scores._asdict().items()})
 
 
 def undefined(*answers: BaseModel, reasons: Mapping[str, str] = REASONS) -> dict[str, str]:

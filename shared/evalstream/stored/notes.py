@@ -69,5 +69,5 @@ def _unusual(client: Client, selection: Selection) -> Unusual:
     sql, parameters = scored(selection)
     no_objects = f"arrayCount((ok, c) -> ok AND NOT {is_object(selection)}, annotation_asked, annotation_crowd)"
     sums = ", ".join(f"sum({one})" for one in (_BEYOND, _NEGATIVE, _IGNORED, no_objects, _REPAIRED))
-    (found,) = ask(client, f"SELECT {sums} FROM ({sql})", parameters)
-    return Unusual(*found)
+    (row,) = ask(client, f"SELECT {sums} FROM ({sql})", parameters)
+    return Unusual(*row)

@@ -76,13 +76,13 @@ def rankings(client: Client, selection: Selection, kind: Literal["radio", "check
     question, names = _coded(table["question"])
     lists, words = _coded(table["options"])
     scored_case = np.array([word != "" for word in words], np.bool_)[lists] if len(words) else np.empty(0, np.bool_)
-    found = []
+    ranked = []
     for code in np.argsort(np.array(names, dtype=object), kind="stable"):
         own = question == code
         cases = np.flatnonzero(own & scored_case)
         chosen = table.take(pa.array(cases))
-        found.append(_ranked(names[code], chosen, lists[cases], words, int(own.sum()) - len(cases)))
-    return found
+        ranked.append(_ranked(names[code], chosen, lists[cases], words, int(own.sum()) - len(cases)))
+    return ranked
 
 
 def _ranked(question: str, cases: pa.Table, lists: Int, words: list[str], unscored: int) -> Ranked:

@@ -92,20 +92,20 @@ def replicates(run: Read, options: IntervalOptions, rows: pa.Array | None) -> di
     if rows is not None:
         included = _is_in(sums.data_row, rows)
         key, values = key[included], np.ascontiguousarray(values[included])
-    found: dict[Figure, Float] = {}
+    by_figure: dict[Figure, Float] = {}
     if sums.figures:
         resampled = resampled_sums(key, np.hstack((values, np.ones((len(key), 1)))), options.seed, options.replicates)
         with np.errstate(divide="ignore", invalid="ignore"):
-            found = {figure: of(resampled[:, :-1]) for figure, of in sums.figures.items()}
+            by_figure = {figure: of(resampled[:, :-1]) for figure, of in sums.figures.items()}
             # A replicate has now more rows, now fewer; totals are of as many as there are.
             share = len(key) / resampled[1:, -1]
             for figure in sums.totals:
-                found[figure][1:] *= share
+                by_figure[figure][1:] *= share
     if run.detections is not None:
         stored = run.detections
         chosen = np.ones(len(stored.key), np.bool_) if rows is None else _is_in(stored.data_row, rows)
-        found |= _average_precision(stored, chosen, run.selection, options)
-    return found
+        by_figure |= _average_precision(stored, chosen, run.selection, options)
+    return by_figure
 
 
 def defined_rows(run: Read, rows: pa.Array | None) -> dict[Figure, int]:
@@ -133,7 +133,7 @@ def _average_precision(
         for t in thresholds:
             own = changes_at(columns, t, selection.confidence)
             curves.append(Curves(own.start, columns.row[own.prediction], own.delta_tp, own.counted, own.is_point))
-        found = resampled_changes(curves, sample, rule, options.seed, replicates)
+        averages = resampled_changes(curves, sample, rule, options.seed, replicates)
     else:
         _, correct, ignored = outcomes(columns, 0, thresholds)
         order = in_order(columns)
@@ -141,7 +141,7 @@ def _average_precision(
             order = order[columns.rank[order] < np.minimum(MAX_DETECTIONS, columns.most[order])]
         start = np.searchsorted(columns.label[order], np.arange(len(columns.labels) + 1))
         row, confidence = columns.row[order], columns.confidence[order]
-        found = resampled_detections(
+        averages = resampled_detections(
             start,
             row,
             confidence,
@@ -154,8 +154,8 @@ def _average_precision(
             replicates,
         )
     return {
-        ("ap", None): found.precision.mean(axis=1),
-        ("ap50", None): found.precision[:, 0],
-        ("ap75", None): found.precision[:, 5],
-        ("ar_100", None): found.recall.mean(axis=1),
+        ("ap", None): averages.precision.mean(axis=1),
+        ("ap50", None): averages.precision[:, 0],
+        ("ap75", None): averages.precision[:, 5],
+        ("ar_100", None): averages.recall.mean(axis=1),
     }
