@@ -76,9 +76,9 @@ class COCO(_coco.COCO):  # type: ignore[misc]  # pycocotools has no types
         if isinstance(given, list) and not given:  # of which pycocotools makes an IndexError
             kept = {key: value for key, value in self.dataset.items() if key in ("info", "images", "categories")}
             return COCO(kept | {"annotations": []})
-        found = COCO()
-        found.__dict__.update(vars(_coco.COCO.loadRes(self, given)))
-        return found
+        results = COCO()
+        results.__dict__.update(vars(_coco.COCO.loadRes(self, given)))
+        return results
 
 
 def _read(path: Path | str) -> Any:
@@ -152,10 +152,10 @@ class COCOeval(_cocoeval.COCOeval):  # type: ignore[misc]  # pycocotools has no 
             order = np.lexsort((-own.score, own.label))
             start = np.searchsorted(own.label[order], np.arange(len(class_at) + 1))
             sorted_own = np.ascontiguousarray(own.outcomes[:, order]), own.rank[order], own.score[order]
-            found = curves(start, *sorted_own, own.annotations, np.asarray(p.recThrs, np.float64), most)
+            accumulated = curves(start, *sorted_own, own.annotations, np.asarray(p.recThrs, np.float64), most)
             into = slice(len(own.outcomes)), slice(len(class_at)), a, slice(len(most))
-            recall[into] = found.recall
-            for whole, part in ((precision, found.precision), (scores, found.score)):
+            recall[into] = accumulated.recall
+            for whole, part in ((precision, accumulated.precision), (scores, accumulated.score)):
                 whole[into[0], :, into[1], a, into[3]] = part
         self.eval = {
             "params": p,
@@ -259,10 +259,10 @@ def _iou(of: Extents, predictions: list[Record], annotations: list[Record], crow
     if p.iouType == "bbox":
         return box_overlaps(of, _rows(predictions, "bbox", 4), _rows(annotations, "bbox", 4), crowd)
     sigmas = np.asarray(p.kpt_oks_sigmas, np.float64)
-    found, true = (
+    predicted, true = (
         _rows(one, "keypoints", 3 * len(sigmas)).reshape(-1, len(sigmas), 3) for one in (predictions, annotations)
     )
-    return skeleton_overlaps(of, found, true, _rows(annotations, "bbox", 4), _column(annotations, "area"), sigmas)
+    return skeleton_overlaps(of, predicted, true, _rows(annotations, "bbox", 4), _column(annotations, "area"), sigmas)
 
 
 def _rows(records: list[Record], field: str, width: int) -> Float:
@@ -370,10 +370,10 @@ def _image(of: _Evaluated, g: int, thresholds: Float, ends: Any, most: int, imag
 
 
 def _overlaps(of: _Evaluated, p: Any) -> dict[tuple[Any, Any], Any]:
-    found: dict[tuple[Any, Any], Any] = {}
+    overlaps: dict[tuple[Any, Any], Any] = {}
     extent = of.groups.extents
     keys = [(image, key) for key in (p.catIds if p.useCats else [-1]) for image in p.imgIds]
     for g, key in enumerate(keys):
         own = of.groups.iou[extent.iou[g] : extent.iou[g + 1]]
-        found[key] = own.reshape(-1, extent.annotation[g + 1] - extent.annotation[g]) if len(own) else []
-    return found
+        overlaps[key] = own.reshape(-1, extent.annotation[g + 1] - extent.annotation[g]) if len(own) else []
+    return overlaps

@@ -9,11 +9,11 @@ Sums over what is matched are made at once; every other question opens an engine
 ...     "categories": [{"id": 1, "name": "car"}],
 ...     "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [0, 0, 10, 10], "area": 100, "iscrowd": 0}],
 ... }
->>> found = [
+>>> predictions = [
 ...     {"image_id": 1, "category_id": 1, "bbox": [0, 0, 10, 9], "score": 0.9},
 ...     {"image_id": 1, "category_id": 1, "bbox": [50, 50, 10, 10], "score": 0.4},
 ... ]
->>> evaluation = evalstream.evaluate(truth, found)
+>>> evaluation = evalstream.evaluate(truth, predictions)
 >>> round(evaluation.average_precision().ap50, 6)
 1.0
 >>> evaluation.summary(confidence=0.3).precision
@@ -232,9 +232,9 @@ class Evaluation(EngineQuestions):
         options = _part(ApOptions, asked, "average_precision")
         page = _part(PerClassPage, {"limit": ALL_CLASSES.limit, **asked}, "average_precision")
         localised = selection.model_copy(update={"type": selection.type or list(LOCALISED)})
-        found = detections(of, selection)
+        detected = detections(of, selection)
         said = self._notes(of, localised)
-        return average_precision_of(found, said, selection, options, page, self.categories, self.ontology)
+        return average_precision_of(detected, said, selection, options, page, self.categories, self.ontology)
 
     def summary(self, **asked: Unpack[SummaryAsked]) -> Summary:
         """Count and score everything that is selected.
@@ -281,10 +281,10 @@ class Evaluation(EngineQuestions):
 
         ``figures("val/bbox")`` has the keys ``val/bbox/ap``, ``val/bbox/ap50`` … ``val/bbox/f1``.
         """
-        found = self.average_precision(**filters).model_dump(include=HEADLINE)
-        found |= self.summary(**filters).model_dump(include={"tp", "fp", "fn", "precision", "recall", "f1"})
+        figures = self.average_precision(**filters).model_dump(include=HEADLINE)
+        figures |= self.summary(**filters).model_dump(include={"tp", "fp", "fn", "precision", "recall", "f1"})
         start = f"{prefix}/" if prefix else ""
-        return {f"{start}{name}": float(value) for name, value in found.items() if value is not None}
+        return {f"{start}{name}": float(value) for name, value in figures.items() if value is not None}
 
     def known(self, other: Any, what: str = "versus") -> Evaluation:
         """Find another evaluation: itself, or by its ``run``.
@@ -294,10 +294,10 @@ class Evaluation(EngineQuestions):
         QuestionError
             If there is none.
         """
-        found = other if isinstance(other, Evaluation) else _KNOWN.get(other) if isinstance(other, str) else None
-        if found is None:
+        evaluation = other if isinstance(other, Evaluation) else _KNOWN.get(other) if isinstance(other, str) else None
+        if evaluation is None:
             raise QuestionError(f"{what}: must be another Evaluation of this process, or its `run` (got {other!r})")
-        return found
+        return evaluation
 
     def engine(self) -> Engine:
         """Open an engine, unless there is one.
@@ -358,8 +358,8 @@ class Evaluation(EngineQuestions):
         from evalstream.engine_questions import answered
         from evalstream.questions import Questions
 
-        found: M = answered(self, getattr(Questions, question), asked)
-        return found
+        answer: M = answered(self, getattr(Questions, question), asked)
+        return answer
 
     def _selected(self, asked: Mapping[str, Any], known: Any, what: str) -> tuple[Selection, Columns]:
         unknown = asked.keys() - known.__annotations__.keys()

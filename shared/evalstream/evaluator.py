@@ -132,14 +132,14 @@ class Evaluator:
     def compute(self) -> Evaluation:
         """Match everything that was added; images may be added afterwards, and this called again."""
         kind = self._reader.type
-        truth, found = columns(self._annotated, self._predicted, self._reader.classes, kind)
+        truth, predicted = columns(self._annotated, self._predicted, self._reader.classes, kind)
         again = "1 image was" if self._repeated == 1 else f"{self._repeated:,} images were"
         return Evaluation(
             annotation_events(truth, _NAME, 1, kind),
-            prediction_events(found, truth, _NAME, _NAME, 1, kind),
+            prediction_events(predicted, truth, _NAME, _NAME, 1, kind),
             policy=self.policy,
             categories=truth.categories.names,
-            notes=found.notes + ([f"{again} there more than once; each counts once."] if self._repeated else []),
+            notes=predicted.notes + ([f"{again} there more than once; each counts once."] if self._repeated else []),
         )
 
     def _key(self, one: Side) -> tuple[list[str], list[bytes], list[str]]:

@@ -96,11 +96,11 @@ def evaluate(
     # Of one CoNLL file for both, the tags of the annotations stand before those of the predictions.
     truth = read_annotations(annotations, given._replace(conll=given.conll._replace(column=-2)) if same else given)
     on_progress("reading predictions", 1, 2)
-    found = read_predictions(predictions, truth, given)
-    categories, notes, frequency = truth.categories, [*said, *truth.notes, *found.notes], truth.frequency
-    problems = [*truth.problems, *found.problems]
-    annotated, predicted = annotations_table(truth, _NAME, given), predictions_table(found, _NAME, given)
-    del truth, found  # the tables hold all that matching looks at
+    results = read_predictions(predictions, truth, given)
+    categories, notes, frequency = truth.categories, [*said, *truth.notes, *results.notes], truth.frequency
+    problems = [*truth.problems, *results.problems]
+    annotated, predicted = annotations_table(truth, _NAME, given), predictions_table(results, _NAME, given)
+    del truth, results  # the tables hold all that matching looks at
     return Evaluation(
         annotated,
         predicted,

@@ -27,7 +27,7 @@ def page(evaluation: Evaluation) -> str:
         else [("AP", averages.ap), ("AP50", averages.ap50), ("AP75", averages.ap75), ("AR", averages.ar_100)]
     )
     headline += [(name, getattr(summary, name)) for name in ("precision", "recall", "f1", "tp", "fp", "fn")]
-    found = evaluation.classes(sort="f1", limit=_MOST)
+    classes = evaluation.classes(sort="f1", limit=_MOST)
     rows = [
         (
             one.label,
@@ -38,11 +38,15 @@ def page(evaluation: Evaluation) -> str:
             one.annotations,
             one.predictions,
         )
-        for one in found.classes
+        for one in classes.classes
     ]
     names = ["class", *(["AP"] if averages else []), "precision", "recall", "F1", "annotations", "predictions"]
     notes = list(dict.fromkeys([*summary.notes, *(averages.notes if averages else [])]))
-    rest = f"<p>The {len(rows):,} classes of {found.total:,} with the lowest F1.</p>" if len(rows) < found.total else ""
+    rest = (
+        f"<p>The {len(rows):,} classes of {classes.total:,} with the lowest F1.</p>"
+        if len(rows) < classes.total
+        else ""
+    )
     return "".join(
         [
             '<div style="font-family:sans-serif">',

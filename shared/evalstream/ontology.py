@@ -84,7 +84,7 @@ def lineages(ontology: Ontology) -> dict[str, list[str]]:
         If a class is a kind of itself, or lies deeper than ``DEPTH_LIMIT``.
     """
     parent = {item.name: item.parent for item in ontology.classes}
-    found: dict[str, list[str]] = {}
+    paths: dict[str, list[str]] = {}
     for name in parent:
         path = [name]
         while (above := parent.get(path[-1])) is not None:
@@ -95,8 +95,8 @@ def lineages(ontology: Ontology) -> dict[str, list[str]]:
                 raise ValueError(
                     f"classes: {name!r} lies more than {DEPTH_LIMIT} levels deep, or among parents in a ring"
                 )
-        found[name] = path[::-1]
-    return found
+        paths[name] = path[::-1]
+    return paths
 
 
 def with_frequencies(ontology: Ontology, frequency: Mapping[str, Frequency]) -> Ontology:

@@ -29,17 +29,17 @@ class Plots:
 
         A label of which nothing is annotated, or predicted, is named in the legend and not drawn.
         """
-        found = self._evaluation.pr_curve(**asked)
+        answer = self._evaluation.pr_curve(**asked)
         ax = _axes(ax, "recall", "precision", self._title("precision and recall", asked))
-        for curve in found.curves:
+        for curve in answer.curves:
             label = "all labels" if curve.label is None else _plain(curve.label)
             points = [(r, p) for r, p in zip(curve.recall, curve.precision, strict=True) if r is not None]
             best = "nothing annotated" if curve.recall else "nothing predicted"
             if points:
                 best = f"best F1 {curve.best_f1:.3f} at {curve.best_f1_confidence:.3f}"
             ax.step(*(list(zip(*points, strict=True)) or ([], [])), where="post", label=f"{label} ({best})")
-        if len(found.curves) < found.total:
-            ax.plot([], [], " ", label=f"{count_of(found.total - len(found.curves), 'more label')} not drawn")
+        if len(answer.curves) < answer.total:
+            ax.plot([], [], " ", label=f"{count_of(answer.total - len(answer.curves), 'more label')} not drawn")
         ax.set(xlim=(0, 1.02), ylim=(0, 1.02))
         ax.legend(loc="lower left", fontsize="small")
         return ax
@@ -52,9 +52,9 @@ class Plots:
         most : int
             So many labels at most, those of the most objects; the others are counted below the picture.
         """
-        found = self._evaluation.confusion_matrix(**{"limit": 100_000, **asked})
+        answer = self._evaluation.confusion_matrix(**{"limit": 100_000, **asked})
         size: dict[str, int] = {}
-        for cell in found.cells:
+        for cell in answer.cells:
             for name in {cell.actual, cell.predicted} - {None}:
                 size[str(name)] = size.get(str(name), 0) + cell.count
         labels = sorted(sorted(size, key=lambda name: (-size[name], name))[:most])
@@ -62,7 +62,7 @@ class Plots:
         at = {name: i for i, name in enumerate(labels)}
         at_none = len(labels)
         left_out = 0
-        for cell in found.cells:
+        for cell in answer.cells:
             row = at_none if cell.actual is None else at.get(cell.actual)
             column = at_none if cell.predicted is None else at.get(cell.predicted)
             if row is None or column is None:
@@ -86,12 +86,14 @@ class Plots:
 
     def calibration(self, *, ax: Axes | None = None, **asked: Any) -> Axes:
         """Draw the share that is right of each bin of confidence, beside the line on which both are equal."""
-        found = self._evaluation.calibration(**asked)
+        answer = self._evaluation.calibration(**asked)
         ax = _axes(ax, "mean confidence", "share that is right", self._title("calibration", asked))
-        bins = [one for one in found.bins if one.count]
+        bins = [one for one in answer.bins if one.count]
         ax.plot([0, 1], [0, 1], "--", color="grey", linewidth=1, label="as confident as right")
         ece = (
-            "nothing was predicted" if found.ece is None else f"ECE {found.ece:.3f}, {found.predictions:,} predictions"
+            "nothing was predicted"
+            if answer.ece is None
+            else f"ECE {answer.ece:.3f}, {answer.predictions:,} predictions"
         )
         confidence, right = ([getattr(one, name) for one in bins] for name in ("mean_confidence", "accuracy"))
         ax.plot(confidence, right, "o-", label=ece)
@@ -109,14 +111,14 @@ class Plots:
         most : int
             So many labels at most; how many are not drawn stands in the picture.
         """
-        found = self._evaluation.classes(**{**asked, "sort": figure, "limit": most})
+        answer = self._evaluation.classes(**{**asked, "sort": figure, "limit": most})
         ax = _axes(ax, figure, "", self._title(f"{figure} by class", asked))
-        defined = [one for one in found.classes if getattr(one, figure) is not None]
+        defined = [one for one in answer.classes if getattr(one, figure) is not None]
         bars = ax.barh([_plain(one.label) for one in defined], [getattr(one, figure) for one in defined])
         ax.bar_label(bars, fmt="{:,.3g}", padding=3, fontsize="small")
         ax.invert_yaxis()
-        if len(defined) < found.total:
-            ax.set_xlabel(f"{figure}\n{count_of(found.total - len(defined), 'label')} not drawn, or without {figure}")
+        if len(defined) < answer.total:
+            ax.set_xlabel(f"{figure}\n{count_of(answer.total - len(defined), 'label')} not drawn, or without {figure}")
         return ax
 
     def _title(self, what: str, asked: dict[str, Any]) -> str:

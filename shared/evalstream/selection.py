@@ -44,8 +44,8 @@ def checked(model: type[M], said: Mapping[str, Any], what: str) -> M:
     try:
         return model.model_validate(dict(said))
     except ValidationError as error:
-        found = ((".".join(map(str, one["loc"])), one["msg"], one["input"]) for one in error.errors())
-        wrong = "; ".join(f"{field}: {message} (got {given!r})" for field, message, given in found)
+        errors = ((".".join(map(str, one["loc"])), one["msg"], one["input"]) for one in error.errors())
+        wrong = "; ".join(f"{field}: {message} (got {given!r})" for field, message, given in errors)
         raise QuestionError(f"{what}: {wrong}") from None
 
 
@@ -69,10 +69,10 @@ class Condition(NamedTuple):
 
 def parse_condition(text: str) -> Condition:
     """Read ``noise>=0.3`` or ``weather=rain``."""
-    found = _CONDITION.fullmatch(text)
-    if not found:
+    match = _CONDITION.fullmatch(text)
+    if not match:
         raise QuestionError(f"{text!r} is not a condition: write key=value, or key with one of != > >= < <=")
-    return Condition(found["name"], found["operator"], found["value"])
+    return Condition(match["name"], match["operator"], match["value"])
 
 
 def holds(text: str, metadata: Mapping[str, str]) -> bool:

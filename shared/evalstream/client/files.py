@@ -242,8 +242,8 @@ def _lines_of(read: GroundTruth | Predictions, known: dict[str, str], how: How) 
     else:
         assert isinstance(read.coco, columns.Found)
         assert read.on is not None
-        found = read.coco._replace(objects=own)
-        events = columns.prediction_events(found, read.on, known["dataset"], known["run"], version, kind)
+        part = read.coco._replace(objects=own)
+        events = columns.prediction_events(part, read.on, known["dataset"], known["run"], version, kind)
         if missing := events.num_rows - len(np.unique(own.row)):
             notes.append(rows.taken_for_empty(missing, events.num_rows))
     return Lines(event_lines(events), events.num_rows, notes, read.problems, not_storable, read.source, files)

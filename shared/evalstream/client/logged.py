@@ -22,11 +22,11 @@ def _events(text: NDArray[np.uint8]) -> NDArray[np.uint8]:  # type: ignore[empty
     """Make the events of some lines; what is no columns stays as it is."""
 
 
-def line(image: str, version: int, found: Boxes | list[dict[str, Any]]) -> bytes:
+def line(image: str, version: int, predictions: Boxes | list[dict[str, Any]]) -> bytes:
     """Write what was found on an image as a line of the spool."""
-    if isinstance(found, Boxes):
-        return orjson.dumps([image, version, *found], option=orjson.OPT_SERIALIZE_NUMPY)
-    event = {"data_row": image, "operation": "replace", "version": version, "predictions": found}
+    if isinstance(predictions, Boxes):
+        return orjson.dumps([image, version, *predictions], option=orjson.OPT_SERIALIZE_NUMPY)
+    event = {"data_row": image, "operation": "replace", "version": version, "predictions": predictions}
     return orjson.dumps(event, option=orjson.OPT_SERIALIZE_NUMPY)
 
 

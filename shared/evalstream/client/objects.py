@@ -56,8 +56,8 @@ def objects(
     ImporterError
         If it cannot be read; the message names the image, the field and the reason.
     """
-    found = _understood(image, given, side, classes, box_format)
-    return _objects(image, found, side) if isinstance(found, _Arrays) else found
+    understood = _understood(image, given, side, classes, box_format)
+    return _objects(image, understood, side) if isinstance(understood, _Arrays) else understood
 
 
 class Boxes(NamedTuple):
@@ -72,12 +72,12 @@ def predictions(
     image: str, given: Any, classes: Sequence[str] | None = None, box_format: BoxFormat = "xyxy"
 ) -> Boxes | list[dict[str, Any]]:
     """Say what a model gave as :func:`objects` does, but boxes in arrays as columns; checked as strictly."""
-    found = _understood(image, given, "predictions", classes, box_format)
-    if not isinstance(found, _Arrays):
-        return found
-    if found.kind == "segm":
-        return _objects(image, found, "predictions")
-    reader, read = _read(image, found, "predictions")
+    understood = _understood(image, given, "predictions", classes, box_format)
+    if not isinstance(understood, _Arrays):
+        return understood
+    if understood.kind == "segm":
+        return _objects(image, understood, "predictions")
+    reader, read = _read(image, understood, "predictions")
     names = reader.classes.names
     return Boxes([names[code] for code in read.label.tolist()], read.box, read.score)
 
@@ -149,35 +149,35 @@ def _rle(detail: str) -> Any:
 
 
 def _of_supervision(
-    image: str, found: Any, side: Side, classes: Sequence[str] | None
+    image: str, detections: Any, side: Side, classes: Sequence[str] | None
 ) -> _Arrays | list[dict[str, Any]]:
-    names = found.data.get("class_name") if isinstance(getattr(found, "data", None), Mapping) else None
-    if names is None and found.class_id is None and len(found.xyxy):
+    names = detections.data.get("class_name") if isinstance(getattr(detections, "data", None), Mapping) else None
+    if names is None and detections.class_id is None and len(detections.xyxy):
         raise ImporterError(f"{side}: image {image}: class_id: missing; Detections without classes cannot be counted")
-    fields: dict[str, Any] = {"labels": found.class_id if names is None else np.asarray(names, np.str_)}
-    if len(found.xyxy) == 0:
+    fields: dict[str, Any] = {"labels": detections.class_id if names is None else np.asarray(names, np.str_)}
+    if len(detections.xyxy) == 0:
         return []
-    if found.mask is not None:
-        fields["masks"] = as_array(found.mask).astype(bool)
+    if detections.mask is not None:
+        fields["masks"] = as_array(detections.mask).astype(bool)
     else:
-        fields["boxes"] = found.xyxy
+        fields["boxes"] = detections.xyxy
     if side == "predictions":
-        fields["scores"] = np.ones(len(found.xyxy)) if found.confidence is None else found.confidence
+        fields["scores"] = np.ones(len(detections.xyxy)) if detections.confidence is None else detections.confidence
     return _Arrays(fields, classes if names is None else None, "xyxy")
 
 
-def _of_ultralytics(image: str, found: Any, side: Side) -> _Arrays | list[dict[str, Any]]:
+def _of_ultralytics(image: str, results: Any, side: Side) -> _Arrays | list[dict[str, Any]]:
     def named(codes: Any) -> Any:
-        return np.array([found.names[int(code)] for code in as_array(codes)], np.str_)
+        return np.array([results.names[int(code)] for code in as_array(codes)], np.str_)
 
-    if getattr(found, "keypoints", None) is not None:
+    if getattr(results, "keypoints", None) is not None:
         raise ImporterError(
             f"{side}: image {image}: keypoints: skeletons of Results are not read; give them as an event's objects of"
             " type `keypoints`"
         )
-    if getattr(found, "obb", None) is not None:
-        turned = as_array(found.obb.xywhr).astype(float)
-        rows = zip(turned.tolist(), named(found.obb.cls).tolist(), as_array(found.obb.conf).tolist(), strict=True)
+    if getattr(results, "obb", None) is not None:
+        turned = as_array(results.obb.xywhr).astype(float)
+        rows = zip(turned.tolist(), named(results.obb.cls).tolist(), as_array(results.obb.conf).tolist(), strict=True)
         return [
             {
                 "type": "rotated_box",
@@ -187,16 +187,16 @@ def _of_ultralytics(image: str, found: Any, side: Side) -> _Arrays | list[dict[s
             }
             for (x, y, width, height, angle), name, score in rows
         ]
-    if getattr(found, "probs", None) is not None:
-        scores = as_array(found.probs.data).astype(float).tolist()
-        return [_answer({found.names[code]: score for code, score in enumerate(scores)})]
-    if found.boxes is None or not len(found.boxes):
+    if getattr(results, "probs", None) is not None:
+        scores = as_array(results.probs.data).astype(float).tolist()
+        return [_answer({results.names[code]: score for code, score in enumerate(scores)})]
+    if results.boxes is None or not len(results.boxes):
         return []
-    fields: dict[str, Any] = {"labels": named(found.boxes.cls), "scores": found.boxes.conf}
-    if getattr(found, "masks", None) is None:
-        return _Arrays(fields | {"boxes": found.boxes.xyxy}, None, "xyxy")
+    fields: dict[str, Any] = {"labels": named(results.boxes.cls), "scores": results.boxes.conf}
+    if getattr(results, "masks", None) is None:
+        return _Arrays(fields | {"boxes": results.boxes.xyxy}, None, "xyxy")
     # Their own masks are of the size that the model saw; the outlines are of the image's.
-    shapes = zip(found.masks.xy, fields["labels"].tolist(), as_array(found.boxes.conf).tolist(), strict=True)
+    shapes = zip(results.masks.xy, fields["labels"].tolist(), as_array(results.boxes.conf).tolist(), strict=True)
     return [
         {"type": "polygon", "feature": name, "polygon": [as_array(outline).tolist()], "confidence": score}
         for outline, name, score in shapes
@@ -206,11 +206,11 @@ def _of_ultralytics(image: str, found: Any, side: Side) -> _Arrays | list[dict[s
 def _of_list(image: str, given: Sequence[Any]) -> list[dict[str, Any]]:
     if len(given) == 1 and isinstance(given[0], Sequence) and not isinstance(given[0], str):
         given = given[0]  # of a batch of one
-    found = [_of_mapping(f"image {image}: object {place}", one) for place, one in enumerate(given)]
-    answers = [one for one in found if "type" not in one]
+    items = [_of_mapping(f"image {image}: object {place}", one) for place, one in enumerate(given)]
+    answers = [one for one in items if "type" not in one]
     if not answers:
-        return found
-    if len(answers) < len(found):
+        return items
+    if len(answers) < len(items):
         raise ImporterError(f"image {image}: some objects have a place, and others are labels of the whole")
     return [_answer({one["feature"]: one["confidence"] for one in answers})]
 

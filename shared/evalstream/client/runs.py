@@ -134,10 +134,10 @@ class Run:
         if (predictions is None) == (not given):
             raise ValueError("log predictions, or boxes= (or masks=), labels= and scores=; [] where nothing was found")
         name = image_name(image)
-        found = objects.predictions(name, given if given else predictions, self._classes, self._box_format)
+        understood = objects.predictions(name, given if given else predictions, self._classes, self._box_format)
         with self._writing:
             self._version = max(self._version + 1, time.time_ns())
-            self._spool.append(logged.line(name, self._version, found))
+            self._spool.append(logged.line(name, self._version, understood))
             self.logged += 1
         if self._spool.size - self._sent >= PART_BYTES:
             self._news.set()
@@ -300,9 +300,9 @@ def send_leftovers(client: Client, folder: Path = spool.DEFAULT_FOLDER) -> list[
             continue
         own = left.header
         parts = in_parts(spool.lines(left.path, left.begin, left.end))
-        found = client.send(own.dataset, own.run, (event for part in parts for event in logged.events(part)))
+        sent = client.send(own.dataset, own.run, (event for part in parts for event in logged.events(part)))
         if own.step is not None:
             client.set_step(own.dataset, own.run, own.step)
         left.path.unlink()
-        done.append(Resent(left.path, own, found.accepted, found.rejected, _named(found)))
+        done.append(Resent(left.path, own, sent.accepted, sent.rejected, _named(sent)))
     return done

@@ -126,8 +126,8 @@ class Service(Questions):
     @operation
     def runs(self, dataset: str) -> Steps[list[str]]:
         """List the runs of a dataset by name; none, where there is no such dataset."""
-        found = yield from Service.datasets.steps(self)
-        return next((own.runs for own in found.datasets if own.dataset == dataset), [])
+        answer = yield from Service.datasets.steps(self)
+        return next((own.runs for own in answer.datasets if own.dataset == dataset), [])
 
     @operation
     def upload(
@@ -293,10 +293,10 @@ class Service(Questions):
     ) -> Steps[RunProgress]:
         """Wait until no data row of a run is pending: until every figure reflects all that was acknowledged."""
         while True:
-            found = yield from asking(Questions.progress, (dataset, run), {})
-            on_progress(f"matching {run}", found.rows - found.pending, found.rows)
-            if not found.pending:
-                return found
+            progress = yield from asking(Questions.progress, (dataset, run), {})
+            on_progress(f"matching {run}", progress.rows - progress.pending, progress.rows)
+            if not progress.pending:
+                return progress
             yield Pause(_LOOK_SECONDS)
 
     @operation
@@ -382,9 +382,9 @@ class Service(Questions):
         ``val/ap``, ``val/ap50`` … ``val/f1``. Filters are those of every question; the policy is ``coco`` unless said.
         """
         said = {"policy": "coco", **filters}
-        found = yield from asking(Questions.average_precision, (dataset, run), said)
+        answer = yield from asking(Questions.average_precision, (dataset, run), said)
         whole = yield from asking(Questions.summary, (dataset, run), said)
-        known = found.model_dump(include=HEADLINE)
+        known = answer.model_dump(include=HEADLINE)
         known |= whole.model_dump(include={"tp", "fp", "fn", "precision", "recall", "f1"})
         start = f"{prefix}/" if prefix else ""
         return {f"{start}{name}": float(value) for name, value in known.items() if value is not None}

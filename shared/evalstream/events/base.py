@@ -120,15 +120,15 @@ def nested(parent: Part, children: Sequence[Object] = (), metrics: Sequence[Part
 
     A nested feature is called by its path (``car/colour``), and is never more certain than what it is nested in.
     """
-    found = [parent]
+    parts = [parent]
     if not children and not metrics:
-        return found
+        return parts
     for child in children:
         own = child.parts()
-        own[0] = own[0]._replace(parent=len(found))
+        own[0] = own[0]._replace(parent=len(parts))
         path = f"{parent.feature}/"
         label_path = class_label(path)
-        found += [
+        parts += [
             part._replace(
                 feature=path + part.feature if part.feature else "",
                 label=label_path + part.label if part.label else "",
@@ -137,5 +137,5 @@ def nested(parent: Part, children: Sequence[Object] = (), metrics: Sequence[Part
             for part in own
         ]
     for metric in metrics:
-        found.append(metric._replace(parent=len(found)))
-    return found
+        parts.append(metric._replace(parent=len(parts)))
+    return parts

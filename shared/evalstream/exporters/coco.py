@@ -131,9 +131,9 @@ def _shape(one: RowObject) -> dict[str, Any] | None:
         area = sum(map(shapes.area, outlines))
         return {"segmentation": [[at for xy in own for at in xy] for own in outlines], "bbox": box, "area": area}
     if one.type == "keypoints":
-        found = shapes.keypoints(one)
-        box = one.geometry[:4] if len(one.geometry) % 3 == 1 else shapes.box_around([at[:2] for at in found])
-        flat = [value for at in found for value in at]
-        seen = sum(at[2] > 0 for at in found)
+        points = shapes.keypoints(one)
+        box = one.geometry[:4] if len(one.geometry) % 3 == 1 else shapes.box_around([at[:2] for at in points])
+        flat = [value for at in points for value in at]
+        seen = sum(at[2] > 0 for at in points)
         return {"keypoints": flat, "num_keypoints": seen, "bbox": box, "area": box[2] * box[3]}
     return None

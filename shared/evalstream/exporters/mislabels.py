@@ -92,7 +92,7 @@ def write_mislabels(
     query.check()
     begun = state(client, dataset, run, query.shared_with)
     said = query.model_dump(include=set(Filter.model_fields))
-    found = {
+    answers = {
         kind: client.objects(
             dataset, run, **said, outcome=kind, cause=cause, sort="confidence", descending=True, limit=query.limit
         )
@@ -100,7 +100,7 @@ def write_mislabels(
     }
     ended = state(client, dataset, run, query.shared_with)
     looked: dict[str, Looked] = {}
-    for kind, answer in found.items():
+    for kind, answer in answers.items():
         for case in answer.objects:
             one = looked.setdefault(case.data_row, Looked(answer.rows[case.data_row], [], set()))
             if kind == "missed" and case.annotation is not None:
@@ -120,8 +120,8 @@ def write_mislabels(
         rows=len(kept),
         false_alarms=sum(len(one.proposed) for one in kept),
         missed=sum(len(one.missed) for one in kept),
-        false_alarms_total=found["false_alarm"].total,
-        missed_total=found["missed"].total,
+        false_alarms_total=answers["false_alarm"].total,
+        missed_total=answers["missed"].total,
         left_out=dict(left_out),
         notes=list(told(begun, ended, left_out=query.missing_rows == "leave_out")),
     )
@@ -243,8 +243,8 @@ def cvat(kept: Sequence[Looked]) -> bytes:
             known = {"label": item.feature, "source": source, "occluded": "0", "z_order": "0"}
             ElementTree.SubElement(image, tag, known | shape)
     ElementTree.indent(root)
-    found: bytes = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
-    return found
+    document: bytes = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
+    return document
 
 
 def _cvat_shape(item: RowObject) -> tuple[str, dict[str, str]]:

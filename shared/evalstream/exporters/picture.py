@@ -37,8 +37,8 @@ def picture(events: Iterable[bytes], rows: int = ROWS) -> str:
 
 
 def _objects(event: dict[str, Any]) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = event.get("annotations") or event.get("predictions") or []
-    return found
+    objects: list[dict[str, Any]] = event.get("annotations") or event.get("predictions") or []
+    return objects
 
 
 def _panel(event: dict[str, Any], left: int) -> tuple[str, int]:

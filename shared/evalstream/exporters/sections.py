@@ -46,9 +46,9 @@ class Section(NamedTuple):
 
 def sections(report: Report) -> list[Section]:
     """Give the parts of a report, in order; of what a service did not answer, the reason."""
-    found = [_headline(report), _intervals(report), _comparison(report), _classes(report), _matrix(report)]
-    found += [_curve(report), _causes(report), _about(report)]
-    return [one for one in found if one is not None]
+    parts = [_headline(report), _intervals(report), _comparison(report), _classes(report), _matrix(report)]
+    parts += [_curve(report), _causes(report), _about(report)]
+    return [one for one in parts if one is not None]
 
 
 def number(value: float | None, digits: int = 4) -> str:
@@ -108,13 +108,13 @@ def _headline(report: Report) -> Section:
 
 
 def _intervals(report: Report) -> Section | None:
-    found = report.intervals
-    if found is None:
+    intervals = report.intervals
+    if intervals is None:
         return _refused(report, "intervals", "Intervals")
-    known = [one for one in found.figures if one.value is not None]
+    known = [one for one in intervals.figures if one.value is not None]
     text = [
-        f"{found.level:.0%} intervals from {found.replicates:,} bootstrap samples of {found.rows:,} data rows, seed"
-        f" {found.seed}."
+        f"{intervals.level:.0%} intervals from {intervals.replicates:,} bootstrap samples of {intervals.rows:,} data"
+        f" rows, seed {intervals.seed}."
     ]
     ranges = [own for one in known if (own := _range(one)) is not None]
     digits = {one.figure: 1 if one.figure in COUNTS else 4 for one in known}
@@ -123,7 +123,7 @@ def _intervals(report: Report) -> Section | None:
         for one in known
     ]
     plot = svg.ranges("Figures with their intervals", ranges) if ranges else ""
-    return Section("Intervals", [*text, *found.notes], ("figure", "value", "low", "high"), rows, plot)
+    return Section("Intervals", [*text, *intervals.notes], ("figure", "value", "low", "high"), rows, plot)
 
 
 def _range(one: Interval) -> svg.Range | None:
@@ -141,52 +141,52 @@ def _name(one: Interval) -> str:
 
 
 def _comparison(report: Report) -> Section | None:
-    found = report.comparison
-    if found is None:
+    comparison = report.comparison
+    if comparison is None:
         return _refused(report, "comparison", "Comparison")
     chance = {} if report.intervals is None else {one.figure: one.difference for one in report.intervals.figures}
     rows = []
     for name in ("tp", "fp", "fn", "precision", "recall", "f1"):
-        a, b = getattr(found.a, name), getattr(found.b, name)
+        a, b = getattr(comparison.a, name), getattr(comparison.b, name)
         apart = chance.get(name)
         said = ["-", "-"]
         if apart is not None and apart.low is not None and apart.high is not None:
             said = [f"[{apart.low:+.4f}, {apart.high:+.4f}]", "no" if apart.significant else "yes"]
         rows.append(_cells(name, a, b, None if a is None or b is None else a - b, *said))
-    right = found.right
+    right = comparison.right
     text = [
-        f"{report.run} and {report.versus} over the {found.rows:,} data rows that both have; left out are"
-        f" {found.rows_only_a:,} of {report.run} alone and {found.rows_only_b:,} of {report.versus} alone.",
+        f"{report.run} and {report.versus} over the {comparison.rows:,} data rows that both have; left out are"
+        f" {comparison.rows_only_a:,} of {report.run} alone and {comparison.rows_only_b:,} of {report.versus} alone.",
         f"Annotations right in both: {right.both:,}; in {report.run} alone: {right.only_a:,}; in {report.versus} alone:"
-        f" {right.only_b:,}; in neither: {right.neither:,}. McNemar's exact test: p = {number(found.p_value)}.",
+        f" {right.only_b:,}; in neither: {right.neither:,}. McNemar's exact test: p = {number(comparison.p_value)}.",
     ]
     header = ("figure", report.run, report.versus or "", "difference", "interval", "may be chance")
-    return Section(f"Compared with {report.versus}", [*text, *_undefined(found.undefined)], header, rows)
+    return Section(f"Compared with {report.versus}", [*text, *_undefined(comparison.undefined)], header, rows)
 
 
 def _classes(report: Report) -> Section:
-    found = report.overview.classes
-    worst = sorted(found.classes, key=lambda one: (one.f1 is None, one.f1))
-    text = [f"The {_CLASSES} with the lowest F1 of {found.total:,}."] if found.total > _CLASSES else []
-    if found.total > len(found.classes):
-        text = [f"{len(found.classes):,} of {found.total:,} classes were asked for; the {_CLASSES} worst of these."]
+    classes = report.overview.classes
+    worst = sorted(classes.classes, key=lambda one: (one.f1 is None, one.f1))
+    text = [f"The {_CLASSES} with the lowest F1 of {classes.total:,}."] if classes.total > _CLASSES else []
+    if classes.total > len(classes.classes):
+        text = [f"{len(classes.classes):,} of {classes.total:,} classes were asked for; the {_CLASSES} worst of these."]
     rows = []
     for one in worst[:_CLASSES]:
         counts = _cells(one.label, one.annotations, one.predictions, one.tp, one.fp, one.fn, one.precision, one.recall)
         rows.append([*counts, Cell(number(one.f1), one.f1 or 0.0)])
     header = ("class", "annotations", "predictions", "tp", "fp", "fn", "precision", "recall", "F1")
-    return Section("Classes", [*text, *_undefined(found.undefined)], header, rows)
+    return Section("Classes", [*text, *_undefined(classes.undefined)], header, rows)
 
 
 def _matrix(report: Report) -> Section:
-    found = report.overview.confusion_matrix
-    sums = {label: found.actual_sums.get(label, 0) + found.predicted_sums.get(label, 0) for label in found.labels}
+    matrix = report.overview.confusion_matrix
+    sums = {label: matrix.actual_sums.get(label, 0) + matrix.predicted_sums.get(label, 0) for label in matrix.labels}
     shown = sorted(sorted(sums, key=lambda label: -sums[label])[:_MATRIX])
-    count = {(cell.actual, cell.predicted): cell.count for cell in found.cells}
+    count = {(cell.actual, cell.predicted): cell.count for cell in matrix.cells}
     sides: list[str | None] = [*shown, None]
     rows = []
     for actual in sides:
-        whole = found.false_alarms if actual is None else found.actual_sums.get(actual, 0)
+        whole = matrix.false_alarms if actual is None else matrix.actual_sums.get(actual, 0)
         counts = [count.get((actual, predicted), 0) for predicted in sides]
         own = [
             Cell(f"{value:,}", value / whole if whole else 0.0, actual != predicted)
@@ -196,10 +196,10 @@ def _matrix(report: Report) -> Section:
             own[-1] = Cell("")  # nothing there, and nothing said, is nowhere
         rows.append([Cell("nothing there" if actual is None else actual), *own])
     text = ["A row is what is there, a column what was said of it; colours are shares of a row."]
-    if len(shown) < len(found.labels):
-        text.append(f"The {len(shown)} most frequent of {len(found.labels):,} classes; cells of others are not shown.")
-    if len(found.cells) < found.total:
-        text.append(f"Of {found.total:,} cells that are not zero, the {len(found.cells):,} largest were asked for.")
+    if len(shown) < len(matrix.labels):
+        text.append(f"The {len(shown)} most frequent of {len(matrix.labels):,} classes; cells of others are not shown.")
+    if len(matrix.cells) < matrix.total:
+        text.append(f"Of {matrix.total:,} cells that are not zero, the {len(matrix.cells):,} largest were asked for.")
     return Section("Confusion matrix", text, ("actual \\ predicted", *shown, "missed"), rows)
 
 
@@ -240,16 +240,16 @@ def _points(curve: Curve) -> Iterator[tuple[float, float, float]]:
 
 
 def _causes(report: Report) -> Section | None:
-    found = report.errors
-    if found is None:
+    errors = report.errors
+    if errors is None:
         return _refused(report, "errors", "Causes of errors")
-    rows = [_cells(name, one.count, one.dap) for name, one in found.causes.items()]
+    rows = [_cells(name, one.count, one.dap) for name, one in errors.causes.items()]
     plot = svg.bars(
-        "Errors by cause", [svg.Bar(name, one.count, f"{one.count:,}") for name, one in found.causes.items()]
+        "Errors by cause", [svg.Bar(name, one.count, f"{one.count:,}") for name, one in errors.causes.items()]
     )
     text = ["TIDE's causes; dAP is how much higher average precision would be if all of them were put right."]
     header = ("cause", "errors", "dAP")
-    return Section("Causes of errors", [*text, *found.notes, *_undefined(found.undefined)], header, rows, plot)
+    return Section("Causes of errors", [*text, *errors.notes, *_undefined(errors.undefined)], header, rows, plot)
 
 
 def _about(report: Report) -> Section:

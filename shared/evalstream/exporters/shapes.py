@@ -30,8 +30,8 @@ def pieces(polygon: RowObject) -> list[list[list[Point]]]:
 
 def mask(one: RowObject) -> dict[str, Any]:
     """Give a mask's run lengths: ``size`` (height, width) and ``counts``, COCO's compressed text."""
-    found: dict[str, Any] = orjson.loads(one.detail)
-    return found
+    rle: dict[str, Any] = orjson.loads(one.detail)
+    return rle
 
 
 def keypoints(one: RowObject) -> list[list[float]]:

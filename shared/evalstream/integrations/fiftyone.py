@@ -73,8 +73,8 @@ def add_outcomes(
     left = iter(samples.iter_samples())
     while some := list(islice(left, PAGE)):
         names = [data_row(sample) for sample in some]
-        found = rows_of(asked, "", "", {**said, "data_row": names}, lambda _what, _done, _total: None)  # type: ignore[arg-type]
-        by_name = {row.data_row: row for row in found}
+        rows = rows_of(asked, "", "", {**said, "data_row": names}, lambda _what, _done, _total: None)  # type: ignore[arg-type]
+        by_name = {row.data_row: row for row in rows}
         for sample, name in zip(some, names, strict=True):
             if name not in by_name:
                 counts["without_answer"] += 1

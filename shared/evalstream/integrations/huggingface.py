@@ -48,8 +48,8 @@ def evaluation_log(
 
         def compute_metrics(self, predictions: Any) -> dict[str, float]:
             with client.run(dataset, run.format(step=self._step), step=self._step, **options) as own:
-                for image, found in read(predictions):
-                    own.log(image, found)
+                for image, predicted in read(predictions):
+                    own.log(image, predicted)
             return own.figures() if own.matched else {}
 
     return EvaluationLog()

@@ -60,8 +60,8 @@ def validation_log(client: Client, dataset: str, run: str, *, read: Read = as_re
         ) -> None:  # as it is called
             del trainer, pl_module, batch_idx, dataloader_idx
             if self._run is not None:
-                for image, found in read(outputs, batch):
-                    self._run.log(image, found)
+                for image, predicted in read(outputs, batch):
+                    self._run.log(image, predicted)
 
         def on_validation_epoch_end(self, trainer: Any, pl_module: Any) -> None:
             if self._run is None:

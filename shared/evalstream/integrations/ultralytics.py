@@ -60,8 +60,8 @@ def log_validation(
         own = type(validator).update_metrics
 
         def update_metrics(predictions: Any, batch: Any) -> Any:
-            for place, found in enumerate(predictions):
-                log.log(image(str(batch["im_file"][place])), _scaled(validator, found, place, batch))
+            for place, predicted in enumerate(predictions):
+                log.log(image(str(batch["im_file"][place])), _scaled(validator, predicted, place, batch))
             return own(validator, predictions, batch)
 
         validator.update_metrics = update_metrics
@@ -74,10 +74,10 @@ def log_validation(
         model.add_callback(callback.__name__, callback)
 
 
-def _scaled(validator: Any, found: Any, place: int, batch: Any) -> dict[str, Any]:
+def _scaled(validator: Any, predicted: Any, place: int, batch: Any) -> dict[str, Any]:
     """Give one image's boxes in its own pixels, as the validator counts them."""
     own = validator._prepare_batch(place, batch)
     # Copied, for some validators write into what they prepare.
-    boxes = validator.scale_preds(validator._prepare_pred({**found, "cls": found["cls"].clone()}), own)
+    boxes = validator.scale_preds(validator._prepare_pred({**predicted, "cls": predicted["cls"].clone()}), own)
     names = [validator.names[int(code)] for code in as_array(boxes["cls"])]
     return {"boxes": boxes["bboxes"], "labels": np.array(names, np.str_), "scores": boxes["conf"]}

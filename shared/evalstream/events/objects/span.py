@@ -93,10 +93,10 @@ def in_code_points(field: str, objects: list[_Any], text: str | None) -> None:
 
 
 def _code_point(starts: NDArray[np.int64], offset: int, text: str, name: str) -> int:
-    found = int(np.searchsorted(starts, offset))
-    if starts[found] != offset:
-        raise ValueError(f"{name}: offset {offset} lies inside a character, {text[found - 1]!r}")
-    return found
+    position = int(np.searchsorted(starts, offset))
+    if starts[position] != offset:
+        raise ValueError(f"{name}: offset {offset} lies inside a character, {text[position - 1]!r}")
+    return position
 
 
 def _character_starts(text: str, unit: Unit) -> NDArray[np.int64]:
