@@ -297,7 +297,7 @@ def _summary(
 
 
 def _refused(message: str) -> Refused:
-    found = ERROR_CODE.search(message)
-    if found is None:
+    match = ERROR_CODE.search(message)
+    if match is None:
         return Refused(STD_EXCEPTION, f"{message} (STD_EXCEPTION)")
-    return Refused(int(found[1]), message[found.start() :].strip())
+    return Refused(int(match[1]), message[match.start() :].strip())

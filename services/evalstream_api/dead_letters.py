@@ -138,8 +138,8 @@ def _datasets(request: Request) -> list[str] | None:
 @router.get("", dependencies=_LOOK)
 def get_dead_letters(request: Request, choice: Annotated[Choice, Query()]) -> DeadLetters:
     """List records that could not be read, with the reason; the newest first."""
-    found = list_dead_letters(_client(request), **choice.model_dump(), datasets=_datasets(request))
-    return DeadLetters(dead_letters=[Listed.model_validate(letter) for letter in found])
+    letters = list_dead_letters(_client(request), **choice.model_dump(), datasets=_datasets(request))
+    return DeadLetters(dead_letters=[Listed.model_validate(letter) for letter in letters])
 
 
 @router.get("/{id:path}", dependencies=_LOOK, responses=declared(404))

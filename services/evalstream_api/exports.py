@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import IO, Annotated, Any, Final, TypeVar
+from typing import IO, Annotated, Any, Final, TypeVar, cast
 
 from clickhouse_connect.driver.exceptions import ClickHouseError
 from evalstream.client.errors import RefusedError
@@ -55,7 +55,7 @@ class _Within(Asked):
         if question.query is not NothingElse:
             asked["query"] = query
         try:
-            answer: Any = ANSWERS[question.name](self._backend, **asked)
+            return cast(A, ANSWERS[question.name](self._backend, **asked))
         except QuestionError as error:
             raise RefusedError("GET", question.path, 422, str(error)) from error
         except ClickHouseError as error:
@@ -64,8 +64,6 @@ class _Within(Asked):
                 raise
             # An exporter asks for less then.
             raise RefusedError("GET", question.path, status, detail) from error
-        found: A = answer
-        return found
 
 
 @router.get("/export", response_class=Response, responses=_binary("application/zip"))

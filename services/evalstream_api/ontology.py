@@ -84,8 +84,8 @@ def _read(body: bytes) -> Ontology:
         return Ontology.model_validate_json(body)
     except ValidationError as error:
         # Told as FastAPI tells it: the first part of the place is where in the request.
-        found = error.errors(include_url=False, include_input=False, include_context=False)[:ERRORS_TOLD]
-        raise RequestValidationError([item | {"loc": ("body", *item["loc"])} for item in found]) from None
+        errors = error.errors(include_url=False, include_input=False, include_context=False)[:ERRORS_TOLD]
+        raise RequestValidationError([item | {"loc": ("body", *item["loc"])} for item in errors]) from None
 
 
 async def _bounded(request: Request) -> bytes:

@@ -176,9 +176,9 @@ def _question(
 async def get_datasets(request: Request) -> Datasets:
     """List the datasets that the key is for, with their runs, splits and metadata keys."""
     backend = backend_of(request)
-    found = await load_of(request).questions.answer("datasets", lambda: catalog(backend.clients()))
+    listing = await load_of(request).questions.answer("datasets", lambda: catalog(backend.clients()))
     return Datasets(
-        datasets=[dataset for dataset in found.datasets if sees(request, dataset.dataset)],
+        datasets=[dataset for dataset in listing.datasets if sees(request, dataset.dataset)],
         # In a cluster another service deletes.
         may_delete=allows(request, "admin") and backend.intake is not None,
     )
@@ -415,13 +415,13 @@ def get_metadata(backend: Backend, dataset: Dataset, run: Run, query: Annotated[
 def get_progress(backend: Backend, dataset: Dataset, run: Run) -> RunProgress:
     """Count, exactly, what is done of a run, what is pending, and what has failed."""
     client = _client_for(backend, dataset, run)
-    found = progress(client, dataset, run, backend.policies)
-    done = found.rows - found.pending - found.failed
+    state = progress(client, dataset, run, backend.policies)
+    done = state.rows - state.pending - state.failed
     how: Literal["complete", "running", "failed"] = (
-        "running" if found.pending else "failed" if found.failed else "complete"
+        "running" if state.pending else "failed" if state.failed else "complete"
     )
     missing = rows_without_predictions(client, dataset, run)
-    counts = {"rows": found.rows, "done": done, "pending": found.pending, "failed": found.failed}
+    counts = {"rows": state.rows, "done": done, "pending": state.pending, "failed": state.failed}
     return RunProgress(**counts, without_predictions=missing, state=how)
 
 

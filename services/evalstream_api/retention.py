@@ -110,12 +110,12 @@ def put_retention(
     return Set(**_said(client, dataset, in_force), over_rows=due.rows, over_runs=due.runs)
 
 
-def _said(client: Client, dataset: str, found: InForce) -> dict[str, object]:
+def _said(client: Client, dataset: str, in_force: InForce) -> dict[str, object]:
     gone = removed(client, dataset)
     return {
         "dataset": dataset,
-        **found.retention._asdict(),
-        "set_at": found.set_at,
+        **in_force.retention._asdict(),
+        "set_at": in_force.set_at,
         "removed_rows": gone.rows,
         "removed_runs": gone.runs,
         "older_than": gone.older_than,

@@ -90,8 +90,8 @@ def restore(
 
 
 def _counts(manifest: Manifest) -> str:
-    found = ", ".join(f"{count:,} {table.replace('_', ' ')}" for table, count in manifest.rows.items())
-    return f"{found}, of {manifest.created_at:%Y-%m-%d %H:%M:%S} UTC"
+    counts = ", ".join(f"{count:,} {table.replace('_', ' ')}" for table, count in manifest.rows.items())
+    return f"{counts}, of {manifest.created_at:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _bar() -> Progress:

@@ -111,6 +111,6 @@ def _delete(
         out.print(f"deleted {what}: {_counts(said)}; up to version {said.version}", highlight=False)
 
 
-def _counts(found: Deleted) -> str:
-    counts = ((getattr(found, name), word) for name, word in _COUNTED.items())
+def _counts(deleted: Deleted) -> str:
+    counts = ((getattr(deleted, name), word) for name, word in _COUNTED.items())
     return ", ".join(count_of(count, word) for count, word in counts if count) or "nothing"

@@ -60,8 +60,8 @@ def filtered(*, without: tuple[str, ...] = (), **defaults: Any) -> Callable[[Cal
 
         @wraps(command)
         def asking(**given: Any) -> None:
-            found = {name: given.pop(name) for name in usual}
-            command(**given, asked={name: value for name, value in found.items() if value is not None})
+            values = {name: given.pop(name) for name in usual}
+            command(**given, asked={name: value for name, value in values.items() if value is not None})
 
         said = [options if one.name == "asked" else [one] for one in own.parameters.values()]
         asking.__signature__ = own.replace(  # type: ignore[attr-defined]

@@ -92,9 +92,9 @@ def import_files(
     try:
         given, notes = typed(paths[0], paths[-1], options._replace(type=type_))
         for path in paths:
-            found, read = _understand(path, given, truth)
+            summary, read = _understand(path, given, truth)
             truth = read if isinstance(read, GroundTruth) else truth
-            understood.append(found)
+            understood.append(summary)
         understood[-1] = understood[-1]._replace(notes=[*notes, *understood[-1].notes])
     except ImporterError as error:
         fail(str(error))
@@ -229,38 +229,38 @@ def _parted(reason: str) -> tuple[str, str]:
     return (field, why) if colon else ("the event", reason)
 
 
-def _as_json(found: _Understood) -> dict[str, Any]:
+def _as_json(summary: _Understood) -> dict[str, Any]:
     return {
-        "path": str(found.path),
-        "format": found.format,
-        "side": found.side,
-        "data_rows": found.rows,
+        "path": str(summary.path),
+        "format": summary.format,
+        "side": summary.side,
+        "data_rows": summary.rows,
         "objects": [
-            {"type": kind, "class": name, "count": count} for (kind, name), count in sorted(found.counts.items())
+            {"type": kind, "class": name, "count": count} for (kind, name), count in sorted(summary.counts.items())
         ],
-        "notes": found.notes,
-        "left_out": found.problems,
-        "refused": found.refused,
+        "notes": summary.notes,
+        "left_out": summary.problems,
+        "refused": summary.refused,
     }
 
 
-def _show(found: _Understood) -> None:
-    sizes = f"{count_of(found.rows, 'data row')}, {count_of(sum(found.counts.values()), 'object')}"
-    out.print(f"{found.path}: {found.format}, {found.side}: {sizes}", soft_wrap=True)
-    if found.counts:
+def _show(summary: _Understood) -> None:
+    sizes = f"{count_of(summary.rows, 'data row')}, {count_of(sum(summary.counts.values()), 'object')}"
+    out.print(f"{summary.path}: {summary.format}, {summary.side}: {sizes}", soft_wrap=True)
+    if summary.counts:
         table = Table()
         for name in ("type", "class", "count"):
             table.add_column(name, justify="right" if name == "count" else "left")
-        for (kind, name), count in found.counts.most_common():
+        for (kind, name), count in summary.counts.most_common():
             table.add_row(kind, name, f"{count:,}")
         out.print(table)
-    _print(found.notes, found.problems, out.print)
-    if found.refused is not None:
-        out.print(f"refused: {found.refused}", highlight=False, soft_wrap=True)
+    _print(summary.notes, summary.problems, out.print)
+    if summary.refused is not None:
+        out.print(f"refused: {summary.refused}", highlight=False, soft_wrap=True)
 
 
-def _tell(found: _Understood) -> None:
-    _print(found.notes, found.problems, err.print)
+def _tell(summary: _Understood) -> None:
+    _print(summary.notes, summary.problems, err.print)
 
 
 def _print(notes: Sequence[str], problems: Sequence[str], say: Any) -> None:

@@ -36,10 +36,10 @@ def _option(name: str, text: str, **more: Any) -> Any:
 
 
 def _pair(text: str, what: str) -> tuple[int, int]:
-    found = re.fullmatch(r"(\d+)x(\d+)", text)
-    if found is None or not int(found[1]) or not int(found[2]):
+    match = re.fullmatch(r"(\d+)x(\d+)", text)
+    if match is None or not int(match[1]) or not int(match[2]):
         raise typer.BadParameter(f"must be {what} (got {text!r})")
-    return int(found[1]), int(found[2])
+    return int(match[1]), int(match[2])
 
 
 def _key_and_value(text: str) -> tuple[str, str]:

@@ -136,11 +136,11 @@ class _Commands(TyperGroup):
 def command(name: str) -> Command:
     """Import a command, or a group of them."""
     place = COMMANDS[name]
-    found = getattr(import_module(place.module), place.name)
-    if not isinstance(found, typer.Typer):
-        function, found = found, typer.Typer(add_completion=False, rich_markup_mode=None)
-        found.command(name)(function)
-    made = get_command(found)
+    group = getattr(import_module(place.module), place.name)
+    if not isinstance(group, typer.Typer):
+        function, group = group, typer.Typer(add_completion=False, rich_markup_mode=None)
+        group.command(name)(function)
+    made = get_command(group)
     made.name = name
     return made
 

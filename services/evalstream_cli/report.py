@@ -73,14 +73,14 @@ def report(
 
 def run_figures(client: Client, dataset: str, run: str, query: dict[str, Any]) -> dict[str, Any]:
     """Ask for everything that the report shows of one run."""
-    found = {
+    answers = {
         "progress": client.progress(dataset, run),
         "summary": client.summary(dataset, run, **query),
         "average-precision": client.average_precision(dataset, run, **query),
         "classes": client.classes(dataset, run, **query, sort="f1"),  # of many, the worst
         "confusion-matrix": client.confusion_matrix(dataset, run, **query),
     }
-    return {name: own.model_dump(mode="json") for name, own in found.items()}
+    return {name: own.model_dump(mode="json") for name, own in answers.items()}
 
 
 def runs_table(figures: dict[str, dict[str, Any]], title: str) -> Table:
@@ -102,8 +102,8 @@ def runs_table(figures: dict[str, dict[str, Any]], title: str) -> Table:
     more = dict.fromkeys(name for known in estimated for name, own in known.items() if own["value"] is not None)
     for name in more:
         if name not in _FIGURES:
-            found = (known.get(name) for known in estimated)
-            table.add_row(name, *(_number(own["value"]) + _interval(own) if own else "-" for own in found))
+            estimates = (known.get(name) for known in estimated)
+            table.add_row(name, *(_number(own["value"]) + _interval(own) if own else "-" for own in estimates))
     table.add_section()
     table.add_row("pending", *(_number(own["progress"]["pending"]) for own in figures.values()))
     table.add_row("failed", *(_number(own["progress"]["failed"]) for own in figures.values()))
@@ -112,8 +112,8 @@ def runs_table(figures: dict[str, dict[str, Any]], title: str) -> Table:
 
 def _estimated(own: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """The figures that have an interval, by the name that they have in the table."""
-    found = own["intervals"]["figures"] if "intervals" in own else []
-    return {" ".join(filter(None, (one["figure"], one["feature"]))): one for one in found}
+    intervals = own["intervals"]["figures"] if "intervals" in own else []
+    return {" ".join(filter(None, (one["figure"], one["feature"]))): one for one in intervals}
 
 
 def _interval(own: dict[str, Any] | None) -> str:

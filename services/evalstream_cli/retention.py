@@ -42,8 +42,8 @@ def retention(
             said = client.request("GET", path)
         else:
             if not yes and not keep_all:
-                found = client.request("PUT", path, {"dry_run": True}, body=asked)
-                typer.confirm(f"Delete of {dataset} now: {_over(found)}? And the same later.", abort=True, err=True)
+                preview = client.request("PUT", path, {"dry_run": True}, body=asked)
+                typer.confirm(f"Delete of {dataset} now: {_over(preview)}? And the same later.", abort=True, err=True)
             said = client.request("PUT", path, body=asked)
     if as_json:
         out.file.write(orjson.dumps(said, option=orjson.OPT_INDENT_2).decode() + "\n")
@@ -64,9 +64,9 @@ def _runs(count: int) -> str:
     return "the run heard of last" if count == 1 else f"the {count:,} runs heard of last"
 
 
-def _over(found: dict[str, Any]) -> str:
-    named = f" ({', '.join(found['over_runs'])})" if found["over_runs"] else ""
-    return _counts(found["over_rows"], len(found["over_runs"])) + named
+def _over(preview: dict[str, Any]) -> str:
+    named = f" ({', '.join(preview['over_runs'])})" if preview["over_runs"] else ""
+    return _counts(preview["over_rows"], len(preview["over_runs"])) + named
 
 
 def _counts(rows: int, runs: int) -> str:

@@ -46,8 +46,8 @@ def asyncapi() -> dict[str, Any]:
     )
     specification = AsyncAPI(broker, title="evalstream", version=evalstream.__version__, description=description)
     # FastStream goes through sets: sorted, the document is the same every time.
-    found: dict[str, Any] = json.loads(specification.to_specification().to_json())
-    return {key: _sorted(value) for key, value in found.items()}
+    document: dict[str, Any] = json.loads(specification.to_specification().to_json())
+    return {key: _sorted(value) for key, value in document.items()}
 
 
 def _sorted(value: Any) -> Any:

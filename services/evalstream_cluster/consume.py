@@ -140,8 +140,8 @@ async def _read(client: AIOKafkaConsumer, settings: ServiceSettings, state: Cons
     that is not UTF-8 is one. It would be asked for again for ever, and nobody would know.
     """
     try:
-        found = await client.getmany(timeout_ms=min(settings.batch_wait_ms, 100), max_records=settings.batch_records)
-        return [record for records in found.values() for record in records]
+        batches = await client.getmany(timeout_ms=min(settings.batch_wait_ms, 100), max_records=settings.batch_records)
+        return [record for records in batches.values() for record in records]
     except KafkaError as error:
         log.warning("%s cannot read from Kafka (%r); trying again in %d s", state.stage, error, READ_AGAIN_SECONDS)
         await asyncio.sleep(READ_AGAIN_SECONDS)

@@ -66,9 +66,9 @@ def _keep_gauges(clients: Clients, settings: ServiceSettings, stopped: threading
     measured: set[tuple[str, str]] = set()
     while not stopped.wait(GAUGE_SECONDS):
         try:
-            found = measure_runs(clients, settings)
-            forget_runs(measured - found)
-            measured = found
+            current = measure_runs(clients, settings)
+            forget_runs(measured - current)
+            measured = current
         except Exception:
             log.exception("the runs could not be measured; trying again in %d s", GAUGE_SECONDS)
 
@@ -83,9 +83,9 @@ def measure_runs(clients: Clients, settings: ServiceSettings) -> set[tuple[str, 
     policy = Filter().policy if Filter().policy in settings.policies else settings.policies[0]
     for dataset in catalog(client).datasets:
         for name in dataset.runs:
-            found = progress(client, dataset.dataset, name, settings.policies)
-            ROWS_PENDING.labels(dataset.dataset, name).set(found.pending)
-            ROWS_FAILED.labels(dataset.dataset, name).set(found.failed)
+            state = progress(client, dataset.dataset, name, settings.policies)
+            ROWS_PENDING.labels(dataset.dataset, name).set(state.pending)
+            ROWS_FAILED.labels(dataset.dataset, name).set(state.failed)
             own = summary(client, Selection(dataset=dataset.dataset, run=name, policy=policy))
             for score in SCORES:
                 value = getattr(own, score)

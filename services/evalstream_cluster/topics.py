@@ -61,10 +61,10 @@ async def ensure_topics(settings: ServiceSettings) -> None:
             error = for_code(code)
             if code and error is not TopicAlreadyExistsError:
                 raise TopicError(f"topic {name} cannot be created: {rest[0] if rest and rest[0] else error.__name__}")
-        found = await admin.describe_topics(names)
+        descriptions = await admin.describe_topics(names)
     finally:
         await admin.close()
-    for topic in found:
+    for topic in descriptions:
         partitions = len(topic["partitions"])
         if not topic["error_code"] and partitions != settings.kafka_partitions:
             raise TopicError(

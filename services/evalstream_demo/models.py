@@ -61,8 +61,8 @@ def _kernel(strength: float) -> Any:
 def _digit_examples(scenes: list[Scene], *, flatten: bool) -> tuple[Floats, Ints]:
     """Detections in ``scenes``, and the true class of each."""
     located = [locate(scene.image, flatten=flatten) for scene in scenes]
-    features = np.concatenate([found.features for found in located])
-    labels = np.concatenate([label_located(found.boxes, scene) for found, scene in zip(located, scenes, strict=True)])
+    features = np.concatenate([one.features for one in located])
+    labels = np.concatenate([label_located(one.boxes, scene) for one, scene in zip(located, scenes, strict=True)])
     return features[labels >= 0], labels[labels >= 0]
 
 

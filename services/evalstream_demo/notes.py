@@ -89,7 +89,7 @@ def note_events(count: int, seed: int) -> list[Note]:
         note = write_note(rng, _TEMPLATES, new=0.5)
         known: Event = {"dataset": "notes", "data_row": f"note-{number:04d}", "operation": "replace", "version": 1}
         row = {"split": split, "text": note.text, "metadata": {"style": note.style, "length": len(note.text)}}
-        found = {"rules": by_rules(note.text), "tagger": by_tagger(tagger, note.text)}
+        by_run = {"rules": by_rules(note.text), "tagger": by_tagger(tagger, note.text)}
         notes.append(
             Note(
                 {**known, "row": row, "annotations": [_span(n, span) for n, span in enumerate(note.spans, 1)]},
@@ -102,7 +102,7 @@ def note_events(count: int, seed: int) -> list[Note]:
                             for n, span in enumerate(spans, 1)
                         ],
                     }
-                    for run, spans in found.items()
+                    for run, spans in by_run.items()
                 },
             )
         )
@@ -155,12 +155,12 @@ _TRUST = {"amount": 0.97, "date": 0.8, "place": 0.7, "person": 0.6}
 
 def by_rules(text: str) -> list[Span]:
     """Find what patterns and a list of first names find."""
-    found = [
+    spans = [
         Span(hit.start(), hit.end(), feature, _TRUST[feature])
         for feature, rule in _RULES.items()
         for hit in rule.finditer(text)
     ]
-    return sorted(found)
+    return sorted(spans)
 
 
 def train_tagger(notes: list[Text]) -> Any:

@@ -159,8 +159,8 @@ def _facts(number: int, split: str, scene: Scene) -> Event:
 def _look(run: Run, located: list[Located], sharpness: list[Floats]) -> list[_Seen]:
     """Let one run name what it has located in every scene, and judge how sharp each is."""
     # The classifiers are asked once for all scenes: a call costs far more than its rows.
-    labels, confidences = classify(run.digits, np.concatenate([found.features for found in located]))
-    ends = np.cumsum([len(found.boxes) for found in located])[:-1]
+    labels, confidences = classify(run.digits, np.concatenate([one.features for one in located]))
+    ends = np.cumsum([len(one.boxes) for one in located])[:-1]
     answers = judge_sharpness(run.sharpness, np.array(sharpness))
     rows = zip(located, np.split(labels, ends), np.split(confidences, ends), answers, strict=True)
     return [_Seen(*row) for row in rows]

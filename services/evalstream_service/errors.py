@@ -113,9 +113,11 @@ def _describe_errors(app: FastAPI) -> None:
 
     def openapi() -> dict[str, Any]:
         document = describe()
-        _, found = models_json_schema([(Problem, "serialization"), (Invalid, "serialization")], ref_template=_REFERENCE)
+        _, schema = models_json_schema(
+            [(Problem, "serialization"), (Invalid, "serialization")], ref_template=_REFERENCE
+        )
         known = document.setdefault("components", {}).setdefault("schemas", {})
-        known.update(found["$defs"])
+        known.update(schema["$defs"])
         document["components"]["schemas"] = dict(sorted(known.items()))
         return document
 

@@ -43,11 +43,11 @@ class _Content(BaseModel):
 def state_of(path: Path) -> State:
     """Look at the file without reading it."""
     try:
-        found = path.stat()
+        status = path.stat()
     except FileNotFoundError:
         return None
     # ctime, for a change of mode counts too.
-    return found.st_ctime_ns, found.st_size, found.st_ino
+    return status.st_ctime_ns, status.st_size, status.st_ino
 
 
 def read_keys(path: Path) -> Sequence[ApiKey]:
@@ -92,8 +92,8 @@ def change_keys(path: Path, change: Callable[[Sequence[ApiKey]], Sequence[ApiKey
 
 
 def _first(error: ValidationError) -> str:
-    found = error.errors(include_url=False, include_input=False)[0]
-    return ": ".join(filter(None, (".".join(map(str, found["loc"])), found["msg"])))
+    first = error.errors(include_url=False, include_input=False)[0]
+    return ": ".join(filter(None, (".".join(map(str, first["loc"])), first["msg"])))
 
 
 @contextmanager

@@ -83,8 +83,8 @@ def find_key(keys: Iterable[ApiKey], given: bytes) -> ApiKey | None:
     """Find the key that a request was sent with."""
     wanted = digest(given)
     # Compare with every key, so that the time taken tells nothing of which one nearly fitted.
-    found = [key for key in keys if hmac.compare_digest(key.sha256, wanted)]
-    return found[0] if found else None
+    matching = [key for key in keys if hmac.compare_digest(key.sha256, wanted)]
+    return matching[0] if matching else None
 
 
 def parse_keys(text: str) -> Sequence[ApiKey]:
@@ -101,13 +101,13 @@ def parse_keys(text: str) -> Sequence[ApiKey]:
     now = datetime.now(UTC)
     for number, entry in enumerate(filter(None, (part.strip() for part in text.replace("\n", ",").split(","))), 1):
         token, _, scopes = entry.rpartition("=")
-        found = set(scopes.split("+"))
-        if not token or not found <= set(SCOPES):
+        granted = set(scopes.split("+"))
+        if not token or not granted <= set(SCOPES):
             raise ValueError(f"API key {number}: write KEY=read, or several scopes ({', '.join(SCOPES)}) joined by +")
         keys[token] = ApiKey(
             name=f"environment-{number}",
             sha256=digest(token.encode()),
-            scopes=tuple(scope for scope in SCOPES if scope in found),
+            scopes=tuple(scope for scope in SCOPES if scope in granted),
             created_at=now,
         )
     return tuple(keys.values())

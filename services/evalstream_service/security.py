@@ -55,19 +55,19 @@ class KeyRing:
             raise KeyFileError(f"{self._file}: {error.strerror}") from error
         if state != self._read[0]:
             self._read = (state, self._reread(self._file))
-        found = self._read[1]
-        if isinstance(found, KeyFileError):
-            raise found
-        return (*self._fixed, *found)
+        outcome = self._read[1]
+        if isinstance(outcome, KeyFileError):
+            raise outcome
+        return (*self._fixed, *outcome)
 
     def _reread(self, file: Path) -> Sequence[ApiKey] | KeyFileError:
         try:
-            found = read_keys(file)
+            keys = read_keys(file)
         except KeyFileError as error:
             log.error("API keys cannot be read, so no key is accepted: %s", error)
             return error
-        log.info("API keys in force: %s", ", ".join(key.name for key in (*self._fixed, *found)) or "none")
-        return found
+        log.info("API keys in force: %s", ", ".join(key.name for key in (*self._fixed, *keys)) or "none")
+        return keys
 
 
 def check_exposure(host: str, *, keys_needed: bool) -> None:
