@@ -1,4 +1,4 @@
-"""What the routes of an application stand on, the same in the embedded mode and in a cluster."""
+"""The backend of an application's routes, the same in the embedded mode and in a cluster."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ RematchAll = Callable[[str], Awaitable[None]]
 
 @dataclass(kw_only=True)
 class Intake:
-    """What routes that change something need beside the tables."""
+    """Functions and limits that routes which change something need beside the tables."""
 
     accept: Accept
     put_back: PutBack
@@ -36,7 +36,7 @@ class Intake:
 
 @dataclass(kw_only=True)
 class Backend:
-    """What routes need of the application that they are part of."""
+    """Parts of an application that its routes need."""
 
     clients: Clients
     #: Names of the policies that results are kept for.

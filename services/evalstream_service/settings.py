@@ -18,7 +18,7 @@ from evalstream_service.browsers import split_names
 
 
 class HttpSettings(BaseSettings):
-    """What the embedded mode and the services of a cluster have in common."""
+    """Settings that the embedded mode and the services of a cluster have in common."""
 
     model_config = SettingsConfigDict(
         env_prefix="EVALSTREAM_",

@@ -21,7 +21,7 @@ _UNSAID: Final = DataRow.model_construct()
 
 
 class Facts(NamedTuple):
-    """What an event says of its data row; empty and 0: nothing."""
+    """Facts that an event states about its data row; empty and 0: not stated."""
 
     split: str = ""
     width: int = 0

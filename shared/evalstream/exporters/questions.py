@@ -1,4 +1,4 @@
-"""What can be said with an export, and what every export says of itself; light, for routes declare it."""
+"""Options of exports, and the description that every export carries; light, for routes declare them."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class ReportDocument(ReportQuery):
 
 
 class About(BaseModel):
-    """What an export is of, so that it can be made again."""
+    """Description of an export, from which it can be made again."""
 
     dataset: str
     run: str

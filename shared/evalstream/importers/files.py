@@ -82,7 +82,7 @@ class Options(NamedTuple):
 
     @property
     def coco_type(self) -> columns.CocoType:
-        """What is read from COCO files."""
+        """Return the type of object that is read from COCO files."""
         return self.type or "bbox"
 
 
@@ -101,7 +101,7 @@ class GroundTruth(NamedTuple):
 
     @property
     def frequency(self) -> Mapping[str, Frequency]:
-        """How frequent classes are, where the file says it (LVIS)."""
+        """Return the frequency of each class, where the file gives it (LVIS)."""
         return self.coco.categories.frequency if self.coco is not None else {}
 
 

@@ -1,4 +1,4 @@
-"""What became of each object, written into a FiftyOne data set under the names that its own evaluation gives.
+"""Write the outcome of each object into a FiftyOne data set, under the names that its own evaluation gives.
 
 >>> import evalstream, fiftyone  # doctest: +SKIP
 >>> from evalstream.integrations.fiftyone import add_outcomes
@@ -23,7 +23,7 @@ from evalstream.queries.rows import Row, RowObject, Rows
 
 
 class Added(NamedTuple):
-    """What was written, and where nothing could be."""
+    """Counts of the outcomes that were written, and of samples and labels without one."""
 
     samples: int
     tp: int

@@ -59,7 +59,7 @@ _LOCALISED: Final = [CODES[name] for name in LOCALISED]
 
 
 class Caused(NamedTuple):
-    """What is wrong with each object. A cause is a position in :data:`CAUSES`, −1 for none."""
+    """Causes of the errors, object by object. A cause is a position in :data:`CAUSES`, −1 for none."""
 
     judged: Flag  # whether the prediction passes the limits and all filters but that of classes
     tried: Flag  # whether it passes that too

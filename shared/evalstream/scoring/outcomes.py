@@ -1,4 +1,4 @@
-"""What became of each object, data row by data row, and the metrics of a row."""
+"""Outcomes of objects, data row by data row, and the metrics of a row."""
 
 from __future__ import annotations
 

@@ -164,7 +164,7 @@ def count_deletions(client: Client, dataset: str) -> int:
 
 
 class Conditions(NamedTuple):
-    """What a dataset's tombstones make of its tables, as SQL, and the values that it is bound to.
+    """SQL conditions that hold for what a dataset's tombstones leave of its tables, and the values bound to them.
 
     ``{dataset:String}`` is bound besides, to the dataset.
     """

@@ -39,7 +39,7 @@ def open_embedded(path: Path, database: str = "default") -> Client:
 
 
 class _Folder:
-    """What this process knows of an engine's folder: who has it open here, and how often it was written to."""
+    """State of an engine's folder in this process: how often it is open here, and how often it was written to."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -1,4 +1,4 @@
-"""What was read of the tables, remembered for as long as nothing is written.
+"""Cache of readings of the tables, valid for as long as nothing is written.
 
 Whoever moves a slider asks the same run again and again, at other thresholds: what is read is the same each time. In
 the embedded mode every write goes through this process, which therefore knows whether anything has changed. Of a server

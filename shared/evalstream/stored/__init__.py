@@ -1,1 +1,1 @@
-"""What questions read of stored runs: the SQL that selects and counts, and the same rows as columns."""
+"""Reading of stored runs for questions: the SQL that selects and counts, and the same rows as columns."""
