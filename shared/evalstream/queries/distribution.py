@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 import numpy as np
 from pydantic import Field
 
-from evalstream.queries.custom_metrics import OBJECT_PREFIX, PREFIXES, custom_of_objects, is_custom, with_custom
 from evalstream.queries.measures import MEASURE_PREFIX, single_values
 from evalstream.queries.metadata import METADATA_NUMBER
 from evalstream.selection import QuestionError, Selection
 from evalstream.stored.counted import ROW_METRICS, Fragment, ask, scored
+from evalstream.stored.custom_metrics import OBJECT_PREFIX, PREFIXES, custom_of_objects, is_custom, with_custom
 from evalstream.tabular import Tabular
 
 if TYPE_CHECKING:

@@ -9,9 +9,10 @@ from pydantic import BaseModel, Field
 
 from evalstream.queries.average_precision import ApOptions, ClassFigures, average_precisions
 from evalstream.queries.catalog import Dataset, catalog
-from evalstream.queries.custom_metrics import CustomMetricsPage, custom_metrics, is_custom
+from evalstream.queries.custom_metrics import CustomMetricsPage, custom_metrics
 from evalstream.queries.summary import Summary, summary
 from evalstream.selection import QuestionError, Selection
+from evalstream.stored.custom_metrics import is_custom
 from evalstream.stored.labels import PerClassPage
 from evalstream.stored.missing_rows import match_missing_rows
 from evalstream.tabular import Tabular

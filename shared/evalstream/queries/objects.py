@@ -9,12 +9,12 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from evalstream.events.base import Name
 from evalstream.queries.comparison import false_positives_alone
-from evalstream.queries.custom_metrics import OBJECT_PREFIX, custom_of_objects
 from evalstream.queries.rows import Page, Row, RowObject, is_row_condition, rows_named, rows_where
 from evalstream.scoring.causes import Cause, ErrorOptions
 from evalstream.selection import Selection, parse_condition
 from evalstream.stored.causes import caused
 from evalstream.stored.counted import ask, check_rows, scored
+from evalstream.stored.custom_metrics import OBJECT_PREFIX, custom_of_objects
 from evalstream.tabular import Tabular
 
 if TYPE_CHECKING:

@@ -11,7 +11,6 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from evalstream.collector import uncollected
 from evalstream.events.base import Crowd
-from evalstream.queries.custom_metrics import CustomName, custom_of_predictions, is_custom, with_custom
 from evalstream.queries.measures import MeasureName, is_measure, with_measures
 from evalstream.scoring.causes import Cause, ErrorOptions, causes
 from evalstream.scoring.counting import count
@@ -21,6 +20,7 @@ from evalstream.storage.remembered import remembered
 from evalstream.stored.causes import caused
 from evalstream.stored.columns import AS_READ, as_dicts, every_kind, stored, to_read
 from evalstream.stored.counted import ROW_METRICS, Fragment, ask, ask_arrow, check_rows, scored, selected
+from evalstream.stored.custom_metrics import CustomName, custom_of_predictions, is_custom, with_custom
 from evalstream.stored.roll_up import FEATURES
 from evalstream.tabular import Tabular
 

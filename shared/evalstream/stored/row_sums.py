@@ -15,11 +15,11 @@ import pyarrow.compute as pc
 
 from evalstream.metrics.aggregate import CONFUSION_FIGURES, additive, aggregated
 from evalstream.metrics.bootstrap import Key
-from evalstream.queries.custom_metrics import custom_by_row
 from evalstream.scenes import Float, Int
 from evalstream.selection import Selection
 from evalstream.stored.answers import answered
 from evalstream.stored.counted import ROW_KEY, ask_arrow, scored
+from evalstream.stored.custom_metrics import custom_by_row
 from evalstream.types import AGGREGATIONS, CUSTOM
 
 if TYPE_CHECKING:
