@@ -16,6 +16,9 @@ import httpx
 import pyarrow as pa
 import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError, Error
+from evalstream.storage.deletions import Scope, bury, bury_many, erase, erase_rows, left_over, load_deletions
+from evalstream.storage.engine import open_server
+from evalstream.storage.migrate import migrate
 from evalstream_devcluster import clickhouse, clickhouse_cli
 from evalstream_devcluster.clickhouse_engine import split_insert
 from typer.testing import CliRunner
@@ -415,3 +418,18 @@ def test_columns_and_texts_may_have_such_names(client: Client) -> None:
 def test_a_page_in_a_browser_is_refused(endpoint: clickhouse.Endpoint, headers: dict[str, str]) -> None:
     answer = httpx.post(endpoint.url, content="SELECT 1", auth=(USER, PASSWORD), headers=headers)
     assert answer.status_code == 403
+
+
+def test_names_of_hundreds_of_data_rows_fit_into_statements_that_change_something(
+    own_endpoint: clickhouse.Endpoint,
+) -> None:
+    """They are too long for a URL, where the client's own `command` puts them."""
+    names = [f"{'é' * 1000}{number}" for number in range(400)]
+    client = open_server(own_endpoint.url, USER, PASSWORD)
+    migrate(client)
+    rows = bury_many(client, [(Scope("d", data_row=name), 5) for name in names], datetime.now(UTC))
+    erase_rows(client, rows)
+    erase(client, bury(client, Scope("d", "run"), 7))  # whose statements hold all tombstones of the dataset
+    assert len(load_deletions(client, "d").tombstones) == len(names) + 1
+    assert left_over(client, "d") == []
+    client.close()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import pyarrow as pa
 
 from evalstream.storage.settings import INSERT
+from evalstream.storage.statements import change
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
@@ -136,7 +137,7 @@ def drop_dead_letters(client: Client, ids: Sequence[str]) -> int:
     condition = "WHERE id IN {ids:Array(String)}"
     (count,) = client.query(f"SELECT count() FROM dead_letters FINAL {condition}", parameters=parameters).result_rows[0]
     if count:
-        client.command(f"DELETE FROM dead_letters {condition}", parameters=parameters)
+        change(client, f"DELETE FROM dead_letters {condition}", parameters)
     return int(count)
 
 

@@ -15,6 +15,7 @@ from urllib.parse import quote
 from evalstream.deletions import COUNT_BITS, NO_TOMBSTONES, Deletions, Tombstones
 from evalstream.storage.remembered import short_answer
 from evalstream.storage.settings import INSERT, INSERTED
+from evalstream.storage.statements import change
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
@@ -284,7 +285,7 @@ def last_deletion(client: Client, scope: Scope) -> Deletion | None:
 
 def bury(client: Client, scope: Scope, version: int) -> Deletion:
     """Write a tombstone; when this returns it is on disk, and what it covers is dead for good."""
-    client.command(_BURY, parameters=_parameters(scope) | {"version": version})
+    change(client, _BURY, _parameters(scope) | {"version": version})
     written = last_deletion(client, scope)
     assert written is not None
     return written
@@ -303,7 +304,7 @@ def erase(client: Client, deletion: Deletion) -> None:
     }
 
     *_, least, bound = conditions(client, scope.dataset)
-    client.command(_retract(_SCOPE, _DEAD, least), parameters=parameters | bound)
+    change(client, _retract(_SCOPE, _DEAD, least), parameters | bound)
     _delete(client, "results", f"{_SCOPE} AND version < {{least:UInt64}} AND NOT is_deleted", parameters)
     if not scope.run:
         _delete(client, "dead_letters", f"{_LETTERS} AND {_RECEIVED_BEFORE}", parameters)
@@ -336,7 +337,7 @@ def erase_rows(client: Client, deletions: Sequence[Deletion]) -> None:
         "milliseconds": round(max(one.deleted_at for one in deletions).timestamp() * 1000),
     }
     *_, least, bound = conditions(client, dataset)
-    client.command(_retract(_SOME_ROWS, _DEAD_ROWS, least), parameters=parameters | bound)
+    change(client, _retract(_SOME_ROWS, _DEAD_ROWS, least), parameters | bound)
     letters = f"{_LETTERS_OF_DATASET} AND data_row IN {{data_rows:Array(String)}}"
     _delete(client, "results", f"{_SOME_ROWS} AND version < {_own('least')} AND NOT is_deleted", parameters)
     _delete(client, "dead_letters", f"{letters} AND {_RECEIVED_BEFORE}", parameters)
@@ -346,7 +347,7 @@ def erase_rows(client: Client, deletions: Sequence[Deletion]) -> None:
 def _delete(client: Client, table: str, condition: str, parameters: dict[str, Any]) -> None:
     # Not even where there is nothing to delete: that would rewrite every part all the same.
     if client.query(f"SELECT 1 FROM {table} WHERE {condition} LIMIT 1", parameters=parameters).result_rows:
-        client.command(f"DELETE FROM {table} WHERE {condition}", parameters=parameters)
+        change(client, f"DELETE FROM {table} WHERE {condition}", parameters)
 
 
 def left_over(client: Client, dataset: str) -> list[Deletion]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from evalstream.storage.deletions import conditions, touched
 from evalstream.storage.settings import INSERTED
+from evalstream.storage.statements import change
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
@@ -23,7 +24,7 @@ _TOUCHED: Final = _STEPS.format(which="dataset = {{dataset:String}} AND {lives}"
 def set_step(client: Client, dataset: str, run: str, step: int, version: int) -> None:
     """Say where a run stands; when this returns it is on disk."""
     parameters = {"dataset": dataset, "run": run, "step": step, "version": version}
-    client.command(_SET, parameters=parameters)
+    change(client, _SET, parameters)
 
 
 def load_steps(client: Client) -> dict[str, dict[str, int]]:
