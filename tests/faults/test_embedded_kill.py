@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 import subprocess
@@ -32,7 +33,7 @@ from tests.faults.workload import (
 
 pytestmark = pytest.mark.faults
 
-KILLS = 5
+KILLS = 8 if os.environ.get("FAULTS") == "full" else 3
 
 
 class Stream:
