@@ -1,4 +1,4 @@
-"""Events over HTTP: streamed NDJSON in, counts and each rejected line's reason out."""
+"""Events over HTTP: streamed lines or columns in, counts and each rejected record's reason out."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from urllib.parse import quote, unquote
 from uuid import uuid4
 
 from evalstream.changes import REASONS_TOLD, RejectedLine, Upload
-from evalstream.events import AnnotationEvent, PredictionEvent, Reader, Record
+from evalstream.events import AnnotationEvent, PredictionEvent, Reader, Record, Rejection
 from evalstream.events.base import Name
 from evalstream.events.decoding import PAYLOAD_LIMIT
 from evalstream_service.backend import intake_of
@@ -17,6 +17,7 @@ from evalstream_service.load import change
 from evalstream_service.security import require
 from fastapi import APIRouter, Depends, HTTPException, Path, Request
 
+from evalstream_api import arrow_stream
 from evalstream_api.ndjson import lines
 
 #: Lines, and bytes, that are kept together: large inserts are cheap, and a batch must fit into memory many times over.
@@ -28,13 +29,19 @@ router = APIRouter(
     prefix="/v1/datasets/{dataset}",
     tags=["events"],
     dependencies=[Depends(require("write")), Depends(change)],
-    responses=declared(*KEYED, 408, 409, 413, 415, 507),
+    responses=declared(*KEYED, 400, 408, 409, 413, 415, 507),
 )
 _BODY = {
     "requestBody": {
         "required": False,
-        "description": "one event a line, or none; `dataset` and `run` may be left out, for the URL says them",
-        "content": {"application/x-ndjson": {"schema": {"type": "string", "format": "binary"}}},
+        "description": "one event a line, or none; `dataset` and `run` may be left out, for the URL says them. Or, as "
+        f"`{arrow_stream.MEDIA_TYPE}`, events in columns: an uncompressed Arrow stream of the schema in "
+        f"`schemas/event-columns.json`, whose batches have at most {arrow_stream.BATCH_BYTES} bytes and "
+        f"{arrow_stream.BATCH_ROWS} rows. Whatever else the type says is read as lines",
+        "content": {
+            kind: {"schema": {"type": "string", "format": "binary"}}
+            for kind in ("application/x-ndjson", arrow_stream.MEDIA_TYPE)
+        },
     }
 }
 
@@ -81,31 +88,41 @@ async def _upload(request: Request, reader: Reader) -> Upload:
     coding = request.headers.get("content-encoding", "identity").strip().lower()
     if coding != "identity":
         raise HTTPException(415, f"Content-Encoding {coding!r} is not read here: send the lines as they are")
-    accept = intake_of(request).accept
-    clock = intake_of(request).clock
-    name = uuid4().hex
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    kept = _kept_columns if kind == arrow_stream.MEDIA_TYPE else _kept_lines
     result = Upload(accepted=0, rejected=0, errors=[])
-    batch: list[Record] = []
-    size = 0
-
-    async def keep() -> None:
-        accepted, rejected = await accept(batch, reader, name)
+    async for accepted, rejected in kept(request, reader):
         result.accepted += accepted
         result.rejected += len(rejected)
         room = REASONS_TOLD - len(result.errors)
         result.errors += [
             RejectedLine(line=item.position, data_row=item.data_row, reason=item.reason) for item in rejected[:room]
         ]
+    return result
 
+
+async def _kept_lines(request: Request, reader: Reader) -> AsyncIterator[tuple[int, list[Rejection]]]:
+    """Keep events that come as lines, a batch at a time."""
+    accept, clock = intake_of(request).accept, intake_of(request).clock
+    name = uuid4().hex
+    batch: list[Record] = []
+    size = 0
     async for line in lines(_bounded(request), PAYLOAD_LIMIT):
         batch.append(Record(line.content, line.number, clock()))
         size += len(line.content)
         if len(batch) >= BATCH_LINES or size >= BATCH_BYTES:
-            await keep()
+            yield await accept(batch, reader, name)
             batch, size = [], 0
     if batch:
-        await keep()
-    return result
+        yield await accept(batch, reader, name)
+
+
+async def _kept_columns(request: Request, reader: Reader) -> AsyncIterator[tuple[int, list[Rejection]]]:
+    """Keep events that come in columns, a batch at a time."""
+    accept, name, first = intake_of(request).accept_columns, uuid4().hex, 1
+    async for batch in arrow_stream.batches(_bounded(request)):
+        yield await accept(batch, reader, name, first)
+        first += batch.num_rows
 
 
 async def _bounded(request: Request) -> AsyncIterator[bytes]:

@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager
 from uuid import uuid4
 
+import pyarrow as pa
 from evalstream.events import Reader, Record, Rejection
-from evalstream.pipeline.ingest import ingest
+from evalstream.pipeline.ingest import ingest, ingest_columns
 from evalstream.storage.dead_letters import DeadLetter
 from evalstream.storage.engine import Clients, open_embedded
 from evalstream.storage.events import newest_version
@@ -19,7 +20,16 @@ from evalstream_api.media import media_router
 from evalstream_api.retention import retention_applied
 from evalstream_api.uploads import reader_of, route_of
 from evalstream_service.application import make_application
-from evalstream_service.backend import Accept, Backend, Intake, PutBack, RematchAll, backend_in, use_backend
+from evalstream_service.backend import (
+    Accept,
+    AcceptColumns,
+    Backend,
+    Intake,
+    PutBack,
+    RematchAll,
+    backend_in,
+    use_backend,
+)
 from evalstream_service.security import checked_keys
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
@@ -50,6 +60,7 @@ def make_app(settings: LocalSettings) -> FastAPI:
             accept = _accept(clients, matcher, clock)
             intake = Intake(
                 accept=accept,
+                accept_columns=_accept_columns(clients, matcher, clock),
                 put_back=_put_back(accept, clock),
                 rematch_all=_rematch_all(matcher),
                 clock=clock,
@@ -84,6 +95,19 @@ def _accept(clients: Clients, matcher: Matcher, clock: Clock) -> Accept:
 
     async def accept(records: list[Record], reader: Reader, upload: str) -> tuple[int, list[Rejection]]:
         return await run_in_threadpool(keep, records, reader, upload)
+
+    return accept
+
+
+def _accept_columns(clients: Clients, matcher: Matcher, clock: Clock) -> AcceptColumns:
+    def keep(events: pa.RecordBatch, reader: Reader, upload: str, first: int) -> tuple[int, list[Rejection]]:
+        done = ingest_columns(clients(), events, reader, route_of(reader), upload, first)
+        clock.saw(done.newest)
+        matcher.tell(done.changed)
+        return done.accepted, done.rejected
+
+    async def accept(events: pa.RecordBatch, reader: Reader, upload: str, first: int) -> tuple[int, list[Rejection]]:
+        return await run_in_threadpool(keep, events, reader, upload, first)
 
     return accept
 

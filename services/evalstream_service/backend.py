@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
+import pyarrow as pa
 from evalstream.events import Reader, Record, Rejection
 from evalstream.storage.dead_letters import DeadLetter
 from evalstream.storage.engine import Clients
@@ -14,6 +15,8 @@ from fastapi import FastAPI, Request
 #: Keeps a batch of the upload that goes by a name for good before it returns; gives the number of events kept, and
 #: what was rejected.
 Accept = Callable[[list[Record], Reader, str], Awaitable[tuple[int, list[Rejection]]]]
+#: The same of a batch of events in columns, of which the first has a position in the upload.
+AcceptColumns = Callable[[pa.RecordBatch, Reader, str, int], Awaitable[tuple[int, list[Rejection]]]]
 #: Puts a record back where it came from, and returns once that is acknowledged.
 PutBack = Callable[[DeadLetter], Awaitable[None]]
 #: Sees to it that every data row of a dataset is matched anew; returns once that can no longer be forgotten.
@@ -25,6 +28,7 @@ class Intake:
     """Functions and limits that routes which change something need beside the tables."""
 
     accept: Accept
+    accept_columns: AcceptColumns
     put_back: PutBack
     rematch_all: RematchAll
     #: Gives the version of what comes without one: the time in nanoseconds; in the embedded mode above all there is.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import repeat
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
@@ -128,31 +129,58 @@ def _as_text(value: MetadataValue) -> str:
 
 
 def event_lines(events: pa.Table) -> Iterator[bytes]:
-    """Turn rows of table ``events`` into the JSON that a producer sends: ``replace`` events of boxes, masks, skeletons.
+    """Turn rows of table ``events`` into the JSON that a producer sends, without ids of events.
 
-    The inverse of :func:`events_table` for what importers give.
+    The inverse of :func:`events_table` for what importers of columns give.
+
+    Raises
+    ------
+    ValueError
+        If an event holds what is no single object, such as an answer nested in another one.
     """
-    names = ("dataset", "data_row", "run", "version", "split", "width", "height", "media_url", "metadata")
-    lists = ("id", "type", "feature", "confidence", "area", "crowd", "geometry", "detail")
+    for event in event_documents(events):
+        del event["event_id"]
+        yield to_json(event)
+
+
+def event_documents(events: pa.Table) -> Iterator[dict[str, Any]]:
+    """Turn rows of table ``events`` into events in the fields of the wire.
+
+    Raises
+    ------
+    ValueError
+        As of :func:`event_lines`.
+    """
     for batch in events.to_batches(max_chunksize=1_000):
-        rows = zip(*(batch[name].to_pylist() for name in names), strict=True)
-        objects = zip(*(batch[f"object_{name}"].to_pylist() for name in lists), strict=True)
-        for (dataset, data_row, run, version, split, width, height, media_url, metadata), columns in zip(
-            rows, objects, strict=True
-        ):
-            facts = {
-                "split": split,
-                "width": width,
-                "height": height,
-                "media_url": media_url,
-                "metadata": dict(metadata),
-            }
-            row = {name: value for name, value in facts.items() if value}
-            made = [_said(bool(run), *item) for item in zip(*columns, strict=True)]
-            event: dict[str, Any] = {"dataset": dataset, "data_row": data_row, "operation": "replace"}
-            event |= {"version": version} | ({"row": row} if row else {})
-            event |= {"run": run, "predictions": made} if run else {"annotations": made}
-            yield to_json(event)
+        for row in batch.to_pylist():
+            yield event_document(row)
+
+
+_HEADS: Final = ("dataset", "data_row", "operation", "version", "event_id")
+_FACTS: Final = ("split", "width", "height", "coordinates", "media_url", "text")
+_LISTS: Final = ("id", "type", "feature", "confidence", "area", "crowd", "geometry", "detail")
+
+
+def event_document(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Turn a row of table ``events`` into an event in the fields of the wire.
+
+    Raises
+    ------
+    ValueError
+        As of :func:`event_lines`.
+    """
+    run = row["run"]
+    facts = {name: row[name] for name in _FACTS} | {"metadata": dict(row["metadata"])}
+    said = {name: value for name, value in facts.items() if value}
+    made = []
+    for i, item in enumerate(zip(*(row[f"object_{name}"] for name in _LISTS), strict=True)):
+        try:
+            made.append(_said(bool(run), *item))
+        except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError):
+            raise ValueError(f"object {i}: its geometry and detail are none of type {item[1]!r} in columns") from None
+    event = {name: row[name] for name in _HEADS} | ({"row": said} if said else {})
+    event |= {"ids": row["deleted_id"]} if row["deleted_id"] else {}
+    return event | ({"run": run, "predictions": made} if run else {"annotations": made})
 
 
 def _said(
@@ -166,18 +194,48 @@ def _said(
     geometry: list[float],
     detail: str,
 ) -> dict[str, Any]:
-    said: dict[str, Any] = {"id": name, "type": kind, "feature": feature}
-    if kind == "bbox":
-        said["bbox"] = geometry
-    elif kind == "mask":
-        said["mask"] = json.loads(detail)
-    elif kind == "keypoints":
-        triples = geometry if predicted else geometry[4:]
-        points = [triples[i : i + 3] for i in range(0, len(triples), 3)]
-        said["keypoints"] = points if predicted else [[x, y, int(v)] for x, y, v in points]
-        said |= {} if predicted else {"bbox": geometry[:4]}
-    else:
-        raise ValueError(f"an object of type {kind!r} is no importer's")
+    said: dict[str, Any] = {"id": name, "type": kind, "feature": feature} | _SHAPES[kind](geometry, detail)
+    if kind == "keypoints" and not predicted:
+        said["keypoints"] = [[*place, _whole(v)] for *place, v in _by(3, geometry[4:])]
+        said["bbox"] = geometry[:4]
     if predicted:
         return said | {"confidence": confidence}
-    return said | {"area": area} | ({"crowd": True} if crowd == Crowd.CROWD else {})
+    if kind in _AREAL and not math.isnan(area):
+        said["area"] = area
+    return said | ({_ROLES[crowd]: True} if crowd in _ROLES else {})
+
+
+def _by(count: int, numbers: Sequence[float]) -> list[list[float]]:
+    return [list(numbers[i : i + count]) for i in range(0, len(numbers), count)]
+
+
+def _whole(number: float) -> float:
+    return int(number) if number.is_integer() else number
+
+
+def _pieces(geometry: list[float], detail: str) -> dict[str, Any]:
+    points, at, pieces = _by(2, geometry), 0, list[list[list[list[float]]]]()
+    for counts in json.loads(detail):
+        pieces.append([])
+        for count in counts:
+            pieces[-1].append(points[at : at + count])
+            at += count
+    if at != len(points):
+        raise ValueError("the rings have other points")
+    return {"polygon": pieces[0]} if len(pieces) == 1 else {"multipolygon": pieces}
+
+
+_SHAPES: Final[Mapping[str, Callable[[list[float], str], dict[str, Any]]]] = {
+    "bbox": lambda geometry, _: {"bbox": geometry},
+    "rotated_box": lambda geometry, _: {"rotated_box": geometry},
+    "polygon": _pieces,
+    "mask": lambda _, detail: {"mask": json.loads(detail)},
+    "polyline": lambda geometry, _: {"polyline": _by(2, geometry)},
+    "point": lambda geometry, _: {"point": geometry},
+    "keypoints": lambda geometry, _: {"keypoints": _by(3, geometry)},
+    "span": lambda geometry, _: {"span": [_whole(value) for value in geometry]},
+    "text": lambda _, detail: {"answer": detail},
+    "number": lambda geometry, _: {"answer": geometry[0]},
+}
+_AREAL: Final = frozenset({"bbox", "rotated_box", "polygon", "mask", "keypoints"})
+_ROLES: Final = {Crowd.CROWD: "crowd", Crowd.GROUP_OF: "group_of", Crowd.DIFFICULT: "difficult"}

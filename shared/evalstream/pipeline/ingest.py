@@ -6,7 +6,12 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import uuid4
 
+import numpy as np
+import pyarrow as pa
+
+from evalstream.arrow import numbers
 from evalstream.events import Reader, Record, Rejection, decode, events_table
+from evalstream.events.checking import decode_columns
 from evalstream.storage.dead_letters import DeadLetter, keep_dead_letters
 from evalstream.storage.events import append_events
 
@@ -42,6 +47,26 @@ def ingest(
     keep_dead_letters(client, [_dead_letter(item, source, name) for item in rejected])
     changed = {(item.event.dataset, item.event.data_row) for item in received}
     return Ingested(len(received), changed, rejected, max((item.version for item in received), default=0))
+
+
+def ingest_columns(
+    client: Client, events: pa.RecordBatch, reader: Reader, source: str, upload: str, first: int
+) -> Ingested:
+    """Validate a batch of events in columns (schema ``EVENTS``) and keep all of it, as :func:`ingest` does.
+
+    ``first`` is the position of the first one in its upload.
+    """
+    kept, rejected = decode_columns(events, reader, first)
+    for table in kept:
+        append_events(client, table)
+    keep_dead_letters(client, [_dead_letter(item, source, upload) for item in rejected])
+    changed = {key for table in kept for key in _keys(table)}
+    newest = max((int(np.max(numbers(table["version"].combine_chunks()))) for table in kept), default=0)
+    return Ingested(sum(table.num_rows for table in kept), changed, rejected, newest)
+
+
+def _keys(events: pa.Table) -> Iterable[tuple[str, str]]:
+    return zip(events["dataset"].to_pylist(), events["data_row"].to_pylist(), strict=True)
 
 
 def _dead_letter(item: Rejection, source: str, upload: str) -> DeadLetter:

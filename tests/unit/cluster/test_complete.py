@@ -16,7 +16,7 @@ from evalstream.pipeline.reconcile import reconcile
 from evalstream.queries.summary import summary
 from evalstream.selection import Selection
 from evalstream_api import runs
-from evalstream_cluster.ingest import accept_to
+from evalstream_cluster.ingest import accept_columns_by, accept_to
 from evalstream_cluster.stream import ingest_records
 from evalstream_service.application import make_application
 from evalstream_service.backend import Backend, Intake, use_backend
@@ -37,12 +37,12 @@ class Topic:
         self.records: list[Any] = []
 
     async def send(
-        self, topic: str, value: bytes, key: bytes, headers: list[tuple[str, bytes]]
+        self, topic: str, value: bytes, key: bytes | None, headers: list[tuple[str, bytes]]
     ) -> asyncio.Future[None]:
         assert topic == TOPIC
         offset = len(self.records)
         self.records.append(
-            ConsumerRecord(topic, 0, offset, 1_000, 0, key, value, None, len(key), len(value), tuple(headers))
+            ConsumerRecord(topic, 0, offset, 1_000, 0, key, value, None, len(key or b""), len(value), tuple(headers))
         )
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         done.set_result(None)
@@ -58,8 +58,10 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
 
 def test_it_goes_through_kafka_and_may_be_asked_for_again_before_it_has_arrived(client: Client) -> None:
     topic, told = Topic(), Told()
+    accept = accept_to(topic, settings())  # type: ignore[arg-type]
     intake = Intake(
-        accept=accept_to(topic, settings()),  # type: ignore[arg-type]
+        accept=accept,
+        accept_columns=accept_columns_by(accept),
         put_back=AsyncMock(),
         rematch_all=AsyncMock(),
         clock=time.time_ns,

@@ -12,6 +12,7 @@ from evalstream.events.objects.mask import PNG_PIXELS_LIMIT, PNG_PIXELS_TOGETHER
 from evalstream.geometry.limits import MOST_COMPARED, MOST_PAIRS
 from evalstream.geometry.polygon import MOST_CROSSINGS, MOST_CROSSINGS_TOGETHER
 from evalstream.ontology import CLASSES_LIMIT, DEPTH_LIMIT
+from evalstream_api.arrow_stream import BATCH_BYTES, BATCH_ROWS
 from evalstream_cli.up import STOP_SECONDS
 from evalstream_cluster.settings import ServiceSettings
 from evalstream_embedded.settings import LocalSettings
@@ -48,6 +49,7 @@ def test_the_numbers_are_those_of_the_code() -> None:
         assert f"| {value:,}" in text, value
     for value in (CLASSES_LIMIT, DEPTH_LIMIT):
         assert f"| {value:,} |" in text, value
+    assert f"| {BATCH_BYTES:,} bytes, {BATCH_ROWS:,} rows |" in text
     for value in (PNG_PIXELS_LIMIT, PNG_PIXELS_TOGETHER):
         assert f"| {value:,}" in text, value
     for seconds in (bodies.SILENCE_SECONDS, connections.HEAD_SECONDS, connections.READ_SECONDS):
