@@ -147,8 +147,8 @@ def _send(client: Client, bar: Progress, dataset: str, run: str | None, events: 
     task = bar.add_task(f"uploading {run or 'annotations'}", total=events.total)
     keep = events.files is None and not options.other_files
     with _told("the rest was not sent"):
-        return client.send(
-            dataset, run, events.lines, keep_files=keep, on_part=lambda count, _size: bar.advance(task, count)
+        return client.send_side(
+            dataset, run, events, keep_files=keep, on_part=lambda count, _size: bar.advance(task, count)
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -18,7 +19,7 @@ from tenacity import AsyncRetrying, Retrying
 from evalstream.client.errors import told
 from evalstream.client.service import Service, asking
 from evalstream.client.spool import DEFAULT_FOLDER
-from evalstream.client.steps import Done, Pause, Request, Steps, advance, retries
+from evalstream.client.steps import Done, Pause, Request, Steps, Together, advance, retries
 from evalstream.questions import Asked, Later, Question
 
 if TYPE_CHECKING:
@@ -144,10 +145,16 @@ class Client(Service, Asked):
             value: T = step.value
             return value
 
-    def _do(self, step: Request | Pause) -> httpx.Response | None:
+    def _do(self, step: Request | Together | Pause) -> httpx.Response | list[httpx.Response] | None:
         if isinstance(step, Pause):
             time.sleep(step.seconds)
             return None
+        if isinstance(step, Together):
+            with ThreadPoolExecutor(len(step.requests)) as threads:
+                return list(threads.map(self._insisting, step.requests))
+        return self._insisting(step)
+
+    def _insisting(self, step: Request) -> httpx.Response:
         answer: httpx.Response = Retrying(**retries(step))(self._send, step)
         return answer
 
@@ -208,10 +215,32 @@ class AsyncClient(Service, Later):
             value: T = step.value
             return value
 
-    async def _do(self, step: Request | Pause) -> httpx.Response | None:
+    async def _do(self, step: Request | Together | Pause) -> httpx.Response | list[httpx.Response] | None:
         if isinstance(step, Pause):
             await anyio.sleep(step.seconds)
             return None
+        if isinstance(step, Together):
+            return await self._at_once(step.requests)
+        return await self._insisting(step)
+
+    async def _at_once(self, requests: Sequence[Request]) -> list[httpx.Response]:
+        answers: dict[int, httpx.Response] = {}
+        failed: list[Exception] = []
+
+        async def send(place: int) -> None:
+            try:
+                answers[place] = await self._insisting(requests[place])
+            except Exception as error:  # told below as it is: a task group would tell it in a group of its own
+                failed.append(error)
+
+        async with anyio.create_task_group() as tasks:
+            for place in range(len(requests)):
+                tasks.start_soon(send, place)
+        if failed:
+            raise failed[0]
+        return [answers[place] for place in range(len(requests))]
+
+    async def _insisting(self, step: Request) -> httpx.Response:
         answer: httpx.Response = await AsyncRetrying(**retries(step))(self._send, step)
         return answer
 

@@ -10,12 +10,14 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import orjson
 import pyarrow as pa
 
+from evalstream.arrow import column as column_of
+from evalstream.arrow import repeated, texts
 from evalstream.client import objects
 from evalstream.events import EVENTS, event_lines
 from evalstream.importers import columns, conll, rows
@@ -38,6 +40,10 @@ from evalstream.importers.rows import Side
 from evalstream.importers.text import STDIN, json_lines
 from evalstream.words import count_of
 
+#: Objects, and events, that one request carries in columns: some 5 MB.
+PART_OBJECTS: Final = 50_000
+PART_EVENTS: Final = 10_000
+
 
 class Lines(NamedTuple):
     """Events to send: how many, and what of their source is left out, or read otherwise than it stands there."""
@@ -50,6 +56,8 @@ class Lines(NamedTuple):
     source: str = "events"
     #: The data rows that the events give a file, and its name; None: known from the lines alone, which come once.
     files: Callable[[], Iterable[tuple[str, str]]] | None = tuple
+    #: The same events as tables of what one request carries; None: they are not boxes alone, or came as lines.
+    columns: Callable[[], Iterable[pa.Table]] | None = None
 
     @property
     def left_out(self) -> int:
@@ -228,25 +236,60 @@ def _lines_of(read: GroundTruth | Predictions, known: dict[str, str], how: How) 
     files: Callable[[], Iterable[tuple[str, str]]] = tuple
     if isinstance(read, GroundTruth):
         files = partial(files_of, read)
+    version = time.time_ns()
     if read.imported is not None:
         given = read.imported
-        events_of_rows = rows.lines(given.rows, given.side, **known, version=time.time_ns())
-        return Lines(events_of_rows, len(given.rows), read.notes, read.problems, source=read.source, files=files)
+        of_rows = rows.lines(given.rows, given.side, **known, version=version)
+        own = partial(_tables_of_rows, given, known, version) if all(map(_is_boxes, given.rows)) else None
+        return Lines(of_rows, len(given.rows), read.notes, read.problems, 0, read.source, files, own)
     assert read.coco is not None
-    own, not_storable = columns.storable(read.coco.objects)
-    version, kind, notes = time.time_ns(), how.options.coco_type, list(read.notes)
-    if isinstance(read, GroundTruth):
-        assert isinstance(read.coco, columns.Truth)
-        events = columns.annotation_events(read.coco._replace(objects=own), known["dataset"], version, kind)
-        events = with_facts(events, how.options)
-    else:
-        assert isinstance(read.coco, columns.Found)
-        assert read.on is not None
-        part = read.coco._replace(objects=own)
-        events = columns.prediction_events(part, read.on, known["dataset"], known["run"], version, kind)
-        if missing := events.num_rows - len(np.unique(own.row)):
-            notes.append(rows.taken_for_empty(missing, events.num_rows))
-    return Lines(event_lines(events), events.num_rows, notes, read.problems, not_storable, read.source, files)
+    kept, not_storable = columns.storable(read.coco.objects)
+    kind, notes = how.options.coco_type, list(read.notes)
+    truth = read.coco if isinstance(read, GroundTruth) else read.on
+    assert isinstance(truth, columns.Truth)
+    total = len(truth.images.data_row)
+    if isinstance(read, Predictions) and (missing := total - len(np.unique(kept.row))):
+        notes.append(rows.taken_for_empty(missing, total))
+
+    def tables() -> Iterator[pa.Table]:
+        for first, objects_of, images in columns.parts(kept, truth.images, most=PART_OBJECTS, rows=PART_EVENTS):
+            on = truth._replace(images=images, objects=objects_of)
+            if isinstance(read.coco, columns.Found):
+                found = read.coco._replace(objects=objects_of)
+                events = columns.prediction_events(found, on, known["dataset"], known["run"], version, kind)
+            else:
+                events = with_facts(columns.annotation_events(on, known["dataset"], version, kind), how.options)
+            yield _numbered(events, first)
+
+    lines = (line for table in tables() for line in event_lines(table))
+    in_columns = tables if kind == "bbox" else None
+    return Lines(lines, total, notes, read.problems, not_storable, read.source, files, in_columns)
+
+
+def _numbered(events: pa.Table, first: int) -> pa.Table:
+    """Give each event its position as the id, so that sending it twice is sending it once."""
+    numbers = texts(map(str, range(first, first + events.num_rows)))
+    return events.set_column(EVENTS.get_field_index("event_id"), EVENTS.field("event_id"), numbers)
+
+
+def _is_boxes(row: rows.Row) -> bool:
+    """Whether a data row has boxes alone, with nothing nested in them."""
+    return row.plain is not None and not row.metrics and all(part.type == "bbox" for part in row.plain.parts)
+
+
+def _tables_of_rows(given: rows.Imported, known: Mapping[str, str], version: int) -> Iterator[pa.Table]:
+    begins = np.concatenate((np.zeros(1, np.int64), np.cumsum([len(row.objects) for row in given.rows])))
+    start = 0
+    while start < len(given.rows):
+        within = int(np.searchsorted(begins, begins[start] + PART_OBJECTS, "right")) - 1
+        stop = max(start + 1, min(within, start + PART_EVENTS))
+        events = rows.table(given.rows[start:stop], given.side)
+        heads = {name: repeated(known.get(name, ""), events.num_rows) for name in ("dataset", "run")}
+        heads["version"] = column_of(np.full(events.num_rows, version, np.uint64))
+        for name, values in heads.items():
+            events = events.set_column(EVENTS.get_field_index(name), EVENTS.field(name), values)
+        yield _numbered(events, start)
+        start = stop
 
 
 def _events(path: Path, how: How) -> Lines:

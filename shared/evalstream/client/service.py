@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from evalstream.changes import FILES_LIMIT, Completed, Declaration, Deleted, OtherFiles, RejectedLine, Upload
 from evalstream.client.errors import RejectedError
-from evalstream.client.steps import Pause, Request, Steps, operation
+from evalstream.client.steps import Pause, Request, Steps, Together, operation
 from evalstream.collector import uncollected
 from evalstream.events.base import Name
 from evalstream.importers.problems import ImporterError
@@ -24,6 +24,8 @@ from evalstream.selection import QuestionError
 from evalstream.words import count_of
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from evalstream.client.files import Lines
     from evalstream.importers.arrays import BoxFormat
     from evalstream.importers.files import GroundTruth, Options
@@ -33,6 +35,8 @@ A = TypeVar("A", bound=BaseModel)
 #: What one request carries: small enough that repeating it costs little, large enough that a request costs nothing.
 PART_LINES: Final = 1_000
 PART_BYTES: Final = 4 * 1024 * 1024
+#: Requests with columns that are sent at a time: one is checked while another one is written.
+PARTS_UNDER_WAY: Final = 3
 #: A large dataset takes its time to delete or close, and an answer that came too late would look like a failure.
 _NAME: Final[TypeAdapter[str]] = TypeAdapter(Name)
 _PATIENCE_SECONDS: Final = 3600
@@ -51,6 +55,12 @@ class Sent(BaseModel):
     errors: list[RejectedLine] = Field(
         description="rejected lines, counted from 1 over all parts; of each part the first"
     )
+
+    def add(self, answer: Upload, before: int) -> None:
+        """Add the answer to a part that has so many records before it."""
+        self.accepted += answer.accepted
+        self.rejected += answer.rejected
+        self.errors += [item.model_copy(update={"line": before + item.line}) for item in answer.errors]
 
     def reasons(self) -> list[str]:
         """Say which lines were rejected, and why."""
@@ -81,6 +91,10 @@ def place(dataset: str, run: str | None = None) -> str:
     """
     path = f"/v1/datasets/{_segment('dataset', dataset)}"
     return path if run is None else f"{path}/runs/{_segment('run', run)}"
+
+
+def _upload_path(dataset: str, run: str | None) -> str:
+    return f"{place(dataset, run)}/{'annotations' if run is None else 'predictions'}"
 
 
 def _segment(what: str, name: str) -> str:
@@ -265,7 +279,7 @@ class Service(Questions):
         many lines, and how many bytes, were sent since the last time. With ``keep_files``, it ends before a part that
         would give data rows other files (:meth:`check_files`).
         """
-        path = f"{place(dataset, run)}/{'annotations' if run is None else 'predictions'}"
+        path = _upload_path(dataset, run)
         done = Sent(accepted=0, rejected=0, errors=[])
         sent = 0
         for part in in_parts(lines):
@@ -275,12 +289,55 @@ class Service(Questions):
                 yield from _checking(dataset, f"events from number {sent + 1:,} on", files_of(part))
             content = b"\n".join(part)
             response = yield Request("POST", path, content=content, kind="application/x-ndjson", insist=True)
-            answer = Upload.model_validate_json(response.content)
-            done.accepted += answer.accepted
-            done.rejected += answer.rejected
-            done.errors += [item.model_copy(update={"line": sent + item.line}) for item in answer.errors]
+            done.add(Upload.model_validate_json(response.content), sent)
             sent += len(part)
             on_part(len(part), len(content))
+        return done
+
+    @operation
+    def send_side(
+        self,
+        dataset: str,
+        run: str | None,
+        events: Lines,
+        *,
+        keep_files: bool = False,
+        on_part: Callable[[int, int], None] = lambda _count, _size: None,
+    ) -> Steps[Sent]:
+        """Send the events of one side: in columns where they can be, otherwise as lines (:meth:`send`)."""
+        if events.columns is None:
+            return (
+                yield from Service.send.steps(self, dataset, run, events.lines, keep_files=keep_files, on_part=on_part)
+            )
+        return (yield from Service.send_columns.steps(self, dataset, run, events.columns(), on_part=on_part))
+
+    @operation
+    def send_columns(
+        self,
+        dataset: str,
+        run: str | None,
+        tables: Iterable[pa.Table],
+        *,
+        on_part: Callable[[int, int], None] = lambda _count, _size: None,
+    ) -> Steps[Sent]:
+        """Send events in columns (schema :data:`evalstream.events.EVENTS`), a table a request, a few at a time.
+
+        As :meth:`send` does otherwise: each event has its version and id, so that what is sent again changes nothing.
+        """
+        from evalstream.client.columns import MEDIA_TYPE, stream
+
+        path = _upload_path(dataset, run)
+        done = Sent(accepted=0, rejected=0, errors=[])
+        sent, left = 0, iter(tables)
+        while some := list(islice(left, PARTS_UNDER_WAY)):
+            contents = [stream(table) for table in some]
+            answers = yield Together(
+                tuple(Request("POST", path, content=own, kind=MEDIA_TYPE, insist=True) for own in contents)
+            )
+            for table, content, response in zip(some, contents, answers, strict=True):
+                done.add(Upload.model_validate_json(response.content), sent)
+                sent += table.num_rows
+                on_part(table.num_rows, len(content))
         return done
 
     @operation
@@ -405,7 +462,7 @@ class Service(Questions):
             on_progress(what, done, lines.total)
 
         keep = lines.files is None and not options.other_files
-        return (yield from Service.send.steps(self, dataset, run, lines.lines, keep_files=keep, on_part=on_part))
+        return (yield from Service.send_side.steps(self, dataset, run, lines, keep_files=keep, on_part=on_part))
 
 
 def _checking(dataset: str, source: str, files: Iterable[tuple[str, str]]) -> Steps[None]:

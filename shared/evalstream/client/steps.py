@@ -46,13 +46,19 @@ class Request(NamedTuple):
         return own if self.patience is None else own | {"timeout": self.patience}
 
 
+class Together(NamedTuple):
+    """Requests to send at the same time; their answers come as a list in the same order."""
+
+    requests: tuple[Request, ...]
+
+
 class Pause(NamedTuple):
     """Wait for so many seconds."""
 
     seconds: float
 
 
-Steps = Generator[Request | Pause, Any, T]
+Steps = Generator[Request | Together | Pause, Any, T]
 
 
 class Done(NamedTuple, Generic[T]):
@@ -61,7 +67,7 @@ class Done(NamedTuple, Generic[T]):
     value: T
 
 
-def advance(steps: Steps[T], answer: Any) -> Request | Pause | Done[T]:
+def advance(steps: Steps[T], answer: Any) -> Request | Together | Pause | Done[T]:
     """Give the answer to the last step, none before the first; return the next one."""
     try:
         return steps.send(answer)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Final, Literal, NamedTuple
 
@@ -115,6 +115,46 @@ def storable(objects: Objects) -> tuple[Objects, int]:
         objects.storable[chosen],
     )
     return kept, len(objects.row) - len(chosen)
+
+
+def parts(objects: Objects, images: Images, *, most: int, rows: int) -> Iterator[tuple[int, Objects, Images]]:
+    """Cut the images into neighbours with at most so many objects together, or a single image, and so many images.
+
+    Yields the position of the first one, and all that is said of them, which shares memory with what is given.
+    """
+    begins = np.searchsorted(objects.row, np.arange(len(images.data_row) + 1))
+    start = 0
+    while start < len(images.data_row):
+        within = int(np.searchsorted(begins, begins[start] + most, "right")) - 1
+        stop = max(start + 1, min(within, start + rows))
+        own, held = slice(start, stop), slice(int(begins[start]), int(begins[stop]))
+        numbers = slice(int(objects.geometry_start[held.start]), int(objects.geometry_start[held.stop]))
+        part = Objects(
+            objects.row[held] - start,
+            objects.id[held],
+            objects.feature[held],
+            objects.features,
+            objects.confidence[held],
+            objects.area[held],
+            objects.crowd[held],
+            objects.geometry_start[held.start : held.stop + 1] - numbers.start,
+            objects.geometry[numbers],
+            None if objects.detail is None else objects.detail[held],
+            objects.storable[held],
+        )
+        yield (
+            start,
+            part,
+            Images(
+                images.data_row[own],
+                images.width[own],
+                images.height[own],
+                images.file_name[own],
+                images.media_url[own],
+                images.place,
+            ),
+        )
+        start = stop
 
 
 def annotation_events(truth: Truth, dataset: str, version: int, iou_type: CocoType = "bbox") -> pa.Table:
