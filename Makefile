@@ -16,6 +16,7 @@
 # make bench-log       what run.log costs a training loop, in CPU
 # make bench-importers each importer on a file that is made for it: speed and memory
 # make bench-queries  what questions cost an embedded service, after a write and at the next threshold
+# make bench-upload    COCO files to an embedded service until every figure reflects them
 # make bench-load      200 readers and 4 writers at a time: how long answers take, and how many are turned away
 # make bench           against pycocotools and its rivals, in one run; LARGE=1 with 1.8 million detections, too
 # make bench-pipeline  events through a running cluster (make up) until they are queryable
@@ -32,7 +33,7 @@ PAGE := services/evalstream_api/static/index.html
 # Node comes with the environment, from PyPI; what npm runs must find this one.
 NPM := PATH="$(CURDIR)/.venv/bin:$$PATH" $(BIN)/npm --prefix web --silent
 
-.PHONY: demo up down kafka page screenshot check test test-durations test-thorough test-faults test-attack test-mutants lint lint-python lint-page format schemas agreement bench bench-log bench-importers bench-pipeline bench-queries bench-load docs clean
+.PHONY: demo up down kafka page screenshot check test test-durations test-thorough test-faults test-attack test-mutants lint lint-python lint-page format schemas agreement bench bench-log bench-importers bench-pipeline bench-queries bench-load bench-upload docs clean
 
 demo: $(INSTALLED) $(PAGE)
 	$(BIN)/evalstream demo --port $(PORT) $(if $(ONCE),--once)
@@ -138,6 +139,9 @@ bench-importers: $(INSTALLED)
 
 bench-queries: $(INSTALLED)
 	$(BIN)/python -m benchmarks.queries
+
+bench-upload: $(INSTALLED)
+	$(BIN)/python -m benchmarks.upload
 
 bench-load: $(INSTALLED)
 	$(BIN)/python -m benchmarks.load

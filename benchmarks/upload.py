@@ -1,0 +1,138 @@
+"""A COCO file to an embedded service until every figure reflects it: events a second, CPU and memory of both sides.
+
+An ``evalstream up`` of its own on an empty folder is sent ground truth and detections by ``evalstream upload``, as
+somebody at a terminal would, and is asked until nothing is pending. The ratio is to the peer that does the least that
+could be done: the same detections read by ``json`` and counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import httpx
+import orjson
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.load import service
+from benchmarks.workload import as_masks, coco_files
+
+KINDS = {"bbox": lambda truth, results: (truth, results), "segm": as_masks}
+_CPU = re.compile(r"^process_cpu_seconds_total (\S+)$", re.MULTILINE)
+_RESIDENT = re.compile(r"^process_resident_memory_bytes (\S+)$", re.MULTILINE)
+_START = "import sys; from evalstream_cli.main import app; app(sys.argv[1:])"
+
+
+class Cost(NamedTuple):
+    """What one upload of both sides takes."""
+
+    events: int
+    predictions: int
+    seconds: float  # from the start of the command until every figure reflects it
+    client_cpu: float
+    client_mb: float  # at the most
+    server_cpu: float
+    server_mb: float  # at the end
+    parsing: float  # the peer's seconds
+
+    def row(self) -> list[str]:
+        """Give the cells of a line of the table."""
+        return [
+            f"{self.predictions:,}",
+            f"{self.seconds:.2f}",
+            f"{self.predictions / self.seconds:,.0f}",
+            f"{self.events / self.seconds:,.0f}",
+            f"{self.client_cpu:.2f}",
+            f"{self.client_mb:,.0f}",
+            f"{self.server_cpu:.2f}",
+            f"{self.server_mb:,.0f}",
+            f"{self.seconds / self.parsing:.1f}",
+        ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--images", type=int, default=5_000)
+    parser.add_argument("--per-image", type=int, default=40)
+    parser.add_argument("--type", choices=KINDS, default="bbox")
+    parser.add_argument("--rounds", type=int, default=3)
+    given = parser.parse_args()
+    table = Table("detections", "s", "detections/s", "events/s", title=f"evalstream upload, {given.type}")
+    for name in ("client CPU s", "peak MB", "server CPU s", "MB", "times json"):
+        table.add_column(name, justify="right")
+    for cost in measure(given.images, given.per_image, given.type, given.rounds):
+        table.add_row(*cost.row())
+    Console().print(table)
+
+
+def measure(images: int, per_image: int, kind: str = "bbox", rounds: int = 1) -> list[Cost]:
+    """Upload a file several times, each time as another dataset, to one service."""
+    with tempfile.TemporaryDirectory() as folder:
+        truth, results = KINDS[kind](*coco_files(images, per_image))
+        annotations, predictions = Path(folder) / "gt.json", Path(folder) / "dt.json"
+        annotations.write_bytes(orjson.dumps(truth))
+        predictions.write_bytes(orjson.dumps(results))
+        start = time.perf_counter()
+        count = len(json.loads(predictions.read_bytes()))
+        parsing = time.perf_counter() - start
+        with service(None) as url:
+            _wait_until_there(url)
+            return [
+                _measured(url, f"bench-{i}", annotations, predictions, kind, (2 * images, count, parsing))
+                for i in range(rounds)
+            ]
+
+
+def _measured(
+    url: str, dataset: str, annotations: Path, predictions: Path, kind: str, known: tuple[int, int, float]
+) -> Cost:
+    cpu, _ = _used(url)
+    command = [sys.executable, "-c", _START, "upload", "--dataset", dataset, "--type", kind, "--url", url]
+    command += ["--annotations", str(annotations), "--predictions", str(predictions), "--run", "bench"]
+    start = time.perf_counter()
+    process = subprocess.Popen(command, env={**os.environ, "EVALSTREAM_API_KEY": ""}, stdout=subprocess.DEVNULL)
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    seconds = time.perf_counter() - start
+    if process.returncode:
+        raise RuntimeError(f"evalstream upload ended with status {process.returncode}")
+    progress = httpx.get(f"{url}/v1/datasets/{dataset}/runs/bench/progress").raise_for_status().json()
+    assert not progress["pending"], "the command waits until every figure reflects the upload"
+    later, resident = _used(url)
+    events, count, parsing = known
+    own = used.ru_utime + used.ru_stime
+    return Cost(events, count, seconds, own, used.ru_maxrss / 1024, later - cpu, resident / 2**20, parsing)
+
+
+def _used(url: str) -> tuple[float, float]:
+    """Give the CPU seconds that a service has taken, and the bytes that it holds."""
+    said = httpx.get(f"{url}/metrics").raise_for_status().text
+    cpu, resident = _CPU.search(said), _RESIDENT.search(said)
+    assert cpu is not None, "Prometheus tells of a process under Linux alone"
+    assert resident is not None
+    return float(cpu[1]), float(resident[1])
+
+
+def _wait_until_there(url: str) -> None:
+    deadline = time.monotonic() + 300
+    while time.monotonic() < deadline:
+        try:
+            if httpx.get(f"{url}/health").status_code == 200:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.05)
+    raise RuntimeError(f"nothing answers at {url}")
+
+
+if __name__ == "__main__":
+    main()
