@@ -494,6 +494,9 @@ def _in_order(
     if len(counts) and counts.max() > OBJECTS_LIMIT:
         name = images.data_row[int(counts.argmax())]
         raise ImporterError(f"{source}: image {name}: has {counts.max():,} objects; the limit is {OBJECTS_LIMIT:,}")
+    if len(order) == len(row) and np.array_equal(order, np.arange(len(row))):  # then copies would only take memory
+        start, values, detail = shape.start.astype(np.int64, copy=False), shape.values, shape.detail
+        return Objects(row, ids, feature, features, confidence, area, crowd, start, values, detail, storable)
     length = np.diff(shape.start)[order]
     start = np.concatenate((np.zeros(1, np.int64), np.cumsum(length)))
     positions = np.repeat(shape.start[order] - start[:-1], length) + np.arange(start[-1])
