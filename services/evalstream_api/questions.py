@@ -98,11 +98,14 @@ from evalstream_service.security import allows, require, sees
 from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request, Response
 from pydantic import BaseModel, TypeAdapter
 
+from evalstream_api.reflected import PARAMETERS, Reflecting, reflected
+
 router = APIRouter(
     prefix="/v1/datasets",
     tags=["questions"],
-    dependencies=[Depends(require("read"))],
-    responses=declared(*KEYED, 504),
+    dependencies=[Depends(require("read")), Depends(reflected)],
+    responses=declared(*KEYED, 425, 504),
+    route_class=Reflecting,
 )
 Answer = TypeVar("Answer", bound=BaseModel)
 #: Of each question, by its name, what computes its answer: for those who ask in this process, without HTTP.
@@ -165,14 +168,14 @@ def _question(
         ask.__name__, ask.__doc__ = compute.__name__, compute.__doc__
         names_runs = "run" in question.names or "shared_with" in question.query.model_fields
         missing = declared(404) if names_runs else {}
-        router.get(question.path, response_model=question.answer, responses=missing)(ask)
+        router.get(question.path, response_model=question.answer, responses=missing, openapi_extra=PARAMETERS)(ask)
         ANSWERS[question.name] = compute
         return compute
 
     return serve
 
 
-@router.get("")
+@router.get("", openapi_extra=PARAMETERS)
 async def get_datasets(request: Request) -> Datasets:
     """List the datasets that the key is for, with their runs, splits and metadata keys."""
     backend = backend_of(request)

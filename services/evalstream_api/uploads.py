@@ -98,6 +98,7 @@ async def _upload(request: Request, reader: Reader) -> Upload:
         result.errors += [
             RejectedLine(line=item.position, data_row=item.data_row, reason=item.reason) for item in rejected[:room]
         ]
+    result.position = intake_of(request).position()
     return result
 
 

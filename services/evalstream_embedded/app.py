@@ -65,8 +65,12 @@ def make_app(settings: LocalSettings) -> FastAPI:
                 rematch_all=_rematch_all(matcher),
                 clock=clock,
                 max_upload_bytes=settings.max_upload_bytes,
+                position=matcher.position,
             )
-            use_backend(app, Backend(clients=clients, policies=settings.policies, intake=intake))
+            use_backend(
+                app,
+                Backend(clients=clients, policies=settings.policies, intake=intake, is_reflected=matcher.is_reflected),
+            )
             async with retention_applied(clients, intake):
                 READY.set(1)
                 yield

@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import threading
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from uuid import uuid4
 
+from evalstream import positions
 from evalstream.pipeline.reconcile import reconcile, rematch
 from evalstream.storage.engine import Clients
 from evalstream.storage.results import stale_rows
@@ -27,12 +29,32 @@ class Matcher:
         self._declared: set[str] = set()
         self._news = threading.Condition()
         self._stopped = threading.Event()
+        #: Tells this process, and so its numbers, from all others.
+        self._name = uuid4().hex[:12]
+        self._told = 0
+        self._taken = 0
+        #: How many of the words told are done; below 0 until what an earlier process had left undone is.
+        self._done = -1
 
     def tell(self, changed: Iterable[tuple[str, str]]) -> None:
         """Name data rows, as (dataset, data row), whose events have changed."""
+        named = set(changed)
+        if not named:
+            return
         with self._news:
-            self._changed.update(changed)
+            self._changed |= named
+            self._told += 1
             self._news.notify()
+
+    def position(self) -> str:
+        """Give the position of all that was told."""
+        with self._news:
+            return positions.written({self._name: self._told})
+
+    def is_reflected(self, position: Mapping[str, int]) -> bool:
+        """Whether all up to a position is matched; positions of earlier processes are when what they left is."""
+        with self._news:
+            return all(self._done >= (number if name == self._name else 0) for name, number in position.items())
 
     def tell_all(self, dataset: str) -> None:
         """Name a dataset of which all data rows have to be matched anew, for something was declared of it."""
@@ -46,10 +68,16 @@ class Matcher:
             self._news.wait_for(lambda: self._changed or self._declared or self._stopped.is_set(), at_most)
             changed, self._changed = self._changed, set()
             declared, self._declared = self._declared, set()
+            self._taken = self._told
         by_dataset: dict[str, list[str]] = defaultdict(list)
         for dataset, data_row in sorted(changed):
             by_dataset[dataset].append(data_row)
         return by_dataset, declared
+
+    def _finish(self) -> None:
+        """Say that all that was taken last is done."""
+        with self._news:
+            self._done = self._taken
 
     def _stop(self) -> None:
         self._stopped.set()
@@ -85,11 +113,13 @@ def _run(matcher: Matcher, clients: Clients, policies: Sequence[str]) -> None:
         count = patiently(reconcile, clients(), policies)
         if count:
             log.info("brought %d data rows up to date that an earlier process had left", count)
+        matcher._finish()
         backlog: dict[str, list[str]] = {}  # after declarations; news goes first
         while not matcher._stopped.is_set():
             changed, declared = matcher._wait(at_most=0 if backlog else None)
             for dataset, data_rows in changed.items():
                 patiently(rematch, clients(), dataset, data_rows, policies)
+            matcher._finish()
             for dataset in sorted(declared):
                 backlog[dataset] = patiently(stale_rows, clients(), dataset, policies)
             if backlog:

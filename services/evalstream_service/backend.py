@@ -34,6 +34,8 @@ class Intake:
     #: Gives the version of what comes without one: the time in nanoseconds; in the embedded mode above all there is.
     clock: Callable[[], int]
     max_upload_bytes: int
+    #: Gives the position of what is accepted by now (:mod:`evalstream.positions`); None: nobody here knows it.
+    position: Callable[[], str | None] = lambda: None
     #: Set when a retention was declared, and so may have to be applied at once.
     retention_due: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -47,6 +49,8 @@ class Backend:
     policies: Sequence[str]
     #: None: this service only answers questions.
     intake: Intake | None = None
+    #: Whether answers reflect a position, by its numbers; None: nobody here knows.
+    is_reflected: Callable[[dict[str, int]], bool] | None = None
     #: Of each (dataset, run) that was there, how many deletions there had been: it is there until there are more.
     runs_seen: dict[tuple[str, str], int] = field(default_factory=dict)
 

@@ -80,6 +80,7 @@ _STATUSES: Final[Mapping[int, str]] = {
     415: "The body is encoded in a way that is not read here.",
     421: "The service is not served under this name.",
     422: "The request cannot be answered as it is; `detail` says why.",
+    425: "The position that was asked for is not reflected yet.",
     429: "Too much is under way, or the key asks too often; `Retry-After` says when to come back.",
     503: "The service cannot answer now.",
     504: "The question took longer than it may.",

@@ -25,6 +25,10 @@ class Upload(BaseModel):
     accepted: int
     rejected: int
     errors: list[RejectedLine] = Field(description=f"the first {REASONS_TOLD} rejected lines")
+    position: str | None = Field(
+        default=None,
+        description="what questions reflect that wait for it (`at_least`); null: in a cluster, which does not tell",
+    )
 
 
 class Completed(BaseModel):

@@ -150,7 +150,7 @@ def test_the_same_upload_twice(cluster: Cluster, parts: list[Part], expected: Ex
         for part in (*parts, *parts):
             route = part.route.replace("/datasets/street", f"/datasets/{dataset}")
             answer = http.post(route, content=b"\n".join(part.lines)).raise_for_status().json()
-            assert answer == {"accepted": len(part.lines), "rejected": 0, "errors": []}
+            assert answer == {"accepted": len(part.lines), "rejected": 0, "errors": [], "position": None}
     assert_equal(cluster, dataset, expected)
 
 

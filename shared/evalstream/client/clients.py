@@ -135,7 +135,7 @@ class Client(Service, Asked):
         return write_report(self, dataset, run, path, **said)
 
     def _answer(self, question: Question[..., A], names: tuple[str, ...], said: dict[str, Any]) -> A:
-        return self._take(asking(question, names, said))
+        return self._take(asking(question, names, said, self._wanted))
 
     def _take(self, steps: Steps[T]) -> T:
         with closing(steps), told(self.url):
@@ -204,7 +204,7 @@ class AsyncClient(Service, Later):
         return await anyio.to_thread.run_sync(partial(work, _FromThread(self), *args, **said))
 
     async def _answer(self, question: Question[..., A], names: tuple[str, ...], said: dict[str, Any]) -> A:
-        return await self._take(asking(question, names, said))
+        return await self._take(asking(question, names, said, self._wanted))
 
     async def _take(self, steps: Steps[T]) -> T:
         # To read a file is work for a thread: between two steps nothing else of the loop would go on.
@@ -263,9 +263,10 @@ class _FromThread(Service, Asked):
 
     def __init__(self, client: AsyncClient) -> None:
         self._client = client
+        self._wanted = client._wanted
 
     def _answer(self, question: Question[..., A], names: tuple[str, ...], said: dict[str, Any]) -> A:
-        return self._take(asking(question, names, said))
+        return self._take(asking(question, names, said, self._wanted))
 
     def _take(self, steps: Steps[T]) -> T:
         return anyio.from_thread.run(self._client._take, steps)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 from urllib.parse import quote
 
 import orjson
@@ -17,6 +18,7 @@ from evalstream.collector import uncollected
 from evalstream.events.base import Name
 from evalstream.importers.problems import ImporterError
 from evalstream.ontology import with_frequencies
+from evalstream.positions import latest
 from evalstream.queries.average_precision import HEADLINE
 from evalstream.queries.catalog import Datasets
 from evalstream.questions import Question, Questions, RunProgress
@@ -41,6 +43,7 @@ PARTS_UNDER_WAY: Final = 3
 _NAME: Final[TypeAdapter[str]] = TypeAdapter(Name)
 _PATIENCE_SECONDS: Final = 3600
 _LOOK_SECONDS: Final = 0.2
+_NOTHING: Final[Mapping[str, Any]] = {}
 #: What is said where a run was to be closed and is not.
 NOT_CLOSED: Final = (
     "Run {run} was not closed, as records of it were rejected or left out: nothing found is not what they say."
@@ -55,9 +58,12 @@ class Sent(BaseModel):
     errors: list[RejectedLine] = Field(
         description="rejected lines, counted from 1 over all parts; of each part the first"
     )
+    position: str | None = Field(default=None, description="as of all parts: :class:`Uploaded`")
 
     def add(self, answer: Upload, before: int) -> None:
         """Add the answer to a part that has so many records before it."""
+        first = not self.accepted + self.rejected
+        self.position = answer.position if first else latest((self.position, answer.position))
         self.accepted += answer.accepted
         self.rejected += answer.rejected
         self.errors += [item.model_copy(update={"line": before + item.line}) for item in answer.errors]
@@ -79,6 +85,11 @@ class Uploaded(BaseModel):
     )
     reasons: list[str] = Field(description="why records were rejected or left out")
     notes: list[str] = Field(description="what was read otherwise than it stands there")
+    position: str | None = Field(
+        default=None,
+        description="what the questions of `client.at_least(position)` reflect; null: a cluster does not tell, or"
+        " nothing was sent",
+    )
 
 
 def place(dataset: str, run: str | None = None) -> str:
@@ -108,8 +119,10 @@ def _segment(what: str, name: str) -> str:
         raise QuestionError(f"name of a {what} {name!r}: {reason}") from None
 
 
-def asking(question: Question[..., A], names: tuple[str, ...], said: Mapping[str, Any]) -> Steps[A]:
-    """Ask a question.
+def asking(
+    question: Question[..., A], names: tuple[str, ...], said: Mapping[str, Any], wanted: Mapping[str, Any] = _NOTHING
+) -> Steps[A]:
+    """Ask a question; ``wanted`` is what the answer has to reflect, in the words of the query.
 
     Raises
     ------
@@ -120,7 +133,8 @@ def asking(question: Question[..., A], names: tuple[str, ...], said: Mapping[str
     path = "/v1/datasets" + question.path.format(
         **{name: _segment(name, own) for name, own in zip(question.names, names, strict=True)}
     )
-    response = yield Request("GET", path, query.model_dump(mode="json", exclude_unset=True, exclude_none=True))
+    put = query.model_dump(mode="json", exclude_unset=True, exclude_none=True)
+    response = yield Request("GET", path, {**put, **wanted})
     return uncollected(question.answer.model_validate_json)(response.content)
 
 
@@ -130,6 +144,33 @@ class Service(Questions):
     The questions are methods too: ``client.summary("street", "v7", confidence=0.5)`` gives what
     ``/v1/datasets/street/runs/v7/summary?confidence=0.5`` answers, as :class:`evalstream.queries.summary.Summary`.
     """
+
+    #: What answers have to reflect, in the words of the query (:meth:`at_least`).
+    _wanted: Mapping[str, Any] = _NOTHING
+
+    def at_least(self, position: str | None, seconds: float = 5) -> Self:
+        """Give a client of the same service whose questions are answered once they reflect an upload.
+
+        ``done = client.upload(…, wait=False)``, then ``client.at_least(done.position).summary("street", "v7")``.
+
+        Parameters
+        ----------
+        position : str
+            As an upload answers; None, which a cluster answers, is an error.
+        seconds : float
+            How long a question waits, at most 30; one that would take longer is an
+            :class:`evalstream.client.errors.RefusedError` of status 425.
+
+        Raises
+        ------
+        QuestionError
+            If there is no position.
+        """
+        if position is None:
+            raise QuestionError("there is no position: nothing was uploaded, or to a cluster, which tells none")
+        own = copy(self)
+        own._wanted = {"at_least": position, "at_least_seconds": seconds}
+        return own
 
     @operation
     def datasets(self) -> Steps[Datasets]:
@@ -233,6 +274,7 @@ class Service(Questions):
             left_out=sum(lines.left_out for lines, _ in sent),
             closed=closed,
             notes=[*notes, *(note for lines, _ in sent for note in lines.notes), *not_closed],
+            position=latest(own.position for _, own in sent if own.accepted),
         )
         if on_rejected == "raise" and (done.rejected or done.left_out):
             raise RejectedError(f"dataset {dataset}", done.rejected + done.left_out, done.reasons)

@@ -62,8 +62,9 @@ def test_a_line_may_not_contradict_the_route(client: TestClient) -> None:
 
 
 def test_an_upload_of_nothing_is_nothing(client: TestClient) -> None:
-    assert send(client, "nothing", "") == {"accepted": 0, "rejected": 0, "errors": []}
-    assert send(client, "nothing", "", b"", b" \r", b"") == {"accepted": 0, "rejected": 0, "errors": []}
+    for lines in ([], [b"", b" \r", b""]):
+        answer = send(client, "nothing", "", *lines)
+        assert (answer["accepted"], answer["rejected"], answer["errors"]) == (0, 0, [])
 
 
 def test_lines_come_in_any_chunks_with_any_line_ends(client: TestClient) -> None:
@@ -74,7 +75,7 @@ def test_lines_come_in_any_chunks_with_any_line_ends(client: TestClient) -> None
         yield b'\n\r\n{"data_row": "2", "operation": "replace"}'
 
     answer = client.post(f"{base('chunks')}/annotations", content=chunks())
-    assert answer.json() == {"accepted": 2, "rejected": 0, "errors": []}
+    assert (answer.json()["accepted"], answer.json()["rejected"]) == (2, 0)
 
 
 def test_a_later_line_of_one_upload_is_the_later_event(client: TestClient) -> None:

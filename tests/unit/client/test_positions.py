@@ -1,0 +1,70 @@
+"""Uploads answer with a position, and questions wait for one."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import evalstream
+import httpx
+import pytest
+from evalstream.client import AsyncClient, Client, RefusedError
+from evalstream.positions import PositionError, latest, read
+from evalstream.selection import QuestionError
+
+from tests.faults.service import Service
+
+CAR = {"type": "bbox", "feature": "car", "bbox": [0, 0, 9, 9]}
+
+
+def events(side: str, count: int) -> list[dict[str, Any]]:
+    return [{"data_row": str(i), "operation": "replace", side: [CAR]} for i in range(count)]
+
+
+def test_two_uploads_and_a_question_need_no_pause(service: Service) -> None:
+    with evalstream.connect(service.url, api_key="key") as client:
+        for count in (5, 20):
+            done = client.upload(
+                "positions", events("annotations", 20), predictions=events("predictions", count), run="r", wait=False
+            )
+            found = client.at_least(done.position, seconds=25).summary("positions", "r", confidence=0.5)
+            assert found.tp == count
+    with evalstream.connect(service.url, api_key="in") as stranger, pytest.raises(RefusedError) as refused:
+        stranger.at_least(done.position).summary("positions", "r")
+    assert refused.value.status == 403
+
+
+def test_what_is_asked_later_than_a_position_says_so() -> None:
+    seen: list[httpx.URL] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request.url)
+        return httpx.Response(425, json={"detail": "not yet"})
+
+    with Client("http://service", transport=httpx.MockTransport(answer)) as client:
+        with pytest.raises(RefusedError, match="not yet"):
+            client.at_least("a.1", seconds=2).summary("d", "r", confidence=0.25)
+        with pytest.raises(RefusedError):
+            client.summary("d", "r")
+
+    async def awaited() -> None:
+        async with AsyncClient("http://service", transport=httpx.MockTransport(answer)) as own:
+            with pytest.raises(RefusedError):
+                await own.at_least("a.1").summary("d", "r")
+
+    asyncio.run(awaited())
+    said = {"confidence": "0.25", "at_least": "a.1", "at_least_seconds": "2"}
+    assert [dict(url.params) for url in seen] == [said, {}, {"at_least": "a.1", "at_least_seconds": "5"}]
+
+
+def test_without_a_position_there_is_nothing_to_wait_for() -> None:
+    with Client("http://service") as client, pytest.raises(QuestionError, match="there is no position"):
+        client.at_least(None)
+
+
+def test_the_latest_of_positions_is_reached_when_all_are() -> None:
+    assert latest([]) is latest(["a.1", None]) is None
+    assert latest(["a.9", "b.1,a.10", "b.0"]) == "a.10,b.1"
+    for wrong in ("", "a", "a.", ".1", "a.1;b.2", "A.1", "a.-1", "a." + "9" * 30, ",".join(["a.1"] * 2)):
+        with pytest.raises(PositionError):
+            read(wrong)
