@@ -16,6 +16,7 @@ from uuid import uuid4
 import httpx
 import pytest
 from aiokafka import AIOKafkaProducer
+from evalstream.client.files import How, annotation_lines, prediction_lines
 from evalstream.storage.dead_letters import DeadLetter, keep_dead_letters
 from evalstream.storage.engine import open_server
 from evalstream_cli.main import app
@@ -25,6 +26,7 @@ from evalstream_embedded.app import make_app
 from evalstream_embedded.settings import LocalSettings
 from typer.testing import CliRunner
 
+from benchmarks.workload import coco_files
 from tests.asking import asking
 
 pytestmark = pytest.mark.kafka
@@ -178,6 +180,33 @@ def test_the_numbers_are_those_of_the_embedded_mode(cluster: Cluster, tmp_path: 
     assert expected["summary?policy=coco&confidence=0"]["tp"] > 0
     until(lambda: matched(cluster.query))
     assert figures(cluster.query) == expected
+
+
+def test_files_come_in_columns(cluster: Cluster, tmp_path: Path) -> None:
+    truth, found = coco_files(8, 6)
+    paths = tmp_path / "gt.json", tmp_path / "dt.json"
+    for path, content in zip(paths, (truth, found), strict=True):
+        path.write_text(json.dumps(content))
+    read, known = annotation_lines(paths[0], "files", How())
+    lines = list(prediction_lines(paths[1], paths[0], known, "files", "lines", How()).lines)
+    words = ["upload", "--dataset", "files", "--annotations", str(paths[0]), "--predictions", str(paths[1])]
+    words += ["--run", "columns", "--no-wait", "--url", str(cluster.ingest.base_url)]
+    sent = CliRunner().invoke(app, words)
+    assert "16 events accepted, 0 rejected" in sent.output, sent.output
+    answer = cluster.ingest.post("/v1/datasets/files/runs/lines/predictions", content=b"\n".join(lines)).json()
+    assert answer == {"accepted": 8, "rejected": 0, "errors": [], "position": None}
+
+    def there(run: str) -> bool:
+        progress = cluster.query.get(f"/v1/datasets/files/runs/{run}/progress")
+        return progress.is_success and progress.json()["rows"] == 8 and not progress.json()["pending"]
+
+    until(lambda: there("columns") and there("lines"))
+    for question in ("summary", "confusion-matrix", "average-precision?policy=coco"):
+        columns, own = (cluster.query.get(f"/v1/datasets/files/runs/{run}/{question}") for run in ("columns", "lines"))
+        assert columns.json() == own.json()
+    assert read.columns is not None
+    refused = cluster.query.get("/v1/datasets/files/runs/columns/summary", params={"at_least": "a.1"})
+    assert refused.status_code == 422
 
 
 def test_a_declaration_has_every_row_matched_anew(cluster: Cluster) -> None:
