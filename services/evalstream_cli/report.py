@@ -41,6 +41,10 @@ def report(
         bool,
         typer.Option(help="Show 95 % confidence intervals, and by how much each run differs from the first one."),
     ] = True,
+    at_least: Annotated[
+        str | None,
+        typer.Option(help="Wait, 30 seconds at most, until figures reflect this position, which `upload` tells."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
     url: Url = DEFAULT_URL,
     api_key: ApiKey = "",
@@ -56,6 +60,8 @@ def report(
             return
         if dataset not in datasets:
             fail(f"there is no dataset {dataset!r}; there are: {', '.join(datasets) or 'none yet'}")
+        if at_least is not None:
+            client = client.at_least(at_least, seconds=30)
         runs = runs or datasets[dataset]["runs"]
         figures = {run: run_figures(client, dataset, run, asked) for run in runs}
         if intervals:

@@ -16,6 +16,7 @@ from evalstream.importers import columns
 from evalstream.importers.files import GroundTruth, Options, typed
 from evalstream.importers.problems import ImporterError
 from evalstream.importers.text import STDIN
+from evalstream.positions import latest
 from evalstream.words import count_of
 from rich.progress import Progress
 
@@ -52,7 +53,12 @@ def upload(
             "--complete", help="Close the run: on annotated data rows that it has said nothing of, nothing was found."
         ),
     ] = False,
-    wait: Annotated[bool, typer.Option(help="Wait until every number reflects the upload.")] = True,
+    wait: Annotated[
+        bool,
+        typer.Option(
+            help="Wait until every number reflects the upload; otherwise its position is told, for `report --at-least`."
+        ),
+    ] = True,
     url: Url = DEFAULT_URL,
     api_key: ApiKey = "",
 ) -> None:
@@ -108,6 +114,9 @@ def upload(
                 tell_closed(client.complete(dataset, run, wait=False))
             if wait:
                 wait_until_matched(client, bar, dataset, run)
+    position = latest(result.position for result, _ in results if result.accepted)
+    if not wait and position is not None:
+        out.print(f"position {position}", highlight=False, markup=False, soft_wrap=True)
     _report([result for result, _ in results], sum(left_out for _, left_out in results))
 
 

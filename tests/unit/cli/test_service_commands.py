@@ -98,6 +98,21 @@ def test_events(service: Service, tmp_path: Path) -> None:
     assert report(service, "events", "r", "--no-intervals")["r"]["summary"]["tp"] == 1
 
 
+def test_a_report_waits_for_what_was_uploaded(service: Service, tmp_path: Path) -> None:
+    box = {"type": "bbox", "feature": "car", "bbox": [0, 0, 9, 9]}
+    rows = [{"data_row": str(i), "operation": "replace"} for i in range(30)]
+    truth = write(tmp_path / "truth.ndjson", [row | {"annotations": [box]} for row in rows])
+    found = write(tmp_path / "found.ndjson", [row | {"predictions": [box]} for row in rows])
+    words = ["--dataset", "waited", "--annotations", truth, "--predictions", found, "--run", "r", "--no-wait"]
+    sent = run(service, "upload", *words)
+    assert sent.exit_code == 0, sent.output
+    (position,) = (line.split()[1] for line in sent.stdout.splitlines() if line.startswith("position "))
+    told = run(service, "report", "waited", "r", "--at-least", position, "--json", "--no-intervals")
+    assert json.loads(told.stdout)["r"]["summary"]["tp"] == 30
+    wrong = run(service, "report", "waited", "r", "--at-least", "soon", "--no-intervals")
+    assert (wrong.exit_code, "'soon' is no position" in wrong.stderr) == (2, True)
+
+
 def test_a_report_says_how_sure_its_figures_are(service: Service, tmp_path: Path) -> None:
     truth = [{"data_row": str(i), "operation": "replace", "annotations": [BOX]} for i in range(40)]
     good = [{"data_row": str(i), "operation": "replace", "predictions": [BOX]} for i in range(40)]
