@@ -60,15 +60,15 @@ async def batches(chunks: AsyncIterator[bytes]) -> AsyncIterator[pa.RecordBatch]
 async def _messages(chunks: AsyncIterator[bytes]) -> AsyncIterator[_Message]:
     pending = bytearray()
 
-    async def wanted(count: int, what: str) -> bytes:
-        while len(pending) < count:
+    async def wanted(begin: int, end: int, what: str) -> bytes:
+        """Give bytes of what is pending, once they are there."""
+        while len(pending) < end:
             chunk = await anext(chunks, None)
             if chunk is None:
                 raise _refused(f"it ends within {what}")
             pending.extend(chunk)
-        taken = bytes(memoryview(pending)[:count])
-        del pending[:count]
-        return taken
+        with memoryview(pending) as view:
+            return bytes(view[begin:end])
 
     async def ended() -> bool:
         while not pending:
@@ -79,25 +79,27 @@ async def _messages(chunks: AsyncIterator[bytes]) -> AsyncIterator[_Message]:
         return False
 
     while not await ended():
-        begin = await wanted(8, "the beginning of a message")
+        begin = await wanted(0, 8, "the beginning of a message")
         if begin.startswith(b"ARROW1"):
             raise _refused("it is an Arrow file; send the stream format")
         length = int.from_bytes(begin[4:], "little", signed=True)
         if not begin.startswith(_CONTINUED) or length < 0:
             raise _refused("a message does not begin as one does")
         if not length:
+            del pending[:8]
             if not await ended():
                 raise _refused("something comes after its end")
             return
         if length > _METADATA_BYTES:
             raise _refused(f"what describes a message has {length} bytes; the limit is {_METADATA_BYTES}")
-        metadata = await wanted(length, "what describes a message")
-        head = _head(metadata)
+        head = _head(await wanted(8, 8 + length, "what describes a message"))
         if head.body > BATCH_BYTES:
             raise HTTPException(413, f"a batch has at most {BATCH_BYTES} bytes, and one has {head.body}{_AFTERWARDS}")
         if head.compressed:
             raise HTTPException(422, "a batch is compressed, which is not read here: write the stream uncompressed")
-        yield _Message(head.kind, begin + metadata + await wanted(head.body, "a batch"))
+        whole = await wanted(0, 8 + length + head.body, "a batch")
+        del pending[: len(whole)]
+        yield _Message(head.kind, whole)
 
 
 def _head(metadata: bytes) -> _Head:

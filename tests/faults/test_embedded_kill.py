@@ -8,13 +8,16 @@ import signal
 import subprocess
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
+import evalstream
 import httpx
 import pytest
+from evalstream.client import Client, files, steps
 from evalstream.events import decode
 
+from benchmarks.workload import coco_files
 from tests.faults.service import COMMAND, PATIENCE, Service, environment, running
 from tests.faults.workload import (
     DATA_ROWS,
@@ -102,6 +105,42 @@ def test_kill_at_any_moment_changes_nothing(tmp_path: Path) -> None:
     assert len(kept) == len(sent), "an event is there twice"
     assert len(expected) == DATA_ROWS * len(RUNS)
     assert not differences(found, expected)
+
+
+def test_kills_while_a_file_is_uploaded_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    images, failed, kills = 60, list[int](), list[Future[None]]()
+    truth, found = coco_files(images, 20)
+    monkeypatch.setattr(files, "PART_OBJECTS", 60)  # so that there are many parts
+    monkeypatch.setattr(steps, "ATTEMPTS", 100)  # to start takes longer on a busy machine
+    send = Client._send
+
+    def counted(client: Client, request: steps.Request) -> httpx.Response:
+        try:
+            return send(client, request)
+        except httpx.TransportError:
+            failed.append(1)
+            raise
+
+    monkeypatch.setattr(Client, "_send", counted)
+    with running(tmp_path) as service, Client(service.url) as client, ThreadPoolExecutor(1) as pool:
+
+        def kill() -> None:
+            assert service.end(signal.SIGKILL) == -signal.SIGKILL
+            service.start()
+
+        def on_progress(what: str, done: int, _total: int | None) -> None:
+            if what == "uploading r" and done > 10 * len(kills) and len(kills) < KILLS:
+                kills.append(pool.submit(kill))  # while the next parts are sent
+
+        uploaded = client.upload("d", truth, predictions=found, run="r", wait=False, on_progress=on_progress)
+        for one in kills:
+            one.result()
+        assert failed, "no request was hit by a kill: the test tests nothing"
+        assert uploaded.accepted == 2 * images
+        said = client.at_least(uploaded.position, seconds=30).summary("d", "r", policy="coco", confidence=0.25)
+        expected = evalstream.evaluate(truth, found).summary(policy="coco", confidence=0.25)
+        assert (said.rows, said.tp, said.fp, said.fn) == (images, expected.tp, expected.fp, expected.fn)
+        assert client.position("d", "r").events == 2 * images
 
 
 def test_second_service_on_one_folder_is_refused(tmp_path: Path) -> None:
