@@ -218,7 +218,9 @@ class EventRecord(NamedTuple):
 def event_records(events: pa.RecordBatch) -> Iterator[EventRecord]:
     """Say events of columns in the fields of the wire."""
     for start in range(0, events.num_rows, _TOGETHER):
-        for row in events.slice(start, _TOGETHER).to_pylist():
+        columns = [column.to_pylist() for column in events.slice(start, _TOGETHER).columns]
+        for values in zip(*columns, strict=True):
+            row = dict(zip(events.schema.names, values, strict=True))
             key, version = row["data_row"] or "", row["version"] or 0
             try:
                 _refuse_beyond_wire(row)
@@ -259,6 +261,11 @@ def _refuse_beyond_wire(row: Mapping[str, Any]) -> None:
             raise ValueError(
                 f"object_label: object {i} has {label!r}, and its feature is called {class_label(feature)!r}"
             )
+        geometry, detail = row["object_geometry"][i], row["object_detail"][i]
+        if detail and kind not in _DETAILED:
+            raise ValueError(f"object_detail: object {i} is of type {kind!r}, which has none")
+        if (geometry and kind in _WITHOUT_NUMBERS) or (kind == "number" and len(geometry) != 1):
+            raise ValueError(f"object_geometry: object {i} is of type {kind!r}, and has {len(geometry)} numbers")
         if row["object_parent"][i] or row["object_score"][i] or row["object_score_label"][i]:
             raise ValueError(f"object {i} is nested or has scores, which come as lines (application/x-ndjson)")
         if row["run"] and row["object_crowd"][i]:
@@ -275,5 +282,7 @@ def _is_null(value: Any) -> bool:
     return value is None
 
 
+_DETAILED: Final = ("polygon", "mask", "text")
+_WITHOUT_NUMBERS: Final = ("mask", "text")
 #: The types of objects that columns say whole: each is one entry.
 _IN_COLUMNS: Final = tuple(name for name in TYPES if name not in ("radio", "checklist"))

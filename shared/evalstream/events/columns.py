@@ -151,14 +151,16 @@ def event_documents(events: pa.Table) -> Iterator[dict[str, Any]]:
     ValueError
         As of :func:`event_lines`.
     """
-    for batch in events.to_batches(max_chunksize=1_000):
-        for row in batch.to_pylist():
-            yield event_document(row)
+    for batch in events.select(_SAID).to_batches(max_chunksize=1_000):
+        columns = [column.to_pylist() for column in batch.columns]  # in half of the time of whole rows
+        for row in zip(*columns, strict=True):
+            yield event_document(dict(zip(_SAID, row, strict=True)))
 
 
 _HEADS: Final = ("dataset", "data_row", "operation", "version", "event_id")
 _FACTS: Final = ("split", "width", "height", "coordinates", "media_url", "text")
 _LISTS: Final = ("id", "type", "feature", "confidence", "area", "crowd", "geometry", "detail")
+_SAID: Final = [*_HEADS, *_FACTS, "run", "metadata", "deleted_id", *(f"object_{name}" for name in _LISTS)]
 
 
 def event_document(row: Mapping[str, Any]) -> dict[str, Any]:
