@@ -71,7 +71,7 @@ def main() -> None:
         table.add_column(name, justify="right")
     for cost in measure(given.images, given.per_image, given.type, given.rounds):
         table.add_row(*cost.row())
-    Console().print(table)
+    Console(width=120).print(table)
 
 
 def measure(images: int, per_image: int, kind: str = "bbox", rounds: int = 1) -> list[Cost]:
