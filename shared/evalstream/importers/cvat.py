@@ -46,7 +46,7 @@ def read(path: Path, side: Side) -> Imported:
     ImporterError
         If it is none, or of videos.
     """
-    path = path / FILE if path.is_dir() else path
+    path = _in_folder(path) if path.is_dir() else path
     try:
         root = ElementTree.fromstring(plain_bytes(path))  # noqa: S314 -- expat limits how far entities grow
     except ElementTree.ParseError as error:
@@ -68,6 +68,17 @@ def read(path: Path, side: Side) -> Imported:
     rows, said = shapes.of_one_type(rows)
     categories = sorted({item["feature"] for row in rows for item in row.objects})
     return Imported(str(path), side, rows, categories, [*said, *_notes(tally)], problems)
+
+
+def _in_folder(folder: Path) -> Path:
+    """Find the file of a folder: the one that exports call so, or the only one."""
+    if (folder / FILE).is_file():
+        return folder / FILE
+    files = sorted(folder.rglob("*.xml"))
+    if len(files) != 1:
+        there = ", ".join(file.relative_to(folder).as_posix() for file in files[:5])
+        raise ImporterError(f"{folder}: no {FILE} there, and {len(files):,} others ({there}): name one of them")
+    return files[0]
 
 
 def _labels(root: ElementTree.Element) -> _Labels:

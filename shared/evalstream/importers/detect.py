@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Final, Literal, get_args
 
+from evalstream.importers import fiftyone
 from evalstream.importers.problems import ImporterError
 from evalstream.importers.table import ARROW, PARQUET
 from evalstream.importers.text import STDIN, head, plain_bytes
@@ -60,6 +61,8 @@ def detect(path: Path) -> Format:
     if text.startswith((PARQUET.decode(), ARROW.decode())):
         return "table"
     start = text.lstrip()
+    if not start and path.suffix not in (".ndjson", ".jsonl"):
+        raise ImporterError(f"{path}: the file is empty")
     if start.startswith("<"):
         return "cvat" if _CVAT.search(start) else "voc"
     if start.startswith(("{", "[")) and path.suffix not in (".conll", ".iob", ".bio"):
@@ -75,15 +78,19 @@ def detect(path: Path) -> Format:
 
 
 def _of_folder(path: Path) -> Format:
-    from evalstream.importers import cvat, fiftyone, masks, yolo
+    from evalstream.importers import masks, yolo
 
     if (path / fiftyone.SAMPLES).is_file() and (path / fiftyone.METADATA).is_file():
         return "fiftyone"
+    if (path / fiftyone.LABELS).is_file():
+        if fiftyone.is_labels(head(path / fiftyone.LABELS)):
+            return "fiftyone"
+        raise ImporterError(f"{path}: a folder with {fiftyone.LABELS}: name that file")
     if (path / masks.CLASSES).is_dir():
         return "masks"
     xml = next(path.rglob("*.xml"), None)
     if xml is not None:
-        return "cvat" if xml.name == cvat.FILE and _CVAT.search(head(xml)) else "voc"
+        return "cvat" if _CVAT.search(head(xml)) else "voc"
     if yolo.label_files(path) or next(path.glob("*.y*ml"), None) is not None:
         return "yolo"
     if next(path.rglob("*.png"), None) is not None:
@@ -94,6 +101,8 @@ def _of_folder(path: Path) -> Format:
 
 
 def _of_json(path: Path, text: str) -> Format:
+    if fiftyone.is_labels(text):
+        return "fiftyone"
     if _LABELBOX.search(text):
         return "labelbox"
     if _LABELBOX_IMPORT.search(text):
@@ -113,12 +122,14 @@ def _of_json(path: Path, text: str) -> Format:
 
 def _of_coco(path: Path, text: str) -> Format:
     """Tell apart what COCO has several tasks for; what annotations hold may stand far behind the images."""
+    if '"segments_info"' in text:  # which have boxes, too
+        return "panoptic"
     if '"bbox"' in text or not text.startswith("{"):
         return "coco"
     whole = plain_bytes(path)
     if b'"segments_info"' in whole:
         return "panoptic"
-    if b'"caption"' in whole and b'"category_id"' not in whole:
+    if b'"caption"' in whole and not any(shape in whole for shape in (b'"bbox"', b'"segmentation"', b'"keypoints"')):
         raise ImporterError(
             f"{path}: captions are not read: an image has several, and evalstream compares one text with another;"
             " send them as events of type `text`"

@@ -7,20 +7,26 @@ They are known by what they have, so that the package need not be installed. Box
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Final, NamedTuple, Protocol, runtime_checkable
 
+from evalstream.importers.options import Size, YoloOptions
 from evalstream.importers.problems import ImporterError, Problem
 from evalstream.importers.rows import Imported, Row, Side
-from evalstream.importers.text import plain_bytes
+from evalstream.importers.text import head, plain_bytes
 from evalstream.words import count_of
 
 #: The samples of an exported data set (``fiftyone.types.FiftyOneDataset``), and what stands beside them.
 SAMPLES: Final = "samples.json"
 METADATA: Final = "metadata.json"
+#: The labels of ``FiftyOneImageDetectionDataset`` and ``FiftyOneImageClassificationDataset``, and the folder of images.
+LABELS: Final = "labels.json"
+IMAGES: Final = "data"
+_LABELS_START: Final = re.compile(r'\s*\{\s*"classes"\s*:\s*(\[|null)')
 #: Fields of samples where none is named, as FiftyOne's own examples call them.
 _FIELDS: dict[Side, tuple[str, ...]] = {
     "annotations": ("ground_truth", "detections"),
@@ -115,13 +121,100 @@ def read(source: Samples, side: Side, field: str | None, question: str) -> Impor
                 part, _, reason = str(error).partition(": ")
                 problems.append(Problem(side, place, part, reason))
         rows.append(Row(name, facts, objects, places))
-    notes = [f"The field {own!r} of samples."]
+    notes = [f"The field {own!r} of samples.", *_notes(tally)]
+    names = sorted({item["feature"] for row in rows for item in row.objects})
+    return Imported(side, side, rows, names, notes, problems)
+
+
+def _notes(tally: Counter[str]) -> list[str]:
+    notes = []
     if tally["masks"]:
         notes.append(f"{count_of(tally['masks'], 'detection')} with a mask: read as boxes.")
     if tally["unscored"]:
         notes.append(f"{count_of(tally['unscored'], 'label')} without a confidence; it is 1.")
-    names = sorted({item["feature"] for row in rows for item in row.objects})
-    return Imported(side, side, rows, names, notes, problems)
+    return notes
+
+
+def is_labels(text: str) -> bool:
+    """Whether a text begins as such a file of labels does.
+
+    >>> is_labels('{"classes": ["cat"], "labels": {}}'), is_labels('{"images": []}')
+    (True, False)
+    """
+    return _LABELS_START.match(text) is not None
+
+
+def labels_file(path: Path) -> Path | None:
+    """Find the file of labels that a path is, or that stands in its folder."""
+    file = path / LABELS if path.is_dir() else path
+    return file if file.is_file() and is_labels(head(file)) else None
+
+
+def read_labels(
+    path: Path, side: Side, question: str, options: YoloOptions, known: Mapping[str, Size] | None = None
+) -> Imported:
+    """Read labels by image: detections, or a classification, which answers the question.
+
+    Parameters
+    ----------
+    options : YoloOptions
+        Where images are, or their common size; they are found in ``data`` beside the file otherwise.
+    known : mapping, optional
+        Sizes of a ground truth's images, by name.
+
+    Raises
+    ------
+    ImporterError
+        If it is no such file, or nothing of it can be read.
+    """
+    from evalstream.importers.images import images_in, size_of  # which takes a while, and data sets in memory need not
+
+    try:
+        document = json.loads(plain_bytes(path))
+    except ValueError as error:
+        raise ImporterError(f"{path}: not JSON: {error}") from None
+    classes, labels = document["classes"], document.get("labels")
+    if not isinstance(labels, dict):
+        raise ImporterError(f"{path}: labels: must be there, by the name of an image")
+    folder = options.images or path.parent / IMAGES
+    files = {file.relative_to(folder).with_suffix("").as_posix(): file for file in images_in(folder)}
+    rows: list[Row] = []
+    problems: list[Problem] = []
+    tally: Counter[str] = Counter()
+    for name, given in labels.items():
+        size = options.image_size or (known or {}).get(name)
+        if size is None and name in files:
+            size = size_of(files[name])
+        facts: dict[str, Any] = {"metadata": {"file_name": files[name].name}} if name in files else {}
+        facts |= {"width": size.width, "height": size.height} if size else {}
+        objects: list[dict[str, Any]] = []
+        places: list[str] = []
+        for i, one in enumerate(given if isinstance(given, list) else [] if given is None else [given]):
+            place = f"labels[{name!r}][{i}]"
+            try:
+                objects.append(_object(_label(one, classes), question, size, side, tally))
+                places.append(place)
+            except ValueError as error:
+                part, _, reason = str(error).partition(": ")
+                problems.append(Problem(str(path), place, part, reason))
+        rows.append(Row(name, facts, objects, places))
+    if problems and not any(row.objects for row in rows):
+        raise ImporterError(str(problems[0]))
+    categories = list(classes or sorted({item["feature"] for row in rows for item in row.objects}))
+    return Imported(str(path), side, rows, categories, _notes(tally), problems, numbered=bool(classes))
+
+
+def _label(given: Any, classes: list[str] | None) -> SimpleNamespace:
+    """Give a label of a file what one in memory has; its class may be the place in the list of them."""
+    said = dict(given) if isinstance(given, dict) else {"label": given}
+    own = said.get("label")
+    if isinstance(own, int) and classes is not None:
+        if not 0 <= own < len(classes):
+            raise ValueError(f"label: there is no class {own} of {len(classes)}")
+        said["label"] = classes[own]
+    elif not isinstance(own, str):
+        raise ValueError(f"label: must be a class, by name or by its place in classes (got {own!r})")
+    return SimpleNamespace(**(said.pop("attributes", None) or {}) | said)
 
 
 def _size(sample: Any) -> tuple[int, int] | None:
@@ -145,7 +238,10 @@ def _object(one: Any, question: str, size: tuple[int, int] | None, side: Side, t
     said: dict[str, Any]
     if box is not None:
         if size is None:
-            raise ValueError("metadata: the size of the image is not known; `dataset.compute_metadata()` reads it")
+            raise ValueError(
+                "metadata: the size of the image is not known; `dataset.compute_metadata()` reads it, and --images or"
+                " --image-size gives it to exported labels"
+            )
         x, y, width, height = (float(value) for value in box)
         pixels = [x * size[0], y * size[1], width * size[0], height * size[1]]
         said = {"type": "bbox", "feature": str(one.label), "bbox": pixels}

@@ -179,9 +179,13 @@ def _read(path: Path | Held, form: Format, side: Side, options: Options, truth: 
     if isinstance(path, hugging_face.Dataset):
         imported = hugging_face.read(path, side, options.table)
     elif isinstance(path, fiftyone.Samples) or form == "fiftyone":
-        samples = fiftyone.exported(path) if isinstance(path, Path) else cast(fiftyone.Samples, path)
-        field = options.table.truth if side == "annotations" else options.table.answer
-        imported = fiftyone.read(samples, side, field, options.table.question)
+        if isinstance(path, Path) and (file := fiftyone.labels_file(path)) is not None:
+            known = _sizes(truth) if truth else {}
+            imported = fiftyone.read_labels(file, side, options.table.question, options.yolo, known)
+        else:
+            samples = fiftyone.exported(path) if isinstance(path, Path) else cast(fiftyone.Samples, path)
+            field = options.table.truth if side == "annotations" else options.table.answer
+            imported = fiftyone.read(samples, side, field, options.table.question)
     elif not isinstance(path, Path) or form == "table":
         from evalstream.importers import table
 
@@ -297,6 +301,7 @@ def read_predictions(source: Input, truth: GroundTruth | None, options: Options)
             raise ImporterError(
                 f"{source}: COCO results name images and categories of a ground truth, which is needed too"
             )
+        _refuse_fractions(truth, _name(results), False)
         on, offset, notes = _columns(truth, results, options)
         detections = coco.read_results(
             results, on, options.coco_type, skip_unknown_images=options.skip_unknown_images, category_offset=offset
@@ -310,6 +315,8 @@ def read_predictions(source: Input, truth: GroundTruth | None, options: Options)
     if truth is not None:
         types = {item["type"] for row in given.rows for item in row.objects}
         _refuse_other_types(truth, given.source, types, options)
+        if types:
+            _refuse_fractions(truth, given.source, _are_fractions(form, given))
         given = rows.joined(given, truth.data_rows, truth.file_names, skip_unknown=options.skip_unknown_images)
     return Predictions(given.source, form, None, given, given.notes, given.problems, None)
 
@@ -323,6 +330,25 @@ def _refuse_other_types(truth: GroundTruth, source: str, types: set[str], option
         raise ImporterError(
             f"{source}: holds {', '.join(sorted(types))}, and {truth.source} {', '.join(sorted(own))}: nothing would"
             " match; --type, --yolo-task and --task say what is read"
+        )
+
+
+def _are_fractions(form: Format, imported: Imported | None) -> bool:
+    """Whether boxes are fractions of images whose sizes are not known."""
+    if form != "openimages" or imported is None:
+        return False
+    boxes = any(item["type"] == "bbox" for row in imported.rows for item in row.objects)
+    return boxes and not any("width" in row.facts for row in imported.rows)
+
+
+def _refuse_fractions(truth: GroundTruth, source: str, fractions: bool) -> None:
+    """Refuse boxes in pixels on ground truth in fractions of images, and the other way round: nothing would match."""
+    of_truth = _are_fractions(truth.format, truth.imported)
+    if of_truth != fractions:
+        ours, theirs = (truth.source, source) if of_truth else (source, truth.source)
+        raise ImporterError(
+            f"{ours}: boxes are fractions of images whose sizes are not known, and those of {theirs} are in pixels:"
+            " --images or --image-size gives sizes"
         )
 
 
@@ -443,7 +469,7 @@ def _columns(truth: GroundTruth, results: Source, options: Options) -> tuple[col
 
     assert truth.imported is not None
     given = yolo.read_names(options.yolo.names) if options.yolo.names is not None else truth.categories
-    numbered = truth.format == "yolo" or options.yolo.names is not None
+    numbered = truth.imported.numbered or options.yolo.names is not None
     known = [row.facts for row in truth.imported.rows]
     place: dict[Any, int] = {name: i for i, name in enumerate(given)}
     offset, notes = options.category_offset or 0, list[str]()
@@ -452,10 +478,12 @@ def _columns(truth: GroundTruth, results: Source, options: Options) -> tuple[col
         if options.category_offset is None:
             offset = _offset(results, len(given))
         if offset == -1:
-            notes.append("Category ids are counted from 1, as Ultralytics writes them; the first is the class 0.")
+            by = ", as Ultralytics writes them" if truth.format == "yolo" else ""
+            notes.append(f"Category ids are counted from 1{by}; the first is the class 0.")
     elif any(isinstance(key, int) for key in _category_ids(results)):
         raise ImporterError(
             f"{_name(results)}: category_id: {truth.format} numbers no classes; --names gives them in order"
+            " (from Python, `Options(yolo=YoloOptions(names=Path(…)))`)"
         )
     images = columns.Images(
         truth.data_rows,

@@ -165,7 +165,7 @@ def _of_objects(source: Dataset, side: Side, options: TableOptions) -> Imported:
     if tally["unscored"]:
         notes.append(f"{count_of(tally['unscored'], 'object')} without a score; its confidence is 1.")
     classes = names or sorted({item["feature"] for row in rows for item in row.objects})
-    return Imported(side, side, rows, classes, notes, problems)
+    return Imported(side, side, rows, classes, notes, problems, numbered=bool(names))
 
 
 def _first(wanted: Sequence[str], there: Mapping[str, Any]) -> str | None:

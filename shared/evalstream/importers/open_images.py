@@ -66,7 +66,7 @@ def read(
     """
     header, lines = _lines(path)
     described = _descriptions(names or _beside(path))
-    sizes = {file.stem: size_of(file) for file in images_in(images)} if images else dict(known or {})
+    sizes = _by_name(images) if images else dict(known or {})
     unsized = image_size is None and not sizes
     tally: Counter[str] = Counter()
     problems: list[Problem] = []
@@ -97,11 +97,21 @@ def read(
     return Imported(str(path), side, rows, categories, notes, problems)
 
 
+def _by_name(images: Path) -> dict[str, Size]:
+    """Read the sizes of images, which are named without their ending, or as some tools write them, with it."""
+    sizes: dict[str, Size] = {}
+    for file in images_in(images):
+        sizes[file.stem] = sizes[file.name] = size_of(file)
+    return sizes
+
+
 def _lines(path: Path) -> tuple[list[str], list[tuple[str, dict[str, str]]]]:
     reader = csv.reader(io.StringIO(plain_bytes(path).decode(errors="replace"), newline=""))
     header = next(reader, [])
     if not is_header(",".join(header)):
         raise ImporterError(f"{path}: line 1: must name ImageID and LabelName, as Open Images does")
+    if "MaskPath" in header:  # which would be taken for labels of whole images
+        raise ImporterError(f"{path}: MaskPath: masks of Open Images are not read; its boxes are, and masks as COCO's")
     if header == ["ImageId", "PredictionString"]:
         return [_ID, "LabelName", "Score", *_SIDES], list(_strings(path, reader))
     lines = []
@@ -166,7 +176,7 @@ def _confidence(line: Mapping[str, str], tally: Counter[str]) -> dict[str, float
 
 def _number(line: Mapping[str, str], name: str) -> float:
     try:
-        value = float(line.get(name, ""))
+        value = float(line.get(name, "").replace(",", "."))  # as a spreadsheet of some countries writes it
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
@@ -183,10 +193,12 @@ def _descriptions(path: Path | None) -> dict[str, str]:
         return {}
     descriptions = {}
     for line in csv.reader(io.StringIO(plain_bytes(path).decode(errors="replace"), newline="")):
-        if len(line) == 2:
-            descriptions[line[0]] = line[1]
+        if len(line) in (1, 2):
+            descriptions[line[0]] = line[-1]  # a name alone is that of a file whose labels are names
     if not descriptions:
-        raise ImporterError(f"{path}: no line of a label and its name, as in class-descriptions-boxable.csv")
+        raise ImporterError(
+            f"{path}: no line of a label and its name, as in class-descriptions-boxable.csv, or of a name"
+        )
     return descriptions
 
 

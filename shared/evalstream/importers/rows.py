@@ -44,6 +44,7 @@ class Imported(NamedTuple):
     categories: list[str]
     notes: list[str]
     problems: list[Problem]
+    numbered: bool = False  # whether the place of a category is its number, as COCO results name it
 
 
 def checked(given: Imported) -> Imported:

@@ -44,6 +44,15 @@ _IDS: Final = (
 )
 _TRUTHS: Final = ("y_true", "truth", "ground_truth", "gt", "target", "actual", "label", "class", "class_id", "y")
 _ANSWERS: Final = ("y_pred", "prediction", "predicted", "pred", "answer", "label", "class", "class_id")
+#: Columns of boxes, an object a line, by their names without signs: a table of answers has one line a data row.
+_BOXES: Final = (
+    {"xmin", "ymin", "xmax", "ymax"},
+    {"x1", "y1", "x2", "y2"},
+    {"x", "y", "width", "height"},
+    {"x", "y", "w", "h"},
+    {"left", "top", "width", "height"},
+    {"bbox"},
+)
 _WHOLE: Final = re.compile(r"([+-]?\d+)\.0*")
 _DELIMITERS: Final = ",;\t|"
 _NO_FACTS: Final[dict[str, Any]] = {}
@@ -68,6 +77,7 @@ def read(source: Path | Frame, side: Side, options: TableOptions) -> Imported:
     """
     path = source if isinstance(source, Path) else Path(side)
     table = _read(path) if isinstance(source, Path) else _of_arrow(pa.table(source))
+    _refuse_boxes(path, table.columns, options, side)
     own_id = _column(path, table.columns, options.id, _IDS, "id")
     scores = _score_columns(path, table.columns, options.scores) if side == "predictions" else {}
     guesses, given = (_TRUTHS, options.truth) if side == "annotations" else (_ANSWERS, options.answer)
@@ -104,6 +114,10 @@ def read(source: Path | Frame, side: Side, options: TableOptions) -> Imported:
             problems.append(Problem(str(path), places[0], own_id or "id", reason))
     read_column = f"column {answer!r}" if answer else f"the highest of {len(scores):,} columns"
     notes.insert(0, f"The question {options.question!r} is answered by {read_column}.")
+    unread = [name for name in table.columns if name not in (own_id, answer, *scores) and not _is_other(name, options)]
+    if unread:
+        more = f" and {len(unread) - 10:,} more" if len(unread) > 10 else ""
+        notes.append(f"Left out: {count_of(len(unread), 'column')}, {', '.join(map(repr, unread[:10]))}{more}.")
     if options.task == "regression":
         notes.append(
             "Numbers are neither right nor wrong and counted nowhere: the service's question `regression` is for them."
@@ -112,6 +126,30 @@ def read(source: Path | Frame, side: Side, options: TableOptions) -> Imported:
     if not rows and problems:
         raise ImporterError(str(problems[0]))
     return Imported(str(path), side, rows, [], notes, problems)
+
+
+def _refuse_boxes(path: Path, columns: Sequence[str], options: TableOptions, side: Side) -> None:
+    """Refuse a table of boxes, whose classes would be taken for answers about the image, and its lines for repeated.
+
+    Whoever names the column of answers means it.
+    """
+    if options.scores or (options.truth if side == "annotations" else options.answer) is not None:
+        return
+    by_name = {re.sub(r"[^a-z0-9]", "", name.lower()): name for name in columns}
+    own = next((names for names in _BOXES if names <= by_name.keys()), None)
+    if own is not None:
+        option = "--truth-column" if side == "annotations" else "--answer-column"
+        given = ", ".join(by_name[name] for name in by_name if name in own)
+        raise ImporterError(
+            f"{path}: columns {given}: are of boxes, and tables are of answers, one a data row; boxes are read as"
+            f" COCO, YOLO or Open Images ({option} names a column of answers nonetheless)"
+        )
+
+
+def _is_other(name: str, options: TableOptions) -> bool:
+    """Whether a column is one that the other side reads, where both are one file."""
+    known = (*_TRUTHS, *_ANSWERS, options.truth, options.answer)
+    return name.lower() in known or name in known or any(fnmatch.fnmatchcase(name, own) for own in options.scores)
 
 
 def _plain(side: Side) -> Callable[[dict[str, Any]], PlainRow | None]:

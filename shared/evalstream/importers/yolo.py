@@ -119,7 +119,7 @@ def read(path: Path, side: Side, options: YoloOptions, known: Known | None = Non
         numbers = [int(item["feature"]) for row in rows for item in row.objects]
         names = [str(number) for number in range(max(numbers, default=-1) + 1)]
         notes.append("No names of classes were found (classes.txt, data.yaml, --names): they are called by number.")
-    return Imported(str(path), side, rows, names, notes, problems)
+    return Imported(str(path), side, rows, names, notes, problems, numbered=True)
 
 
 # --- where things are -----------------------------------------------------------------------------------------------
@@ -130,9 +130,10 @@ def _labels(path: Path, options: YoloOptions) -> _Labels:
     config = _config(config_path) if config_path else {}
     notes: list[str] = []
     split = ""
+    listed: list[tuple[Path, Path]] = []
     if config_path == path or (path.is_dir() and config_path and config_path.parent == path):
         assert config_path is not None
-        folders = _split_folders(config_path, config, options.split)
+        folders, listed = _split_places(config_path, config, options.split)
         image_folders = [options.images] if options.images else folders
         label_folders = [_beside(folder, "images", "labels") for folder in folders]
         split = SPLITS[options.split]
@@ -147,6 +148,10 @@ def _labels(path: Path, options: YoloOptions) -> _Labels:
     if path.is_file() and path.suffix == ".txt":
         files = [(path.parent, path)]
     pictures = [(folder, image) for folder in image_folders if folder.is_dir() for image in images_in(folder)]
+    for folder, image in listed:
+        label = _label_of(image)
+        files += [(folder, label)] if label.is_file() else []
+        pictures += [(folder, image)] if image.is_file() or not label.is_file() else []
     paired, background = _paired(files, [] if path.suffix == ".txt" else pictures, pictures)
     names_path = options.names or _names_beside(path)
     names = read_names(names_path) if names_path else _names_in(config, config_path)
@@ -275,7 +280,11 @@ def _distinct(names: list[str], path: Path | None) -> list[str]:
     return [name if count[name] == 1 else f"{name} ({i})" for i, name in enumerate(names)]
 
 
-def _split_folders(path: Path, config: Mapping[str, Any], split: Split) -> list[Path]:
+def _split_places(path: Path, config: Mapping[str, Any], split: Split) -> tuple[list[Path], list[tuple[Path, Path]]]:
+    """Find the folders of a split, and the images that it lists one by one, each with the folder of the data set.
+
+    It may name folders, images, and files that list images, a line each, as Ultralytics' own ``coco.yaml`` does.
+    """
     given = config.get(split)
     if given is None:
         there = [name for name in SPLITS if config.get(name)]
@@ -283,17 +292,42 @@ def _split_folders(path: Path, config: Mapping[str, Any], split: Split) -> list[
     base = Path(str(config.get("path") or ""))
     places = [path.parent / base, path.parent] if not base.is_absolute() else [base, path.parent]
     folders: list[Path] = []
+    listed: list[tuple[Path, Path]] = []
     for one in given if isinstance(given, list) else [given]:
         text = str(one)
         candidates = [place / text for place in places] + [path.parent / text.removeprefix("../")]
+        file = next((candidate for candidate in candidates if candidate.is_file()), None)
+        if file is not None:
+            listed += _listed(file, places) if file.suffix == ".txt" else [(path.parent, file)]
+            continue
         folder = next((candidate for candidate in candidates if candidate.is_dir()), None)
         if folder is None:
             labels = next((place for place in candidates if _beside(place, "images", "labels").is_dir()), None)
             if labels is None:
-                raise ImporterError(f"{path}: {split}: there is no folder {text}")
+                raise ImporterError(f"{path}: {split}: there is no folder, list or image {text}")
             folder = labels
         folders.append(folder)
-    return folders
+    return folders, listed
+
+
+def _listed(file: Path, places: Sequence[Path]) -> list[tuple[Path, Path]]:
+    """Read a list of images: paths from the list, from the data set, or from where it stood on another machine."""
+    try:
+        lines = [line.strip() for line in plain_bytes(file).decode().splitlines() if line.strip()]
+    except UnicodeDecodeError as error:
+        raise ImporterError(f"{file}: not UTF-8: {error}") from None
+    folders = (file.parent, *places)
+    found: list[tuple[Path, Path]] = []
+    for line in lines:
+        parts = Path(line).parts
+        own = (folder / Path(*parts[i:]) for i in range(len(parts)) for folder in folders)
+        image = next((one for one in own if one.is_file() or _label_of(one).is_file()), file.parent / line)
+        found.append((next((folder for folder in folders if image.is_relative_to(folder)), image.parent), image))
+    return found
+
+
+def _label_of(image: Path) -> Path:
+    return _beside(image.parent, "images", "labels") / f"{image.stem}.txt"
 
 
 def _size(image: Path | None, options: YoloOptions, known: Size | None, problems: list[Problem]) -> Size | None:

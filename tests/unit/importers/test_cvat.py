@@ -155,6 +155,15 @@ def test_what_is_left_out_is_counted(tmp_path: Path) -> None:
         read(path, "annotations")
 
 
+def test_a_folder_whose_file_has_another_name(tmp_path: Path) -> None:
+    written(tmp_path, BOX).rename(tmp_path / "train.xml")
+    assert detect(tmp_path) == "cvat"
+    assert len(read(tmp_path, "annotations").rows) == 1
+    written(tmp_path, BOX).rename(tmp_path / "val.xml")
+    with pytest.raises(ImporterError, match=r"no annotations\.xml there, and 2 others \(train\.xml, val\.xml\)"):
+        read(tmp_path, "annotations")
+
+
 def test_real_boxes_have_the_figures_of_the_same_ones_as_coco(real_data: Path, tmp_path: Path) -> None:
     folder = real_data / "voc2007_100"
     truth = json.loads((folder / "data/database/gts/coco_format_v1/instances_default.json").read_bytes())

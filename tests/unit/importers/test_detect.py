@@ -41,6 +41,9 @@ LABELBOX = '{"data_row": {"id": "a"}, "projects": {}}'
         ("a.json", '[{"tokens": ["a"], "ner_tags": [0]}]', "ner"),
         ("a.csv", "ImageID,Source,LabelName,Confidence\n", "openimages"),
         ("a.json", '{"images": [], "annotations": [{"segments_info": []}]}', "panoptic"),
+        ("a.json", '{"annotations": [{"segments_info": [{"bbox": [0, 0, 1, 1]}]}], "images": []}', "panoptic"),
+        ("a.json", '{"classes": ["cat"], "labels": {"a": []}}', "fiftyone"),
+        ("a.ndjson", "", "events"),
         ("a.txt", "0 0.5 0.5 0.1 0.1\n", "yolo"),
         ("a.txt", "EU B-ORG\n", "conll"),
         ("a.conll", "[ O\n", "conll"),
@@ -66,12 +69,28 @@ def test_a_folder(tmp_path: Path) -> None:
     assert detect(tmp_path) == "yolo"
     (tmp_path / "a.xml").write_text("<annotation/>")
     assert detect(tmp_path) == "voc"
+    (tmp_path / "a.xml").write_text("<annotations></annotations>")
+    assert detect(tmp_path) == "cvat", "whatever its file is called"
+    (tmp_path / "labels.json").write_text(COCO)
+    with pytest.raises(ImporterError, match=r"a folder with labels\.json: name that file"):
+        detect(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.csv", "a.txt", "a.xml"])
+def test_an_empty_file_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text(" \n")
+    with pytest.raises(ImporterError, match="the file is empty"):
+        detect(tmp_path / name)
 
 
 @pytest.mark.parametrize(
     ("document", "message"),
     [
         ({"images": [], "annotations": [{"image_id": 1, "caption": "a cat"}]}, "captions are not read"),
+        (
+            {"images": [], "annotations": [{"image_id": 1, "category_id": 0, "caption": "a cat"}]},
+            "captions are not read",
+        ),
     ],
 )
 def test_formats_that_are_known_and_not_read(tmp_path: Path, document: object, message: str) -> None:

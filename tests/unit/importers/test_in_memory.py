@@ -15,6 +15,7 @@ from evalstream.importers.files import Options
 from evalstream.importers.options import TableOptions
 from evalstream.importers.problems import ImporterError
 from evalstream.integrations.fiftyone import Added, add_outcomes
+from PIL import Image
 
 NAMES = ["O", "B-PER", "I-PER"]
 
@@ -126,6 +127,9 @@ def test_objects_of_images(of: str, listed: bool) -> None:
     ]
     assert evaluation.average_precision().ap == evalstream.evaluate(truth, results).average_precision().ap
     assert "Boxes are read as [x, y, width, height] in pixels." in summary.notes
+    # Results name classes by their number in the list of the data set, too.
+    by_number = evalstream.evaluate(true, results)
+    assert by_number.average_precision().ap == evaluation.average_precision().ap
 
 
 def test_objects_of_images_that_look_like_corners_are_told() -> None:
@@ -283,3 +287,39 @@ def test_an_exported_data_set_of_fiftyone(tmp_path: Path) -> None:
     (tmp_path / "samples.json").write_text('{"samples": [{}]}')
     with pytest.raises(ImporterError, match=r"samples\.json: samples: must be there, and be a list"):
         evalstream.evaluate(tmp_path, tmp_path)
+
+
+def test_labels_of_an_image_data_set_of_fiftyone(tmp_path: Path) -> None:
+    """``FiftyOneImageDetectionDataset``: labels by image, classes by place or by name, boxes as fractions."""
+    box = {"bounding_box": [0.1, 0.2, 0.5, 0.5], "attributes": {"iscrowd": False}}
+    guess = {"label": "cat", "bounding_box": [0.1, 0.2, 0.5, 0.4], "confidence": 0.5}
+    truth = {"classes": ["cat", "dog"], "labels": {"a": [{"label": 0} | box, {"label": 7} | box], "sub/b": None}}
+    found = {"classes": None, "labels": {"a": [guess], "sub/b": []}}
+    for name, document in (("truth", truth), ("found", found)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "labels.json").write_text(json.dumps(document))
+    with pytest.raises(ImporterError, match=r"the size of the image is not known.* --images or --image-size gives it"):
+        evalstream.evaluate(tmp_path / "truth", tmp_path / "found")
+    (tmp_path / "truth" / "data").mkdir()
+    Image.new("L", (200, 100)).save(tmp_path / "truth" / "data" / "a.png")
+    with evalstream.evaluate(tmp_path / "truth", tmp_path / "found" / "labels.json") as evaluation:
+        summary = evaluation.summary(iou=0.79)
+        (row,) = evaluation.rows(data_row=["a"]).rows
+    assert (summary.tp, summary.fp, summary.fn, summary.rows) == (1, 0, 0, 2)
+    assert row.annotations[0].area == pytest.approx(100 * 50)
+    assert [str(one) for one in evaluation.problems] == [
+        f"{tmp_path / 'truth' / 'labels.json'}: labels['a'][1]: label: there is no class 7 of 2"
+    ]
+    results = [{"image_id": "a.png", "category_id": i, "bbox": [20, 20, 100, 40], "score": 0.5} for i in range(2)]
+    assert evalstream.evaluate(tmp_path / "truth", results).summary(iou=0.79).tp == 1
+
+
+def test_classifications_of_an_image_data_set_of_fiftyone(tmp_path: Path) -> None:
+    (tmp_path / "truth.json").write_text('{"classes": ["cat", "dog"], "labels": {"a": 0, "b": 1, "c": null}}')
+    found = {"classes": ["cat", "dog"], "labels": {"a": {"label": 0, "confidence": 0.5}, "b": {"label": "cat"}}}
+    (tmp_path / "found.json").write_text(json.dumps(found))
+    summary = evalstream.evaluate(tmp_path / "truth.json", tmp_path / "found.json").summary()
+    assert (summary.tp, summary.fp, summary.fn) == (1, 1, 1)
+    (tmp_path / "found.json").write_text('{"classes": null, "labels": []}')
+    with pytest.raises(ImporterError, match="labels: must be there, by the name of an image"):
+        evalstream.evaluate(tmp_path / "truth.json", tmp_path / "found.json")

@@ -133,3 +133,37 @@ def test_real_boxes_have_the_figures_of_the_same_ones_as_coco(real_data: Path, t
     assert (found.ap, found.ap50, found.ap75) == pytest.approx(
         tuple(expected[name] for name in ("AP", "AP50", "AP75")), abs=1e-9
     )
+
+
+def test_masks_are_refused_and_not_taken_for_labels_of_images(tmp_path: Path) -> None:
+    head = "MaskPath,ImageID,LabelName,BoxID,BoxXMin,BoxXMax,BoxYMin,BoxYMax,PredictedIoU,Clicks"
+    with pytest.raises(ImporterError, match="MaskPath: masks of Open Images are not read"):
+        read_lines(tmp_path, "a_m1_b.png,a,/m/1,b,0.1,0.3,0.5,0.75,0.5,", head=head)
+
+
+def test_files_as_other_tools_write_them(tmp_path: Path) -> None:
+    """Decimal commas, image ids with an ending, and names of classes where ids stand."""
+    (tmp_path / "names.txt").write_text("Person\n")
+    (tmp_path / "images").mkdir()
+    Image.new("L", (200, 100)).save(tmp_path / "images" / "a.png")
+    line = 'a.png,,Person,,"0,1","0,3","0,5","0,75",,,,,'
+    found = read_lines(tmp_path, line, names=tmp_path / "names.txt", images=tmp_path / "images")
+    assert found.rows[0].objects[0]["bbox"] == pytest.approx([20, 50, 40, 25])
+    assert (found.rows[0].objects[0]["feature"], found.notes) == ("Person", [])
+
+
+def test_fractions_and_pixels_are_never_compared(tmp_path: Path) -> None:
+    (tmp_path / "boxes.csv").write_text(f"{HEAD}\n{LINE}\n")
+    (tmp_path / "names.txt").write_text("/m/1\n")
+    results = [{"image_id": "a", "category_id": 0, "bbox": [20, 50, 40, 25], "score": 0.5}]
+    truth = {
+        "images": [{"id": "a", "file_name": "a"}],
+        "categories": [{"id": 0, "name": "/m/1"}],
+        "annotations": [{"id": 1, "image_id": "a", "category_id": 0, "bbox": [20, 50, 40, 25]}],
+    }
+    named = Options(yolo=YoloOptions(names=tmp_path / "names.txt"))
+    for true, found in ((tmp_path / "boxes.csv", results), (truth, tmp_path / "boxes.csv")):
+        with pytest.raises(ImporterError, match=r"boxes\.csv: boxes are fractions .* are in pixels: --images"):
+            evalstream.evaluate(true, found, options=named)
+        sized = named._replace(yolo=named.yolo._replace(image_size=Size(200, 100)))
+        assert evalstream.evaluate(true, found, options=sized).summary().tp == 1

@@ -183,3 +183,19 @@ def test_real_probabilities(real_data: Path, name: str) -> None:
     cells = {(cell.actual, cell.predicted): cell.count for cell in found.confusion_matrix().cells}
     for i, line in enumerate(expected["confusion"]):
         assert [cells.get((f"class={i}", f"class={j}"), 0) for j in range(len(line))] == line
+
+
+@pytest.mark.parametrize("head", ["image,xmin,ymin,xmax,ymax,label", "file_name,label,x,y,w,h", "id,class,BBox"])
+def test_a_table_of_boxes_is_refused(tmp_path: Path, head: str) -> None:
+    """Its classes would be taken for answers about the image, and further boxes of it for repeated lines."""
+    (tmp_path / "boxes.csv").write_text(f"{head}\n" + ",".join("1" for _ in head.split(",")))
+    with pytest.raises(ImporterError, match="are of boxes, and tables are of answers"):
+        read(tmp_path / "boxes.csv", "annotations", TableOptions())
+    own = TableOptions(truth="label" if "label" in head else "class")
+    assert len(read(tmp_path / "boxes.csv", "annotations", own).rows) == 1
+
+
+def test_columns_that_are_not_read_are_told(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("id,label,y_pred,p_a,camera\n1,a,a,1,front\n")
+    found = read(tmp_path / "a.csv", "annotations", TableOptions(scores=("p_*",)))
+    assert "Left out: 1 column, 'camera'." in found.notes

@@ -211,6 +211,35 @@ def test_a_data_set_by_its_yaml(tmp_path: Path, names: str) -> None:
         read(tmp_path, "annotations", YoloOptions(split="test"))
 
 
+@pytest.mark.parametrize(
+    ("val", "lists"),
+    [
+        ("val.txt", {"val.txt": "./images/a.png\n\nimages/b.png\n"}),
+        ("lists/val.txt", {"lists/val.txt": "/of/another/machine/images/a.png\ndata/images/b.png\n"}),
+        ("[images/a.png, images/b.png]", {}),
+        ("[images/a.png, val.txt]", {"val.txt": "images/b.png\n"}),
+    ],
+)
+def test_a_data_set_that_lists_its_images(tmp_path: Path, val: str, lists: dict[str, str]) -> None:
+    write(tmp_path, {"data.yaml": f"path: .\nval: {val}\nnames: [cat, dog]\n", **lists})
+    write(tmp_path, {"labels/a.txt": "1 0.5 0.5 1 1\n", "labels/of_another_split.txt": "0 0.5 0.5 1 1\n"})
+    for name in ("a", "b", "of_another_split"):
+        picture(tmp_path / f"images/{name}.png", (10, 20))
+    found = read(tmp_path, "annotations", YoloOptions())
+    assert [(row.data_row, row.facts["height"], len(row.objects)) for row in found.rows] == [("a", 20, 1), ("b", 20, 0)]
+    assert "1 image without a label file, taken for empty." in found.notes
+
+
+def test_a_list_of_images_that_are_not_there(tmp_path: Path) -> None:
+    write(tmp_path, {"data.yaml": "val: val.txt\nnames: [cat]\n", "val.txt": "images/a.png\nimages/b.png\n"})
+    write(tmp_path, {"labels/a.txt": "0 0.5 0.5 1 1\n"})
+    found = read(tmp_path, "annotations", YoloOptions(image_size=Size(10, 10)))
+    assert [(row.data_row, len(row.objects)) for row in found.rows] == [("a", 1), ("b", 0)]
+    write(tmp_path, {"data.yaml": "val: missing\nnames: [cat]\n"})
+    with pytest.raises(ImporterError, match="val: there is no folder, list or image missing"):
+        read(tmp_path, "annotations", YoloOptions())
+
+
 def test_without_names_classes_are_called_by_number(tmp_path: Path) -> None:
     write(tmp_path, {"labels/a.txt": "3 0.5 0.5 1 1\n10 0.5 0.5 1 1\n"})
     found = read(tmp_path / "labels", "annotations", YoloOptions(image_size=SIZE))
