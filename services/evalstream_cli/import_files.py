@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -29,7 +30,7 @@ from evalstream.importers.files import (
 )
 from evalstream.importers.problems import ImporterError, Problem
 from evalstream.importers.rows import Side
-from evalstream.importers.text import head, json_lines
+from evalstream.importers.text import STDIN, head, json_lines
 from evalstream.words import count_of
 from rich.table import Table
 
@@ -48,7 +49,7 @@ class _Understood(NamedTuple):
     counts: Counter[tuple[str, str]]  # objects by type and class
     notes: list[str]
     problems: list[str]
-    lines: Iterable[bytes]
+    lines: Callable[[], Iterable[bytes]]  # to be asked once: those of other formats are made meanwhile
     files: Callable[[], Iterable[tuple[str, str]]]  # data rows, and the names of their files
     refused: str | None = None  # why an upload to the dataset would be refused
 
@@ -110,7 +111,7 @@ def import_files(
             _show(one)
     else:
         for one in understood:
-            for line in one.lines:
+            for line in one.lines():
                 out.file.write(line.decode().rstrip("\n") + "\n")
             _tell(one)
     if any(one.refused for one in understood):
@@ -126,7 +127,7 @@ def _draw(file: Path, understood: Sequence[_Understood]) -> None:
     for i, one in enumerate(understood, 1):
         own = file if len(understood) == 1 else file.with_stem(f"{file.stem}-{i}")
         try:
-            own.write_text(picture(one.lines), encoding="utf-8")
+            own.write_text(picture(one.lines()), encoding="utf-8")
         except OSError as error:
             fail(f"{own}: {error.strerror}")
         err.print(f"the first data rows of {one.path} are drawn in {own}", highlight=False, soft_wrap=True)
@@ -154,7 +155,7 @@ def _understand(
     if not_storable:
         problems.append(f"{path}: {not_storable:,} records with a negative width, height or area cannot be stored")
     files = partial(files_of, read) if isinstance(read, GroundTruth) else tuple
-    return _Understood(path, form, side, count, counts, read.notes, problems, lines, files), read
+    return _Understood(path, form, side, count, counts, read.notes, problems, lambda: lines, files), read
 
 
 def _side(path: Path, form: Format, truth: GroundTruth | None, options: Options) -> Side:
@@ -199,22 +200,30 @@ def _without_names(line: bytes) -> bytes:
 
 
 def _of_events(path: Path, options: Options) -> _Understood:
-    lines = list(lines_with_facts((line for line in json_lines(path) if line.strip()), options))
-    side: Side = "predictions" if any(b'"predictions"' in line for line in lines[:100]) else "annotations"
+    # A file is read again each time, for it may be larger than memory; standard input cannot be.
+    lines: Callable[[], Iterable[bytes]] = partial(_event_lines, path, options)
+    if path == STDIN:
+        lines = partial(iter, list(lines()))
+    side: Side = "predictions" if any(b'"predictions"' in line for line in islice(lines(), 100)) else "annotations"
     known = {"dataset": "d"} if side == "annotations" else {"dataset": "d", "run": "r"}
     model = AnnotationEvent if side == "annotations" else PredictionEvent
     counts: Counter[tuple[str, str]] = Counter()
     problems = []
-    for number, line in enumerate(lines, 1):
+    reader, number = Reader(model), 0
+    for number, line in enumerate(lines(), 1):
         # Which dataset and run an event is of, the upload says.
         payload = orjson.dumps(event | known) if isinstance(event := _loaded(line), dict) else line
-        received, rejected = decode([Record(payload, number, 1)], Reader(model))
+        received, rejected = decode([Record(payload, number, 1)], reader)
         problems += [str(Problem(str(path), f"event {one.position}", *_parted(one.reason))) for one in rejected]
         for one in received:
             own = one.event.annotations if isinstance(one.event, AnnotationEvent) else one.event.predictions
             counts.update((item.parts()[0].type, item.parts()[0].label or item.feature) for item in own)
-    files = partial(files_of, lines)
-    return _Understood(path, "events", side, len(lines) - len(problems), counts, [], problems, lines, files)
+    rows = number - len(problems)
+    return _Understood(path, "events", side, rows, counts, [], problems, lines, lambda: files_of(lines()))
+
+
+def _event_lines(path: Path, options: Options) -> Iterator[bytes]:
+    return lines_with_facts((line for line in json_lines(path) if line.strip()), options)
 
 
 def _loaded(line: bytes) -> Any:

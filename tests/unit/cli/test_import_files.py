@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -139,6 +140,26 @@ def test_events_and_conll_are_told(tmp_path: Path) -> None:
     assert len(events["left_out"]) == 1
     assert "event 2: data_row" in events["left_out"][0]
     assert (conll["format"], conll["objects"]) == ("conll", [{"type": "span", "class": "PER", "count": 1}])
+
+
+def test_a_dry_run_of_events_does_not_hold_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "events.ndjson"
+    notes = {f"note {i}": "x" * 1_000 for i in range(8)}
+    path.write_bytes(b"".join(orjson.dumps(EVENTS[0] | {"row": {"metadata": notes}}) + b"\n" for _ in range(1_000)))
+    run("import", "--dry-run", path)  # what is imported and built the first time
+    tracemalloc.start()
+    result = run("import", "--dry-run", "--picture", tmp_path / "a.svg", path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert "1,000 data rows, 1,000 objects" in result.stdout
+    assert peak < path.stat().st_size / 4
+
+
+def test_standard_input_is_told_and_written(tmp_path: Path) -> None:
+    given = b"".join(orjson.dumps(event) + b"\n" for event in EVENTS)
+    told = run("import", "--dry-run", "-", standard_input=given)
+    assert "2 data rows, 2 objects" in told.stdout
+    assert list(map(json.loads, run("import", "-", standard_input=given).stdout.splitlines())) == EVENTS
 
 
 def test_a_format_may_be_stated(tmp_path: Path) -> None:
