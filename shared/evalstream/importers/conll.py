@@ -199,7 +199,11 @@ def entities(tags: Sequence[str], scheme: Scheme | None = None) -> list[tuple[st
     if scheme is None:
         wrong = next((tag for tag in tags if not _LENIENT.fullmatch(tag)), None)
         if wrong is not None:
-            raise ConllError(f"the tag {wrong!r} is neither O nor one of B, I, E, S, alone or before -TYPE")
+            of_bilou = wrong.partition("-")[0] in ("L", "U")
+            raise ConllError(
+                f"the tag {wrong!r} is neither O nor one of B, I, E, S, alone or before -TYPE"
+                + ("; --scheme BILOU reads it" if of_bilou else "")
+            )
         return [(kind, first, last + 1) for kind, first, last in get_entities(list(tags))]
     try:
         return [(one.tag, one.start, one.end) for one in schemes.Tokens(list(tags), getattr(schemes, scheme)).entities]

@@ -40,7 +40,13 @@ _TEXT: Final = re.compile(r'"text"\s*:\s*"')
 _ENTITIES: Final = re.compile(r'"(entities|ents|spans|labels?)"\s*:\s*\[')
 _CVAT: Final = re.compile(r"<annotations[\s>]")
 #: Formats that are known and not read, and what to export instead.
-_OTHERS: Final = ((re.compile(r'"lead_time"\s*:'), "Label Studio's JSON-MIN is not read; export it as JSON"),)
+_OTHERS: Final = (
+    (re.compile(r'"lead_time"\s*:'), "Label Studio's JSON-MIN is not read; export it as JSON"),
+    (
+        re.compile(r'^\{\s*"(image_id|category_id|bbox|segmentation|keypoints|score)"\s*:'),
+        "COCO results as single objects, one a line; results are one array: jq -s . LINES > RESULTS.json makes it",
+    ),
+)
 
 
 def detect(path: Path) -> Format:

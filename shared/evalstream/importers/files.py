@@ -246,7 +246,7 @@ def _read(path: Path | Held, form: Format, side: Side, options: Options, truth: 
 
         imported = masks.read_panoptic(path, side, options.yolo.images)
     else:
-        raise ImporterError(f"{path}: {form} is only read by `evalstream upload`")
+        raise ImporterError(f"{path}: taken for {form}, which `evalstream upload` reads, and `evaluate` does not")
     return imported
 
 

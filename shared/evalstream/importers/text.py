@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import gzip
+import io
 import json
 import re
 import sys
@@ -18,6 +19,9 @@ from evalstream.importers.problems import ImporterError
 #: The path that names standard input.
 STDIN: Final = Path("-")
 _GZIP: Final = b"\x1f\x8b"
+_ZSTD: Final = b"\x28\xb5\x2f\xfd"
+#: Packed in ways that are not read.
+_PACKED: Final = {b"PK\x03\x04": "a ZIP archive", b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz", b"7z\xbc\xaf": "7-Zip"}
 _SPACE: Final = re.compile(r"\s*")
 
 
@@ -30,9 +34,8 @@ def plain_bytes(path: Path) -> bytes:
         If it cannot be read, uncompressed or decoded.
     """
     with _told(path):
-        content = sys.stdin.buffer.read() if path == STDIN else path.read_bytes()
-        if content.startswith(_GZIP):
-            content = gzip.decompress(content)
+        with _uncompressed(sys.stdin.buffer) if path == STDIN else _opened(path) as file:
+            content = file.read()
         encoding = json.detect_encoding(content)
         return content if encoding == "utf-8" else content.decode(encoding).removeprefix("\ufeff").encode()
 
@@ -68,26 +71,42 @@ def json_lines(path: Path) -> Iterator[bytes]:
         return
     with _told(path), _opened(path) as file:
         start = file.read(4)
-        file.seek(0)
-        in_utf8 = json.detect_encoding(start) in ("utf-8", "utf-8-sig")
-        if in_utf8 and _is_lines(head(path)):
+    if json.detect_encoding(start) in ("utf-8", "utf-8-sig") and _is_lines(head(path)):
+        with _told(path), _opened(path) as file:
             for number, line in enumerate(file):
                 yield line.removeprefix(codecs.BOM_UTF8) if number == 0 else line
-            return
+        return
     yield from _documents(plain_bytes(path))
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[IO[bytes]]:
     """Open a file for reading, uncompressed."""
-    with path.open("rb") as file:
-        compressed = file.read(len(_GZIP)) == _GZIP
-        file.seek(0)
-        if not compressed:
-            yield file
-            return
-        with gzip.open(file) as uncompressed:
-            yield cast(IO[bytes], uncompressed)
+    with path.open("rb", buffering=0) as file, _uncompressed(file) as uncompressed:
+        yield uncompressed
+
+
+@contextmanager
+def _uncompressed(file: Any) -> Iterator[IO[bytes]]:
+    """Uncompress a file, if it is compressed; it stays open."""
+    buffered = io.BufferedReader(file)
+    try:
+        start = buffered.peek(len(_ZSTD))
+        packed = next((what for magic, what in _PACKED.items() if start.startswith(magic)), None)
+        if packed is not None:
+            raise ValueError(f"{packed}, which is not read: unpack it; gzip and zstd are read as they are")
+        if start.startswith(_GZIP):
+            with gzip.open(buffered) as uncompressed:
+                yield cast(IO[bytes], uncompressed)
+        elif start.startswith(_ZSTD):
+            import pyarrow as pa  # of such files only, and takes a while
+
+            yield io.BufferedReader(pa.CompressedInputStream(pa.PythonFile(buffered, "r"), "zstd"))
+        else:
+            yield buffered
+    finally:
+        if not buffered.closed:
+            buffered.detach()
 
 
 @contextmanager
@@ -95,7 +114,7 @@ def _told(path: Path) -> Iterator[None]:
     """Say which file it was that could not be read."""
     try:
         yield
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+    except (OSError, EOFError, zlib.error, ValueError) as error:
         raise ImporterError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
 
 

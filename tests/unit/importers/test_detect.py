@@ -88,6 +88,10 @@ def test_an_empty_file_is_refused(tmp_path: Path, name: str) -> None:
     [
         ({"images": [], "annotations": [{"image_id": 1, "caption": "a cat"}]}, "captions are not read"),
         (
+            {"image_id": 1, "category_id": 1, "bbox": [0, 0, 1, 1], "score": 1},
+            "COCO results as single objects, one a line",
+        ),
+        (
             {"images": [], "annotations": [{"image_id": 1, "category_id": 0, "caption": "a cat"}]},
             "captions are not read",
         ),

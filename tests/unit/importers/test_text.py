@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import io
 import json
 import sys
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from evalstream.importers.problems import ImporterError
 from evalstream.importers.text import STDIN, head, json_lines, plain_bytes
@@ -22,6 +24,7 @@ FORMS = {
     "UTF-16 without a mark": LINES.encode("utf-16-le"),
     "UTF-32": LINES.encode("utf-32"),
     "gzip": gzip.compress(LINES.encode()),
+    "zstd": pa.compress(LINES.encode(), codec="zstd", asbytes=True),
     "gzip of UTF-16": gzip.compress(LINES.encode("utf-16")),
     "an array": json.dumps(DOCUMENTS).encode(),
     "an array over lines": json.dumps(DOCUMENTS, indent=1).encode(),
@@ -44,6 +47,26 @@ def test_lines_that_are_no_json_are_given_as_they_are(tmp_path: Path) -> None:
     for bad in (b'{"a": 1}\nnot JSON\n{"b": 2}\n', b'{"a": \n{"b": 2}\n', b'[1,\n{"b": 2}\n'):
         path.write_bytes(bad)
         assert b"".join(json_lines(path)) == bad
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [(b"PK\x03\x04rest", "a ZIP archive"), (bz2.compress(b"{}"), "bzip2"), (b"7z\xbc\xaf", "7-Zip")],
+)
+def test_what_is_packed_otherwise_is_named(tmp_path: Path, content: bytes, what: str) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(content)
+    for read in (plain_bytes, head, lambda one: list(json_lines(one))):
+        with pytest.raises(ImporterError, match=f"file: {what}, which is not read: unpack it"):
+            read(path)
+
+
+@pytest.mark.parametrize("codec", ["gzip", "zstd"])
+def test_what_is_cut_off_is_told(tmp_path: Path, codec: str) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(pa.compress(LINES.encode() * 1_000, codec=codec, asbytes=True)[:-20])
+    with pytest.raises(ImporterError, match="file: "):
+        plain_bytes(path)
 
 
 def test_an_empty_file_holds_nothing(tmp_path: Path) -> None:
