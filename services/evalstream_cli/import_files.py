@@ -155,7 +155,16 @@ def _understand(
     if not_storable:
         problems.append(f"{path}: {not_storable:,} records with a negative width, height or area cannot be stored")
     files = partial(files_of, read) if isinstance(read, GroundTruth) else tuple
-    return _Understood(path, form, side, count, counts, read.notes, problems, lambda: lines, files), read
+    notes = [*read.notes, *_of_metrics(read)]
+    return _Understood(path, form, side, count, counts, notes, problems, lambda: lines, files), read
+
+
+def _of_metrics(read: GroundTruth | Predictions) -> Iterator[str]:
+    """Say which custom metrics are read, which are no objects."""
+    counts = rows.counted_metrics(read.imported.rows) if read.imported is not None else Counter()
+    if counts:
+        names = ", ".join(f"{name} ({count:,})" for name, count in sorted(counts.items()))
+        yield f"{count_of(counts.total(), 'custom metric')}: {names}."
 
 
 def _side(path: Path, form: Format, truth: GroundTruth | None, options: Options) -> Side:

@@ -199,6 +199,12 @@ def counted(rows: Iterable[Row]) -> Counter[tuple[str, str]]:
     return Counter((item["type"], _label(item)) for row in rows for item in row.objects)
 
 
+def counted_metrics(rows: Iterable[Row]) -> Counter[str]:
+    """Count what producers measured of data rows and of objects, by name."""
+    own = ((row.metrics, *(item.get("metrics", ()) for item in row.objects)) for row in rows)
+    return Counter(str(metric["name"]) for of_row in own for metrics in of_row for metric in metrics)
+
+
 def _label(item: dict[str, Any]) -> str:
     return f"{item['feature']}={item['answer']}" if item["type"] == "radio" else str(item["feature"])
 

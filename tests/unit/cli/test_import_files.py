@@ -155,6 +155,15 @@ def test_a_dry_run_of_events_does_not_hold_the_file(tmp_path: Path) -> None:
     assert peak < path.stat().st_size / 4
 
 
+def test_a_dry_run_counts_custom_metrics(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.ndjson"
+    box = {"name": "car", "bbox": {"top": 0, "left": 0, "height": 1, "width": 1}, "dataRow": {"id": "a"}}
+    own = box | {"confidence": 0.5, "customMetrics": [{"name": "blur", "value": 0.25}]}
+    of_row = {"metricName": "speed", "metricValue": 0.5, "dataRow": {"id": "a"}}
+    path.write_bytes(b"\n".join(map(orjson.dumps, (own, of_row, of_row | {"dataRow": {"id": "b"}}))))
+    assert "3 custom metrics: blur (1), speed (2)." in run("import", "--dry-run", path).stdout
+
+
 def test_standard_input_is_told_and_written(tmp_path: Path) -> None:
     given = b"".join(orjson.dumps(event) + b"\n" for event in EVENTS)
     told = run("import", "--dry-run", "-", standard_input=given)

@@ -71,8 +71,11 @@ def test_how_columns_and_lines_part(tmp_path: Path) -> None:
         ("a B-X\nb\n", None, "line 2: 1 columns where the sentence began with 2"),
         ("a\tO\n\tO\n", None, "line 2: 2 columns"),
         ("\na NP\n", None, "sentence at line 2: the tag 'NP' is neither O nor one of B, I, E, S"),
-        ("a U-X\n", None, "the tag 'U-X' is neither O nor one of B, I, E, S, .* --scheme BILOU reads it"),
-        ("a U-X\n", None, "sentence at line 1: the tag 'U-X'"),
+        (
+            "a U-X\n",
+            None,
+            "sentence at line 1: the tag 'U-X' is neither O nor one of B, I, E, S, alone or before -TYPE; --scheme B",
+        ),
         ("a Q-X\n", "IOB2", "sentence at line 1: a tag begins with 'Q', which IOB2 does not know"),
         ("a S-X\n", "IOB2", "sentence at line 1: not IOB2: Invalid token is found: S-X"),
         (f"a B-{'x' * 257}\n", None, "sentence at line 1: annotations.0.feature: "),
