@@ -112,7 +112,7 @@ def upload(
                 err.print(NOT_CLOSED.format(run=run), highlight=False, markup=False)
             elif complete:
                 tell_closed(client.complete(dataset, run, wait=False))
-            if wait:
+            if wait and results[-1][0].accepted:  # without any, there may be no such run
                 wait_until_matched(client, bar, dataset, run)
     position = latest(result.position for result, _ in results if result.accepted)
     if not wait and position is not None:

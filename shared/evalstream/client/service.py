@@ -259,13 +259,14 @@ class Service(Questions):
             lines = prediction_lines(predictions, annotations, truth, dataset, run, how)
             yield from Service.check_files.steps(self, dataset, lines, how.options)
             sent.append((lines, (yield from self._sending(dataset, run, lines, how.options, on_progress))))
-            if step is not None:
+            arrived = sent[-1][1].accepted > 0  # without anything, there may be no such run
+            if step is not None and arrived:
                 yield from Service.set_step.steps(self, dataset, run, step)
             if complete and any(own.rejected or lines.left_out for lines, own in sent):
                 not_closed = [NOT_CLOSED.format(run=run)]
             elif complete:
                 closed = (yield from Service.complete.steps(self, dataset, run, wait=False)).closed
-            if wait:
+            if wait and arrived:
                 yield from Service.wait.steps(self, dataset, run, on_progress=on_progress)
         done = Uploaded(
             accepted=sum(own.accepted for _, own in sent),

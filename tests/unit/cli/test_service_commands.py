@@ -207,6 +207,15 @@ def test_rejected_lines_are_told_and_hold_up_nothing(service: Service, tmp_path:
     assert report(service, "rejected", "--no-intervals")["r"]["summary"]["predictions"] == 2
 
 
+def test_why_all_lines_are_rejected_is_told_and_not_that_there_is_no_run(service: Service, tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "dt.ndjson", [{"data_row": "a", "operation": "replace", "predictions": [BOX | {"score": 1}]}]
+    )
+    result = run(service, "upload", "--dataset", "rejected", "--run", "none", "--predictions", path)
+    assert (result.exit_code, result.stdout) == (1, "0 events accepted, 1 rejected\n")
+    assert result.stderr.splitlines() == ["  line 1: predictions.0.score: Extra inputs are not permitted (got 1)"]
+
+
 def test_a_wrong_record_of_a_coco_file_is_told_and_the_others_are_sent(service: Service, tmp_path: Path) -> None:
     good = TRUTH["annotations"][0]  # type: ignore[index]
     truth = TRUTH | {

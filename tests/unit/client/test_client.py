@@ -181,6 +181,9 @@ def test_what_is_rejected_is_told_and_holds_up_nothing(client: Client) -> None:
         client.upload("in part", wrong)
     with pytest.raises(evalstream.ImporterError, match="annotation id 2: bbox"):
         client.upload("in part", wrong, options=Options(on_error="refuse"))
+    nothing = [{"data_row": "a", "operation": "replace", "predictions": [BOX | {"score": 0.5}]}]
+    with pytest.raises(RejectedError, match=r"line 1: predictions\.0\.score"):  # and not that there is no such run
+        client.upload("in part", predictions=nothing, run="none", step=1)
 
 
 def test_a_wrong_question_is_told_before_anything_is_sent() -> None:
