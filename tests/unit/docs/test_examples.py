@@ -6,11 +6,13 @@ import json
 import re
 from pathlib import Path
 
+import evalstream
 import pytest
 from evalstream.events import AnnotationEvent, PredictionEvent, Reader, Record, decode
+from evalstream.types import TYPES
 
 ROOT = Path(__file__).resolve().parents[3]
-PAGES = sorted([*(ROOT / "docs").glob("*.md"), *ROOT.glob("*.md")])
+PAGES = sorted([*(ROOT / "docs").rglob("*.md"), *ROOT.glob("*.md")])
 BLOCK = re.compile(r"^```json\n(.*?)^```", re.DOTALL | re.MULTILINE)
 HERE_DOCUMENT = re.compile(r"<<'EOF'\n(.*?)^EOF", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)(?:#([^)]+))?\)")
@@ -41,7 +43,14 @@ def test_an_event_shown_is_an_event(page: Path, line: str) -> None:
     assert len(received) == 1, rejected
 
 
+def test_the_reference_has_every_name_and_every_type() -> None:
+    reference = (ROOT / "docs/reference/python.md").read_text(encoding="utf-8")
+    assert {name for name in evalstream.__all__ if not re.search(rf"heading: .*\b{name}\b", reference)} == set()
+    types = set(re.findall(r"`(\w+)`", (ROOT / "docs/reference/events.md").read_text(encoding="utf-8")))
+    assert set(TYPES) - types == set()
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path) -> None:
     for target, _ in LINK.findall(page.read_text(encoding="utf-8")):
-        assert (page.parent / target).exists(), target
+        assert (page.parent / target).exists() or (ROOT / "schemas" / target).exists(), target
