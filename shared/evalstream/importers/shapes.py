@@ -6,8 +6,6 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from evalstream.importers.rows import Row
 from evalstream.scenes import Flag
 from evalstream.words import count_of
@@ -70,8 +68,4 @@ def mask(pixels: Flag, width: int, height: int, left: int = 0, top: int = 0) -> 
     rows, columns = pixels.shape
     if left < 0 or top < 0 or top + rows > height or left + columns > width:
         raise ValueError(f"mask: reaches beyond the image, which is {width} wide and {height} high")
-    if (rows, columns) != (height, width):
-        whole = np.zeros((height, width), np.bool_)
-        whole[top : top + rows, left : left + columns] = pixels
-        pixels = whole
-    return {"type": "mask", "mask": encoded(pixels).model_dump()}
+    return {"type": "mask", "mask": encoded(pixels, (height, width), left, top).model_dump()}

@@ -10,6 +10,7 @@ from xml.sax.saxutils import quoteattr
 import evalstream
 import numpy as np
 import pytest
+from evalstream.events.objects.mask import encoded
 from evalstream.importers import rows
 from evalstream.importers.cvat import read
 from evalstream.importers.detect import detect
@@ -185,3 +186,17 @@ def test_real_boxes_have_the_figures_of_the_same_ones_as_coco(real_data: Path, t
     assert (found.ap, found.ap50, found.ar_100) == pytest.approx(
         tuple(expected[name] for name in ("AP", "AP50", "AR100")), abs=1e-12
     )
+
+
+@given(st.data())
+def test_a_part_of_an_image_is_encoded_as_pycocotools_encodes_the_whole(data: st.DataObject) -> None:
+    """Runs of whole columns go on in the next one, empty parts have none, the first pixel may be the object's."""
+    height, width = data.draw(st.integers(1, 6)), data.draw(st.integers(1, 6))
+    top, left = data.draw(st.integers(0, height - 1)), data.draw(st.integers(0, width - 1))
+    shape = data.draw(st.integers(1, height - top)), data.draw(st.integers(1, width - left))
+    pixels = np.array(data.draw(st.lists(st.booleans(), min_size=shape[0] * shape[1], max_size=shape[0] * shape[1])))
+    whole = np.zeros((height, width), np.bool_)
+    whole[top : top + shape[0], left : left + shape[1]] = pixels.reshape(shape)
+    expected = coco_mask.encode(np.asfortranarray(whole, np.uint8))["counts"].decode()
+    assert encoded(pixels.reshape(shape), (height, width), left, top).counts == expected
+    assert encoded(whole).counts == expected

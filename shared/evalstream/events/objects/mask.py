@@ -165,10 +165,30 @@ def _text(height: int, width: int, runs: NDArray[np.int64]) -> Rle:
     return Rle(size=(height, width), counts=rle["counts"].decode())
 
 
-def encoded(pixels: NDArray[np.bool_]) -> Rle:
-    """Encode a ``(height, width)`` array: which pixels are the object's."""
-    rle = coco_mask.encode(np.asfortranarray(pixels, np.uint8))
-    return Rle(size=pixels.shape, counts=rle["counts"].decode())
+def encoded(pixels: NDArray[np.bool_], size: tuple[int, int] | None = None, left: int = 0, top: int = 0) -> Rle:
+    """Encode an array: which pixels are the object's.
+
+    Parameters
+    ----------
+    pixels : array of bool, (rows, columns)
+        The whole image, or a part of it, so that what an object costs is its own size and not that of the image.
+    size : (height, width), optional
+        That of the image, of which the part begins at ``left`` and ``top``.
+    """
+    height, width = size or pixels.shape
+    rows, columns = pixels.shape
+    # Column by column, with a pixel of nothing at the foot of each, so that the object ends in each where it begins.
+    padded = np.zeros((columns, rows + 1), np.bool_)
+    padded[:, :-1] = pixels.T
+    flat = padded.ravel()
+    changes = np.flatnonzero(flat[1:] != flat[:-1]) + 1
+    changes = np.concatenate((np.zeros(1, np.int64), changes)) if flat[:1].any() else changes
+    column, row = np.divmod(changes, rows + 1)
+    begins, ends = ((left + column) * height + top + row).reshape(-1, 2).T
+    apart = begins[1:] != ends[:-1]  # else it goes on from the foot of a column to the head of the next
+    begins, ends = begins[np.append(True, apart)[: len(begins)]], ends[np.append(apart, True)[: len(ends)]]
+    runs = np.diff(np.stack((begins, ends), axis=1).ravel(), prepend=0, append=height * width)
+    return _text(height, width, runs if runs[-1] else runs[:-1])
 
 
 def _pixels(mask: Png, unpacked: PngPixels) -> NDArray[np.bool_]:
