@@ -15,6 +15,7 @@ from evalstream.events.base import Crowd, Name
 from evalstream.matching import AREA_RANGES, MAX_IOU_THRESHOLD, POLICIES
 from evalstream.ontology import DEPTH_LIMIT
 from evalstream.policies import TRAITS, PolicyName, Traits
+from evalstream.splits import Split
 from evalstream.types import TYPES, AnnotationType
 
 M = TypeVar("M", bound=BaseModel)
@@ -111,7 +112,7 @@ class Filter(BaseModel):
     policy: PolicyName = Field(default="iou-greedy", description="the rule of who matches whom")
     confidence: float = Field(default=0.0, ge=0, le=1, description="predictions below it do not exist")
     iou: float = Field(default=0.5, ge=0, le=1, description="how much a matched pair must overlap")
-    split: list[Literal["train", "validation", "test"]] = Field(default=[], description="any of these; all if none")
+    split: list[Split] = Field(default=[], description="any of these, `val` for `validation`; all if none")
     feature: list[str] = Field(
         default=[], max_length=100, description="classes or questions, with every declared kind of them; all if none"
     )

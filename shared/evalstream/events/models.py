@@ -37,6 +37,7 @@ from evalstream.events.objects.polygon import PolygonAnnotation, PolygonPredicti
 from evalstream.events.objects.polyline import PolylineAnnotation, PolylinePrediction
 from evalstream.events.objects.rotated_box import RotatedBoxAnnotation, RotatedBoxPrediction
 from evalstream.events.objects.span import SpanAnnotation, SpanPrediction, in_code_points
+from evalstream.splits import Split
 
 METADATA_LIMIT = 64
 
@@ -47,7 +48,7 @@ MetadataValue = bool | int | Annotated[float, Field(allow_inf_nan=False)] | Anno
 class DataRow(Strict):
     """Facts about the asset itself. Later events overwrite earlier ones field by field, metadata key by key."""
 
-    split: Literal["train", "validation", "test"] | None = None
+    split: Split | None = Field(default=None, description="`val` is taken for `validation`")
     width: Annotated[int, Field(gt=0, lt=2**31)] | None = Field(default=None, description="pixels")
     height: Annotated[int, Field(gt=0, lt=2**31)] | None = Field(default=None, description="pixels")
     coordinates: Literal["pixels", "lonlat"] | None = Field(

@@ -299,6 +299,20 @@ def test_an_engine_awaited_opened_again_and_never_closed(tmp_path: Path) -> None
     assert done.stderr == ""
 
 
+def test_val_is_validation(client: Client) -> None:
+    """In events, and in the filters of questions."""
+    truth = [
+        {"data_row": split, "operation": "replace", "row": {"split": split}, "annotations": [BOX]}
+        for split in ("val", "test")
+    ]
+    found = [{"data_row": "val", "operation": "replace", "predictions": [BOX]}]
+    client.upload("splits", truth, predictions=found, run="r")
+    (known,) = [one for one in client.datasets().datasets if one.dataset == "splits"]
+    assert known.splits == ["test", "validation"]
+    assert client.summary("splits", "r", split=["val"]).rows == 1  # type: ignore[list-item]
+    assert client.summary("splits", "r", split=["validation"]).rows == 1
+
+
 def test_a_run_that_is_closed_has_missed_the_rest(client: Client) -> None:
     truth = [{"data_row": row, "operation": "replace", "annotations": [BOX]} for row in "abc"]
     found = [{"data_row": "a", "operation": "replace", "predictions": [BOX | {"confidence": 0.5}]}]
