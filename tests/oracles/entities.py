@@ -18,17 +18,22 @@ def outcomes(annotations: Sequence[Entity], predictions: Sequence[Entity], mode:
     def whole(said: Entity, true: Entity) -> bool:
         return said == true if mode in ("strict", "type") else said[:2] == true[:2]
 
-    free = sorted(annotations, key=lambda one: one[:2])
+    free = sorted(annotations)
     count: Counter[str] = Counter()
     vague = []
-    for said in sorted(predictions, key=lambda one: one[:2]):
+    for said in sorted(predictions):
         true = next((one for one in free if whole(said, one)), None)
         if true is None:
             vague.append(said)
         else:
             count["correct"] += 1
             free.remove(true)
-    for said in vague:
+    while vague:
+        # Of those with the same boundaries, first one that has a free annotation of its own type.
+        tied = [said for said in vague if said[:2] == vague[0][:2]]
+        own = [said for said in tied if any(overlap(said, true) and said[2] == true[2] for true in free)]
+        said = own[0] if mode == "type" and own else vague[0]
+        vague.remove(said)
         touched = [true for true in free if overlap(said, true)]
         if mode == "type":
             # The nearest of the same type, then any other.

@@ -5,18 +5,19 @@ enum { STRICT, EXACT, PARTIAL_MODE, TYPE, MODES };
 enum { CORRECT, INCORRECT, PARTIAL, MISSED, SPURIOUS, OUTCOMES };
 typedef struct { Ints group, start, end, label; } Spans;
 
-typedef struct { const int64_t *start, *end; } Ends;
+typedef struct { const int64_t *start, *end, *label; } Ends;
 static inline bool lies_after(Ends of, int64_t p, int64_t q) {
-    return of.start[p] != of.start[q] ? of.start[p] > of.start[q] : of.end[p] > of.end[q];
+    if (of.start[p] != of.start[q]) return of.start[p] > of.start[q];
+    return of.end[p] != of.end[q] ? of.end[p] > of.end[q] : of.label[p] > of.label[q];
 }
 STABLE_SORT(sort_by_ends, Ends, lies_after)
 
-KERNEL entities_order(Ints group, Ints start, Ints end, Ints *order) {
+KERNEL entities_order(Ints group, Ints start, Ints end, Ints label, Ints *order) {
     RETURN_ROOM(order, group.n);
     for (int64_t i = 0; i < group.n; i++) order->at[i] = i;
     for (int64_t low = 0, high; low < group.n; low = high) {
         for (high = low + 1; high < group.n && group.at[high] == group.at[low];) high++;
-        if (!sort_by_ends(&order->at[low], high - low, (Ends){start.at, end.at})) return OUT_OF_MEMORY;
+        if (!sort_by_ends(&order->at[low], high - low, (Ends){start.at, end.at, label.at})) return OUT_OF_MEMORY;
     }
     return 0;
 }
@@ -62,6 +63,24 @@ static void first_overlapping(Group of, int64_t i, int64_t *same, int64_t *other
     }
 }
 
+static inline bool same_ends(const Spans *of, int64_t i, int64_t k) {
+    return of->start.at[i] == of->start.at[k] && of->end.at[i] == of->end.at[k];
+}
+
+/* Of predictions with the same boundaries as i, those go first that have a free annotation of their own type: otherwise
+ * the order of their list would say which of them takes it. Give how many do. */
+static int64_t take_own_type(Group of, int64_t i) {
+    int64_t count = 0, same, other;
+    for (int64_t k = i; k < of.end && same_ends(of.p, i, k); k++) {
+        if (of.done[k]) continue;
+        first_overlapping(of, k, &same, &other);
+        if (same < 0) continue;
+        of.taken[same] = of.done[k] = true;
+        count++;
+    }
+    return count;
+}
+
 KERNEL entities_count_groups(const Spans *a, const Spans *p, Ints first_a, Ints first_p, Ints bucket, Ints counts) {
     OWNED bool *taken = ALLOCATE(a->start.n, bool), *done = ALLOCATE(p->start.n, bool);
     if (!taken || !done) return OUT_OF_MEMORY;
@@ -73,15 +92,14 @@ KERNEL entities_count_groups(const Spans *a, const Spans *p, Ints first_a, Ints 
             Group of = {a, p, first_a.at[g], first_a.at[g + 1], first_p.at[g], first_p.at[g + 1], mode, taken, done};
             out[CORRECT] += take_whole(of);
             for (int64_t i = of.first; i < of.end; i++) {
-                if (done[i]) continue;
                 /* No later one begins before this one. */
                 while (of.low < of.last && (taken[of.low] || a->end.at[of.low] <= p->start.at[i])) of.low++;
+                bool first_of_its_ends = i == of.first || !same_ends(p, i - 1, i);
+                if (mode == TYPE && first_of_its_ends) out[CORRECT] += take_own_type(of, i);
+                if (done[i]) continue;
                 int64_t same, other;
                 first_overlapping(of, i, &same, &other);
-                if (same >= 0) {
-                    taken[same] = true;
-                    out[CORRECT]++;
-                } else if (other >= 0) {
+                if (other >= 0) {
                     taken[other] = true;
                     out[mode == PARTIAL_MODE ? PARTIAL : INCORRECT]++;
                 } else {

@@ -77,8 +77,9 @@ def count_entities(annotations: Spans, predictions: Spans, classes: int) -> Int:
     """Count each mode's outcomes, over all groups.
 
     First every prediction that an annotation fits wholly takes it. Then the others, from left to right (by start, end,
-    place in the input), take the first annotation that they overlap and that is still free; in mode ``type`` the one
-    of their own type whose boundaries are nearest, if there is any. Nervaluate does without the first step: where
+    label), take the first annotation that they overlap and that is still free; in mode ``type`` the one of their own
+    type whose boundaries are nearest, if there is any, and of predictions with the same boundaries those that have one
+    go first. So the order in which spans are given means nothing. Nervaluate does without the first step: where
     the spans of one side overlap each other, a vague prediction there may take the annotation that another one fits.
 
     Returns
@@ -112,7 +113,7 @@ def average(counted: Sequence[Counted], *, weighted: bool) -> EntityScores:
 
 
 def _from_left_to_right(spans: Spans) -> Spans:
-    return _taken(spans, _order(spans.group, spans.start, spans.end))
+    return _taken(spans, _order(spans.group, spans.start, spans.end, spans.label))
 
 
 def _by_label(spans: Spans, classes: int) -> Spans:
@@ -132,8 +133,8 @@ def _count(a: Spans, p: Spans, groups: Int, bucket: Int, counts: Int) -> None:
 
 
 @compiled
-def _order(group: Int, start: Int, end: Int) -> Int:
-    """Order spans by start and end within their group; most texts come so, and cost no sorting."""
+def _order(group: Int, start: Int, end: Int, label: Int) -> Int:
+    """Order spans by start, end and label within their group; most texts come so, and cost no sorting."""
 
 
 @compiled(writes=["counts"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Sequence
 
@@ -55,6 +56,28 @@ def test_every_mode_is_its_rule(pairs: list[tuple[list[Entity], list[Entity]]]) 
 def test_strict_hits_are_the_spans_that_both_sides_have(pairs: list[tuple[list[Entity], list[Entity]]]) -> None:
     once = [(sorted(set(a)), sorted(set(p))) for a, p in pairs]
     assert counted(once)[0][0].correct == sum(len(set(a) & set(p)) for a, p in once)
+
+
+@given(documents, st.randoms(use_true_random=False))
+def test_the_order_of_spans_means_nothing(
+    pairs: list[tuple[list[Entity], list[Entity]]], random: random.Random
+) -> None:
+    shuffled = [(random.sample(a, len(a)), random.sample(p, len(p))) for a, p in pairs]
+    assert counted(shuffled) == counted(pairs)
+
+
+@pytest.mark.parametrize("kinds", ["xy", "yx", "xz", "zx"])
+def test_of_two_types_on_one_span_the_one_that_is_there_is_right(kinds: str) -> None:
+    """Whichever of them comes first, in the list or by name."""
+    for true in kinds:
+        own = dict(zip(MODES, counted([([(0, 1, true)], [(0, 2, kind) for kind in kinds])])[0], strict=True))["type"]
+        assert (own.correct, own.incorrect, own.spurious) == (1, 0, 1)
+
+
+def test_a_span_that_fits_wholly_does_not_keep_others_on_it_from_going_in_order() -> None:
+    true, said = [(0, 2, "x"), (0, 1, "z")], [(0, 2, "x"), (0, 2, "y"), (0, 2, "z")]
+    own = dict(zip(MODES, counted([(true, said)])[0], strict=True))["type"]
+    assert (own.correct, own.incorrect, own.spurious) == (2, 0, 1)
 
 
 def test_a_vague_prediction_does_not_take_what_another_one_fits() -> None:
