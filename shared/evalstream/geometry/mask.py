@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import Any, NamedTuple
 
 import numpy as np
-from pycocotools import mask as coco_mask
+import pyarrow as pa
+from numpy.typing import NDArray
 
-from evalstream.arrow import column
+from evalstream.arrow import column, texts
 from evalstream.geometry.errors import GeometryError
 from evalstream.geometry.near import of_type
-from evalstream.scenes import Batch, Found, Int, Scenes, Shapes
+from evalstream.native import compiled
+from evalstream.scenes import Batch, Code, Flag, Float, Found, Int, Scenes, Shapes
 
-#: Pairs whose IoU is worked out at once.
-CHUNK: Final = 2**22
+Bytes = NDArray[np.uint8]
 
 #: COCO's run-length encoding: ``{"size": [height, width], "counts": "…"}``.
 Rle = dict[str, Any]
@@ -29,12 +30,78 @@ def mask_pairs(batch: Batch, code: int) -> Found:
     GeometryError
         If masks of one scene are of different sizes.
     """
-    pairs = []
-    for own, others in in_scenes(batch.scenes, *of_type(batch.scenes, code)):
-        predicted, annotated = masks(batch.predictions, own), masks(batch.annotations, others)
-        the_size(batch, own, predicted, others, annotated)
-        pairs.append(overlap(batch.scenes, own, predicted, others, annotated))
-    return joined(pairs)
+    scenes = batch.scenes
+    predictions, annotations = of_type(scenes, code)
+    ranges = [
+        np.searchsorted(chosen, edge)
+        for chosen, start, end in (
+            (predictions, scenes.prediction_start, scenes.prediction_end),
+            (annotations, scenes.annotation_start, scenes.annotation_end),
+        )
+        for edge in (start, end)
+    ]
+    some = np.flatnonzero((ranges[1] > ranges[0]) & (ranges[3] > ranges[2]))
+    predicted, annotated = batch.predictions.detail, batch.annotations.detail
+    if len(predictions) < len(predicted):
+        predicted = predicted.take(column(predictions))
+    if len(annotations) < len(annotated):
+        annotated = annotated.take(column(annotations))
+    first, last, begin, end = (edge[some] for edge in ranges)
+    found = _overlaps(
+        first, last, begin, end, *_text(predicted), *_text(annotated), scenes.annotation_crowd[annotations]
+    )
+    if found.fault >= 0:
+        s = found.fault
+        own, others = predictions[first[s] : last[s]], annotations[begin[s] : end[s]]
+        the_size(batch, own, masks(batch.predictions, own), others, masks(batch.annotations, others))
+        raise GeometryError("a mask of a data row is not COCO's run lengths, or does not have the pixels of its size")
+    return Found(
+        predictions[found.prediction].astype(np.int32), annotations[found.annotation].astype(np.int32), found.iou
+    )
+
+
+class _Overlaps(NamedTuple):
+    """Pairs of masks, in order; ``fault`` is the first scene whose masks cannot be compared, or −1."""
+
+    fault: int
+    prediction: Code
+    annotation: Code
+    iou: Float
+
+
+@compiled
+def _overlaps(
+    first: Int,
+    last: Int,
+    begin: Int,
+    end: Int,
+    predicted: Bytes,
+    predicted_start: Code,
+    annotated: Bytes,
+    annotated_start: Code,
+    crowd: Flag,
+) -> _Overlaps:
+    """Find the pairs of masks of one scene whose IoU is above 0, as pycocotools has it (maskApi.c, ``rleIou``).
+
+    Over a crowd region the union is the prediction's own area. Each mask is read once; pairs whose columns or rows lie
+    apart share no pixel.
+
+    Parameters
+    ----------
+    first, last, begin, end : (scenes,) int64
+        Which predictions and which annotations each scene has.
+    predicted, annotated : uint8
+        JSON of all masks, one after another.
+    predicted_start, annotated_start : (n + 1,), (m + 1,) int32
+        Where each begins.
+    """
+
+
+def _text(details: pa.Array) -> tuple[Bytes, Code]:
+    """Give the bytes of strings, and where each begins in them."""
+    _, start, data = details.buffers()
+    offsets = np.frombuffer(start, np.int32, len(details) + 1, 4 * details.offset) if start else np.zeros(1, np.int32)
+    return np.frombuffer(data or b"", np.uint8), offsets
 
 
 def masks(shapes: Shapes, chosen: Int) -> list[Rle]:
@@ -87,10 +154,7 @@ def the_size(
 def overlap(
     scenes: Scenes, predictions: Int, predicted: Sequence[Rle], annotations: Int, annotated: Sequence[Rle]
 ) -> Found:
-    """Find the pairs of masks of one size whose IoU is above 0.
-
-    By pycocotools (maskApi.c, ``rleIou``), so to the last digit as COCO has it; over a crowd region the union is the
-    prediction's own area.
+    """Find the pairs of masks of one size and one scene whose IoU is above 0.
 
     Parameters
     ----------
@@ -99,14 +163,18 @@ def overlap(
     predicted, annotated : n, m run-length encodings
         Their masks.
     """
-    crowd = scenes.annotation_crowd[annotations].tolist()
-    rows = max(1, CHUNK // max(1, len(annotated)))
-    pairs = []
-    for at in range(0, len(predicted) if len(annotated) else 0, rows):
-        iou = coco_mask.iou(predicted[at : at + rows], annotated, crowd)
-        i, j = np.nonzero(iou > 0)
-        pairs.append(Found(predictions[at + i].astype(np.int32), annotations[j].astype(np.int32), iou[i, j]))
-    return joined(pairs)
+    own, others = (_text(texts([json.dumps(written(rle)) for rle in rles])) for rles in (predicted, annotated))
+    first, last, begin, end = (np.array([edge], np.int64) for edge in (0, len(predicted), 0, len(annotated)))
+    found = _overlaps(first, last, begin, end, *own, *others, scenes.annotation_crowd[annotations])
+    return Found(
+        predictions[found.prediction].astype(np.int32), annotations[found.annotation].astype(np.int32), found.iou
+    )
+
+
+def written(rle: Rle) -> Rle:
+    """Give run lengths of pycocotools, whose text is bytes, as JSON has them."""
+    counts = rle["counts"]
+    return {"size": list(rle["size"]), "counts": counts.decode() if isinstance(counts, bytes) else counts}
 
 
 def joined(parts: Sequence[Found]) -> Found:

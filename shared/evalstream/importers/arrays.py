@@ -19,6 +19,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from evalstream.arrow import texts
 from evalstream.events.base import COORDINATE_LIMIT, OBJECTS_LIMIT, Crowd
 from evalstream.importers.columns import Categories, Found, Images, Objects, Truth, bound
 from evalstream.importers.problems import ImporterError, Problem
@@ -312,6 +313,6 @@ def _objects(noun: str, side: Side, counts: Int, names: list[str], kind: ArrayTy
         np.where(side.crowd, Crowd.CROWD, Crowd.OBJECT).astype(np.int32),
         side.box.shape[1] * np.arange(count + 1),
         side.box.ravel(),
-        side.detail if kind == "segm" else None,
+        texts(side.detail) if kind == "segm" else None,
         ~negative,
     )

@@ -77,7 +77,7 @@ def read_truth(source: Source, iou_type: CocoType = "bbox", row_key: RowKey = "i
             "Document",
             [("images", list[ImageRecord]), ("categories", list[CategoryRecord]), ("annotations", list[kind])],  # type: ignore[valid-type]
         )
-        plain = plain_annotations(document) if iou_type == "bbox" else None
+        plain = plain_annotations(document, iou_type)
         own, rest = plain or (None, document)
         try:
             read: Any = msgspec.json.decode(rest, type=whole)
@@ -151,7 +151,7 @@ def read_results(
         document, truth = as_detections(name, document, truth, notes)
     if isinstance(document, bytes):
         try:
-            plain = plain_detections(document) if iou_type == "bbox" and abs(category_offset) < 2**62 else None
+            plain = plain_detections(document, iou_type) if abs(category_offset) < 2**62 else None
             read: Sequence[Any] = plain or msgspec.json.decode(document, type=list[kind])  # type: ignore[valid-type]
             detections = Records(read, range(len(read)))
         except msgspec.MsgspecError:
@@ -510,6 +510,6 @@ def _in_order(
         crowd[order],
         start,
         shape.values[positions],
-        None if shape.detail is None else [shape.detail[i] for i in order.tolist()],
+        None if shape.detail is None else shape.detail.take(column(order)),
         storable[order],
     )

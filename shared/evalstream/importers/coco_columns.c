@@ -1,182 +1,12 @@
-/* COCO's records of boxes to columns; see coco_columns.py.
+/* COCO's records to columns; see coco_columns.py.
  *
- * Reads the plain form alone. At anything else it stops and says where, so that it never has to decide what unusual
- * JSON means. Every byte is looked at once, nothing calls itself, and no number of bytes is taken on trust.
+ * Reads the plain form alone (native/json.h). At anything else it stops and says where.
  */
-#include "../native/kernels.h"
+#include "../native/json.h"
 
-#define DEEPEST 60   /* values in values that are skipped */
-#define LONGEST 300  /* characters of a number */
+enum { IMAGE = 1, CATEGORY = 2, SHAPE = 4, SCORE = 8, AREA = 16, CROWD = 32, ID = 64 };
 
-/* `at` is the next byte; strict: what is skipped has to be JSON that every reader takes, and plain ASCII. */
-typedef struct { const uint8_t *at, *end; bool strict; } Reader;
-
-typedef struct { bool negative, whole; int digits; uint64_t value; int64_t exponent; const uint8_t *begin; } Number;
-
-static const double POWERS[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
-                                1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
-
-static inline void blank(Reader *in) {
-    while (in->at < in->end && (*in->at == ' ' || *in->at == '\n' || *in->at == '\r' || *in->at == '\t')) in->at++;
-}
-
-static inline bool next(Reader *in, uint8_t wanted) {
-    blank(in);
-    if (in->at >= in->end || *in->at != wanted) return false;
-    in->at++;
-    return true;
-}
-
-static inline bool is_digit(const Reader *in) { return in->at < in->end && *in->at >= '0' && *in->at <= '9'; }
-
-/* Read a number as JSON defines it. `digits` and `value` leave leading zeros out; beyond 19 digits `value` is not it. */
-static inline bool number(Reader *in, Number *own) {
-    blank(in);
-    *own = (Number){.whole = true, .begin = in->at};
-    if (in->at < in->end && *in->at == '-') own->negative = true, in->at++;
-    if (!is_digit(in)) return false;
-    bool zero = *in->at == '0';
-    const uint8_t *first = in->at;
-    for (int part = 0; part < 2; part++) {
-        const uint8_t *begin = in->at;
-        for (; is_digit(in); in->at++) {
-            if (in->at - own->begin > LONGEST) return false;
-            if (own->digits < 19) own->value = 10 * own->value + (uint64_t)(*in->at - '0');
-            if (own->digits || *in->at != '0') own->digits++;
-            own->exponent -= part;
-        }
-        if (in->at == begin || (part == 0 && zero && in->at - first > 1)) return false;
-        if (part == 1 || in->at >= in->end || *in->at != '.') break;
-        own->whole = false, in->at++;
-    }
-    if (in->at < in->end && (*in->at | 32) == 'e') {
-        bool below = false;
-        int64_t power = 0;
-        own->whole = false, in->at++;
-        if (in->at < in->end && (*in->at == '-' || *in->at == '+')) below = *in->at++ == '-';
-        if (!is_digit(in)) return false;
-        for (; is_digit(in); in->at++) {
-            power = 10 * power + (*in->at - '0');
-            if (power > 9999 || in->at - own->begin > LONGEST) return false;
-        }
-        own->exponent += below ? -power : power;
-    }
-    return true;
-}
-
-/* Read a number as the nearest double. Exact by W. D. Clinger, "How to read floating point numbers accurately" (1990),
- * where both the digits and the power of ten are doubles; by strtod otherwise, without a decimal point, which is not the
- * same in every locale. */
-static inline bool real(Reader *in, double *found) {
-    Number own;
-    if (!number(in, &own)) return false;
-    if (!own.value) {
-        *found = own.negative ? -0.0 : 0.0;
-        return !own.negative || !own.whole;  /* −0 is an integer, whose sign readers lose; −0.0 is −0.0 */
-    }
-    double value;
-    if (own.digits <= 19 && own.value <= (1ULL << 53) && own.exponent >= -22 && own.exponent <= 22) {
-        value = own.exponent < 0 ? (double)own.value / POWERS[-own.exponent] : (double)own.value * POWERS[own.exponent];
-    } else {
-        char text[LONGEST + 32];
-        int64_t length = 0;
-        for (const uint8_t *c = own.begin; c < in->at && (*c | 32) != 'e' && length <= LONGEST; c++)
-            if (*c >= '0' && *c <= '9') text[length++] = (char)*c;
-        text[length++] = 'e';
-        uint64_t power = (uint64_t)(own.exponent < 0 ? -own.exponent : own.exponent);
-        if (own.exponent < 0) text[length++] = '-';
-        for (uint64_t unit = 10000; unit; unit /= 10) text[length++] = (char)('0' + power / unit % 10);
-        text[length] = 0;
-        value = strtod(text, NULL);
-        if (!(value >= 1e-300 && value <= 1e300)) return false;
-    }
-    *found = own.negative ? -value : value;
-    return true;
-}
-
-/* Read an integer of at most 18 digits. */
-static inline bool integer(Reader *in, int64_t *found) {
-    Number own;
-    if (!number(in, &own) || !own.whole || own.digits > 18 || (own.negative && !own.value)) return false;
-    *found = own.negative ? -(int64_t)own.value : (int64_t)own.value;
-    return true;
-}
-
-/* Read a string, its quotes included; `plain` is whether it is as it stands, without escapes. */
-static inline bool string(Reader *in, const uint8_t **begin, const uint8_t **end, bool *plain) {
-    if (!next(in, '"')) return false;
-    *begin = in->at, *plain = true;
-    for (; in->at < in->end && *in->at != '"'; in->at++) {
-        if (*in->at < 32 || (in->strict && *in->at >= 127)) return false;
-        if (*in->at != '\\') continue;
-        *plain = false;
-        if (++in->at >= in->end || (in->strict && (!*in->at || !strchr("\"\\/bfnrt", *in->at)))) return false;
-    }
-    if (in->at >= in->end) return false;
-    *end = in->at++;
-    return true;
-}
-
-static inline bool key(Reader *in, const uint8_t **begin, const uint8_t **end) {
-    bool plain;
-    return string(in, begin, end, &plain) && plain && next(in, ':');
-}
-
-static inline bool is(const uint8_t *begin, const uint8_t *end, const char *name) {
-    size_t length = strlen(name);
-    return (size_t)(end - begin) == length && !memcmp(begin, name, length);
-}
-
-static inline bool word(Reader *in, const char *name) {
-    size_t length = strlen(name);
-    if ((size_t)(in->end - in->at) < length || memcmp(in->at, name, length)) return false;
-    in->at += length;
-    return true;
-}
-
-/* Skip one value, whatever is in it. */
-static bool skip(Reader *in) {
-    uint64_t is_object = 0;  /* by depth */
-    int depth = 0;
-    const uint8_t *begin, *end;
-    bool plain;
-    for (;;) {
-        blank(in);
-        if (in->at >= in->end) return false;
-        uint8_t first = *in->at;
-        bool opened = first == '{' || first == '[';
-        if (opened) {
-            if (++depth > DEEPEST) return false;
-            is_object = is_object << 1 | (first == '{');
-            in->at++;
-            if (!next(in, first == '{' ? '}' : ']')) {
-                if (first == '{' && !(string(in, &begin, &end, &plain) && next(in, ':'))) return false;
-                continue;
-            }
-            depth--, is_object >>= 1;
-        } else if (first == '"') {
-            if (!string(in, &begin, &end, &plain)) return false;
-        } else if (first == '-' || (first >= '0' && first <= '9')) {
-            Number own;
-            if (!number(in, &own)) return false;
-        } else if (!word(in, "true") && !word(in, "false") && !word(in, "null")) {
-            return false;
-        }
-        for (;;) {  /* a value is over, and so may be those that it is in */
-            if (!depth) return true;
-            if (next(in, ',')) {
-                if (is_object & 1 && !(string(in, &begin, &end, &plain) && next(in, ':'))) return false;
-                break;
-            }
-            if (!next(in, is_object & 1 ? '}' : ']')) return false;
-            depth--, is_object >>= 1;
-        }
-    }
-}
-
-enum { IMAGE = 1, CATEGORY = 2, BOX = 4, SCORE = 8, AREA = 16, CROWD = 32, ID = 64 };
-
-typedef struct { int64_t image, category, id, crowd; double box[4], score, area; } Record;
+typedef struct { int64_t image, category, id, crowd, begin, end; double box[4], score, area; } Record;
 
 static inline bool box(Reader *in, double *found) {
     if (!next(in, '[')) return false;
@@ -186,7 +16,7 @@ static inline bool box(Reader *in, double *found) {
 }
 
 /* Read one record; a field that is there twice is for others to read. */
-static inline bool record(Reader *in, bool annotated, Record *own) {
+static inline bool record(Reader *in, const uint8_t *text, bool annotated, bool masks, Record *own) {
     int seen = 0;
     *own = (Record){.area = NAN};
     if (!next(in, '{')) return false;
@@ -197,7 +27,11 @@ static inline bool record(Reader *in, bool annotated, Record *own) {
         if (!key(in, &begin, &end)) return false;
         if (is(begin, end, "image_id")) field = IMAGE, read = integer(in, &own->image);
         else if (is(begin, end, "category_id")) field = CATEGORY, read = integer(in, &own->category);
-        else if (is(begin, end, "bbox")) field = BOX, read = box(in, own->box);
+        else if (!masks && is(begin, end, "bbox")) field = SHAPE, read = box(in, own->box);
+        else if (masks && is(begin, end, "segmentation")) {
+            blank(in);
+            field = SHAPE, own->begin = in->at - text, read = skip(in), own->end = in->at - text;
+        }
         else if (!annotated && is(begin, end, "score")) field = SCORE, read = real(in, &own->score);
         else if (!annotated && is(begin, end, "confidence")) read = false;
         else if (annotated && is(begin, end, "area")) field = AREA, read = real(in, &own->area);
@@ -207,7 +41,7 @@ static inline bool record(Reader *in, bool annotated, Record *own) {
         if (!read || seen & field) return false;
         seen |= field;
     } while (next(in, ','));
-    int needed = IMAGE | CATEGORY | BOX | (annotated ? ID : SCORE);
+    int needed = IMAGE | CATEGORY | SHAPE | (annotated ? ID : SCORE);
     return (seen & needed) == needed && next(in, '}');
 }
 
@@ -233,8 +67,9 @@ static bool find_annotations(Reader *in, Reader *list) {
 }
 
 /* See evalstream.importers.coco_columns.records. */
-KERNEL coco_columns_records(Bytes text, bool annotated, int64_t *fault, int64_t *begin, int64_t *end, Ints *image_id,
-                            Ints *category_id, Ints *id, Floats *bbox, Floats *score, Floats *area, Flags *crowd) {
+KERNEL coco_columns_records(Bytes text, bool annotated, bool masks, int64_t *fault, int64_t *begin, int64_t *end,
+                            Ints *image_id, Ints *category_id, Ints *id, Floats *bbox, Ints *mask_begin,
+                            Ints *mask_end, Floats *score, Floats *area, Flags *crowd) {
     Reader whole = {text.at, text.at + text.n, false}, in = {text.at, text.at + text.n, true};
     int64_t room = 0, count = 0;
     Record own;
@@ -249,7 +84,7 @@ KERNEL coco_columns_records(Bytes text, bool annotated, int64_t *fault, int64_t 
     }
     bool read = next(&in, '[');
     for (bool more = read; more; more = next(&in, ',')) {
-        read = record(&in, annotated, &own);
+        read = record(&in, text.at, annotated, masks, &own);
         if (!read) break;
         if (count == room) {
             int64_t more_room = room ? 2 * room : 1024;
@@ -261,7 +96,12 @@ KERNEL coco_columns_records(Bytes text, bool annotated, int64_t *fault, int64_t 
     } while (0)
             GROW(image_id, 1);
             GROW(category_id, 1);
-            GROW(bbox, 4);
+            if (masks) {
+                GROW(mask_begin, 1);
+                GROW(mask_end, 1);
+            } else {
+                GROW(bbox, 4);
+            }
             if (annotated) {
                 GROW(id, 1);
                 GROW(area, 1);
@@ -272,7 +112,8 @@ KERNEL coco_columns_records(Bytes text, bool annotated, int64_t *fault, int64_t 
             room = more_room;
         }
         image_id->at[count] = own.image, category_id->at[count] = own.category;
-        memcpy(&bbox->at[4 * count], own.box, sizeof(own.box));
+        if (masks) mask_begin->at[count] = own.begin, mask_end->at[count] = own.end;
+        else memcpy(&bbox->at[4 * count], own.box, sizeof(own.box));
         if (annotated) id->at[count] = own.id, area->at[count] = own.area, crowd->at[count] = own.crowd != 0;
         else score->at[count] = own.score;
         count++;
@@ -280,7 +121,9 @@ KERNEL coco_columns_records(Bytes text, bool annotated, int64_t *fault, int64_t 
     if (read && next(&in, ']')) blank(&in);
     else read = false;
     *fault = read && in.at == in.end ? -1 : in.at - text.at;
-    image_id->n = category_id->n = count, bbox->n = 4 * count;
+    image_id->n = category_id->n = count;
+    if (masks) mask_begin->n = mask_end->n = count;
+    else bbox->n = 4 * count;
     if (annotated) id->n = area->n = crowd->n = count;
     else score->n = count;
     return 0;

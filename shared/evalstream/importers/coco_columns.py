@@ -1,7 +1,8 @@
-"""COCO's records of boxes as columns, read by a kernel where they stand in the plain form.
+"""COCO's records of boxes and masks as columns, read by a kernel where they stand in the plain form.
 
-The plain form: ids are whole numbers, a box is four numbers, nothing is missing, repeated or escaped. At anything else
-the kernel gives up, and the file is read record by record, which explains what is wrong. Both ways give the same, and
+The plain form: ids are whole numbers, a box is four numbers, a segmentation any JSON
+(:mod:`evalstream.importers.segmentations` reads it), nothing is missing, repeated or escaped. At anything else the
+kernel gives up, and the file is read record by record, which explains what is wrong. Both ways give the same, and
 doubles are the nearest to what is written, as everywhere in Python.
 """
 
@@ -11,10 +12,12 @@ from collections.abc import Iterator, Sequence
 from operator import attrgetter
 from typing import Any, NamedTuple, overload
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from evalstream.importers.coco_records import ANNOTATIONS, DETECTIONS
+from evalstream.importers.columns import CocoType
 from evalstream.native import compiled
 from evalstream.scenes import Flag, Float, Int
 
@@ -26,27 +29,38 @@ class _Read(NamedTuple):
     image_id: Int
     category_id: Int
     id: Int  # the last of annotations alone, as the next ones but `score`
-    bbox: Float  # four a record
+    bbox: Float  # four a record; of boxes alone
+    mask_begin: Int  # where its segmentation stands in the text; of masks alone
+    mask_end: Int
     score: Float  # of detections alone
     area: Float  # NaN where there is none
     crowd: Flag
 
 
 @compiled
-def records(text: NDArray[np.uint8], annotated: bool) -> _Read:  # type: ignore[empty-body]
+def records(text: NDArray[np.uint8], annotated: bool, masks: bool) -> _Read:  # type: ignore[empty-body]
     """Read a list of detections, or the annotations of a data set.
 
     Time and memory are linear in the text; nothing is read beyond its end, whatever it holds.
     """
 
 
+class Written(NamedTuple):
+    """Segmentations as JSON: where each stands in a text."""
+
+    text: NDArray[np.uint8]
+    begin: Int
+    end: Int
+
+
 class Plain(Sequence[Any]):
     """Records of the plain form: columns, and as a sequence the records themselves, each made when it is asked for."""
 
-    def __init__(self, read: _Read, *, annotated: bool) -> None:
-        self._annotated = annotated
+    def __init__(self, text: NDArray[np.uint8], read: _Read, iou_type: CocoType, *, annotated: bool) -> None:
+        self._annotated, self._type = annotated, iou_type
         self.image_id, self.category_id, self.id = read.image_id, read.category_id, read.id
         self.bbox = read.bbox.reshape(-1, 4)
+        self.segmentation = Written(text, read.mask_begin, read.mask_end)
         self.score, self.area, self.crowd = read.score, read.area, read.crowd
 
     def __len__(self) -> int:
@@ -62,15 +76,16 @@ class Plain(Sequence[Any]):
     def __getitem__(self, i: int | slice) -> Any:
         if isinstance(i, slice):
             return [self[k] for k in range(len(self))[i]]
-        own: dict[str, Any] = {
-            "image_id": int(self.image_id[i]),
-            "category_id": int(self.category_id[i]),
-            "bbox": tuple(self.bbox[i].tolist()),
-        }
+        own: dict[str, Any] = {"image_id": int(self.image_id[i]), "category_id": int(self.category_id[i])}
+        if self._type == "bbox":
+            own["bbox"] = tuple(self.bbox[i].tolist())
+        else:
+            text, begin, end = self.segmentation
+            own["segmentation"] = msgspec.json.decode(text[begin[i] : end[i]].tobytes())
         if not self._annotated:
-            return DETECTIONS["bbox"](**own, score=float(self.score[i]))
+            return DETECTIONS[self._type](**own, score=float(self.score[i]))
         area = float(self.area[i])
-        return ANNOTATIONS["bbox"](
+        return ANNOTATIONS[self._type](
             **own, id=int(self.id[i]), area=None if np.isnan(area) else area, iscrowd=int(self.crowd[i])
         )
 
@@ -80,18 +95,27 @@ def field(records: Sequence[Any], name: str) -> NDArray[Any] | list[Any]:
     return getattr(records, name) if isinstance(records, Plain) else list(map(attrgetter(name), records))
 
 
-def plain_detections(document: bytes) -> Plain | None:
-    """Read a list of detections with boxes; none where it is not in the plain form, or empty."""
-    read = records(np.frombuffer(document, np.uint8), False)
-    return Plain(read, annotated=False) if read.fault < 0 and len(read.image_id) else None
+def plain_detections(document: bytes, iou_type: CocoType = "bbox") -> Plain | None:
+    """Read a list of detections with boxes or masks; none where it is not in the plain form, or empty."""
+    read = _records(document, iou_type, annotated=False)
+    return None if read is None else Plain(*read, iou_type, annotated=False)
 
 
-def plain_annotations(document: bytes) -> tuple[Plain, bytes] | None:
-    """Read the annotations of a data set with boxes, and give what else is in the data set, with no annotations in it.
+def plain_annotations(document: bytes, iou_type: CocoType = "bbox") -> tuple[Plain, bytes] | None:
+    """Read the annotations of a data set with boxes or masks, and give what else is in it, with no annotations in it.
 
     None where they are not in the plain form, or there are none.
     """
-    read = records(np.frombuffer(document, np.uint8), True)
-    if read.fault >= 0 or not len(read.image_id):
+    read = _records(document, iou_type, annotated=True)
+    if read is None:
         return None
-    return Plain(read, annotated=True), b"%b[]%b" % (document[: read.begin], document[read.end :])
+    own = read[1]
+    return Plain(*read, iou_type, annotated=True), b"%b[]%b" % (document[: own.begin], document[own.end :])
+
+
+def _records(document: bytes, iou_type: CocoType, *, annotated: bool) -> tuple[NDArray[np.uint8], _Read] | None:
+    if iou_type == "keypoints":
+        return None
+    text = np.frombuffer(document, np.uint8)
+    read = records(text, annotated, iou_type == "segm")
+    return (text, read) if read.fault < 0 and len(read.image_id) else None

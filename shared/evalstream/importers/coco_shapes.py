@@ -8,6 +8,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
 
 from evalstream.events.base import COORDINATE_LIMIT
 from evalstream.importers.coco_columns import Plain
@@ -36,7 +37,7 @@ class Shapes(NamedTuple):
     start: Int
     values: Float
     area: Float
-    detail: list[str] | None
+    detail: pa.Array | None  # strings
     negative: Flag  # a box with a negative side
     unlabelled: Flag  # a skeleton without a labelled keypoint
     fractional: Flag  # a skeleton with a visibility between 0, 1 and 2
@@ -77,20 +78,18 @@ def _boxes(records: Sequence[Any], checks: Checks) -> Shapes:
 
 
 def _masks(records: Sequence[Any], row: Int, images: Images, checks: Checks) -> Shapes:
-    from evalstream.importers.segmentations import Segmentation, segmentations  # of masks only, and takes a while
+    from evalstream.importers.segmentations import segmentations, written  # of masks only, and takes a while
 
-    sizes = [(images.height[i], images.width[i]) if i >= 0 else (0, 0) for i in row.tolist()]
-    read = segmentations([record.segmentation for record in records], sizes)
-    reasons = {i: one for i, one in enumerate(read) if isinstance(one, str)}
-    masks = [Segmentation("", 0.0, False) if isinstance(one, str) else one for one in read]
+    # The last size stands for the image that is not there.
+    height, width = (np.array([*side, 0], np.int64)[row] for side in (images.height, images.width))
+    own = records.segmentation if isinstance(records, Plain) else written([one.segmentation for one in records])
+    read = segmentations(own, height, width, lambda i: records[i].segmentation)
     wrong = np.zeros(len(records), np.bool_)
-    wrong[list(reasons)] = True
-    checks.leave_out(wrong, "segmentation", reasons.__getitem__)
+    wrong[list(read.reasons)] = True
+    checks.leave_out(wrong, "segmentation", read.reasons.__getitem__)
     none = np.zeros(len(records), np.bool_)
-    area = np.array([one.area for one in masks], np.float64)
-    thin = np.array([one.thin for one in masks], np.bool_)
     start = np.zeros(len(records) + 1, np.int64)
-    return Shapes(start, np.empty(0), area, [one.rle for one in masks], none, none, none, thin)
+    return Shapes(start, np.empty(0), read.area, read.rle, none, none, none, read.thin)
 
 
 def _skeletons(records: Sequence[Any], checks: Checks, *, annotated: bool) -> Shapes:

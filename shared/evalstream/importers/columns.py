@@ -53,7 +53,7 @@ class Objects(NamedTuple):
     crowd: Code  # :class:`evalstream.events.base.Crowd`
     geometry_start: Int
     geometry: Float
-    detail: list[str] | None
+    detail: pa.Array | None  # strings
     storable: Flag  # whether an event may say it; the others count here and nowhere else
 
 
@@ -111,7 +111,7 @@ def storable(objects: Objects) -> tuple[Objects, int]:
         objects.crowd[chosen],
         start,
         objects.geometry[at],
-        None if objects.detail is None else [objects.detail[i] for i in chosen],
+        None if objects.detail is None else objects.detail.take(column(chosen)),
         objects.storable[chosen],
     )
     return kept, len(objects.row) - len(chosen)
@@ -200,7 +200,7 @@ def _events(
         "crowd": column(objects.crowd.astype(np.uint8)),
         "geometry": geometry,
         "parent": column(np.zeros(count, np.uint32)),
-        "detail": repeated("", count) if objects.detail is None else texts(objects.detail),
+        "detail": repeated("", count) if objects.detail is None else objects.detail,
         "score_label": pa.ListArray.from_arrays(no_start, texts([])),
         "score": pa.ListArray.from_arrays(no_start, column(np.empty(0))),
     }

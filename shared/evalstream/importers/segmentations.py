@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any, Final, NamedTuple, cast
+from collections.abc import Callable, Sequence
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import numpy as np
+import orjson
+import pyarrow as pa
+from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 from pydantic import ValidationError
 
+from evalstream.arrow import texts
 from evalstream.events.objects.mask import (
-    CHARACTERS_OF_A_RUN,
     PIXELS_LIMIT,
     SIDE_LIMIT,
     Rle,
     RunLengths,
     compressed,
 )
-from evalstream.scenes import Int
+from evalstream.importers.coco_columns import Written
+from evalstream.native import compiled
+from evalstream.scenes import Code, Flag, Float, Int
 
 #: pycocotools draws outlines point by point, however far outside the image they run.
 OUTLINE_LIMIT: Final = 1e6
-#: Masks checked at once: each character of them takes some 100 bytes meanwhile.
-_TOGETHER: Final = 5_000
 
 
 class Segmentation(NamedTuple):
@@ -35,98 +38,94 @@ class Segmentation(NamedTuple):
     thin: bool  # an outline had less than three points
 
 
-def segmentations(given: Sequence[Any], sizes: Sequence[tuple[int, int]]) -> list[Segmentation | str]:
-    """Read many segmentations, on images of these sizes (height, width; 0: not known).
+class Segmentations(NamedTuple):
+    """Masks as columns, and why some cannot be read; those are empty here."""
 
-    Compressed run lengths, of which there may be hundreds of thousands, are checked all at once.
-
-    Returns
-    -------
-    list
-        Of each the mask, or the reason why it cannot be read.
-    """
-    parsed: list[Segmentation | str | None] = [None] * len(given)
-    plain = [i for i, (one, size) in enumerate(zip(given, sizes, strict=True)) if _is_plain(one, *size)]
-    for at in range(0, len(plain), _TOGETHER):
-        some = plain[at : at + _TOGETHER]
-        texts = [given[i]["counts"].encode() for i in some]
-        pixels = np.array([given[i]["size"][0] * given[i]["size"][1] for i in some], np.int64)
-        for i, text, area in zip(some, texts, areas_of_compressed(texts, pixels).tolist(), strict=True):
-            if area >= 0:
-                height, width = given[i]["size"]
-                counts = text.decode().replace("\\", "\\\\")
-                parsed[i] = Segmentation(f'{{"size":[{height},{width}],"counts":"{counts}"}}', float(area), False)
-    for i, one in enumerate(parsed):
-        if one is None:
-            try:
-                parsed[i] = segmentation(given[i], *sizes[i])
-            except ValueError as error:
-                parsed[i] = str(error)
-    return cast(list[Segmentation | str], parsed)
+    rle: pa.Array  # strings
+    area: Float
+    thin: Flag
+    reasons: dict[int, str]
 
 
-def _is_plain(given: Any, height: int, width: int) -> bool:
-    """Whether this is compressed run lengths of the size of the image."""
-    if not isinstance(given, dict) or given.keys() != {"size", "counts"} or not isinstance(given["counts"], str):
-        return False
-    size = given["size"]
-    if not isinstance(size, list) or len(size) != 2 or not all(type(side) is int for side in size):
-        return False
-    fits = not (height and width) or size == [height, width]
-    return fits and min(size) > 0 and max(size) <= SIDE_LIMIT and size[0] * size[1] <= PIXELS_LIMIT
+class _Limits(NamedTuple):
+    """What the kernel reads no further than."""
+
+    side: int
+    pixels: int
+    outline: float
 
 
-def areas_of_compressed(texts: Sequence[bytes], pixels: Int) -> Int:
-    """Count the pixels of masks from COCO's compressed run lengths, all at once.
+_LIMITS: Final = _Limits(SIDE_LIMIT, PIXELS_LIMIT, OUTLINE_LIMIT)
+#: What the kernel says of each: it is for others to read, it is read, and it has an outline of less than three points.
+_LEFT, _READ, _THIN = range(3)
 
-    Each number is in characters of 5 bits, the lowest first, and the sixth bit says that more follow. From the fourth
-    run of a mask on, numbers are differences to the run before the last (maskApi.c, ``rleFrString``).
+
+def written(given: Sequence[Any]) -> Written:
+    """Write segmentations as JSON; those that have no such form are empty."""
+    texts = [_text(one) for one in given]
+    end = np.cumsum([len(one) for one in texts], dtype=np.int64)
+    begin = np.concatenate((np.zeros(1, np.int64), end))[:-1]
+    return Written(np.frombuffer(b"".join(texts), np.uint8), begin, end)
+
+
+def _text(given: Any) -> bytes:
+    try:
+        return orjson.dumps(given) if isinstance(given, dict | list) else b""
+    except TypeError:
+        return b""
+
+
+def segmentations(given: Written, height: Int, width: Int, one: Callable[[int], Any]) -> Segmentations:
+    """Read many segmentations, on images of these sizes (0: not known).
+
+    A kernel reads compressed run lengths and outlines, of which there may be hundreds of thousands; what is written
+    otherwise is looked at by itself.
 
     Parameters
     ----------
-    texts : sequence of bytes
-        Run lengths of each mask.
-    pixels : (masks,) int64
-        Those of each image.
+    given : Written
+        Segmentations as they are written.
+    height, width : (masks,) int64
+        Sizes of the images.
+    one : callable
+        Gives one of them, by its place, as a JSON reader does.
+    """
+    state, area, start, detail = _read(*given, height, width, _LIMITS)
+    rle = pa.StringArray.from_buffers(len(area), pa.py_buffer(start), pa.py_buffer(detail))
+    thin = state == _THIN
+    reasons: dict[int, str] = {}
+    found: dict[int, str] = {}
+    for i in np.flatnonzero(state == _LEFT).tolist():
+        try:
+            found[i], area[i], thin[i] = segmentation(one(i), int(height[i]), int(width[i]))
+        except ValueError as error:
+            reasons[i] = str(error)
+    if found:
+        own = rle.to_pylist()
+        for i, text in found.items():
+            own[i] = text
+        rle = texts(own)
+    return Segmentations(rle, area, thin, reasons)
+
+
+@compiled
+def _read(  # type: ignore[empty-body]
+    text: NDArray[np.uint8], begin: Int, end: Int, height: Int, width: Int, limits: _Limits
+) -> tuple[NDArray[np.uint8], Float, Code, NDArray[np.uint8]]:
+    """Read segmentations in their plain form, as :func:`segmentation` does.
+
+    Run lengths are checked to be as pycocotools writes them. Outlines are drawn as pycocotools draws them (maskApi.c,
+    ``rleFrPoly``, ``rleMerge`` and ``rleToString``), in time linear in their length.
 
     Returns
     -------
-    (masks,) int64
-        −1 for a mask that is not written as pycocotools would write it, and has to be looked at by itself.
+    state : (masks,) uint8
+    area : (masks,) float64
+    start : (masks + 1,) int32
+        Where each mask begins in the next one.
+    detail : uint8
+        JSON of the masks, one after another.
     """
-    length = np.array([len(text) for text in texts], np.int64)
-    end = np.cumsum(length)
-    code = np.frombuffer(b"".join(texts), np.uint8).astype(np.int64) - ord("0")
-    wrong = length == 0
-    last = np.flatnonzero(code < 32)
-    if not len(last):
-        return np.full(len(texts), -1)
-    mask_of = np.repeat(np.arange(len(texts)), length)
-    wrong[mask_of[(code < 0) | (code > 63)]] = True
-    wrong[~wrong] |= code[end[~wrong] - 1] >= 32  # it ends within a number
-    first = np.concatenate((np.zeros(1, np.int64), last[:-1] + 1))
-    characters = last - first + 1
-    of_number = mask_of[last]
-    wrong[of_number[(characters > CHARACTERS_OF_A_RUN) | (mask_of[first] != of_number)]] = True
-    # A last character that only repeats the sign: not the shortest form.
-    idle = (characters > 1) & np.where(code[last - 1] & 16, code[last] == 31, code[last] == 0)
-    wrong[of_number[idle]] = True
-    shift = 5 * np.minimum(np.arange(len(code))[: last[-1] + 1] - np.repeat(first, characters), CHARACTERS_OF_A_RUN)
-    number = np.add.reduceat((code[: last[-1] + 1] & 31) << shift, first)
-    number -= ((code[last] & 16) > 0) * (np.int64(1) << (5 * np.minimum(characters, CHARACTERS_OF_A_RUN)))
-    start = np.searchsorted(of_number, np.arange(len(texts)))
-    nth = np.arange(len(number)) - start[of_number]
-    chain = 3 * of_number + np.where(nth == 0, 0, 2 - nth % 2)  # a sum goes over every second run, but for the first
-    order = np.argsort(chain, kind="stable")
-    summed = np.cumsum(number[order])
-    fresh = np.flatnonzero(np.diff(chain[order], prepend=-1))
-    before = np.repeat(summed[fresh] - number[order][fresh], np.diff(np.append(fresh, len(order))))
-    runs = np.empty_like(number)
-    runs[order] = summed - before
-    wrong[of_number[(runs < 0) | ((runs == 0) & (nth > 0))]] = True
-    total = np.bincount(of_number, runs, len(texts))
-    inside = np.bincount(of_number, np.where(nth % 2, runs, 0), len(texts))
-    return np.where(wrong | (total != pixels), -1, inside).astype(np.int64)
 
 
 def segmentation(given: Any, height: int, width: int) -> Segmentation:

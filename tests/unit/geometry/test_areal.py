@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import shapely
 from evalstream.geometry import bounds
@@ -15,6 +16,7 @@ from evalstream.geometry.polygon import polygon_measures
 from evalstream.ontology import NOTHING_DECLARED, Ontology
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from pycocotools import mask as coco_mask
 
 from tests.oracles.shapes import iou, outline
 from tests.unit.geometry.areal import (
@@ -221,6 +223,26 @@ def test_many_shapes_in_one_scene(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bounds, "MANY", 50)
     assert ious(batch_of(scenes)) == compared
     assert len(compared) > 50
+
+
+@given(st.lists(MASKS, min_size=1, max_size=5), st.lists(st.tuples(MASKS, st.booleans()), min_size=1, max_size=5))
+def test_masks_overlap_as_in_pycocotools(predictions: list[Any], annotations: list[tuple[Any, bool]]) -> None:
+    sent = [one | {"crowd": crowd} for one, crowd in annotations]
+    rles = [[coco_mask.frPyObjects(one["mask"], *one["mask"]["size"]) for one in side] for side in (predictions, sent)]
+    expected = coco_mask.iou(*rles, [crowd for _, crowd in annotations])
+    found = ious(batch_of([([], predictions), (sent, predictions), (sent, [])]))
+    n = len(predictions)
+    pairs = {(n + int(p), int(a)): float(expected[p, a]) for p, a in zip(*np.nonzero(expected > 0), strict=True)}
+    assert found == pairs
+
+
+def test_masks_that_are_no_run_lengths_are_an_error() -> None:
+    one = mask(np.ones((3, 4)))
+    batch = batch_of([([one], [one])])
+    for counts in ("0", "0405", "", "d0"):
+        detail = f'{{"size":[3,4],"counts":"{counts}"}}'
+        with pytest.raises(GeometryError, match="run lengths"):
+            ious(batch._replace(predictions=batch.predictions._replace(detail=pa.array([detail]))))
 
 
 def test_masks_of_different_sizes_are_an_error_that_names_them() -> None:

@@ -300,7 +300,8 @@ def test_short_outlines_beside_good_ones_are_drawn_as_pycocotools_draws_them(fil
     files.write([annotation(id=1, segmentation=rings)], images=[IMAGE])
     truth = files.read_truth("segm")
     expected = coco_mask.merge(coco_mask.frPyObjects(rings, 9, 8))
-    assert json.loads((truth.objects.detail or [""])[0])["counts"] == expected["counts"].decode()
+    assert truth.objects.detail is not None
+    assert json.loads(truth.objects.detail[0].as_py())["counts"] == expected["counts"].decode()
     assert truth.notes == ["1 annotation: an outline of less than three points, drawn as pycocotools draws it."]
 
 

@@ -23,6 +23,7 @@ from evalstream.importers.coco_columns import plain_annotations, plain_detection
 from evalstream.importers.problems import ImporterError
 from hypothesis import given
 from hypothesis import strategies as st
+from pycocotools import mask as coco_mask
 
 TRUTH = {
     "info": {"description": 'a "truth" \u00e9', "annotations": []},
@@ -151,9 +152,23 @@ _KEYS = st.sampled_from(
 )
 
 
+_RING = st.lists(st.integers(0, 60) | st.floats(-5, 70).map(lambda value: round(value, 2)), min_size=6, max_size=6)
+_COUNTS = [
+    coco_mask.frPyObjects({"size": [48, 64], "counts": runs}, 48, 64)["counts"].decode()
+    for runs in ([3072], [0, 3072], [0, 3, 3069], [100, 20, 28, 20, 28, 2876], [1000, 13, 100, 1959])
+]
+_MASK = st.one_of(
+    st.lists(_RING, min_size=1, max_size=2),
+    st.sampled_from([[48, 64], [48, 65], [1, 2]]).flatmap(
+        lambda size: st.sampled_from([*_COUNTS, "", "02", "\\"]).map(lambda counts: {"size": size, "counts": counts})
+    ),
+)
+
+
 @st.composite
-def _record(draw: Any, position: int, annotated: bool) -> dict[str, Any]:
-    own = {"image_id": draw(st.integers(1, 2)), "category_id": draw(st.sampled_from([1, 3, 3, 4])), "bbox": draw(_BOX)}
+def _record(draw: Any, position: int, annotated: bool, shape: str = "bbox") -> dict[str, Any]:
+    own = {"image_id": draw(st.integers(1, 2)), "category_id": draw(st.sampled_from([1, 3, 3, 4]))}
+    own[shape] = draw(_BOX if shape == "bbox" else _MASK)
     if annotated:
         own |= {"id": position + 1, "area": draw(st.floats(0, 99)), "iscrowd": draw(st.integers(0, 1))}
     else:
@@ -183,15 +198,15 @@ def _text(draw: Any, document: Any) -> bytes:
 
 
 @st.composite
-def _truths(draw: Any) -> bytes:
-    annotations = [draw(_record(i, True)) for i in range(draw(st.integers(0, 4)))]
+def _truths(draw: Any, shape: str = "bbox") -> bytes:
+    annotations = [draw(_record(i, True, shape)) for i in range(draw(st.integers(0, 4)))]
     items = [*(TRUTH | {"annotations": annotations}).items()]
     return bytes(draw(_text(dict(draw(st.permutations(items))))))
 
 
 @st.composite
-def _results(draw: Any) -> bytes:
-    return bytes(draw(_text([draw(_record(i, False)) for i in range(draw(st.integers(0, 5)))])))
+def _results(draw: Any, shape: str = "bbox") -> bytes:
+    return bytes(draw(_text([draw(_record(i, False, shape)) for i in range(draw(st.integers(0, 5)))])))
 
 
 def _told(read: Callable[[], Any]) -> Any:
@@ -205,14 +220,15 @@ def _told(read: Callable[[], Any]) -> Any:
         for one in found.objects
         if not hasattr(one, "to_pylist")
     ]
-    return columns, found.objects.id.to_pylist(), found.notes, [str(one) for one in found.problems]
+    strings = [one.to_pylist() for one in found.objects if hasattr(one, "to_pylist")]
+    return columns, strings, found.notes, [str(one) for one in found.problems]
 
 
 def _either_way(monkeypatch: pytest.MonkeyPatch, read: Callable[[], Any]) -> tuple[Any, Any]:
     found = _told(read)
     with monkeypatch.context() as patch:
-        patch.setattr(coco, "plain_detections", lambda _document: None)
-        patch.setattr(coco, "plain_annotations", lambda _document: None)
+        patch.setattr(coco, "plain_detections", lambda *_: None)
+        patch.setattr(coco, "plain_annotations", lambda *_: None)
         return found, _told(read)
 
 
@@ -221,24 +237,37 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("columns")
 
 
-@given(_truths())
-def test_a_ground_truth_is_the_same_either_way(folder: Path, document: bytes) -> None:
-    (folder / "gt.json").write_bytes(document)
+@given(st.sampled_from([("bbox", "bbox"), ("segm", "segmentation")]), st.data())
+def test_a_ground_truth_is_the_same_either_way(folder: Path, of: tuple[Any, str], data: st.DataObject) -> None:
+    (folder / "gt.json").write_bytes(data.draw(_truths(of[1])))
     with pytest.MonkeyPatch.context() as monkeypatch:
-        found, expected = _either_way(monkeypatch, lambda: read_truth(folder / "gt.json"))
+        found, expected = _either_way(monkeypatch, lambda: read_truth(folder / "gt.json", of[0]))
     assert found == expected
 
 
-@given(_results(), st.sampled_from([0, 0, 1, -1, 2**70]), st.booleans())
-def test_results_are_the_same_either_way(folder: Path, document: bytes, offset: int, skip: bool) -> None:
-    (folder / "dt.json").write_bytes(document)
+@given(
+    st.sampled_from([("bbox", "bbox"), ("segm", "segmentation")]),
+    st.data(),
+    st.sampled_from([0, 0, 1, -1, 2**70]),
+    st.booleans(),
+)
+def test_results_are_the_same_either_way(
+    folder: Path, of: tuple[Any, str], data: st.DataObject, offset: int, skip: bool
+) -> None:
+    (folder / "dt.json").write_bytes(data.draw(_results(of[1])))
     truth = read_truth(TRUTH)
     with pytest.MonkeyPatch.context() as monkeypatch:
         found, expected = _either_way(
             monkeypatch,
-            lambda: read_results(folder / "dt.json", truth, category_offset=offset, skip_unknown_images=skip),
+            lambda: read_results(folder / "dt.json", truth, of[0], category_offset=offset, skip_unknown_images=skip),
         )
     assert found == expected
+
+
+def test_masks_are_read_into_columns() -> None:
+    found = plain_detections(b'[{"image_id": 1, "category_id": 1, "segmentation": [[1, 2]], "score": 1}]', "segm")
+    assert found is not None
+    assert found[0].segmentation == [[1, 2]]
 
 
 # --- hostile bytes ----------------------------------------------------------------------------------------------------
@@ -247,8 +276,8 @@ def test_results_are_the_same_either_way(folder: Path, document: bytes, offset: 
 @pytest.mark.skipif(sys.platform != "linux", reason="protects a page of memory as Linux does")
 @given(st.data())
 def test_nothing_is_read_beyond_the_end(data: st.DataObject) -> None:
-    annotated = data.draw(st.booleans())
-    text = data.draw(_truths() if annotated else _results())
+    annotated, shape = data.draw(st.booleans()), data.draw(st.sampled_from(["bbox", "segmentation"]))
+    text = data.draw(_truths(shape) if annotated else _results(shape))
     text = text[: data.draw(st.integers(0, len(text)))]
     page = mmap.PAGESIZE
     size = (len(text) // page + 1) * page
@@ -259,7 +288,7 @@ def test_nothing_is_read_beyond_the_end(data: st.DataObject) -> None:
         protect = ctypes.CDLL(None).mprotect
         protect.argtypes = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int
         assert protect(at, page, 0) == 0
-        fault = records(whole[size - len(text) : size], annotated).fault
+        fault = records(whole[size - len(text) : size], annotated, shape != "bbox").fault
         assert protect(at, page, 3) == 0
         del whole
     assert -1 <= fault <= len(text)

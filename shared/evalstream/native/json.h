@@ -1,0 +1,180 @@
+/* A reader of JSON in its plain form, for kernels that make columns of it.
+ *
+ * At anything unusual it stops, and so does whoever uses it, so that it never has to decide what unusual JSON means. Every
+ * byte is looked at once, nothing calls itself, and no number of bytes is taken on trust.
+ */
+#ifndef EVALSTREAM_JSON_H
+#define EVALSTREAM_JSON_H
+
+#include "kernels.h"
+
+#define DEEPEST 60   /* values in values that are skipped */
+#define LONGEST 300  /* characters of a number */
+
+/* `at` is the next byte; strict: what is skipped has to be JSON that every reader takes, and plain ASCII. */
+typedef struct { const uint8_t *at, *end; bool strict; } Reader;
+
+typedef struct { bool negative, whole; int digits; uint64_t value; int64_t exponent; const uint8_t *begin; } Number;
+
+static const double POWERS[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
+                                1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+
+static inline void blank(Reader *in) {
+    while (in->at < in->end && (*in->at == ' ' || *in->at == '\n' || *in->at == '\r' || *in->at == '\t')) in->at++;
+}
+
+static inline bool next(Reader *in, uint8_t wanted) {
+    blank(in);
+    if (in->at >= in->end || *in->at != wanted) return false;
+    in->at++;
+    return true;
+}
+
+static inline bool is_digit(const Reader *in) { return in->at < in->end && *in->at >= '0' && *in->at <= '9'; }
+
+/* Read a number as JSON defines it. `digits` and `value` leave leading zeros out; beyond 19 digits `value` is not it. */
+static inline bool number(Reader *in, Number *own) {
+    blank(in);
+    *own = (Number){.whole = true, .begin = in->at};
+    if (in->at < in->end && *in->at == '-') own->negative = true, in->at++;
+    if (!is_digit(in)) return false;
+    bool zero = *in->at == '0';
+    const uint8_t *first = in->at;
+    for (int part = 0; part < 2; part++) {
+        const uint8_t *begin = in->at;
+        for (; is_digit(in); in->at++) {
+            if (in->at - own->begin > LONGEST) return false;
+            if (own->digits < 19) own->value = 10 * own->value + (uint64_t)(*in->at - '0');
+            if (own->digits || *in->at != '0') own->digits++;
+            own->exponent -= part;
+        }
+        if (in->at == begin || (part == 0 && zero && in->at - first > 1)) return false;
+        if (part == 1 || in->at >= in->end || *in->at != '.') break;
+        own->whole = false, in->at++;
+    }
+    if (in->at < in->end && (*in->at | 32) == 'e') {
+        bool below = false;
+        int64_t power = 0;
+        own->whole = false, in->at++;
+        if (in->at < in->end && (*in->at == '-' || *in->at == '+')) below = *in->at++ == '-';
+        if (!is_digit(in)) return false;
+        for (; is_digit(in); in->at++) {
+            power = 10 * power + (*in->at - '0');
+            if (power > 9999 || in->at - own->begin > LONGEST) return false;
+        }
+        own->exponent += below ? -power : power;
+    }
+    return true;
+}
+
+/* Read a number as the nearest double. Exact by W. D. Clinger, "How to read floating point numbers accurately" (1990),
+ * where both the digits and the power of ten are doubles; by strtod otherwise, without a decimal point, which is not the
+ * same in every locale. */
+static inline bool real(Reader *in, double *found) {
+    Number own;
+    if (!number(in, &own)) return false;
+    if (!own.value) {
+        *found = own.negative ? -0.0 : 0.0;
+        return !own.negative || !own.whole;  /* −0 is an integer, whose sign readers lose; −0.0 is −0.0 */
+    }
+    double value;
+    if (own.digits <= 19 && own.value <= (1ULL << 53) && own.exponent >= -22 && own.exponent <= 22) {
+        value = own.exponent < 0 ? (double)own.value / POWERS[-own.exponent] : (double)own.value * POWERS[own.exponent];
+    } else {
+        char text[LONGEST + 32];
+        int64_t length = 0;
+        for (const uint8_t *c = own.begin; c < in->at && (*c | 32) != 'e' && length <= LONGEST; c++)
+            if (*c >= '0' && *c <= '9') text[length++] = (char)*c;
+        text[length++] = 'e';
+        uint64_t power = (uint64_t)(own.exponent < 0 ? -own.exponent : own.exponent);
+        if (own.exponent < 0) text[length++] = '-';
+        for (uint64_t unit = 10000; unit; unit /= 10) text[length++] = (char)('0' + power / unit % 10);
+        text[length] = 0;
+        value = strtod(text, NULL);
+        if (!(value >= 1e-300 && value <= 1e300)) return false;
+    }
+    *found = own.negative ? -value : value;
+    return true;
+}
+
+/* Read an integer of at most 18 digits. */
+static inline bool integer(Reader *in, int64_t *found) {
+    Number own;
+    if (!number(in, &own) || !own.whole || own.digits > 18 || (own.negative && !own.value)) return false;
+    *found = own.negative ? -(int64_t)own.value : (int64_t)own.value;
+    return true;
+}
+
+/* Read a string, its quotes included; `plain` is whether it is as it stands, without escapes. */
+static inline bool string(Reader *in, const uint8_t **begin, const uint8_t **end, bool *plain) {
+    if (!next(in, '"')) return false;
+    *begin = in->at, *plain = true;
+    for (; in->at < in->end && *in->at != '"'; in->at++) {
+        if (*in->at < 32 || (in->strict && *in->at >= 127)) return false;
+        if (*in->at != '\\') continue;
+        *plain = false;
+        if (++in->at >= in->end || (in->strict && (!*in->at || !strchr("\"\\/bfnrt", *in->at)))) return false;
+    }
+    if (in->at >= in->end) return false;
+    *end = in->at++;
+    return true;
+}
+
+static inline bool key(Reader *in, const uint8_t **begin, const uint8_t **end) {
+    bool plain;
+    return string(in, begin, end, &plain) && plain && next(in, ':');
+}
+
+static inline bool is(const uint8_t *begin, const uint8_t *end, const char *name) {
+    size_t length = strlen(name);
+    return (size_t)(end - begin) == length && !memcmp(begin, name, length);
+}
+
+static inline bool word(Reader *in, const char *name) {
+    size_t length = strlen(name);
+    if ((size_t)(in->end - in->at) < length || memcmp(in->at, name, length)) return false;
+    in->at += length;
+    return true;
+}
+
+/* Skip one value, whatever is in it. */
+static inline bool skip(Reader *in) {
+    uint64_t is_object = 0;  /* by depth */
+    int depth = 0;
+    const uint8_t *begin, *end;
+    bool plain;
+    for (;;) {
+        blank(in);
+        if (in->at >= in->end) return false;
+        uint8_t first = *in->at;
+        bool opened = first == '{' || first == '[';
+        if (opened) {
+            if (++depth > DEEPEST) return false;
+            is_object = is_object << 1 | (first == '{');
+            in->at++;
+            if (!next(in, first == '{' ? '}' : ']')) {
+                if (first == '{' && !(string(in, &begin, &end, &plain) && next(in, ':'))) return false;
+                continue;
+            }
+            depth--, is_object >>= 1;
+        } else if (first == '"') {
+            if (!string(in, &begin, &end, &plain)) return false;
+        } else if (first == '-' || (first >= '0' && first <= '9')) {
+            Number own;
+            if (!number(in, &own)) return false;
+        } else if (!word(in, "true") && !word(in, "false") && !word(in, "null")) {
+            return false;
+        }
+        for (;;) {  /* a value is over, and so may be those that it is in */
+            if (!depth) return true;
+            if (next(in, ',')) {
+                if (is_object & 1 && !(string(in, &begin, &end, &plain) && next(in, ':'))) return false;
+                break;
+            }
+            if (!next(in, is_object & 1 ? '}' : ']')) return false;
+            depth--, is_object >>= 1;
+        }
+    }
+}
+
+#endif
