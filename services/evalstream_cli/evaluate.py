@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import evalstream
 import orjson
@@ -14,10 +17,7 @@ from evalstream.importers.files import Options
 from evalstream.importers.problems import SHOWN
 from evalstream.policies import TRAITS, PolicyName
 from evalstream.queries.average_precision import ApFigures, ClassFigures, FrequencyFigures
-from rich.table import Table
-from rich.text import Text
 
-from evalstream_cli.console import err, fail, out, progress_bar
 from evalstream_cli.import_options import with_import_options
 
 
@@ -58,8 +58,7 @@ def evaluate(
     evalstream evaluate --annotations data/labels/val --predictions runs/predict/labels
     """
     try:
-        with progress_bar() as bar:
-            task = bar.add_task("reading", total=None)
+        with _progress() as on_progress:
             evaluation = evalstream.evaluate(
                 annotations,
                 predictions,
@@ -67,15 +66,35 @@ def evaluate(
                 policy=policy,
                 sigmas=_sigmas(sigmas),
                 options=options,
-                on_progress=lambda what, done, total: bar.update(task, description=what, completed=done, total=total),
+                on_progress=on_progress,
             )
     except evalstream.ImporterError as error:
-        fail(str(error))
+        _fail(str(error))
     figures = _figures(evaluation, confidence, iou)
     if as_json:
-        out.file.write(orjson.dumps(figures, option=orjson.OPT_INDENT_2).decode() + "\n")
+        sys.stdout.write(orjson.dumps(figures, option=orjson.OPT_INDENT_2).decode() + "\n")
     else:
         _show(figures, policy, confidence, iou)
+
+
+# What draws takes longer to import than many an evaluation, and files and pipes need none of it.
+@contextmanager
+def _progress() -> Iterator[Callable[[str, int, int], None]]:
+    """Show a bar on a console; give who moves it."""
+    if not sys.stderr.isatty():
+        yield lambda _what, _done, _total: None
+        return
+    from evalstream_cli.console import progress_bar
+
+    with progress_bar() as bar:
+        task = bar.add_task("reading", total=None)
+        yield lambda what, done, total: bar.update(task, description=what, completed=done, total=total)
+
+
+def _fail(message: str) -> NoReturn:
+    from evalstream_cli.console import fail
+
+    fail(message)
 
 
 def _sigmas(given: str | None) -> SigmasName | list[float] | None:
@@ -84,7 +103,7 @@ def _sigmas(given: str | None) -> SigmasName | list[float] | None:
     try:
         return [float(sigma) for sigma in given.split(",")]
     except ValueError:
-        fail(f"--sigmas: must be one of {', '.join(PUBLISHED)}, or numbers with commas between (got {given!r})")
+        _fail(f"--sigmas: must be one of {', '.join(PUBLISHED)}, or numbers with commas between (got {given!r})")
 
 
 def _figures(evaluation: evalstream.Evaluation, confidence: float, iou: float) -> dict[str, Any]:
@@ -104,6 +123,11 @@ def _figures(evaluation: evalstream.Evaluation, confidence: float, iou: float) -
 
 
 def _show(figures: dict[str, Any], policy: str, confidence: float, iou: float) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from evalstream_cli.console import err, out
+
     def number(value: float | None) -> str:
         return "-" if value is None else f"{value:.4f}" if isinstance(value, float) else f"{value:,}"
 

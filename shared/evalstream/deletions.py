@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 #: The version of a result counts events and declarations in its lower bits, and tombstones above them: a result from
 #: after a deletion replaces every one from before it, however much that one had seen.
@@ -41,6 +40,8 @@ class Deletions(NamedTuple):
         if not self.tombstones:
             return events
         keys = zip(events["run"].to_pylist(), events["data_row"].to_pylist(), strict=True)
+        import pyarrow.compute as pc  # takes a while, and most datasets have no tombstone
+
         floors = [self.floor(*key) for key in keys]
         return events.filter(pc.greater_equal(events["version"], pa.array(floors, pa.uint64())))
 

@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final
-
 import numpy as np
 
-from evalstream.geometry.polygon import polygon_areas
-from evalstream.scenes import Batch, Float, Int, Shapes
+from evalstream.scenes import Batch
 from evalstream.types import CODES
-
-#: How the own area of shapes is worked out: called with the shapes of one side and positions among them.
-AREAS: Final[dict[str, Callable[[Shapes, Int], Float]]] = {"polygon": polygon_areas}
 
 
 def fill_areas(batch: Batch) -> None:
@@ -26,7 +19,8 @@ def fill_areas(batch: Batch) -> None:
         unknown = np.isnan(area)
         if not np.any(unknown):
             continue
-        for name, areas in AREAS.items():
-            chosen = np.flatnonzero(unknown & (types == CODES[name]))
-            if len(chosen):
-                area[chosen] = areas(shapes, chosen)
+        chosen = np.flatnonzero(unknown & (types == CODES["polygon"]))
+        if len(chosen):
+            from evalstream.geometry.polygon import polygon_areas  # with shapely, which takes a while
+
+            area[chosen] = polygon_areas(shapes, chosen)

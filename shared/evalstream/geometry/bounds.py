@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-import shapely
 
 from evalstream.native import compiled
 from evalstream.scenes import Float, Int, Scenes
@@ -36,6 +35,8 @@ def bounds_meet(
     many = (last - first) * (end - begin) > MANY
     few = np.flatnonzero(~many)
     pairs = [_compared(first[few], last[few], begin[few], end[few], predicted, annotated)]
+    if np.any(many):
+        import shapely  # takes a while, and few scenes are so large
     for s in np.flatnonzero(many):
         tree = shapely.STRtree(shapely.box(*annotated[begin[s] : end[s]].T))
         i, j = tree.query(shapely.box(*predicted[first[s] : last[s]].T))

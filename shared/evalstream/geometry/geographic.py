@@ -18,12 +18,10 @@ from typing import Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import shapely
 
 from evalstream.geometry.errors import GeometryError
 from evalstream.geometry.mask import joined
 from evalstream.geometry.near import of_type, ragged_positions
-from evalstream.geometry.polygon import as_sent, polygons, shapes_pairs
 from evalstream.geometry.rotated_box import corners, rotated_box_pairs, rotated_boxes
 from evalstream.scenes import Batch, Code, Flag, Float, Found, Int, Shapes
 from evalstream.types import CODES, NESTED, POLE_SLACK
@@ -108,6 +106,8 @@ def turned_box_pairs(batch: Batch, code: int) -> Found:
     """
     if not np.any(batch.lonlat):
         return rotated_box_pairs(batch, code)
+    from evalstream.geometry.polygon import polygons, shapes_pairs  # with shapely, which takes a while
+
     scenes = batch.scenes
     predictions, annotations = of_type(scenes, code)
     predictions = predictions[batch.lonlat[_scene_of(scenes.prediction_start, predictions)]]
@@ -465,6 +465,10 @@ def _corners_to_box(side: _Side) -> None:
 
 def _measure(side: _Side) -> None:
     """Measure turned boxes, which are polygons now, and predicted skeletons; polygons are measured later."""
+    import shapely  # takes a while, and few datasets are on the ground
+
+    from evalstream.geometry.polygon import as_sent
+
     turned = np.flatnonzero(side.lonlat & (side.type == _ROTATED_BOX) & np.isnan(side.area))
     side.area[turned] = shapely.area(as_sent(side.shapes, turned))
     if side.name == "prediction":

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from evalstream.arrow import column, texts
+from evalstream.arrow import take, texts
 from evalstream.geometry.errors import GeometryError
 from evalstream.geometry.near import of_type
 from evalstream.native import compiled
@@ -43,9 +43,9 @@ def mask_pairs(batch: Batch, code: int) -> Found:
     some = np.flatnonzero((ranges[1] > ranges[0]) & (ranges[3] > ranges[2]))
     predicted, annotated = batch.predictions.detail, batch.annotations.detail
     if len(predictions) < len(predicted):
-        predicted = predicted.take(column(predictions))
+        predicted = take(predicted, predictions)
     if len(annotations) < len(annotated):
-        annotated = annotated.take(column(annotations))
+        annotated = take(annotated, annotations)
     first, last, begin, end = (edge[some] for edge in ranges)
     found = _overlaps(
         first, last, begin, end, *_text(predicted), *_text(annotated), scenes.annotation_crowd[annotations]
@@ -106,7 +106,7 @@ def _text(details: pa.Array) -> tuple[Bytes, Code]:
 
 def masks(shapes: Shapes, chosen: Int) -> list[Rle]:
     """Return the chosen masks."""
-    details = shapes.detail.take(column(np.asarray(chosen, np.int64))).to_pylist()
+    details = take(shapes.detail, np.asarray(chosen, np.int64)).to_pylist()
     return [json.loads(detail) for detail in details]
 
 

@@ -7,16 +7,12 @@ from typing import Final
 
 import numpy as np
 
-from evalstream.geometry.across import across_pairs
 from evalstream.geometry.bbox import box_pairs
 from evalstream.geometry.classification import answer_pairs
 from evalstream.geometry.geographic import turned_box_pairs
 from evalstream.geometry.keypoints import keypoint_pairs
 from evalstream.geometry.limits import require_few_compared
 from evalstream.geometry.mask import mask_pairs
-from evalstream.geometry.point import point_pairs
-from evalstream.geometry.polygon import polygon_pairs
-from evalstream.geometry.polyline import polyline_pairs
 from evalstream.geometry.span import span_pairs
 from evalstream.scenes import Batch, Found, Pairs
 from evalstream.types import CODES
@@ -24,18 +20,38 @@ from evalstream.types import CODES
 #: The types that may match each other, where a dataset says so.
 AREAL: Final = ("bbox", "rotated_box", "polygon", "mask")
 
+
+# What needs shapely, which takes a while to import.
+def _polygon_pairs(batch: Batch, code: int) -> Found:
+    from evalstream.geometry.polygon import polygon_pairs
+
+    return polygon_pairs(batch, code)
+
+
+def _polyline_pairs(batch: Batch, code: int) -> Found:
+    from evalstream.geometry.polyline import polyline_pairs
+
+    return polyline_pairs(batch, code)
+
+
+def _point_pairs(batch: Batch, code: int) -> Found:
+    from evalstream.geometry.point import point_pairs
+
+    return point_pairs(batch, code)
+
+
 #: How each annotation type finds its pairs: those of the given type code in one scene that overlap at all.
 FINDERS: Final[dict[str, Callable[[Batch, int], Found]]] = {
     "bbox": box_pairs,
     "rotated_box": turned_box_pairs,
-    "polygon": polygon_pairs,
+    "polygon": _polygon_pairs,
     "mask": mask_pairs,
     "radio": answer_pairs,
     "question": answer_pairs,
     "text": answer_pairs,
     "number": answer_pairs,
-    "polyline": polyline_pairs,
-    "point": point_pairs,
+    "polyline": _polyline_pairs,
+    "point": _point_pairs,
     "keypoints": keypoint_pairs,
     "span": span_pairs,
 }
@@ -59,6 +75,8 @@ def overlapping_pairs(batch: Batch) -> Pairs:
     parts = [FINDERS[name](batch, CODES[name]) for name in used]
     if batch.ontology.across_types:
         require_few_compared(batch.scenes, [CODES[name] for name in AREAL], " or ".join(AREAL))
+        from evalstream.geometry.across import across_pairs
+
         parts.append(across_pairs(batch))
     prediction = np.concatenate([one.prediction for one in parts] or [np.empty(0, np.int32)])
     annotation = np.concatenate([one.annotation for one in parts] or [np.empty(0, np.int32)])

@@ -16,10 +16,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal, NamedTuple, NoReturn
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
-from evalstream.arrow import texts
+from evalstream.arrow import as_texts, texts
 from evalstream.events.base import COORDINATE_LIMIT, OBJECTS_LIMIT, Crowd
 from evalstream.importers.columns import Categories, Found, Images, Objects, Truth, bound
 from evalstream.importers.problems import ImporterError, Problem
@@ -305,7 +304,7 @@ def _objects(noun: str, side: Side, counts: Int, names: list[str], kind: ArrayTy
         )
     return Objects(
         np.repeat(np.arange(len(counts)), counts),
-        pa.array(within).cast(pa.string()),
+        as_texts(within),
         side.label,
         list(names),
         side.score,

@@ -23,7 +23,7 @@ import pyarrow as pa
 from msgspec import UNSET
 from numpy.typing import NDArray
 
-from evalstream.arrow import column, texts
+from evalstream.arrow import as_texts, take, texts
 from evalstream.events.base import CONTROL, OBJECTS_LIMIT, Crowd
 from evalstream.importers import lvis
 from evalstream.importers.coco_columns import Plain, field, plain_annotations, plain_detections
@@ -287,7 +287,7 @@ def _annotated(
     note(shape.thin & kept, "annotation", "an outline of less than three points, drawn as pycocotools draws it")
     given_ids = field(own, "id")
     if isinstance(given_ids, np.ndarray):
-        ids: list[str] = column(given_ids).cast(pa.string()).to_pylist()
+        ids: list[str] = as_texts(given_ids).to_pylist()
         zero = (given_ids == 0) & kept
     else:
         ids = [f"#{positions[i]}" if own_id is None else str(own_id) for i, own_id in enumerate(given_ids)]
@@ -346,7 +346,7 @@ def _predicted(
     note(shape.negative & kept, "detection", "a negative width or height, so that it overlaps nothing")
     note(shape.thin & kept, "detection", "an outline of less than three points, drawn as pycocotools draws it")
     code = np.zeros(len(own), np.int32)
-    ids = column(np.array(positions, np.int64)).cast(pa.string())
+    ids = as_texts(np.array(positions, np.int64))
     columns = row, ids, category, names, confidence, shape.area, code, shape, ~shape.negative
     return _in_order(source, truth.images, kept, *columns)
 
@@ -502,7 +502,7 @@ def _in_order(
     positions = np.repeat(shape.start[order] - start[:-1], length) + np.arange(start[-1])
     return Objects(
         row[order],
-        ids.take(column(order)),
+        take(ids, order),
         feature[order],
         features,
         confidence[order],
@@ -510,6 +510,6 @@ def _in_order(
         crowd[order],
         start,
         shape.values[positions],
-        None if shape.detail is None else shape.detail.take(column(order)),
+        None if shape.detail is None else take(shape.detail, order),
         storable[order],
     )

@@ -9,7 +9,7 @@ from typing import Any, Final, Literal, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from evalstream.arrow import column, repeated, texts
+from evalstream.arrow import column, repeated, take, texts
 from evalstream.class_labels import class_label
 from evalstream.events.schema import EVENTS
 from evalstream.importers.problems import Problem
@@ -103,7 +103,7 @@ def storable(objects: Objects) -> tuple[Objects, int]:
     at = np.repeat(objects.geometry_start[chosen] - start[:-1], length) + np.arange(start[-1])
     kept = Objects(
         objects.row[chosen],
-        objects.id.take(column(chosen)),
+        take(objects.id, chosen),
         objects.feature[chosen],
         objects.features,
         objects.confidence[chosen],
@@ -111,7 +111,7 @@ def storable(objects: Objects) -> tuple[Objects, int]:
         objects.crowd[chosen],
         start,
         objects.geometry[at],
-        None if objects.detail is None else objects.detail.take(column(chosen)),
+        None if objects.detail is None else take(objects.detail, chosen),
         objects.storable[chosen],
     )
     return kept, len(objects.row) - len(chosen)
@@ -187,14 +187,14 @@ def _events(
 ) -> pa.Table:
     rows, count = len(images.data_row), len(objects.row)
     offsets = column(np.searchsorted(objects.row, np.arange(rows + 1)).astype(np.int32))
-    feature = texts(objects.features).take(column(objects.feature))
+    feature = take(texts(objects.features), objects.feature)
     geometry = pa.ListArray.from_arrays(column(objects.geometry_start.astype(np.int32)), column(objects.geometry))
     no_start = column(np.zeros(count + 1, np.int32))
     per_object = {
         "id": objects.id,
         "type": repeated(OBJECT_TYPES[iou_type], count),
         "feature": feature,
-        "label": texts(map(class_label, objects.features)).take(column(objects.feature)),
+        "label": take(texts(map(class_label, objects.features)), objects.feature),
         "confidence": column(objects.confidence),
         "area": column(objects.area),
         "crowd": column(objects.crowd.astype(np.uint8)),

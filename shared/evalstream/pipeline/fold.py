@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from evalstream.arrow import column, numbers
+from evalstream.arrow import column, numbers, whole
 from evalstream.scenes import Int
 
 
@@ -52,10 +52,10 @@ def fold(events: pa.Table, *, alone: bool = False) -> list[FoldedScene]:
     """
     log = _Log(
         events["operation"].to_pylist(),
-        numbers(events["object_id"].combine_chunks().offsets),
-        events["object_id"].combine_chunks().values,
-        events["object_parent"].combine_chunks().values,
-        events["deleted_id"].combine_chunks(),
+        numbers(whole(events["object_id"]).offsets),
+        whole(events["object_id"]).values,
+        whole(events["object_parent"]).values,
+        whole(events["deleted_id"]),
     )
     facts = _facts_said(events)
     keys = list(zip(events["data_row"].to_pylist(), events["run"].to_pylist(), strict=True))
@@ -79,9 +79,9 @@ def side_by_side(annotated: pa.Table, predicted: pa.Table) -> list[FoldedScene]:
     """
     facts = _facts_said(annotated)
     names = annotated["data_row"].to_pylist()
-    (run,) = set(predicted["run"].unique().to_pylist()) or {""}
+    (run,) = set(predicted["run"].to_pylist()) or {""}
     annotation_offset, prediction_offset = (
-        numbers(one["object_id"].combine_chunks().offsets).tolist() for one in (annotated, predicted)
+        numbers(whole(one["object_id"]).offsets).tolist() for one in (annotated, predicted)
     )
     return [
         FoldedScene(

@@ -16,7 +16,6 @@ from evalstream.events.base import Crowd
 from evalstream.geometry.areas import fill_areas
 from evalstream.geometry.errors import GeometryError
 from evalstream.geometry.geographic import localised
-from evalstream.geometry.measures import measured
 from evalstream.geometry.pairs import overlapping_pairs
 from evalstream.matching import POLICIES
 from evalstream.matching.nearest import Nearest, nearest
@@ -177,6 +176,8 @@ def matchable(
 
 def results(dataset: str, prepared: Matchable, policies: Sequence[str]) -> pa.Table:
     """Match under each policy; give all that is stored (schema ``RESULTS``)."""
+    from evalstream.geometry.measures import measured  # of what is stored alone, and takes a while
+
     annotations, predictions, scenes = prepared.annotations, prepared.predictions, prepared.batch.scenes
     rectangles = {policy: prepared.rectangles(policy) for policy in policies}
     nesting = prepared.nesting

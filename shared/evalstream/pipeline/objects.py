@@ -8,10 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from evalstream.arrow import column, numbers
+from evalstream.arrow import called, numbers, take, whole
 from evalstream.scenes import Code, Flag, Float, Int, Measure, Shapes
 from evalstream.types import AGGREGATIONS, CODES, CUSTOM, METRIC, NESTED
 
@@ -44,16 +43,21 @@ def gather(events: pa.Table, chosen: Sequence[Int]) -> Objects:
     """
     offset = np.zeros(len(chosen) + 1, np.int64)
     np.cumsum([len(some) for some in chosen], out=offset[1:])
-    index = column(np.concatenate(chosen))
+    index = np.concatenate(chosen)
+    together = len(index) > 0 and bool(np.all(np.diff(index) == 1))
+
+    def of(values: pa.Array) -> pa.Array:
+        return values.slice(int(index[0]), len(index)) if together else take(values, index)
+
     names = [name for name in events.column_names if name.startswith("object_")]
-    columns = {name.removeprefix("object_"): events[name].combine_chunks().values.take(index) for name in names}
+    columns = {name.removeprefix("object_"): of(whole(events[name]).values) for name in names}
     back = numbers(columns.pop("parent")).astype(np.int64)
     parent = np.where(back > 0, np.arange(len(back)) - back, -1)
     if np.any(back):
-        named = pc.if_else(pc.equal(columns["label"], ""), columns["feature"], columns["label"])
-        own = pc.binary_join_element_wise(columns["id"], named, "/")
-        columns["id"] = pc.if_else(pa.array(back > 0), own, columns["id"])
-        columns["crowd"] = columns["crowd"].take(column(roots(parent)))
+        named = called("if_else", called("equal", columns["label"], ""), columns["feature"], columns["label"])
+        own = called("binary_join_element_wise", columns["id"], named, "/")
+        columns["id"] = called("if_else", pa.array(back > 0), own, columns["id"])
+        columns["crowd"] = take(columns["crowd"], roots(parent))
     return Objects(columns, offset, parent)
 
 
@@ -72,9 +76,9 @@ def without_metrics(objects: Objects) -> tuple[Objects, list[Measure]]:
     confidence thresholds from which values hold, and k numbers, or 4 k counts for ``confusion_matrix``. A metric of an
     object has the object's feature, and holds while the object does. One without a value was taken back.
     """
-    if METRIC not in objects.columns["type"].unique().to_pylist():
+    if METRIC not in called("unique", objects.columns["type"]).to_pylist():
         return objects, []
-    is_metric = np.asarray(pc.equal(objects.columns["type"], METRIC))
+    is_metric = np.asarray(called("equal", objects.columns["type"], METRIC))
     keep = ~is_metric
     renumbered = np.append(np.cumsum(keep) - 1, -1)
     position = np.flatnonzero(is_metric)
@@ -86,7 +90,7 @@ def without_metrics(objects: Objects) -> tuple[Objects, list[Measure]]:
     confidence = np.where(parent >= 0, objects.columns["confidence"].take(of_object).to_numpy(), np.inf)
     # Metrics that differ in their numbers only are one measure. In the order of what they have in common, so that what
     # comes of one scene is the same whatever else is in the batch.
-    encoded = pc.dictionary_encode(own["detail"])
+    encoded = called("dictionary_encode", own["detail"])
     code = encoded.indices.to_numpy()
     measures = []
     for text, i in sorted((text, i) for i, text in enumerate(encoded.dictionary.to_pylist())):
@@ -117,8 +121,8 @@ def without_metrics(objects: Objects) -> tuple[Objects, list[Measure]]:
 def shapes(objects: Objects) -> Shapes:
     """Give geometry what it looks at."""
     geometry = objects.columns["geometry"]
-    start = np.concatenate((np.zeros(1, np.int64), np.cumsum(numbers(pc.list_value_length(geometry)))))
-    return Shapes(objects.columns["id"], start, numbers(geometry.flatten()), objects.columns["detail"])
+    start = np.concatenate((np.zeros(1, np.int64), np.cumsum(numbers(called("list_value_length", geometry)))))
+    return Shapes(objects.columns["id"], start, numbers(called("list_flatten", geometry)), objects.columns["detail"])
 
 
 def type_codes(objects: Objects) -> Code:
@@ -131,8 +135,8 @@ def codes(annotations: Objects, predictions: Objects, column: str) -> tuple[Code
 
     Coded in the order of their names, so that what depends on it is the same whatever else is in the batch.
     """
-    encoded = pc.dictionary_encode(pa.concat_arrays([annotations.columns[column], predictions.columns[column]]))
-    rank = numbers(pc.rank(encoded.dictionary)).astype(np.int32) - 1
+    encoded = called("dictionary_encode", pa.concat_arrays([annotations.columns[column], predictions.columns[column]]))
+    rank = numbers(called("rank", encoded.dictionary)).astype(np.int32) - 1
     coded = rank[numbers(encoded.indices)]
     split = int(annotations.offset[-1])
     return coded[:split], coded[split:], sorted(encoded.dictionary.to_pylist(), key=lambda name: name.encode())
@@ -142,10 +146,10 @@ def boxes(objects: Objects) -> Float:
     """The geometry of the boxes, x, y, width, height; zeros stand in for other types."""
     is_box = np.flatnonzero(objects.types() == CODES["bbox"])
     geometry = np.zeros((len(objects.parent), 4))
-    chosen = objects.columns["geometry"].take(column(is_box))
-    if np.any(numbers(pc.list_value_length(chosen)) != 4):
+    chosen = take(objects.columns["geometry"], is_box)
+    if np.any(numbers(called("list_value_length", chosen)) != 4):
         raise ValueError("the geometry of a bbox has to be four numbers")
-    geometry[is_box] = numbers(chosen.flatten()).reshape(len(chosen), 4)
+    geometry[is_box] = numbers(called("list_flatten", chosen)).reshape(len(chosen), 4)
     return geometry
 
 
@@ -194,6 +198,6 @@ def measure_columns(measures: Sequence[Measure], annotations: Objects, predictio
 
 
 def _coded(types: pa.Array) -> Code:
-    encoded = pc.dictionary_encode(types)
+    encoded = called("dictionary_encode", types)
     known = np.array([CODES[name] for name in encoded.dictionary.to_pylist()], np.int32)
     return known[numbers(encoded.indices)] if len(known) else np.empty(0, np.int32)

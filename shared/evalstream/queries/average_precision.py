@@ -24,11 +24,7 @@ from evalstream.scoring.counting import count
 from evalstream.scoring.detections import detections
 from evalstream.scoring.notes import unusual
 from evalstream.selection import QuestionError, Selection
-from evalstream.storage.ontologies import in_force
-from evalstream.stored.columns import read_columns
-from evalstream.stored.detections import read_detections
 from evalstream.stored.labels import ALL_CLASSES, PerClassPage
-from evalstream.stored.notes import notes, notes_on
 from evalstream.tabular import Tabular
 from evalstream.types import LOCALISED
 from evalstream.words import count_of
@@ -146,6 +142,12 @@ def average_precisions(
     QuestionError
         If groups are to be counted under a policy that knows none.
     """
+    # Of stored runs alone, and take a while: figures of files need none of them.
+    from evalstream.storage.ontologies import in_force
+    from evalstream.stored.columns import read_columns
+    from evalstream.stored.detections import read_detections
+    from evalstream.stored.notes import notes, notes_on
+
     _require_groups(selection, options)
     localised = selection.model_copy(update={"type": selection.type or list(LOCALISED)})
     groups = options.group_of == "count"

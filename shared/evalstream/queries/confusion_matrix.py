@@ -23,7 +23,6 @@ from evalstream.stored.label_counts import (
     undefined,
 )
 from evalstream.stored.labels import Labels
-from evalstream.stored.tally import tally
 from evalstream.tabular import Tabular
 
 if TYPE_CHECKING:
@@ -133,6 +132,8 @@ class Classes(Tabular):
 
 def confusion_matrix(client: Client, selection: Selection, page: CellsPage = CellsPage()) -> ConfusionMatrix:  # noqa: B008
     """Count what was taken for what, missed objects and false alarms included."""
+    from evalstream.stored.tally import tally  # of stored runs alone, and takes a while
+
     return matrix_of(tally(client, selection), page)
 
 
@@ -194,6 +195,8 @@ def classes(
     scoring: Scoring = SCORING,
 ) -> Classes:
     """Count and score each label."""
+    from evalstream.stored.tally import tally  # of stored runs alone, and takes a while
+
     return classes_of(tally(client, selection), page, scoring)
 
 

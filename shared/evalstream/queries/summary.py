@@ -21,7 +21,6 @@ from evalstream.stored.label_counts import (
     label_counts,
     undefined,
 )
-from evalstream.stored.tally import tally_and_notes
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
@@ -61,6 +60,8 @@ class Summary(LabelScores):
 
 def summary(client: Client, selection: Selection, scoring: Scoring = SCORING) -> Summary:
     """Count and score everything that is selected."""
+    from evalstream.stored.tally import tally_and_notes  # of stored runs alone, and takes a while
+
     tallied, known = tally_and_notes(client, selection)
     return summary_of(tallied, *known, scoring)
 

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evalstream.arrow import numbers
-from evalstream.scenes import RECTANGLE, Code, Float, Int, Rectangles
+from evalstream.scenes import RECTANGLE, Batch, Code, Float, Int, Rectangles
+from evalstream.types import CODES
 
 if TYPE_CHECKING:
     from evalstream.pipeline.fold import Facts
@@ -51,9 +52,6 @@ class Columns(NamedTuple):
 
 def columns(batches: Sequence[Matchable], failed: Sequence[Failed], policy: str) -> Columns:
     """Match batches of scenes under a policy, and lay them out one after the other."""
-    # Of what is matched here alone; a client of a service wants to know no more of columns than what they are.
-    from evalstream.geometry.polygon import polygon_measures
-
     features, labels = _names([one.batch.features for one in batches]), _names([one.labels for one in batches])
     rectangles, annotations, predictions, repaired = [], [], [], []
     rows = before_annotations = before_predictions = 0
@@ -84,7 +82,7 @@ def columns(batches: Sequence[Matchable], failed: Sequence[Failed], policy: str)
                 np.where(nesting.prediction_parent >= 0, nesting.prediction_parent + before_predictions, -1),
             )
         )
-        repaired += [np.empty(0, np.int64), *(measure.scene + rows for measure in polygon_measures(one.batch))]
+        repaired += [np.empty(0, np.int64), *(scene + rows for scene in _repaired(one.batch))]
         rows += len(one.folded)
         before_annotations += len(scenes.annotation_type)
         before_predictions += len(scenes.prediction_type)
@@ -104,6 +102,16 @@ def columns(batches: Sequence[Matchable], failed: Sequence[Failed], policy: str)
         np.concatenate([np.empty(0, RECTANGLE), *rectangles]),
         np.concatenate([np.empty(0, np.int64), *repaired]),
     )
+
+
+def _repaired(batch: Batch) -> list[Int]:
+    """Give the scene of each polygon that crossed itself."""
+    code = CODES["polygon"]
+    if not np.any(batch.scenes.annotation_type == code) and not np.any(batch.scenes.prediction_type == code):
+        return []
+    from evalstream.geometry.polygon import polygon_measures  # with shapely, which takes a while
+
+    return [measure.scene for measure in polygon_measures(batch)]
 
 
 def _names(parts: Sequence[list[str]]) -> list[str]:

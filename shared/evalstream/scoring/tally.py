@@ -120,8 +120,7 @@ def _part(tallied: Tally, chosen: Flag, *, answers: bool) -> Tally:
 
 
 def _distinct(label: Code, feature: Code, chosen: Flag) -> list[tuple[int, int]]:
-    pairs = np.unique(np.stack((label[chosen], feature[chosen])), axis=1)
-    return [(int(label), int(feature)) for label, feature in pairs.T]
+    return sorted({*zip(label[chosen].tolist(), feature[chosen].tolist(), strict=True)})
 
 
 def _exact_sums(at: Int, values: Float, size: int) -> Float:

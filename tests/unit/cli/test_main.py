@@ -54,7 +54,11 @@ def test_evaluating_coco_files_loads_nothing_that_they_do_not_need(kind: str, tm
     (tmp_path / "dt.json").write_text(json.dumps([own | {"score": 0.5}]))
     heavy = (
         "pandas",
+        "pyarrow.compute",
         "pyarrow.parquet",
+        "shapely",
+        "rich",
+        "evalstream.storage.retentions",
         "prometheus_client",
         "clickhouse_connect",
         "yaml",
