@@ -52,6 +52,8 @@ from evalstream.ontology import FREQUENCIES
 from evalstream.scenes import Code, Flag, Float, Int, row_order
 from evalstream.words import count_of
 
+#: Ids are counted where their range is at most so many times their number.
+_CLOSE: Final = 8
 _CONTROL: Final = re.compile(CONTROL)
 
 
@@ -380,15 +382,28 @@ def _column(records: Sequence[Any], field: str) -> Float:
 def _in_order_of_appearance(given: NDArray[Any] | list[Any]) -> list[Any]:
     if isinstance(given, list):
         return given
-    values, first = np.unique(given, return_index=True)
+    values, at = _distinct(given)
+    first = np.full(len(values), len(given))
+    np.minimum.at(first, at, np.arange(len(given)))
     ordered: list[Any] = values[np.argsort(first)].tolist()
     return ordered
+
+
+def _distinct(given: Int) -> tuple[Int, Int]:
+    """Give the distinct values in order, and which of them each one is; by counting, where they lie close together."""
+    low, high = (int(given.min()), int(given.max())) if len(given) else (0, -1)
+    if high - low > _CLOSE * len(given):
+        values, at = np.unique(given, return_inverse=True)
+        return values, at
+    there = np.zeros(high - low + 1, np.bool_)
+    there[given - low] = True
+    return np.flatnonzero(there) + low, (np.cumsum(there) - 1)[given - low]
 
 
 def _places(place: Mapping[Any, int], given: NDArray[Any] | list[Any]) -> Int:
     """Look up the place of each id, −1 of those that have none."""
     if isinstance(given, np.ndarray):
-        values, position = np.unique(given, return_inverse=True)
+        values, position = _distinct(given)
         return _places(place, values.tolist())[position]
     return np.array(list(map(place.get, given, repeat(-1))), np.int64)
 
@@ -495,8 +510,8 @@ def _in_order(
         name = images.data_row[int(counts.argmax())]
         raise ImporterError(f"{source}: image {name}: has {counts.max():,} objects; the limit is {OBJECTS_LIMIT:,}")
     if len(order) == len(row) and np.array_equal(order, np.arange(len(row))):  # then copies would only take memory
-        start, values, detail = shape.start.astype(np.int64, copy=False), shape.values, shape.detail
-        return Objects(row, ids, feature, features, confidence, area, crowd, start, values, detail, storable)
+        columns = row, ids, feature, features, confidence, area, crowd
+        return Objects(*columns, shape.start.astype(np.int64, copy=False), shape.values, shape.detail, storable)
     length = np.diff(shape.start)[order]
     start = np.concatenate((np.zeros(1, np.int64), np.cumsum(length)))
     positions = np.repeat(shape.start[order] - start[:-1], length) + np.arange(start[-1])

@@ -45,86 +45,106 @@ static inline bool record(Reader *in, const uint8_t *text, bool annotated, bool 
     return (seen & needed) == needed && next(in, '}');
 }
 
-/* Find the list of annotations in a data set, and stand before it. */
-static bool find_annotations(Reader *in, Reader *list) {
+/* The columns of records, and how many entries they have room for. */
+typedef struct {
+    Ints *image_id, *category_id, *id;
+    Floats *bbox;
+    Ints *mask_begin, *mask_end;
+    Floats *score, *area;
+    Flags *crowd;
+    int64_t count, room;
+} Table;
+
+#define GROW(column, each)                                                                          \
+    do {                                                                                            \
+        void *longer = realloc((column)->at, (size_t)(room * (each)) * sizeof(*(column)->at));      \
+        if (!longer) return false;                                                                  \
+        (column)->at = longer;                                                                      \
+    } while (0)
+
+static bool add(Table *table, const Record *own, bool annotated, bool masks) {
+    int64_t count = table->count;
+    if (count == table->room) {
+        int64_t room = table->room ? 2 * table->room : 1024;
+        GROW(table->image_id, 1);
+        GROW(table->category_id, 1);
+        if (masks) {
+            GROW(table->mask_begin, 1);
+            GROW(table->mask_end, 1);
+        } else {
+            GROW(table->bbox, 4);
+        }
+        if (annotated) {
+            GROW(table->id, 1);
+            GROW(table->area, 1);
+            GROW(table->crowd, 1);
+        } else {
+            GROW(table->score, 1);
+        }
+        table->room = room;
+    }
+    table->image_id->at[count] = own->image, table->category_id->at[count] = own->category;
+    if (masks) table->mask_begin->at[count] = own->begin, table->mask_end->at[count] = own->end;
+    else memcpy(&table->bbox->at[4 * count], own->box, sizeof(own->box));
+    if (annotated) table->id->at[count] = own->id, table->area->at[count] = own->area, table->crowd->at[count] = own->crowd != 0;
+    else table->score->at[count] = own->score;
+    table->count++;
+    return true;
+}
+
+enum { READ, FAULT, NO_MEMORY };
+
+/* Read a list of records. */
+static int list(Reader *in, const uint8_t *text, bool annotated, bool masks, Table *table) {
+    Record own;
+    bool strict = in->strict;
+    in->strict = true;
+    if (!next(in, '[')) return FAULT;
+    do {
+        if (!record(in, text, annotated, masks, &own)) return FAULT;
+        if (!add(table, &own, annotated, masks)) return NO_MEMORY;
+    } while (next(in, ','));
+    in->strict = strict;
+    return next(in, ']') ? READ : FAULT;
+}
+
+/* Read the list of annotations in a data set, and say where it begins and ends. */
+static int data_set(Reader *in, const uint8_t *text, bool masks, Table *table, int64_t *begin_at, int64_t *end_at) {
     const uint8_t *begin, *end;
     bool found = false;
-    if (!next(in, '{')) return false;
+    if (!next(in, '{')) return FAULT;
     do {
-        if (!key(in, &begin, &end)) return false;
-        if (is(begin, end, "annotations")) {
-            if (found) return false;
-            found = true;
-            blank(in);
-            list->at = in->at;
+        if (!key(in, &begin, &end)) return FAULT;
+        if (!is(begin, end, "annotations")) {
+            if (!skip(in)) return FAULT;
+            continue;
         }
-        if (!skip(in)) return false;
-        if (found && !list->end) list->end = in->at;
+        if (found) return FAULT;
+        found = true;
+        blank(in);
+        *begin_at = in->at - text;
+        int done = list(in, text, true, masks, table);
+        if (done != READ) return done;
+        *end_at = in->at - text;
     } while (next(in, ','));
-    if (!next(in, '}')) return false;
-    blank(in);
-    return found && in->at == in->end;
+    return found && next(in, '}') ? READ : FAULT;
 }
 
 /* See evalstream.importers.coco_columns.records. */
 KERNEL coco_columns_records(Bytes text, bool annotated, bool masks, int64_t *fault, int64_t *begin, int64_t *end,
                             Ints *image_id, Ints *category_id, Ints *id, Floats *bbox, Ints *mask_begin,
                             Ints *mask_end, Floats *score, Floats *area, Flags *crowd) {
-    Reader whole = {text.at, text.at + text.n, false}, in = {text.at, text.at + text.n, true};
-    int64_t room = 0, count = 0;
-    Record own;
-    *fault = 0, *begin = 0, *end = text.n;
-    if (annotated) {
-        in.end = NULL;
-        if (!find_annotations(&whole, &in)) {
-            *fault = whole.at - text.at;
-            return 0;
-        }
-        *begin = in.at - text.at, *end = in.end - text.at;
-    }
-    bool read = next(&in, '[');
-    for (bool more = read; more; more = next(&in, ',')) {
-        read = record(&in, text.at, annotated, masks, &own);
-        if (!read) break;
-        if (count == room) {
-            int64_t more_room = room ? 2 * room : 1024;
-#define GROW(column, each)                                                                          \
-    do {                                                                                            \
-        void *longer = realloc((column)->at, (size_t)(more_room * (each)) * sizeof(*(column)->at)); \
-        if (!longer) return OUT_OF_MEMORY;                                                          \
-        (column)->at = longer;                                                                      \
-    } while (0)
-            GROW(image_id, 1);
-            GROW(category_id, 1);
-            if (masks) {
-                GROW(mask_begin, 1);
-                GROW(mask_end, 1);
-            } else {
-                GROW(bbox, 4);
-            }
-            if (annotated) {
-                GROW(id, 1);
-                GROW(area, 1);
-                GROW(crowd, 1);
-            } else {
-                GROW(score, 1);
-            }
-            room = more_room;
-        }
-        image_id->at[count] = own.image, category_id->at[count] = own.category;
-        if (masks) mask_begin->at[count] = own.begin, mask_end->at[count] = own.end;
-        else memcpy(&bbox->at[4 * count], own.box, sizeof(own.box));
-        if (annotated) id->at[count] = own.id, area->at[count] = own.area, crowd->at[count] = own.crowd != 0;
-        else score->at[count] = own.score;
-        count++;
-    }
-    if (read && next(&in, ']')) blank(&in);
-    else read = false;
-    *fault = read && in.at == in.end ? -1 : in.at - text.at;
-    image_id->n = category_id->n = count;
-    if (masks) mask_begin->n = mask_end->n = count;
-    else bbox->n = 4 * count;
-    if (annotated) id->n = area->n = crowd->n = count;
-    else score->n = count;
+    Reader in = {text.at, text.at + text.n, !annotated};
+    Table table = {image_id, category_id, id, bbox, mask_begin, mask_end, score, area, crowd, 0, 0};
+    *begin = 0, *end = text.n;
+    int done = annotated ? data_set(&in, text.at, masks, &table, begin, end) : list(&in, text.at, false, masks, &table);
+    if (done == NO_MEMORY) return OUT_OF_MEMORY;
+    blank(&in);
+    *fault = done == READ && in.at == in.end ? -1 : in.at - text.at;
+    image_id->n = category_id->n = table.count;
+    if (masks) mask_begin->n = mask_end->n = table.count;
+    else bbox->n = 4 * table.count;
+    if (annotated) id->n = area->n = crowd->n = table.count;
+    else score->n = table.count;
     return 0;
 }

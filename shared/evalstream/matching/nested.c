@@ -39,3 +39,13 @@ KERNEL nested_one_level(const Scenes *scenes, const Nesting *nesting, Rectangles
     }
     return 0;
 }
+
+KERNEL nested_in_order(Rectangles rectangles, int64_t predictions, Rectangles *out) {
+    OWNED int64_t *next = ZEROS(predictions + 1, int64_t);
+    RETURN_ROOM(out, rectangles.n);
+    if (!next) return OUT_OF_MEMORY;
+    for (int64_t i = 0; i < rectangles.n; i++) next[rectangles.at[i].prediction + 1]++;
+    for (int64_t p = 0; p < predictions; p++) next[p + 1] += next[p];
+    for (int64_t i = 0; i < rectangles.n; i++) out->at[next[rectangles.at[i].prediction]++] = rectangles.at[i];
+    return 0;
+}

@@ -40,8 +40,7 @@ def with_nested(scenes: Scenes, nesting: Nesting, rectangles: Rectangles) -> Rec
     may_match = np.any(nesting.annotation_parent >= 0) or np.any(rectangles["ignored"])
     if may_match and np.any(nesting.prediction_parent >= 0):
         levels += _levels(scenes, nesting, rectangles)
-    together = np.concatenate(levels)
-    return together[np.argsort(together["prediction"], kind="stable")]
+    return _in_order(np.concatenate(levels) if len(levels) > 1 else rectangles, len(scenes.prediction_type))
 
 
 def _levels(scenes: Scenes, nesting: Nesting, rectangles: Rectangles) -> list[Rectangles]:
@@ -73,6 +72,11 @@ def _children(parent: Int) -> tuple[Int, Int]:
     start = np.concatenate((np.zeros(1, np.int64), np.cumsum(count)))
     child = np.argsort(parent, kind="stable")[np.count_nonzero(parent < 0) :]
     return start, child
+
+
+@compiled
+def _in_order(rectangles: Rectangles, predictions: int) -> Rectangles:
+    """Put rectangles in the order of their predictions, those of one in the order in which they are."""
 
 
 @compiled

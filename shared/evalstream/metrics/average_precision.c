@@ -75,9 +75,11 @@ KERNEL average_precision_average_detections(Ints start, Bits correct, Bits ignor
                 continue;
             }
             for (int64_t i = start.at[k]; i < start.at[k + 1]; i++) {
-                if (ignored.at[i] & bit) continue;
-                seen++;
-                if (correct.at[i] & bit) seen_at[tp++] = seen;
+                /* Without a branch, for which way it goes cannot be foretold. */
+                uint32_t counts = ~ignored.at[i] >> t & 1;
+                seen += counts;
+                seen_at[tp] = seen;
+                tp += counts & correct.at[i] >> t;
             }
             /* Of points with one recall the first, a true positive, has the best precision: the others change nothing. */
             seen_at[tp] = seen + 1;

@@ -15,6 +15,7 @@ from evalstream.scenes import Flag, Float, Int, Rectangles
 
 #: Classes whose curves are in memory at one time. Of more, only the mean of each curve is kept.
 _SLICE: Final = 1_000
+_NO_LIMIT: Final = -1
 #: By area range and the most detections that count of one row and class.
 Limited = dict[tuple[str, int], Averages]
 
@@ -57,7 +58,14 @@ def averages_by_detection(
         The averages at the first 11 thresholds; the final recalls at the others, ``(n, classes)``.
     """
     order = in_order(detections)
-    rank = detections.rank[order]
+    ordered = _Ordered(
+        order,
+        detections.label[order],
+        detections.confidence[order],
+        detections.rank[order],
+        detections.most[order],
+        detections.area[order],
+    )
     averages: Limited = {}
     recall = np.empty((0, len(detections.labels)))
     for number, (name, (low, high)) in enumerate((AREA_RANGES if coco else {"all": (-np.inf, np.inf)}).items()):
@@ -67,18 +75,16 @@ def averages_by_detection(
         matched, correct, ignored = outcomes(detections, number, used)
         if np.any(detections.group >= 0):
             _count_groups(detections, order, used, correct, ignored)
-        # Matched to an annotation that counts, a prediction counts, whatever its own area.
-        outside = (detections.area < low) | (detections.area > high)
-        ignored |= np.where(outside, ~matched, np.uint32(0))
         for most in (MAX_DETECTIONS, *((1, 10) if coco and name == "all" else ())):
-            kept = order[rank < np.minimum(most, detections.most[order])] if coco else order
-            start = np.searchsorted(detections.label[kept], np.arange(len(detections.labels) + 1))
-            own = correct[kept], ignored[kept], detections.confidence[kept]
-            averages[name, most] = _in_slices(start, annotations, partial(_of_detections, own, rule))
+            limit = most if coco else _NO_LIMIT
+            kept = _kept(ordered, matched, correct, ignored, low, high, limit, len(detections.labels))
+            own = kept.correct, kept.ignored, kept.confidence
+            averages[name, most] = _in_slices(kept.start, annotations, partial(_of_detections, own, rule))
             if name == "all" and most == MAX_DETECTIONS:
+                label = np.repeat(np.arange(len(annotations)), np.diff(kept.start))
                 recall = np.stack(
                     [
-                        _recall(detections.label[kept[correct[kept] >> np.uint32(bit) & 1 > 0]], annotations)
+                        _recall(label[kept.correct >> np.uint32(bit) & 1 > 0], annotations)
                         for bit in range(11, len(thresholds))
                     ]
                 )
@@ -110,10 +116,51 @@ def _of_changes(own: tuple[Int, Int, Flag], rule: Rule, start: Int, annotations:
     return average_changes(start, delta_tp, counted, is_point, annotations, rule)
 
 
+class _Ordered(NamedTuple):
+    """The chosen predictions in the order of :func:`in_order`: their positions among all, and columns."""
+
+    position: Int
+    label: Int
+    confidence: Float
+    rank: Int
+    most: Int
+    area: Float
+
+
+class _Kept(NamedTuple):
+    """Those that are within limits, in that order: where each class begins, outcomes, and confidences."""
+
+    start: Int
+    correct: Bits
+    ignored: Bits
+    confidence: Float
+
+
+@compiled
+def _kept(
+    ordered: _Ordered,
+    matched: Bits,
+    correct: Bits,
+    ignored: Bits,
+    low: float,
+    high: float,
+    limit: int,
+    classes: int,
+) -> _Kept:
+    """Take the predictions whose rank is below ``limit``, where that is not below 0, and ``most``.
+
+    Outcomes are given of all predictions. Matched to an annotation that counts, a prediction counts, whatever its own
+    area; any other outside the range from ``low`` to ``high`` is ignored.
+    """
+
+
 def in_order(detections: Detections) -> Int:
     """Sort the chosen predictions by class, and within a class by decreasing confidence."""
-    order = np.lexsort((-detections.confidence, detections.label))
-    return order[detections.chosen[order]]
+    return _in_order(detections.label, detections.confidence, detections.chosen, len(detections.labels))
+
+
+@compiled
+def _in_order(label: Int, confidence: Float, chosen: Flag, classes: int) -> Int: ...
 
 
 def _recall(labels: Int, annotations: Int) -> Float:

@@ -67,10 +67,34 @@ static inline bool number(Reader *in, Number *own) {
     return true;
 }
 
+/* Read a number of at most 15 digits, as nearly all are, without an exponent and not 0: both its digits and the power of
+ * ten that they are divided by are doubles. False, and nothing is read, of any other. */
+static inline bool short_decimal(Reader *in, double *found) {
+    blank(in);
+    if (in->end - in->at < 24) return false;
+    const uint8_t *at = in->at + (*in->at == '-'), *begin = at;
+    uint64_t value = 0;
+    for (; (uint8_t)(*at - '0') < 10 && at - begin < 16; at++) value = 10 * value + (uint64_t)(*at - '0');
+    int64_t digits = at - begin, below = 0;
+    if (!digits || (*begin == '0' && digits > 1)) return false;
+    if (*at == '.') {
+        const uint8_t *point = at++;
+        for (; (uint8_t)(*at - '0') < 10 && at - begin < 17; at++) value = 10 * value + (uint64_t)(*at - '0');
+        below = at - point - 1, digits += below;
+        if (!below) return false;
+    }
+    if (digits > 15 || !value || (uint8_t)(*at - '0') < 10 || (*at | 32) == 'e') return false;
+    double number = (double)value / POWERS[below];
+    *found = *in->at == '-' ? -number : number;
+    in->at = at;
+    return true;
+}
+
 /* Read a number as the nearest double. Exact by W. D. Clinger, "How to read floating point numbers accurately" (1990),
  * where both the digits and the power of ten are doubles; by strtod otherwise, without a decimal point, which is not the
  * same in every locale. */
 static inline bool real(Reader *in, double *found) {
+    if (short_decimal(in, found)) return true;
     Number own;
     if (!number(in, &own)) return false;
     if (!own.value) {
@@ -160,8 +184,9 @@ static inline bool skip(Reader *in) {
         } else if (first == '"') {
             if (!string(in, &begin, &end, &plain)) return false;
         } else if (first == '-' || (first >= '0' && first <= '9')) {
+            double value;
             Number own;
-            if (!number(in, &own)) return false;
+            if (!short_decimal(in, &value) && !number(in, &own)) return false;
         } else if (!word(in, "true") && !word(in, "false") && !word(in, "null")) {
             return false;
         }

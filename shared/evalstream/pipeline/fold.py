@@ -8,13 +8,14 @@ time.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from evalstream.arrow import column, numbers, whole
+from evalstream.collector import uncollected
 from evalstream.scenes import Int
 
 
@@ -72,28 +73,27 @@ def fold(events: pa.Table, *, alone: bool = False) -> list[FoldedScene]:
     return scenes
 
 
+@uncollected
 def side_by_side(annotated: pa.Table, predicted: pa.Table) -> list[FoldedScene]:
     """Fold events of one ``replace`` a data row: those of annotations, and those of predictions of the same data rows.
 
     The positions of annotations and of predictions are each among the objects of their own table.
     """
-    facts = _facts_said(annotated)
     names = annotated["data_row"].to_pylist()
     (run,) = set(predicted["run"].to_pylist()) or {""}
-    annotation_offset, prediction_offset = (
-        numbers(whole(one["object_id"]).offsets).tolist() for one in (annotated, predicted)
-    )
+    facts = zip(*(annotated[name].to_pylist() for name in Facts._fields), strict=True)
+    annotations, predictions = (_positions(one) for one in (annotated, predicted))
     return [
-        FoldedScene(
-            name,
-            run,
-            2,
-            _merged([facts[i]] if i in facts else []),
-            np.arange(annotation_offset[i], annotation_offset[i + 1]),
-            np.arange(prediction_offset[i], prediction_offset[i + 1]),
-        )
-        for i, name in enumerate(names)
+        FoldedScene(name, run, 2, said._replace(metadata=dict(said.metadata)), own, found)
+        for name, said, own, found in zip(names, map(Facts._make, facts), annotations, predictions, strict=True)
     ]
+
+
+def _positions(events: pa.Table) -> list[Int]:
+    """Give the positions of each event's objects."""
+    offset = numbers(whole(events["object_id"]).offsets).tolist()
+    every = np.arange(offset[-1])
+    return [every[begin:end] for begin, end in pairwise(offset)]
 
 
 class _Log(NamedTuple):

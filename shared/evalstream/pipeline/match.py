@@ -232,8 +232,8 @@ def _nesting(annotations: Objects, predictions: Objects) -> tuple[Nesting, list[
     nesting = Nesting(
         annotations.parent,
         predictions.parent,
-        annotations.types(),
-        predictions.types(),
+        annotations.type,
+        predictions.type,
         annotation_label,
         prediction_label,
     )

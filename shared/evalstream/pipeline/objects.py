@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -14,13 +14,16 @@ from evalstream.arrow import called, numbers, take, whole
 from evalstream.scenes import Code, Flag, Float, Int, Measure, Shapes
 from evalstream.types import AGGREGATIONS, CODES, CUSTOM, METRIC, NESTED
 
+_METRIC: Final = -1
+
 
 class Objects(NamedTuple):
-    """One side of a batch: flat columns, where each scene's objects begin, and each object's parent (−1: none)."""
+    """One side of a batch: flat columns, where each scene's objects begin, and of each object its parent and type."""
 
     columns: dict[str, pa.Array]
     offset: Int
-    parent: Int
+    parent: Int  # −1: none
+    type: Code  # −1: a custom metric
 
     def scene(self) -> Int:
         """The scene of each object."""
@@ -30,10 +33,6 @@ class Objects(NamedTuple):
         """The parent of each object as a position within its scene."""
         first = self.offset[:-1][self.scene()]
         return np.where(self.parent >= 0, self.parent - first, -1).astype(np.int32)
-
-    def types(self) -> Code:
-        """The type of each object as a code."""
-        return _coded(self.columns["type"])
 
 
 def gather(events: pa.Table, chosen: Sequence[Int]) -> Objects:
@@ -58,7 +57,7 @@ def gather(events: pa.Table, chosen: Sequence[Int]) -> Objects:
         own = called("binary_join_element_wise", columns["id"], named, "/")
         columns["id"] = called("if_else", pa.array(back > 0), own, columns["id"])
         columns["crowd"] = take(columns["crowd"], roots(parent))
-    return Objects(columns, offset, parent)
+    return Objects(columns, offset, parent, _coded(columns["type"]))
 
 
 def roots(parent: Int) -> Int:
@@ -76,9 +75,9 @@ def without_metrics(objects: Objects) -> tuple[Objects, list[Measure]]:
     confidence thresholds from which values hold, and k numbers, or 4 k counts for ``confusion_matrix``. A metric of an
     object has the object's feature, and holds while the object does. One without a value was taken back.
     """
-    if METRIC not in called("unique", objects.columns["type"]).to_pylist():
+    is_metric = objects.type == _METRIC
+    if not np.any(is_metric):
         return objects, []
-    is_metric = np.asarray(called("equal", objects.columns["type"], METRIC))
     keep = ~is_metric
     renumbered = np.append(np.cumsum(keep) - 1, -1)
     position = np.flatnonzero(is_metric)
@@ -115,7 +114,7 @@ def without_metrics(objects: Objects) -> tuple[Objects, list[Measure]]:
     kept = pa.array(keep)
     offset = np.concatenate((np.zeros(1, np.int64), np.cumsum(keep)))[objects.offset]
     columns = {name: column.filter(kept) for name, column in objects.columns.items()}
-    return Objects(columns, offset, renumbered[objects.parent[keep]]), measures
+    return Objects(columns, offset, renumbered[objects.parent[keep]], objects.type[keep]), measures
 
 
 def shapes(objects: Objects) -> Shapes:
@@ -127,7 +126,7 @@ def shapes(objects: Objects) -> Shapes:
 
 def type_codes(objects: Objects) -> Code:
     """The type of each object as matching sees it: ``NESTED`` for what is nested."""
-    return np.where(objects.parent >= 0, np.int32(NESTED), objects.types()).astype(np.int32)
+    return np.where(objects.parent >= 0, np.int32(NESTED), objects.type).astype(np.int32)
 
 
 def codes(annotations: Objects, predictions: Objects, column: str) -> tuple[Code, Code, list[str]]:
@@ -144,7 +143,7 @@ def codes(annotations: Objects, predictions: Objects, column: str) -> tuple[Code
 
 def boxes(objects: Objects) -> Float:
     """The geometry of the boxes, x, y, width, height; zeros stand in for other types."""
-    is_box = np.flatnonzero(objects.types() == CODES["bbox"])
+    is_box = np.flatnonzero(objects.type == CODES["bbox"])
     geometry = np.zeros((len(objects.parent), 4))
     chosen = take(objects.columns["geometry"], is_box)
     if np.any(numbers(called("list_value_length", chosen)) != 4):
@@ -199,5 +198,6 @@ def measure_columns(measures: Sequence[Measure], annotations: Objects, predictio
 
 def _coded(types: pa.Array) -> Code:
     encoded = called("dictionary_encode", types)
-    known = np.array([CODES[name] for name in encoded.dictionary.to_pylist()], np.int32)
+    codes_of = CODES | {METRIC: _METRIC}
+    known = np.array([codes_of[name] for name in encoded.dictionary.to_pylist()], np.int32)
     return known[numbers(encoded.indices)] if len(known) else np.empty(0, np.int32)

@@ -56,7 +56,7 @@ def columns(batches: Sequence[Matchable], failed: Sequence[Failed], policy: str)
     rectangles, annotations, predictions, repaired = [], [], [], []
     rows = before_annotations = before_predictions = 0
     for one in batches:
-        rectangle = one.rectangles(policy).copy()
+        rectangle = one.rectangles(policy)
         rectangle["annotation"] += before_annotations
         rectangle["prediction"] += before_predictions
         rectangles.append(rectangle)
