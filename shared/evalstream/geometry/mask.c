@@ -20,6 +20,8 @@ static int read(Side *side, Bytes text, Codes start, int64_t from, int64_t to) {
         if (side->n >= side->room && !grown((void **)&side->mask, &side->room, sizeof(Mask))) return -1;
         Mask *mask = &side->mask[side->n++];
         *mask = (Mask){.top = UINT32_MAX, .begin = side->ends};
+        while (side->ends + (own.end - own.begin) > side->ends_room)
+            if (!grown((void **)&side->at, &side->ends_room, sizeof(*side->at))) return -1;
         int64_t count = 0, at = 0, runs[2] = {0, 0}, column = 0, value;
         const int64_t height = own.height, pixels = height * own.width;
         for (const uint8_t *next = own.begin; next < own.end; count++) {
@@ -27,8 +29,6 @@ static int read(Side *side, Bytes text, Codes start, int64_t from, int64_t to) {
             if (count > 2) value += runs[count & 1];
             if (value < 0 || value > pixels - at) return 1;
             runs[count & 1] = value;
-            if (side->ends >= side->ends_room && !grown((void **)&side->at, &side->ends_room, sizeof(*side->at)))
-                return -1;
             side->at[side->ends++] = (uint32_t)(at + value);
             if (count & 1 && value) {  /* from `at` on, up to `at + value` */
                 if (at - column >= height) column = at - column < 4 * height ? column : at - at % height;
@@ -60,10 +60,12 @@ static int64_t shared(const Side *predicted, const Mask *p, const Side *annotate
     while (other < other_end && other[1] <= p->first) other += 2;
     int64_t pixels = 0;
     while (one < one_end && other < other_end) {
-        uint32_t begin = one[0] > other[0] ? one[0] : other[0], end = one[1] < other[1] ? one[1] : other[1];
-        if (begin < end) pixels += end - begin;
+        /* Without a branch, for which way it goes cannot be foretold. */
+        int64_t begin = one[0] > other[0] ? one[0] : other[0], end = one[1] < other[1] ? one[1] : other[1];
+        int64_t both = end - begin;
+        pixels += both > 0 ? both : 0;
         bool shorter = one[1] < other[1];
-        one += shorter ? 2 : 0, other += shorter ? 0 : 2;
+        one += 2 * shorter, other += 2 * !shorter;
     }
     return pixels;
 }

@@ -85,7 +85,7 @@ def read_truth(source: Source, iou_type: CocoType = "bbox", row_key: RowKey = "i
             read: Any = msgspec.json.decode(rest, type=whole)
             if own is not None and lvis.is_federated(read.images):  # which look at the records one by one
                 own, read = None, msgspec.json.decode(document, type=whole)
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, UnicodeDecodeError):
             document = generic(name, document)  # a second look, at each record by itself
     if isinstance(document, bytes):
         images, categories = read.images, read.categories
@@ -156,7 +156,7 @@ def read_results(
             plain = plain_detections(document, iou_type) if abs(category_offset) < 2**62 else None
             read: Sequence[Any] = plain or msgspec.json.decode(document, type=list[kind])  # type: ignore[valid-type]
             detections = Records(read, range(len(read)))
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, UnicodeDecodeError):
             document = generic(name, document)
     if not isinstance(document, bytes):
         if not isinstance(document, Sequence) or isinstance(document, str):

@@ -525,7 +525,7 @@ def _category_ids(results: Source) -> Sequence[Any]:
             records = msgspec.json.decode(plain_bytes(Path(results)), type=list[_Category])
         else:
             records = msgspec.convert(results, list[_Category])
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError):
         return []  # the reader says what is wrong
     return list({one.category_id for one in records if isinstance(one.category_id, int | str)})
 

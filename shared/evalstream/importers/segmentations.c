@@ -22,49 +22,83 @@ static bool append(Runs *runs, uint32_t value) {
     return true;
 }
 
-static int ascending(const void *a, const void *b) {
-    uint32_t p = *(const uint32_t *)a, q = *(const uint32_t *)b;
-    return (p > q) - (p < q);
+/* Sort numbers, with as much other room: short runs by insertion, then merged. */
+static void sort(uint32_t *at, uint32_t *room, int64_t n) {
+    const int64_t run = 8;
+    for (int64_t low = 0; low < n; low += run) {
+        for (int64_t i = low + 1; i < n && i < low + run; i++) {
+            uint32_t own = at[i];
+            int64_t j = i;
+            for (; j > low && at[j - 1] > own; j--) at[j] = at[j - 1];
+            at[j] = own;
+        }
+    }
+    for (int64_t width = run; width < n; width *= 2) {
+        for (int64_t low = 0; low + width < n; low += 2 * width) {
+            int64_t high = low + 2 * width < n ? low + 2 * width : n, i = 0, j = low + width, to = low;
+            memcpy(room, at + low, (size_t)width * sizeof(*at));
+            while (i < width && j < high) {
+                bool other = at[j] < room[i];
+                at[to++] = other ? at[j] : room[i];
+                j += other, i += !other;
+            }
+            while (i < width) at[to++] = room[i++];
+        }
+    }
 }
 
-/* Draw an outline as pycocotools does (maskApi.c, rleFrPoly): upsampled five times, walked point by point; where it
- * crosses from one column of pixels to the next, a run begins or ends. */
+/* Where a line that crosses from one column of pixels to the next ends a run; `upper` is the y of the upper point. In
+ * pixels that is (upper + 0.5) / 5 - 0.5, cut off at the image and rounded up. */
+static inline bool crossed(Runs *ends, int64_t column, int64_t height, int upper) {
+    int64_t y = upper < 0 ? 0 : (upper + 2) / 5;
+    return append(ends, (uint32_t)(column * height + (y < height ? y : height)));
+}
+
+/* Draw an outline as pycocotools does (maskApi.c, rleFrPoly): upsampled five times, and walked point by point there. Of
+ * the points only those matter that are before and after the middle between two columns of pixels, which is between the
+ * upsampled columns 5 i + 2 and 5 i + 3: so only they are worked out, each as it is there. */
 static bool drawn(const double *xy, int64_t points, int64_t height, int64_t width, Runs *ends, Runs *runs) {
     const double scale = 5;
     ends->n = runs->n = 0;
-    int before_u = 0, before_v = 0;
-    bool first = true;
     for (int64_t j = 0; j < points; j++) {
         int64_t after = j + 1 < points ? j + 1 : 0;
         int xs = (int)(scale * xy[2 * j] + .5), xe = (int)(scale * xy[2 * after] + .5);
         int ys = (int)(scale * xy[2 * j + 1] + .5), ye = (int)(scale * xy[2 * after + 1] + .5);
         int dx = abs(xe - xs), dy = abs(ys - ye);
-        bool flip = (dx >= dy && xs > xe) || (dx < dy && ys > ye);
-        if (flip) {
+        if ((dx >= dy && xs > xe) || (dx < dy && ys > ye)) {
             int swap = xs;
             xs = xe, xe = swap;
             swap = ys, ys = ye, ye = swap;
         }
-        double slope = !dx && !dy ? 0 : dx >= dy ? (double)(ye - ys) / dx : (double)(xe - xs) / dy;
-        int steps = dx >= dy ? dx : dy;
-        for (int d = 0; d <= steps; d++) {
-            int t = flip ? steps - d : d, u, v;
-            if (dx >= dy) u = t + xs, v = (int)(ys + slope * t + .5);
-            else v = t + ys, u = (int)(xs + slope * t + .5);
-            if (!first && u != before_u) {
-                int left = u < before_u ? u : u - 1;
-                int64_t column = (left - 2) / 5;  /* (left + 0.5) / 5 - 0.5, where that is whole */
-                if (left >= 2 && (left - 2) % 5 == 0 && column <= width - 1) {
-                    double y = ((double)(v < before_v ? v : before_v) + .5) / scale - .5;
-                    y = ceil(y < 0 ? 0 : y > (double)height ? (double)height : y);
-                    if (!append(ends, (uint32_t)(column * height + (int64_t)y))) return false;
-                }
+        int64_t first = (xs < xe ? xs : xe) + 2, last = ((xs < xe ? xe : xs) - 3);  /* columns, times five */
+        first = first < 0 ? 0 : first / 5;
+        last = last < 0 ? -1 : last / 5 < width - 1 ? last / 5 : width - 1;
+        if (dx >= dy) {
+            double slope = dx ? (double)(ye - ys) / dx : 0;
+            for (int64_t i = first; i <= last; i++) {
+                int t = (int)(5 * i) + 2 - xs;
+                int v = (int)(ys + slope * t + .5), next_v = (int)(ys + slope * (t + 1) + .5);
+                if (!crossed(ends, i, height, v < next_v ? v : next_v)) return false;
             }
-            before_u = u, before_v = v, first = false;
+            continue;
         }
+        double slope = (double)(xe - xs) / dy;
+#define U(t) ((int)(xs + slope * (t) + .5))
+        for (int64_t i = first; i <= last; i++) {
+            int left = (int)(5 * i) + 2;
+            int t = (int)((left + .5 - xs) / slope);  /* about where it crosses: the first point beyond is sought */
+            if (t < 1) t = 1;
+            if (t > dy) t = dy;
+            while (t > 1 && (U(t - 1) > left) == (slope > 0)) t--;
+            while (t < dy && (U(t) > left) != (slope > 0)) t++;
+            if (!crossed(ends, i, height, t - 1 + ys)) return false;
+        }
+#undef U
     }
     if (!append(ends, (uint32_t)(height * width))) return false;
-    qsort(ends->at, (size_t)ends->n, sizeof(*ends->at), ascending);
+    while (runs->room < ends->n)
+        if (!grown((void **)&runs->at, &runs->room, sizeof(*runs->at))) return false;
+    sort(ends->at, runs->at, ends->n);
     uint32_t last = 0;
     for (int64_t j = 0; j < ends->n; j++) {
         uint32_t own = ends->at[j];
@@ -124,6 +158,9 @@ static bool put_head(Text *text, int64_t height, int64_t width) {
 
 /* Compress run lengths (maskApi.c, rleToString), a backslash escaped as JSON has it. */
 static bool put_runs(Text *text, const Runs *runs) {
+    while (text->n + 14 * runs->n > text->room)  /* at most 7 characters a run, each of them escaped */
+        if (!grown((void **)&text->at, &text->room, 1)) return false;
+    uint8_t *to = text->at + text->n;
     for (int64_t i = 0; i < runs->n; i++) {
         int64_t left = runs->at[i];
         if (i > 2) left -= runs->at[i - 2];
@@ -132,10 +169,11 @@ static bool put_runs(Text *text, const Runs *runs) {
             left >>= 5;
             more = code & 16 ? left != -1 : left != 0;
             code = (uint8_t)((more ? code | 32 : code) + '0');
-            if (code == '\\' && !put(text, "\\", 1)) return false;
-            if (!put(text, &code, 1)) return false;
+            if (code == '\\') *to++ = '\\';
+            *to++ = code;
         }
     }
+    text->n = to - text->at;
     return true;
 }
 

@@ -129,11 +129,23 @@ static inline bool integer(Reader *in, int64_t *found) {
     return true;
 }
 
+/* Whether any of eight bytes may be other than a plain character within a string. */
+static inline bool any_odd(const uint8_t *at) {
+    const uint64_t ones = UINT64_C(0x0101010101010101), highs = ones << 7;
+    uint64_t eight;
+    memcpy(&eight, at, sizeof(eight));
+#define ANY_IS(value) (((eight ^ ones * (value)) - ones) & ~(eight ^ ones * (value)))
+    return (eight | ((eight - ones * 32) & ~eight) | ANY_IS('"') | ANY_IS('\\') | ANY_IS(127)) & highs;
+#undef ANY_IS
+}
+
 /* Read a string, its quotes included; `plain` is whether it is as it stands, without escapes. */
 static inline bool string(Reader *in, const uint8_t **begin, const uint8_t **end, bool *plain) {
     if (!next(in, '"')) return false;
     *begin = in->at, *plain = true;
-    for (; in->at < in->end && *in->at != '"'; in->at++) {
+    for (;; in->at++) {
+        while (in->end - in->at >= 8 && !any_odd(in->at)) in->at += 8;
+        if (in->at >= in->end || *in->at == '"') break;
         if (*in->at < 32 || (in->strict && *in->at >= 127)) return false;
         if (*in->at != '\\') continue;
         *plain = false;

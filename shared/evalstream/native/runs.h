@@ -36,6 +36,10 @@ static inline bool run_text(Reader *in, RunText *found) {
 
 /* A number of them; false if it is not written as pycocotools would write it. */
 static inline bool run(const uint8_t **at, const uint8_t *end, int64_t *found) {
+    if (*at < end && (uint8_t)(**at - '0') < 32) {  /* one character, as most are */
+        *found = (int64_t)((*(*at)++ - '0') ^ 16) - 16;
+        return true;
+    }
     int64_t value = 0, code = 0, before = 0;
     for (int shift = 0;; shift += 5) {
         if (*at >= end || shift == 5 * CHARACTERS_OF_A_RUN) return false;

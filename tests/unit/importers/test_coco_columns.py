@@ -270,6 +270,16 @@ def test_masks_are_read_into_columns() -> None:
     assert found[0].segmentation == [[1, 2]]
 
 
+@pytest.mark.parametrize("iou_type", ["bbox", "segm", "keypoints"])
+def test_bytes_that_are_no_text_are_told(folder: Path, iou_type: Any) -> None:
+    (folder / "gt.json").write_bytes(json.dumps(TRUTH).encode().replace(b"\\u00e9.jpg", b"\xff.jpg"))
+    with pytest.raises(ImporterError, match="not JSON"):
+        read_truth(folder / "gt.json", iou_type)
+    (folder / "dt.json").write_bytes(json.dumps(FOUND).encode().replace(b'"image_id": 1', b'"image_id": "\xff"'))
+    with pytest.raises(ImporterError, match="not JSON"):
+        read_results(folder / "dt.json", read_truth(TRUTH), iou_type)
+
+
 # --- hostile bytes ----------------------------------------------------------------------------------------------------
 
 
