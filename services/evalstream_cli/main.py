@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 
@@ -136,6 +137,10 @@ class _Commands(TyperGroup):
 def command(name: str) -> Command:
     """Import a command, or a group of them."""
     place = COMMANDS[name]
+    if name == "evaluate":
+        # To look for plugins of pydantic in the metadata of every package takes as long as to read a file. Who observes
+        # models by one does so in services, or sets this.
+        os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     group = getattr(import_module(place.module), place.name)
     if not isinstance(group, typer.Typer):
         function, group = group, typer.Typer(add_completion=False, rich_markup_mode=None)
