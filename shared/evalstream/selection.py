@@ -107,8 +107,7 @@ assert tuple(AREA_RANGES) == AreaRange.__args__  # type: ignore[attr-defined]
 class Filter(BaseModel):
     """Under which policy, at which thresholds, over which rows and objects: the query string of every question."""
 
-    # Validators are built when they are first used: of a dozen models of questions a process needs a few.
-    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     policy: PolicyName = Field(default="iou-greedy", description="the rule of who matches whom")
     confidence: float = Field(default=0.0, ge=0, le=1, description="predictions below it do not exist")
