@@ -75,8 +75,6 @@ SCORING: Final = Scoring()
 class LabelScores(BaseModel):
     """Scores of one label against all others. Null: not defined."""
 
-    model_config = ConfigDict(defer_build=True)
-
     precision: float | None
     recall: float | None = Field(description="also called per-class accuracy: the diagonal of the matrix over its row")
     f1: float | None

@@ -5,13 +5,11 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 
 class Labels(BaseModel):
     """Query of labels: which, and which page of them."""
-
-    model_config = ConfigDict(defer_build=True)
 
     search: str = Field(default="", max_length=256, description="only labels that contain this, in any case")
     label: list[str] = Field(default=[], max_length=1000, description="only these labels; all if none")
