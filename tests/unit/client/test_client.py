@@ -306,11 +306,11 @@ def test_val_is_validation(client: Client) -> None:
         for split in ("val", "test")
     ]
     found = [{"data_row": "val", "operation": "replace", "predictions": [BOX]}]
-    client.upload("splits", truth, predictions=found, run="r")
-    (known,) = [one for one in client.datasets().datasets if one.dataset == "splits"]
+    client.upload("val", truth, predictions=found, run="r")
+    (known,) = [one for one in client.datasets().datasets if one.dataset == "val"]
     assert known.splits == ["test", "validation"]
-    assert client.summary("splits", "r", split=["val"]).rows == 1  # type: ignore[list-item]
-    assert client.summary("splits", "r", split=["validation"]).rows == 1
+    assert client.summary("val", "r", split=["val"]).rows == 1  # type: ignore[list-item]
+    assert client.summary("val", "r", split=["validation"]).rows == 1
 
 
 def test_a_run_that_is_closed_has_missed_the_rest(client: Client) -> None:
