@@ -150,7 +150,7 @@ def assert_folded(found: dict[tuple[str, str], Payload], events: Sequence[Payloa
         assert result["annotation_geometry"] == [item["bbox"] for item in annotations.values()]
         assert result["prediction_geometry"] == [item["bbox"] for item in predictions.values()]
         assert result["prediction_confidence"] == [item["confidence"] for item in predictions.values()]
-        facts: Payload = {"split": "", "width": 0, "metadata": {}}
+        facts: Payload = {"split": "", "width": 0, "height": 0, "media_url": "", "text": "", "metadata": {}}
         for event in sorted(shared + own, key=order):
             said = event.get("row", {})
             facts |= {"metadata": facts["metadata"] | said.get("metadata", {})}
@@ -202,7 +202,15 @@ def random_history(rng: random.Random, data_row: str) -> list[Payload]:
             event[side] = [box(name, rng) | ({"confidence": rng.choice([0.25, 0.5])} if run else {}) for name in names]
         if rng.random() < 0.5:
             event["row"] = rng.choice(
-                [{"split": "test"}, {"split": "train"}, {"width": 100 + number}, {"metadata": {rng.choice("kl"): "é"}}]
+                [
+                    {"split": "test"},
+                    {"split": "train"},
+                    {"width": 100 + number},
+                    {"height": 100 + number},
+                    {"media_url": f"https://pictures.example/{number}"},
+                    {"text": f"note {number}"},
+                    {"metadata": {rng.choice("kl"): "é"}},
+                ]
             )
         events.append(event)
     return events
