@@ -12,7 +12,7 @@ from evalstream.storage.deletions import conditions
 from evalstream.storage.events import INSERT_ROWS, without_predictions
 from evalstream.storage.ontologies import revisions
 from evalstream.storage.remembered import short_answer
-from evalstream.storage.settings import INSERT
+from evalstream.storage.settings import INSERT_DISTINCT
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
@@ -144,12 +144,12 @@ class Progress(NamedTuple):
 
 
 def write_results(client: Client, results: pa.Table) -> None:
-    """Write results (schema ``RESULTS``); of two for one key the one with the higher version stays."""
+    """Write results (schema ``RESULTS``), one a key; of two for one key the one with the higher version stays."""
     from evalstream.telemetry import INSERT_SECONDS  # of services only, and takes a while
 
     for start in range(0, results.num_rows, INSERT_ROWS):
         with INSERT_SECONDS.labels("results").time():
-            client.insert_arrow("results", results.slice(start, INSERT_ROWS), settings=INSERT)
+            client.insert_arrow("results", results.slice(start, INSERT_ROWS), settings=INSERT_DISTINCT)
 
 
 def stale_rows(client: Client, dataset: str, policies: Sequence[str], *, failed: bool = False) -> list[str]:

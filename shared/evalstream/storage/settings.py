@@ -12,6 +12,10 @@ INSERT: Final[dict[str, Any]] = {"async_insert": 0, "insert_deduplicate": 0}
 #: The same as SQL, of an INSERT that selects: the embedded engine would set and take back what comes beside it.
 INSERTED: Final = "SETTINGS " + ", ".join(f"{name} = {value}" for name, value in INSERT.items())
 
+#: The same of an insert in which no key stands twice: the engine need not look for those that replace each other, which
+#: takes as long as the rest.
+INSERT_DISTINCT: Final[dict[str, Any]] = INSERT | {"optimize_on_insert": 0}
+
 #: Settings of every question from outside: bounded in time, memory and what it returns, with an error rather than
 #: half an answer when a bound is met.
 QUERY: Final[dict[str, Any]] = {
