@@ -29,7 +29,7 @@ class Deletions(NamedTuple):
 
     def covering(self, run: str, data_row: str) -> int:
         """Count the tombstones that cover a data row of a run."""
-        return sum(own.number for own in self._of(run, data_row))
+        return sum(own.number for own in self._of(run, data_row)) if self.tombstones else 0
 
     def floor(self, run: str, data_row: str) -> int:
         """Give the lowest version that lives of a data row of a run; 0 where nothing was deleted."""

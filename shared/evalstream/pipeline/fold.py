@@ -7,14 +7,16 @@ time.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import groupby, pairwise
+from collections.abc import Iterable, Sequence
+from functools import partial, reduce
+from itertools import chain, groupby, pairwise
+from operator import itemgetter
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
-from evalstream.arrow import column, numbers, whole
+from evalstream.arrow import called, column, numbers, take, whole
 from evalstream.collector import uncollected
 from evalstream.scenes import Int
 
@@ -46,6 +48,7 @@ class FoldedScene(NamedTuple):
     predictions: Int
 
 
+@uncollected
 def fold(events: pa.Table, *, alone: bool = False) -> list[FoldedScene]:
     """Fold events, ordered by data row, run, version and id, to one scene for each data row and run.
 
@@ -59,18 +62,32 @@ def fold(events: pa.Table, *, alone: bool = False) -> list[FoldedScene]:
         whole(events["deleted_id"]),
     )
     facts = _facts_said(events)
-    keys = list(zip(events["data_row"].to_pylist(), events["run"].to_pylist(), strict=True))
     scenes = []
-    for data_row, members in groupby(range(len(keys)), key=lambda i: keys[i][0]):
-        by_run = {run: list(group) for run, group in groupby(members, key=lambda i: keys[i][1])}
-        shared = by_run.pop("", [])
+    for data_row, groups in groupby(_groups(events), key=itemgetter(0)):
+        by_run = {run: own for _, run, own in groups}
+        shared = by_run.pop("", range(0))
         annotations = _objects(log, shared)
-        for run, own in {"": []}.items() if alone else by_run.items():
+        for run, own in {"": range(0)}.items() if alone else by_run.items():
             said = [facts[i] for i in (*shared, *own) if i in facts]
             scenes.append(
                 FoldedScene(data_row, run, len(shared) + len(own), _merged(said), annotations, _objects(log, own))
             )
     return scenes
+
+
+def _groups(events: pa.Table) -> list[tuple[str, str, range]]:
+    """Name each data row and run, with its events, which lie together."""
+    if not len(events):
+        return []
+    keys = [whole(events[name]) for name in ("data_row", "run")]
+    start = np.insert(1 + _where(called("not_equal", key[1:], key[:-1]) for key in keys), 0, 0)
+    data_rows, runs = (take(key, start).to_pylist() for key in keys)
+    return list(zip(data_rows, runs, map(range, start.tolist(), [*start[1:].tolist(), len(events)]), strict=True))
+
+
+def _where(conditions: Iterable[pa.Array]) -> Int:
+    """Say where one of the conditions holds."""
+    return numbers(called("indices_nonzero", reduce(partial(called, "or"), conditions))).astype(np.int64)
 
 
 @uncollected
@@ -106,12 +123,12 @@ class _Log(NamedTuple):
 
 def _objects(log: _Log, events: Sequence[int]) -> Int:
     """Fold the events of one key, in order, to the objects that remain, in the order in which they first came."""
-    last = max((i for i, event in enumerate(events) if log.operation[event] == "replace"), default=0)
-    events = events[last:]
-    if len(events) == 0:
-        return np.empty(0, np.int64)
     if len(events) == 1:  # by far the most usual case, and the reason why objects are not looked at one by one
         return np.arange(log.offset[events[0]], log.offset[events[0] + 1], dtype=np.int64)
+    last = max((i for i, event in enumerate(events) if log.operation[event] == "replace"), default=0)
+    events = events[last:]
+    if len(events) == 1:
+        return _objects(log, events)
     state: dict[str, Int] = {}  # of each object, its own position and those of its parts, which follow it
     for event in events:
         if log.operation[event] == "delete":
@@ -133,17 +150,24 @@ class _Said(NamedTuple):
 
 def _facts_said(events: pa.Table) -> dict[int, _Said]:
     """Facts about data rows in the events that have any."""
+    texts = (called("not_equal", whole(events[name]), "") for name in ("split", "coordinates", "media_url", "text"))
+    sizes = (called("not_equal", whole(events[name]), 0) for name in ("width", "height"))
+    described = np.flatnonzero(np.diff(numbers(whole(events["metadata"]).offsets)))
+    places = np.union1d(_where(chain(texts, sizes)), described)
     names = ("version", "event_id", *Facts._fields)
-    columns = zip(*(events[name].to_pylist() for name in names), strict=True)
+    columns = zip(*(take(whole(events[name]), places).to_pylist() for name in names), strict=True)
     return {
         i: _Said((version, event_id), Facts(split, width, height, coordinates, media_url, text, dict(metadata)))
-        for i, (version, event_id, split, width, height, coordinates, media_url, text, metadata) in enumerate(columns)
-        if split or width or height or coordinates or media_url or text or metadata
+        for i, (version, event_id, split, width, height, coordinates, media_url, text, metadata) in zip(
+            places.tolist(), columns, strict=True
+        )
     }
 
 
 def _merged(said: Sequence[_Said]) -> Facts:
     """Merge facts field by field, metadata key by key; the later event wins."""
+    if len(said) == 1:
+        return said[0].facts
     merged = Facts("", 0, 0, "", "", "", {})
     for _, facts in sorted(said, key=lambda item: item.order):
         merged = Facts(
