@@ -22,6 +22,7 @@ from tests.pipeline.test_fold import (
     Payload,
     annotated,
     distinct_events,
+    in_batches,
     predicted,
     random_history,
     results,
@@ -141,7 +142,7 @@ def work(client: Client, dataset: str, declared: Declared, rows: tuple[str, ...]
     return match(dataset, load_events(client, dataset, rows), NAMES, declared.ontology, declared.revisions)
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_any_interleaving_of_events_declarations_and_workers_ends_as_a_clean_run(client: Client, seed: int) -> None:
     """Workers read what is declared, then the events, and write: each at any moment, some long after."""
     rng = random.Random(seed)
@@ -158,9 +159,9 @@ def test_any_interleaving_of_events_declarations_and_workers_ends_as_a_clean_run
     rng.shuffle(steps)
     begun: list[Declared] = []
     loaded: list[Any] = []
-    for step in steps:
-        if isinstance(step, dict):
-            send(client, messy, [step])
+    for step in in_batches(steps):
+        if isinstance(step, list):
+            send(client, messy, step)
         elif isinstance(step, tuple):
             declare(client, messy, step[1], step[0])
         elif step == "begin":

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import random
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 from typing import Any, NamedTuple
 
 import pytest
@@ -237,6 +238,15 @@ def send(client: Client, dataset: str, events: Sequence[Payload]) -> None:
         records = [Record(json.dumps(event).encode(), position, 0) for position, event in enumerate(own)]
         done = ingest(client, records, Reader(model, {"dataset": dataset}), "test")
         assert (done.accepted, done.rejected) == (len(own), [])
+
+
+def in_batches(steps: Iterable[Any]) -> Iterator[Any]:
+    """Give what is done step by step, events that follow each other as one list: nobody looks between them."""
+    for is_event, group in groupby(steps, lambda step: isinstance(step, dict)):
+        if is_event:
+            yield list(group)
+        else:
+            yield from group
 
 
 def results(client: Client, dataset: str) -> dict[tuple[str, str], Payload]:

@@ -29,7 +29,7 @@ from evalstream.storage.events import append_events
 from evalstream.storage.ontologies import declare
 from evalstream.stored.labels import PerClassPage
 
-CLASSES, ROWS, OBJECTS = 20_000, 2_000, 100
+CLASSES, ROWS, OBJECTS = 20_000, 1_000, 100
 NAMES = np.array([f"class {i:05d}" for i in range(CLASSES)], dtype=object)
 GROUPS = 200
 SELECTION = Selection(dataset="many", run="m")
