@@ -10,6 +10,7 @@ import random
 import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,6 +37,7 @@ THRESHOLDS = ((0.0, 0.5), (0.25, 0.3), (0.5, 0.8), (0.9, 0.0), (1.0, 0.5))
 MODES: dict[ZeroDivision, float] = {"exclude": math.nan, "zero": 0.0, "one": 1.0}
 
 Labels = list[tuple[str, str]]  # (actual, predicted) of each case
+OfThresholds = Callable[[str, float, float], Labels]
 
 
 class Scene(NamedTuple):
@@ -66,6 +68,12 @@ def labels_of(scenes: Sequence[Scene], policy: str, c: float, t: float) -> Label
     return found
 
 
+@pytest.fixture(scope="module")
+def labels(scenes: list[Scene]) -> OfThresholds:
+    """Give the labels under a policy and thresholds, worked out once for all tests."""
+    return cache(partial(labels_of, scenes))
+
+
 def questions_of(scenes: Sequence[Scene]) -> dict[str, str]:
     """Which question each answer to a radio question answers."""
     return {
@@ -84,12 +92,17 @@ def quiet(function: Callable[..., Any], *given: Any, **named: Any) -> Any:
 
 
 @pytest.mark.parametrize("policy", list(POLICIES))
-def test_scores_of_labels_and_their_averages(client: Client, scenes: list[Scene], agree: Agree, policy: str) -> None:
+def test_scores_of_labels_and_their_averages(
+    client: Client, scenes: list[Scene], labels: OfThresholds, agree: Agree, policy: str
+) -> None:
     questions = questions_of(scenes)
     for c, t in THRESHOLDS:
-        found = labels_of(scenes, policy, c, t)
+        found = labels(policy, c, t)
         actual, predicted = zip(*found, strict=True)
         names = sorted(set(actual + predicted) - {NOTHING})
+        numbers = {name: i for i, name in enumerate([*names, NOTHING])}  # scikit-learn takes longer over texts
+        codes = range(len(names))
+        true, said = (np.array([numbers[name] for name in side]) for side in (actual, predicted))
         selection = Selection(dataset="scenes", run="m", policy=policy, confidence=c, iou=t)
         for mode, stand_in in MODES.items():
             beta = {"exclude": 1.0, "zero": 2.0, "one": 0.5}[mode]
@@ -97,9 +110,9 @@ def test_scores_of_labels_and_their_averages(client: Client, scenes: list[Scene]
             assert [own.label for own in ours.classes] == names
             per_class = quiet(
                 sk.precision_recall_fscore_support,
-                actual,
-                predicted,
-                labels=names,
+                true,
+                said,
+                labels=codes,
                 beta=beta,
                 zero_division=math.nan,
             )
@@ -107,8 +120,8 @@ def test_scores_of_labels_and_their_averages(client: Client, scenes: list[Scene]
                 agree(f"{name}, per class", SKLEARN, DATA, [getattr(own, name) for own in ours.classes], list(theirs))
             whole = summary(client, selection, Scoring(beta=beta, zero_division=mode))
             assert whole.averages == ours.averages
-            agree_averages(agree, ours.averages, actual, predicted, names, mode, stand_in, beta)
-        jaccard = sk.jaccard_score(actual, predicted, labels=names, average=None)
+            agree_averages(agree, ours.averages, true, said, codes, mode, stand_in, beta)
+        jaccard = sk.jaccard_score(true, said, labels=codes, average=None)
         agree("Jaccard, per class", SKLEARN, DATA, [own.jaccard for own in ours.classes], list(jaccard))
         agree_true_negatives(agree, {own.label: own for own in ours.classes}, found, questions)
 
@@ -116,9 +129,9 @@ def test_scores_of_labels_and_their_averages(client: Client, scenes: list[Scene]
 def agree_averages(
     agree: Agree,
     ours: AverageScores,
-    actual: Sequence[str],
-    predicted: Sequence[str],
-    names: list[str],
+    actual: np.ndarray[Any, Any],
+    predicted: np.ndarray[Any, Any],
+    codes: range,
     mode: ZeroDivision,
     stand_in: float,
     beta: float,
@@ -129,7 +142,7 @@ def agree_averages(
                 sk.precision_recall_fscore_support,
                 actual,
                 predicted,
-                labels=names,
+                labels=codes,
                 beta=own_beta,
                 average=average,
                 zero_division=stand_in,
@@ -138,7 +151,7 @@ def agree_averages(
             for name, value in zip(("precision", "recall", third), theirs, strict=False):
                 metric = f"{name}, {average}, zero_division={mode}"
                 agree(metric, SKLEARN, DATA, getattr(figures, name), float(value))
-        theirs = sk.jaccard_score(actual, predicted, labels=names, average=average)
+        theirs = sk.jaccard_score(actual, predicted, labels=codes, average=average)
         agree(f"Jaccard, {average}", SKLEARN, DATA, getattr(ours, average).jaccard, theirs)
 
 
@@ -160,11 +173,11 @@ def agree_true_negatives(agree: Agree, ours: dict[str, Any], found: Labels, ques
 @pytest.mark.parametrize("unanswered", ["wrong", "ignore"])
 @pytest.mark.parametrize("policy", list(POLICIES))
 def test_agreement_of_each_question(
-    client: Client, scenes: list[Scene], agree: Agree, policy: str, unanswered: Any
+    client: Client, scenes: list[Scene], labels: OfThresholds, agree: Agree, policy: str, unanswered: Any
 ) -> None:
     of_label = questions_of(scenes)
     for c, t in THRESHOLDS:
-        found = labels_of(scenes, policy, c, t)
+        found = labels(policy, c, t)
         selection = Selection(dataset="scenes", run="m", policy=policy, confidence=c, iou=t)
         ours = {own.question: own for own in classifications(client, selection, unanswered=unanswered).questions}
         asked = {of_label[name] for pair in found for name in pair if name in of_label}
@@ -199,7 +212,7 @@ def test_agreement_of_each_question(
 
 
 @pytest.mark.parametrize("policy", list(POLICIES))
-def test_matrices_sum_to_the_objects_with_nested_answers(client: Client, scenes: list[Scene], policy: str) -> None:
+def test_matrices_sum_to_the_objects_with_nested_answers(client: Client, labels: OfThresholds, policy: str) -> None:
     rng = random.Random(8)
     for _ in range(15):
         c, t = rng.choice((0.0, 0.25, 0.5, 0.7, 1.0)), rng.random()
@@ -208,7 +221,7 @@ def test_matrices_sum_to_the_objects_with_nested_answers(client: Client, scenes:
             (cell.actual or NOTHING, cell.predicted or NOTHING): cell.count
             for cell in confusion_matrix(client, selection).cells
         }
-        assert cells == Counter(labels_of(scenes, policy, c, t))
+        assert cells == Counter(labels(policy, c, t))
         rows, columns = Counter[str](), Counter[str]()
         for (actual, predicted), count in cells.items():
             rows[actual] += count

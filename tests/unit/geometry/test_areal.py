@@ -57,12 +57,8 @@ def check_every_pair(
 
 
 @given(scenes_of(BBOXES))
-def test_boxes(scenes: Any) -> None:
+def test_boxes_and_boxes_of_pixels(scenes: Any) -> None:
     check_every_pair(scenes)
-
-
-@given(scenes_of(BBOXES))
-def test_boxes_of_pixels(scenes: Any) -> None:
     check_every_pair(scenes, PIXELS)
 
 
@@ -82,12 +78,8 @@ def test_masks(scenes: Any) -> None:
 
 
 @given(scenes_of(st.one_of(*OF_TYPE.values())))
-def test_types_that_may_not_match_each_other(scenes: Any) -> None:
+def test_types_that_may_not_match_each_other_and_that_may(scenes: Any) -> None:
     check_every_pair(scenes)
-
-
-@given(scenes_of(st.one_of(*OF_TYPE.values())))
-def test_types_that_may_match_each_other(scenes: Any) -> None:
     check_every_pair(scenes, ACROSS)
 
 
@@ -101,35 +93,32 @@ def test_boxes_of_pixels_beside_other_types(scenes: Any) -> None:
 
 @pytest.mark.parametrize("kind", OF_TYPE)
 @given(data=st.data())
-def test_which_side_is_which_makes_no_difference(kind: str, data: st.DataObject) -> None:
+def test_which_side_is_which_makes_no_difference_and_a_shape_overlaps_itself(kind: str, data: st.DataObject) -> None:
+    """Wholly, or has no area; and to move both changes nothing."""
     a, b = data.draw(OF_TYPE[kind]), data.draw(OF_TYPE[kind])
-    assert only(batch_of([([a], [b])])) == pytest.approx(only(batch_of([([b], [a])])), abs=1e-12)
-
-
-@pytest.mark.parametrize("kind", OF_TYPE)
-@given(data=st.data())
-def test_a_shape_overlaps_itself_wholly_or_has_no_area(kind: str, data: st.DataObject) -> None:
-    shape = data.draw(OF_TYPE[kind])
-    batch = batch_of([([shape], [shape])])
+    scenes = [([a], [b]), ([b], [a]), ([a], [a])]
+    if kind != "mask":
+        x, y = data.draw(st.integers(-8192, 8192)), data.draw(st.integers(-8192, 8192))
+        scenes.append(([moved(a, x, y)], [moved(b, x, y)]))
+    batch = batch_of(scenes)
     fill_areas(batch)
-    assert only(batch) == (1.0 if batch.scenes.prediction_area[0] > 0 else 0.0)
+    found = ious(batch)
+    expected, turned_round, itself, elsewhere = (found.get((place, place), 0.0) for place in range(4))
+    assert expected == pytest.approx(turned_round, abs=1e-12)
+    assert itself == (1.0 if batch.scenes.prediction_area[2] > 0 else 0.0)
+    if kind != "mask":
+        assert elsewhere == pytest.approx(expected, abs=1e-6)  # to shapes of some hundredths of a unit, at most
 
 
 @given(BBOXES, BBOXES)
 def test_boxes_written_as_other_shapes_are_the_same(a: Any, b: Any) -> None:
-    expected = only(batch_of([([a], [b])]))
-    for form in (as_polygon, as_rotated_box):
-        assert only(batch_of([([form(a)], [form(b)])])) == pytest.approx(expected, abs=1e-12)
-        assert only(batch_of([([form(a)], [b])], ACROSS)) == pytest.approx(expected, abs=1e-12)
-
-
-@pytest.mark.parametrize("kind", ["bbox", "rotated_box", "polygon"])
-@given(data=st.data(), x=st.integers(-8192, 8192), y=st.integers(-8192, 8192))
-def test_to_move_all_changes_nothing(kind: str, data: st.DataObject, x: int, y: int) -> None:
-    a, b = data.draw(OF_TYPE[kind]), data.draw(OF_TYPE[kind])
-    expected = only(batch_of([([a], [b])]))
-    found = only(batch_of([([moved(a, x, y)], [moved(b, x, y)])]))
-    assert found == pytest.approx(expected, abs=1e-6)  # to shapes of some hundredths of a unit, at most
+    forms = (as_polygon, as_rotated_box)
+    found = ious(batch_of([([a], [b]), *(([form(a)], [form(b)]) for form in forms)]))
+    across = ious(batch_of([([form(a)], [b]) for form in forms], ACROSS))
+    expected = found.get((0, 0), 0.0)
+    for place in range(2):
+        assert found.get((place + 1, place + 1), 0.0) == pytest.approx(expected, abs=1e-12)
+        assert across.get((place, place), 0.0) == pytest.approx(expected, abs=1e-12)
 
 
 @given(PLACE := st.floats(-20, 20), PLACE, SIDES, SIDES, st.floats(-360, 360))
