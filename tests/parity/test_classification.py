@@ -18,7 +18,7 @@ from evalstream.queries.roc_curve import QuestionRoc, roc_curve
 from evalstream.selection import QuestionError, Selection
 from sklearn import metrics as sk
 
-from tests.feeding import feed
+from tests.feeding import feed, feed_all
 from tests.parity.conftest import Agree
 
 SKLEARN = "scikit-learn 1.9"
@@ -32,19 +32,38 @@ def expected(real_data: Path) -> dict[str, Any]:
     return json.loads((real_data / "classifier_probabilities" / "expected.json").read_text())  # type: ignore[no-any-return]
 
 
+@pytest.fixture(scope="module")
+def tables(client: Client, real_data: Path) -> dict[str, tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]]:
+    """True answers and scores by name, all of them in the engine too."""
+    found, sent = {}, {}
+    for name in PROBABILITIES + BINARY:
+        with (real_data / "classifier_probabilities" / f"{name}.csv").open() as file:
+            table = np.array(list(csv.reader(file))[1:], np.float64)
+        truth, scores = found[name] = table[:, 0].astype(int), table[:, 1:]
+        said = {str(i): [scored_radio(row)] for i, row in enumerate(scores)}
+        sent[name] = {str(i): [radio(str(label))] for i, label in enumerate(truth)}, {"m": said}
+    feed_all(client, sent, policies=["iou-greedy"])
+    return found
+
+
+@pytest.fixture(scope="module")
+def phones(client: Client, real_data: Path) -> dict[str, list[tuple[str, str]]]:
+    """Answers by file, each file a run in the engine too; of two to one image the last one holds."""
+    found = {name: labels(real_data / "phone_use_classifiers" / f"{name}.csv") for name in ("label", *PHONES)}
+    objects = {name: {image: [radio(label)] for image, label in own} for name, own in found.items()}
+    feed(client, "phones", objects.pop("label"), objects, policies=["iou-greedy"])
+    return found
+
+
 @pytest.mark.parametrize("name", PROBABILITIES + BINARY)
 def test_classifiers_with_probabilities(
-    client: Client, real_data: Path, expected: dict[str, Any], agree: Agree, name: str
+    client: Client,
+    tables: dict[str, tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]],
+    expected: dict[str, Any],
+    agree: Agree,
+    name: str,
 ) -> None:
-    with (real_data / "classifier_probabilities" / f"{name}.csv").open() as file:
-        table = np.array(list(csv.reader(file))[1:], np.float64)
-    truth, scores = table[:, 0].astype(int), table[:, 1:]
-    feed(
-        client,
-        name,
-        {str(i): [radio(str(label))] for i, label in enumerate(truth)},
-        {"m": {str(i): [scored_radio(row)] for i, row in enumerate(scores)}},
-    )
+    truth, scores = tables[name]
     selection = Selection(dataset=name, run="m")
     figures = expected[name]
     data = f"classifier_probabilities: {name.rsplit('_', 1)[0]}"
@@ -71,18 +90,13 @@ def test_classifiers_with_probabilities(
 
 
 @pytest.mark.parametrize("name", PHONES)
-def test_phone_use_classifiers(client: Client, real_data: Path, agree: Agree, name: str) -> None:
+def test_phone_use_classifiers(
+    client: Client, real_data: Path, phones: dict[str, list[tuple[str, str]]], agree: Agree, name: str
+) -> None:
     """Real answers without scores; one file names images twice and leaves out others."""
-    folder = real_data / "phone_use_classifiers"
-    truth, said = (labels(folder / f"{file}.csv") for file in ("label", name))
-    figures = json.loads((folder / "expected.json").read_text())[name]
-    feed(
-        client,
-        name,
-        {image: [radio(label)] for image, label in truth},
-        {"m": {image: [radio(label)] for image, label in said}},  # of two answers to one image the last one holds
-    )
-    selection = Selection(dataset=name, run="m")
+    said = phones[name]
+    figures = json.loads((real_data / "phone_use_classifiers" / "expected.json").read_text())[name]
+    selection = Selection(dataset="phones", run=name)
     data = "phone_use_classifiers"
     (found,) = classifications(client, selection, unanswered="ignore").questions
     assert found.cases == figures["n"]

@@ -7,6 +7,7 @@ import io
 import json
 import math
 import random
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -79,18 +80,24 @@ def test_real_data_gives_the_published_figures(name: str, real_data: Path) -> No
 # --- awkward files, against pycocotools -----------------------------------------------------------------------------
 
 
+#: One random pair of files in so many goes through the tables too; each of five thresholds does.
+STORED = 3
+
+
 def test_random_files_give_the_figures_of_pycocotools(client: Client, tmp_path: Path) -> None:
     cases = {f"random-{seed}": random_files(random.Random(seed)) for seed in range(60)}
-    thresholds = {name: random.Random(name).choice([0.3, 0.5, 0.6, 0.95, 1.0]) for name in cases}
-    upload_documents(client, tmp_path, cases)
+    thresholds = dict(zip(cases, cycle([0.3, 0.5, 0.6, 0.95, 1.0]), strict=False))
+    stored = dict(islice(cases.items(), 0, None, STORED))
+    upload_documents(client, tmp_path, stored)
     for name, files in cases.items():
-        found = figures_of(client, name, thresholds[name])
         try:
             expected = by_pycocotools(files, thresholds[name])
-            assert_same(found, expected, 1e-12)
             exact = in_memory(files, thresholds[name])
             assert_same(exact, expected, 0)  # to the last bit
-            assert same_but_for_the_last_bit(exact, found.model_copy(update={"notes": []}))
+            if name in stored:
+                found = figures_of(client, name, thresholds[name])
+                assert_same(found, expected, 1e-12)
+                assert same_but_for_the_last_bit(exact, found.model_copy(update={"notes": []}))
         except AssertionError as error:
             raise AssertionError(f"{name}: {error}") from error
 
@@ -113,8 +120,9 @@ def test_a_hundred_and_some_detections_of_a_class(client: Client, tmp_path: Path
         cases[f"many-{seed}"] = CocoFiles(files.truth, files.results + crowd)
     upload_documents(client, tmp_path, cases)
     for name, files in cases.items():
-        assert_same(figures_of(client, name), by_pycocotools(files), 1e-12)
-        assert_same(in_memory(files), by_pycocotools(files), 0)
+        expected = by_pycocotools(files)
+        assert_same(figures_of(client, name), expected, 1e-12)
+        assert_same(in_memory(files), expected, 0)
 
 
 def test_ids_from_zero_count_like_any_others(client: Client, tmp_path: Path) -> None:
@@ -126,8 +134,9 @@ def test_ids_from_zero_count_like_any_others(client: Client, tmp_path: Path) -> 
     for name, files in cases.items():
         found = figures_of(client, name.replace("one", "zero"))
         assert found == figures_of(client, name)
-        assert_same(found, by_pycocotools(files), 1e-12)
-        noticed += by_pycocotools(from_zero[name.replace("one", "zero")]) != by_pycocotools(files)
+        expected = by_pycocotools(files)
+        assert_same(found, expected, 1e-12)
+        noticed += by_pycocotools(from_zero[name.replace("one", "zero")]) != expected
     assert noticed, "none of the files shows the difference"
 
 
@@ -169,7 +178,7 @@ def test_a_closed_run_has_the_figures_of_pycocotools_for_images_without_detectio
 ) -> None:
     # pycocotools counts every image of the ground truth. What is sent is what a detector's loop says: of the images on
     # which it found something, in events of their own.
-    cases = {f"partly-{seed}": random_files(random.Random(seed)) for seed in range(20)}
+    cases = {f"partly-{seed}": random_files(random.Random(seed)) for seed in range(10)}
     true, said = [], []
     for name, files in cases.items():
         truth_file, results_file = tmp_path / "truth.json", tmp_path / "results.json"
@@ -181,7 +190,7 @@ def test_a_closed_run_has_the_figures_of_pycocotools_for_images_without_detectio
     sent = pa.concat_tables(said)
     append(client, pa.concat_tables(true), Reader(AnnotationEvent))
     append(client, sent.filter(pc.greater(pc.list_value_length(sent["object_id"]), 0)), Reader(PredictionEvent))
-    assert sum(len(close_run(client, name, RUN)) for name in cases) > 20
+    assert sum(len(close_run(client, name, RUN)) for name in cases) > 10
     match_all(client, list(cases), ["coco"])
     for name, files in cases.items():
         found = figures_of(client, name)

@@ -42,15 +42,17 @@ def test_rows_sorted_and_by_page(client: Client, data: Data) -> None:
                 sign = -1 if descending else 1
                 expected.sort(key=lambda name: (order[name] is None, sign * (order[name] or 0)))
             listed = []
-            for offset in range(0, len(metrics) + 11, 11):
-                page = rows(client, selection, Page(sort=sort, descending=descending, offset=offset, limit=11))
+            limit = 11 if descending else 500  # the one way page by page, the last one empty; the other way at once
+            for offset in range(0, len(metrics) + limit, limit) if descending else (0,):
+                page = rows(client, selection, Page(sort=sort, descending=descending, offset=offset, limit=limit))
                 assert page.total == len(metrics)
                 listed += [row.data_row for row in page.rows]
             assert listed == expected, (sort, descending)
 
 
 def test_rows_by_conditions_on_their_metrics(client: Client, data: Data) -> None:
-    for selection in some_selections(data, 1)[::5]:
+    more: list[tuple[str, str, float]] = [("fp", "!=", 0), ("recall", ">", 0.5), ("f1", "<=", 0.5)]
+    for number, selection in enumerate(some_selections(data, 1)[::5]):
         scored = oracle.score(data.runs[selection.dataset, selection.run], selection)
         some = [row.metrics() for row in scored]
         conditions = [
@@ -58,7 +60,8 @@ def test_rows_by_conditions_on_their_metrics(client: Client, data: Data) -> None
             for metric in ROW_METRICS
             for sign, value in zip((">=", "<", "="), [m[metric] for m in some if m[metric] is not None], strict=False)
         ]
-        for metric, sign, value in [*conditions[::2], ("fp", "!=", 0), ("recall", ">", 0.5), ("f1", "<=", 0.5)]:
+        # Every third, the others under the next selections: each metric with each sign once.
+        for metric, sign, value in [*conditions[number % 3 :: 3], more[number % 3]]:
             where = [f"{metric}{sign}{value!r}", "annotations>=1"]
             expected = {
                 row.row.data_row
@@ -85,15 +88,15 @@ def test_rows_that_have_a_class(client: Client, data: Data) -> None:
         found = rows(client, asked, Page(of_feature=True, limit=500))
         assert {row.data_row for row in found.rows} == expected
         assert found.total == len(expected)
-        unasked = asked.model_copy(update={"feature": []})
-        assert rows(client, unasked, Page(of_feature=True)).total == rows(client, unasked, Page()).total
+    unasked = Selection(dataset="images", run="v1")
+    assert rows(client, unasked, Page(of_feature=True)).total == rows(client, unasked, Page()).total > 0
 
 
 def test_rows_behind_a_cell_are_exactly_those_with_it(client: Client, data: Data) -> None:
     for selection in some_selections(data, 1, filtered=True)[::2]:
         scored = oracle.score(data.runs[selection.dataset, selection.run], selection)
         of_rows = {row.row.data_row: oracle.cells(row) for row in scored}
-        for cell in confusion_matrix(client, selection).cells[:5]:
+        for cell in confusion_matrix(client, selection).cells[:3]:
             page = Page(actual=cell.actual or "", predicted=cell.predicted or "", limit=500)
             found = [row.data_row for row in rows(client, selection, page).rows]
             assert len(set(found)) == len(found)
@@ -122,6 +125,6 @@ def test_the_objects_of_a_cause_are_those_counted(client: Client, data: Data) ->
             expected["missed"] += of_annotations.count("missed")
         counted = errors(client, selection).causes
         assert {cause: counted[cause].count for cause in CAUSES} == {cause: expected[cause] for cause in CAUSES}
-        for cause in CAUSES[number % 3 :: 3]:  # the others under other selections
-            found = objects(client, selection, ObjectsPage(cause=cause, limit=1))
-            assert found.total == expected[cause], (selection, cause)
+        cause = CAUSES[number % len(CAUSES)]  # the others under other selections
+        found = objects(client, selection, ObjectsPage(cause=cause, limit=1))
+        assert found.total == expected[cause], (selection, cause)
