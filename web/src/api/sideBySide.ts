@@ -20,7 +20,7 @@ export function useEach<Q extends Question>(
 ): Each<AnswerOf<Q>>[] {
   return useQueries({
     queries: runs.map((one) => ({
-      ...asking(question, first && query ? one : null, { ...query, shared_with: first?.run } as Query<Q>),
+      ...asking(question, first && query ? one : null, { ...query, shared_with: first?.run }),
       placeholderData: (last: AnswerOf<Q> | undefined, before?: { queryKey: readonly unknown[] }) =>
         (before?.queryKey[1] as Subject | null | undefined)?.run === one.run ? last : undefined,
     })),
