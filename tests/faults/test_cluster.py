@@ -8,13 +8,16 @@ from __future__ import annotations
 import os
 import random
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from evalstream_devcluster import kafka
 
 from tests.faults.cluster import (
+    PATIENCE,
     Cluster,
     Load,
     Message,
@@ -53,7 +56,18 @@ Expected = dict[tuple[str, str, str], ResultRow]
 
 def assert_equal(cluster: Cluster, dataset: str, expected: Expected) -> None:
     wait_until_matched(cluster, dataset, DATA_ROWS)
-    assert not differences(found_results(cluster, dataset), expected)
+    # Nothing may be pending while a row's last event is still on its way through Kafka.
+    assert eventually(lambda: not differences(found_results(cluster, dataset), expected)), differences(
+        found_results(cluster, dataset), expected
+    )
+
+
+def eventually(true: Callable[[], bool]) -> bool:
+    """Wait until something is so, and tell whether it came to that."""
+    deadline = time.monotonic() + PATIENCE
+    while not (found := true()) and time.monotonic() < deadline:
+        time.sleep(0.5)
+    return found
 
 
 @pytest.mark.parametrize("name", ["ingest", "matcher-1", "query"])
@@ -130,13 +144,20 @@ def test_poison_holds_up_nothing_and_is_kept(
         pass
     assert_equal(cluster, dataset, expected)
     client = cluster.clickhouse()
-    letters = client.query(
-        "SELECT partition, position, reason, payload FROM dead_letters FINAL WHERE source = {topic:String}"
-        " AND key = {key:String} ORDER BY position",
-        parameters={"topic": topic, "key": key.decode()},
-        query_formats={"String": "bytes"},
-        column_formats={"reason": "string"},
-    ).result_rows
+
+    def kept() -> list[Any]:
+        return list(
+            client.query(
+                "SELECT partition, position, reason, payload FROM dead_letters FINAL WHERE source = {topic:String}"
+                " AND key = {key:String} ORDER BY position",
+                parameters={"topic": topic, "key": key.decode()},
+                query_formats={"String": "bytes"},
+                column_formats={"reason": "string"},
+            ).result_rows
+        )
+
+    eventually(lambda: len(kept()) >= len(poison))
+    letters = kept()
     client.close()
     assert [row[3] for row in letters] == [message.value for message in poison]
     assert len({row[0] for row in letters}) == 1
