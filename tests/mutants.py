@@ -173,10 +173,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=40, help="which faults")
     parser.add_argument("--share", type=float, default=1.0, help="of all these faults; 0.25 for a quick look")
+    parser.add_argument("--skip", type=int, default=0, help="so many of them, to go on where a run was stopped")
     parser.add_argument("--seconds", type=float, default=1200, help="the longest that one set of tests may take")
     arguments = parser.parse_args()
     console = Console(width=160)
-    chosen = sample(arguments.seed, arguments.share)
+    chosen = sample(arguments.seed, arguments.share)[arguments.skip :]
     survived = []
     with tempfile.TemporaryDirectory() as folder:
         tree = Path(folder) / "evalstream"
