@@ -64,6 +64,8 @@ class Cluster:
         kind: ServiceName = name.partition("-")[0]  # type: ignore[assignment]
         with self._lock:
             port = self._members[name].port if name in self._members else None
+            if port is not None and not _is_free(port):
+                port = None  # somebody else on this machine was quicker, and may stay
             self._members[name] = services.start_service(kind, self.folder / name, self.settings, port=port)
 
     def leave(self, name: str) -> None:
@@ -110,6 +112,14 @@ class Cluster:
                     ended = self._members.get(name) == member and not services.alive(member)
                 if ended:
                     self.join(name)
+
+
+def _is_free(port: int) -> bool:
+    try:
+        kafka.require_free(port)
+    except kafka.KafkaDevError:
+        return False
+    return True
 
 
 @contextmanager
