@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import httpx
@@ -128,21 +129,21 @@ def rows() -> dict[str, tuple[dict[str, Any], Objects, Objects]]:
     }
 
 
-def feed(http: httpx.Client) -> None:
-    """Send it to a service, and wait until it is matched."""
-    base = f"/v1/datasets/{DATASET}"
+def feed(http: httpx.Client, dataset: str = DATASET, run: str = RUN, metrics: Sequence[str] = ("effort",)) -> None:
+    """Send it to a service, and wait until it is matched; each picture has these metrics of its own."""
+    base = f"/v1/datasets/{dataset}"
     http.put(f"{base}/ontology", json={"classes": [{"name": "bird", "skeleton": SKELETON}]}).raise_for_status()
-    event = {"dataset": DATASET, "operation": "replace"}
+    event = {"dataset": dataset, "operation": "replace"}
     truth = [
         event | {"data_row": name, "row": facts, "annotations": objects} for name, (facts, objects, _) in rows().items()
     ]
     said = [
         event
-        | {"data_row": name, "run": RUN, "predictions": objects}
-        | ({"metrics": [{"name": "effort", "value": 0.25 * (i + 1)}]} if name != "note" else {})
+        | {"data_row": name, "run": run, "predictions": objects}
+        | ({"metrics": [{"name": own, "value": 0.25 * (i + 1)} for own in metrics]} if name != "note" else {})
         for i, (name, (_, _, objects)) in enumerate(rows().items())
     ]
-    for route, events in (("annotations", truth), (f"runs/{RUN}/predictions", said)):
+    for route, events in (("annotations", truth), (f"runs/{run}/predictions", said)):
         upload(http, f"{base}/{route}", "\n".join(json.dumps(one) for one in events))
-    wait_until_matched(http, DATASET, RUN)
-    assert http.get(f"{base}/runs/{RUN}/progress").json()["failed"] == 0
+    wait_until_matched(http, dataset, run)
+    assert http.get(f"{base}/runs/{run}/progress").json()["failed"] == 0
