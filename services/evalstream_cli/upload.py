@@ -94,7 +94,7 @@ def upload(
         err.print(f"  {note}", highlight=False, markup=False, soft_wrap=True)
     how = How(given)
     with service(url, api_key) as client, progress_bar() as bar:
-        results = []
+        results = list[tuple[Sent, int]]()
         truth: GroundTruth | None = None
         if annotations is not None:
             column = -2 if annotations == predictions else -1  # of CoNLL files
@@ -103,11 +103,13 @@ def upload(
                 client.check_files(dataset, said, how.options)
                 client.declare_frequencies(dataset, truth)
             results.append((_send(client, bar, dataset, None, said, how.options), said.left_out))
+            _tell_if_empty(annotations, *results[-1])
         if predictions is not None and run is not None:
             with _told("the predictions were not sent"):
                 said = prediction_lines(predictions, annotations, truth, dataset, run, how)
                 client.check_files(dataset, said, how.options)
             results.append((_send(client, bar, dataset, run, said, how.options), said.left_out))
+            _tell_if_empty(predictions, *results[-1])
             if complete and any(result.rejected or left_out for result, left_out in results):
                 err.print(NOT_CLOSED.format(run=run), highlight=False, markup=False)
             elif complete:
@@ -159,6 +161,12 @@ def _send(client: Client, bar: Progress, dataset: str, run: str | None, events: 
         return client.send_side(
             dataset, run, events, keep_files=keep, on_part=lambda count, _size: bar.advance(task, count)
         )
+
+
+def _tell_if_empty(path: Path, sent: Sent, left_out: int) -> None:
+    if not (sent.accepted or sent.rejected or left_out):
+        name = "standard input" if path == STDIN else str(path)
+        err.print(f"  {name} holds no data row: it changed nothing", highlight=False, markup=False, soft_wrap=True)
 
 
 def _report(results: list[Sent], left_out: int) -> None:

@@ -203,6 +203,8 @@ class Evaluation(EngineQuestions):
         self.matched: list[Matchable] = []
         self.failed: list[Failed] = []
         scenes = side_by_side(annotated, predicted)
+        if not scenes:
+            self.notes.append("There is no data row, and so no ratio is defined.")
         done = 0
         for batch in _batches(scenes):
             for one in work_through(batch, lambda some: matchable(annotated, predicted, some, ontology)):

@@ -328,3 +328,9 @@ def test_evaluate_takes_arrays_by_image() -> None:
         evalstream.evaluate("gt.json", {3: FOUND})
     with pytest.raises(evalstream.ImporterError, match="skeletons are read as COCO has them"):
         evalstream.evaluate({1: BOX}, {1: FOUND}, type="keypoints")
+
+
+def test_that_there_is_no_data_row_is_told() -> None:
+    evaluation = evalstream.evaluate({"images": [], "categories": [], "annotations": []}, [])
+    assert evaluation.summary().precision is None
+    assert "There is no data row, and so no ratio is defined." in evaluation.summary().notes

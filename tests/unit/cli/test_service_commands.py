@@ -57,6 +57,13 @@ def test_coco_files(service: Service, tmp_path: Path) -> None:
     assert report(service, "coco", "--confidence", "0.95", "--no-intervals")["yolo"]["summary"]["predictions"] == 0
 
 
+def test_a_file_without_data_rows_is_told(service: Service, tmp_path: Path) -> None:
+    path = write(tmp_path / "gt.json", {"images": [], "categories": [], "annotations": []})
+    result = run(service, "upload", "--dataset", "nothing", "--annotations", path)
+    assert (result.exit_code, result.stdout) == (0, "0 events accepted, 0 rejected\n"), result.output
+    assert f"{path} holds no data row: it changed nothing" in result.stderr
+
+
 def test_a_second_split_does_not_overwrite_the_first(service: Service, tmp_path: Path) -> None:
     def of(split: str) -> list[str]:
         images = [{"id": i, "file_name": f"{split}/{i}.jpg"} for i in (1, 2)]
