@@ -41,6 +41,8 @@ def mislabels(
         fail(str(error))
     for why, count in done.left_out.items():
         err.print(f"Left out: {count_of(count, 'data row')} {why}.", highlight=False, soft_wrap=True)
+    for note in done.notes:
+        err.print(note, highlight=False, markup=False, soft_wrap=True)
     out.print(
         f"{output}: {count_of(done.rows, 'data row')}; {done.false_alarms:,} of {done.false_alarms_total:,} false"
         f" alarms on background, {done.missed:,} of {done.missed_total:,} missed objects",

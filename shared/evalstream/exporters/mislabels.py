@@ -21,6 +21,8 @@ from evalstream.exporters import shapes
 from evalstream.exporters.files import Open, placed
 from evalstream.exporters.questions import About, MislabelsFormat, MislabelsQuery, about
 from evalstream.exporters.state import state, told
+from evalstream.importers.label_studio import DATA_ROW
+from evalstream.importers.names import stems
 from evalstream.queries.rows import Row, RowObject
 from evalstream.selection import Filter, checked
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from evalstream.questions import Asked
 
 _KINDS: Final = {"false_alarm": "background", "missed": "missed"}
+_LOST: Final = "called otherwise than its file, by which CVAT knows images"
 _TYPES: Final[dict[str, Collection[str]]] = {
     "labelbox": ("bbox", "polygon", "polyline", "point"),
     "label-studio": ("bbox", "rotated_box", "polygon", "point"),
@@ -115,6 +118,9 @@ def write_mislabels(
             kept.append(one)
         else:
             left_out[why] += 1
+    kept, found_again = _found_again(kept, query.format)
+    if lost := len(looked) - left_out.total() - len(kept):
+        left_out[_LOST] = lost
     done = Mislabels(
         **about(dataset, run, query, begun),
         rows=len(kept),
@@ -123,7 +129,7 @@ def write_mislabels(
         false_alarms_total=answers["false_alarm"].total,
         missed_total=answers["missed"].total,
         left_out=dict(left_out),
-        notes=list(told(begun, ended, left_out=query.missing_rows == "leave_out")),
+        notes=[*told(begun, ended, left_out=query.missing_rows == "leave_out"), *found_again],
     )
     with open_file(name) as file:
         file.write(_WRITERS[query.format](kept))
@@ -150,6 +156,26 @@ def _cannot(one: Looked, form: MislabelsFormat) -> str | None:
     if any(item.outcome == "ignored" for item in one.row.annotations):
         return "with annotations that count for nothing, such as crowd regions"
     return None
+
+
+def _file(row: Row) -> str:
+    return row.metadata.get("file_name") or row.data_row
+
+
+def _found_again(kept: list[Looked], form: MislabelsFormat) -> tuple[list[Looked], list[str]]:
+    """Keep the data rows that are found again by what comes back, and say how it is to be read."""
+    if form != "cvat":
+        return kept, []  # which give back what data rows are called
+    files = [_file(one.row) for one in kept]
+    as_read, as_files = (
+        [one for one, name in zip(kept, names, strict=True) if name == one.row.data_row]
+        for names in (stems(files), files)
+    )
+    if len(as_read) >= len(as_files):
+        return as_read, []
+    return as_files, [
+        "Upload what CVAT gives back with `--row-key file_name`, for data rows are called as their files."
+    ]
 
 
 def _list(kept: Sequence[Looked], file: IO[bytes]) -> None:
@@ -196,17 +222,15 @@ def label_studio(kept: Sequence[Looked]) -> bytes:
 
 def _task(one: Looked) -> dict[str, Any]:
     row = one.row
-    key: int | str = (
-        int(row.data_row) if row.data_row.isdecimal() and str(int(row.data_row)) == row.data_row else row.data_row
-    )
-    data = {"image": row.media_url or row.metadata.get("file_name") or row.data_row, "key": row.data_row}
+    # Label Studio numbers tasks anew when it imports them, and gives their data back as they are.
+    data = {"image": row.media_url or _file(row), DATA_ROW: row.data_row}
     results = []
     for i, item in enumerate(_all(one)):
         proposed = i >= len(row.annotations)
         said = f"not annotated, and seen with confidence {item.confidence}" if proposed else "not seen by the model"
         note = {"meta": {"text": [f"candidate mislabel: {said}"]}} if proposed or item.id in one.missed else {}
         results.append(_result(item, str(i), row) | note)
-    return {"id": key, "data": data, "annotations": [{"result": results}]}
+    return {"data": data, "annotations": [{"result": results}]}
 
 
 def _result(item: RowObject, number: str, row: Row) -> dict[str, Any]:
@@ -233,10 +257,15 @@ def cvat(kept: Sequence[Looked]) -> bytes:
     """Write an image a data row; what is proposed has the source ``auto``."""
     root = ElementTree.Element("annotations")
     ElementTree.SubElement(root, "version").text = "1.1"
+    # Datumaro reads no file without; CVAT itself takes the labels of the task that it is imported to.
+    task = ElementTree.SubElement(ElementTree.SubElement(root, "meta"), "task")
+    ElementTree.SubElement(task, "size").text = str(len(kept))
+    labels = ElementTree.SubElement(task, "labels")
+    for name in sorted({item.feature for one in kept for item in _all(one)}):
+        ElementTree.SubElement(ElementTree.SubElement(labels, "label"), "name").text = name
     for number, one in enumerate(kept):
-        name = one.row.metadata.get("file_name") or one.row.data_row
         size = {"width": str(one.row.width), "height": str(one.row.height)} if one.row.width and one.row.height else {}
-        image = ElementTree.SubElement(root, "image", {"id": str(number), "name": name} | size)
+        image = ElementTree.SubElement(root, "image", {"id": str(number), "name": _file(one.row)} | size)
         for i, item in enumerate(_all(one)):
             source = "manual" if i < len(one.row.annotations) else "auto"
             tag, shape = _cvat_shape(item)

@@ -1,4 +1,4 @@
-"""Label Studio's JSON export to data rows: one a task, called by its number.
+"""Label Studio's JSON export to data rows: one a task, called by its number, or as its data say.
 
 The format: https://labelstud.io/guide/task_format and https://labelstud.io/guide/export. Shapes are in per cent of the
 image; a box is turned about its first corner, clockwise.
@@ -23,6 +23,8 @@ from evalstream.importers.text import json_lines
 from evalstream.scenes import Flag
 from evalstream.words import count_of
 
+#: Member of a task's data that says what its data row is called, in tasks that evalstream wrote for labellers.
+DATA_ROW: Final = "evalstream_data_row"
 #: Types of results that are answers; in a region they are answers about it.
 _ANSWERS: Final = ("choices", "taxonomy", "number", "rating", "textarea")
 _SHAPES: Final = ("rectangle", "polygon", "keypoint", "brush", "labels")
@@ -110,8 +112,10 @@ def _row(
 ) -> Row | None:
     if not isinstance(task, Mapping) or not isinstance(task.get("data"), Mapping):
         raise ValueError("data: must be there, and be an object; JSON-MIN and CSV exports are not read")
-    name = str(task["id"]) if isinstance(task.get("id"), int | str) else place.removeprefix("task ")
-    place = f"{place} (id {name})"
+    number = str(task["id"]) if isinstance(task.get("id"), int | str) else place.removeprefix("task ")
+    called = task["data"].get(DATA_ROW)
+    name = called if isinstance(called, str) and called else number
+    place = f"{place} (id {number})"
     given = [one for one in task.get(kind) or () if isinstance(one, Mapping)]
     own = [one for one in given if not one.get("was_cancelled")]
     tally["cancelled"] += len(given) - len(own)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from evalstream.client import Client
@@ -71,11 +73,32 @@ def test_what_was_forgotten_is_right_afterwards(
     assert sorted(listed) == sorted(
         own for kind in kinds for own in ((f"{kind} 1", "false_alarm", "c1", "0.95"), (f"{kind} 1", "missed", "c2", ""))
     )
+    if form == "label-studio":  # which numbers tasks anew
+        tasks = json.loads(path.read_bytes())
+        path.write_text(json.dumps([task | {"id": 900 + i} for i, task in enumerate(tasks)]))
     client.upload(dataset, path, options=Options())
     client.wait(dataset, "v1")
     after = client.summary(dataset, "v1")
     assert (after.rows, after.tp, after.fp, after.fn) == (2 * n, 3 * n, 0, n)
     assert after.mean_iou == pytest.approx(1)  # shapes came back as they were
+
+
+def test_cvat_knows_images_by_their_files(client: Client, tmp_path: Path) -> None:
+    box = {"type": "bbox", "feature": "car", "bbox": [0, 0, 9, 9]}
+    found = [box | {"confidence": 0.9}]
+    client.upload("files", {"a.jpg": [], "b.jpg": []}, predictions={"a.jpg": found, "b.jpg": found}, run="v1")
+    named = {"data_row": "7", "operation": "replace", "row": {"metadata": {"file_name": "c.jpg"}}, "annotations": []}
+    client.upload("files", [named], predictions={"7": found}, run="v1")
+    path = tmp_path / "cvat.xml"
+    done = export_mislabels(client, "files", "v1", path, "cvat")
+    assert (done.rows, done.left_out) == (2, {"called otherwise than its file, by which CVAT knows images": 1})
+    assert done.notes[-1].startswith("Upload what CVAT gives back with `--row-key file_name`")
+    client.upload("files", path, options=Options(row_key="file_name"))
+    client.wait("files", "v1")
+    after = client.summary("files", "v1")
+    assert (after.rows, after.tp, after.fp) == (3, 2, 1)
+    labels = ElementTree.parse(path).getroot().findall("meta/task/labels/label/name")
+    assert [label.text for label in labels] == ["car"]
 
 
 def test_a_row_that_a_format_cannot_hold_is_left_out_whole(client: Client, tmp_path: Path) -> None:
