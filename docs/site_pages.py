@@ -45,7 +45,9 @@ def _routes() -> str:
     for path, operations in json.loads((_SCHEMAS / "openapi.json").read_text(encoding="utf-8"))["paths"].items():
         for method, operation in operations.items():
             said = " ".join(operation.get("description", operation["summary"]).split("\n\n")[0].split())
-            lines.append(f"| {method.upper()} | `{path}` | {said} |")
+            # A long route goes on in the next line before a part of it, not within one.
+            route = f'<code style="word-break: normal">{path.replace("/", "<wbr>/")}</code>'
+            lines.append(f"| {method.upper()} | {route} | {said} |")
     return "\n".join(lines)
 
 
