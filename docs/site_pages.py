@@ -16,6 +16,8 @@ from typer.main import get_command
 _SCHEMAS = Path(__file__).resolve().parents[1] / "schemas"
 
 
+#: A paragraph of a command's help that shows how to call it.
+_EXAMPLE = re.compile(r"^(evalstream [a-z].*)$", re.MULTILINE)
 # How docstrings mark names, for other tools than this one.
 _ROLES = re.compile(r":(?:class|data|func|meth|mod):(?=<code>)")
 
@@ -33,7 +35,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         command = get_command(app)
         with command.make_context("evalstream", [], resilient_parsing=True) as context:
             said = get_docs_for_click(obj=command, ctx=context, name="evalstream", title="")
-        markdown = markdown.replace("<!-- commands -->", said)
+        markdown = markdown.replace("<!-- commands -->", _EXAMPLE.sub(r"```sh\n\1\n```", said))
     if page.file.src_uri == "reference/rest.md":
         markdown = markdown.replace("<!-- routes -->", _routes())
     return markdown.replace("](../README.md)", "](index.md)").replace("](../schemas/", "](reference/")
