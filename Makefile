@@ -17,6 +17,7 @@
 # make bench-importers each importer on a file that is made for it: speed and memory
 # make bench-queries  what questions cost an embedded service, after a write and at the next threshold
 # make bench-upload    COCO files to an embedded service until every figure reflects them
+# make bench-scale     a run of 10 million predictions: load, memory, disk, every question; 10 minutes and 4 GB of disk
 # make bench-load      200 readers and 4 writers at a time: how long answers take, and how many are turned away
 # make bench           against pycocotools and its rivals, in one run; LARGE=1 with 1.8 million detections, too
 # make bench-pipeline  events through a running cluster (make up) until they are queryable
@@ -33,7 +34,7 @@ PAGE := services/evalstream_api/static/index.html
 # Node comes with the environment, from PyPI; what npm runs must find this one.
 NPM := PATH="$(CURDIR)/.venv/bin:$$PATH" $(BIN)/npm --prefix web --silent
 
-.PHONY: demo up down kafka page screenshot check test test-durations test-thorough test-faults test-attack test-mutants lint lint-python lint-page format schemas agreement bench bench-log bench-importers bench-pipeline bench-queries bench-load bench-upload docs clean
+.PHONY: demo up down kafka page screenshot check test test-durations test-thorough test-faults test-attack test-mutants lint lint-python lint-page format schemas agreement bench bench-log bench-importers bench-pipeline bench-queries bench-load bench-upload bench-scale docs clean
 
 demo: $(INSTALLED) $(PAGE)
 	$(BIN)/evalstream demo --port $(PORT) $(if $(ONCE),--once)
@@ -142,6 +143,9 @@ bench-queries: $(INSTALLED)
 
 bench-upload: $(INSTALLED)
 	$(BIN)/python -m benchmarks.upload
+
+bench-scale: $(INSTALLED)
+	$(BIN)/python -m benchmarks.scale
 
 bench-load: $(INSTALLED)
 	$(BIN)/python -m benchmarks.load

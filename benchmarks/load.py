@@ -18,7 +18,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -68,12 +68,13 @@ def main() -> None:
 
 
 @contextmanager
-def service(url: str | None) -> Iterator[str]:
+def service(url: str | None, folder: str | None = None) -> Iterator[str]:
+    """Give the address of a service: of one of its own, which keeps its data below ``folder``, if none is named."""
     if url is not None:
         yield url
         return
     (port,) = free_ports(1)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() if folder is None else nullcontext(folder) as folder:
         command = [Path(sys.executable).with_name("evalstream"), "up", "--port", str(port), "--data", f"{folder}/data"]
         process = subprocess.Popen(command, cwd=folder, env={**os.environ, "EVALSTREAM_API_KEYS": ""})
         try:

@@ -29,7 +29,7 @@ from benchmarks.workload import as_masks, coco_files
 KINDS = {"bbox": lambda truth, results: (truth, results), "segm": as_masks}
 _CPU = re.compile(r"^process_cpu_seconds_total (\S+)$", re.MULTILINE)
 _RESIDENT = re.compile(r"^process_resident_memory_bytes (\S+)$", re.MULTILINE)
-_START = "import sys; from evalstream_cli.main import app; app(sys.argv[1:])"
+START = "import sys; from evalstream_cli.main import app; app(sys.argv[1:])"
 
 
 class Cost(NamedTuple):
@@ -85,7 +85,7 @@ def measure(images: int, per_image: int, kind: str = "bbox", rounds: int = 1) ->
         count = len(json.loads(predictions.read_bytes()))
         parsing = time.perf_counter() - start
         with service(None) as url:
-            _wait_until_there(url)
+            wait_until_there(url)
             return [
                 _measured(url, f"bench-{i}", annotations, predictions, kind, (2 * images, count, parsing))
                 for i in range(rounds)
@@ -95,8 +95,8 @@ def measure(images: int, per_image: int, kind: str = "bbox", rounds: int = 1) ->
 def _measured(
     url: str, dataset: str, annotations: Path, predictions: Path, kind: str, known: tuple[int, int, float]
 ) -> Cost:
-    cpu, _ = _used(url)
-    command = [sys.executable, "-c", _START, "upload", "--dataset", dataset, "--type", kind, "--url", url]
+    cpu, _ = usage(url)
+    command = [sys.executable, "-c", START, "upload", "--dataset", dataset, "--type", kind, "--url", url]
     command += ["--annotations", str(annotations), "--predictions", str(predictions), "--run", "bench"]
     start = time.perf_counter()
     process = subprocess.Popen(command, env={**os.environ, "EVALSTREAM_API_KEY": ""}, stdout=subprocess.DEVNULL)
@@ -107,13 +107,13 @@ def _measured(
         raise RuntimeError(f"evalstream upload ended with status {process.returncode}")
     progress = httpx.get(f"{url}/v1/datasets/{dataset}/runs/bench/progress").raise_for_status().json()
     assert not progress["pending"], "the command waits until every figure reflects the upload"
-    later, resident = _used(url)
+    later, resident = usage(url)
     events, count, parsing = known
     own = used.ru_utime + used.ru_stime
     return Cost(events, count, seconds, own, used.ru_maxrss / 1024, later - cpu, resident / 2**20, parsing)
 
 
-def _used(url: str) -> tuple[float, float]:
+def usage(url: str) -> tuple[float, float]:
     """Give the CPU seconds that a service has taken, and the bytes that it holds."""
     said = httpx.get(f"{url}/metrics").raise_for_status().text
     cpu, resident = _CPU.search(said), _RESIDENT.search(said)
@@ -122,7 +122,7 @@ def _used(url: str) -> tuple[float, float]:
     return float(cpu[1]), float(resident[1])
 
 
-def _wait_until_there(url: str) -> None:
+def wait_until_there(url: str) -> None:
     deadline = time.monotonic() + 300
     while time.monotonic() < deadline:
         try:

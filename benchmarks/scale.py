@@ -1,0 +1,138 @@
+"""A run of millions of predictions in one embedded service: its load, and every question, with memory and disk.
+
+COCO files of half a million detections each, as of a data set in parts, are uploaded one after another by ``evalstream
+upload`` to an ``evalstream up`` of its own. Then each question is asked by the client: for the first time after a
+write, and at the next thresholds. No peer keeps a run and answers questions of it, so there is no ratio here; those to
+hotcoco are in ``benchmarks/queries.py``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import evalstream
+import numpy as np
+import orjson
+from evalstream.client.errors import ClientError
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from benchmarks.load import service
+from benchmarks.queries import ASKED
+from benchmarks.upload import START, usage, wait_until_there
+from benchmarks.workload import coco_files
+
+DATASET, RUN = "scale", "model"
+
+
+class Load(NamedTuple):
+    """What it took to upload a part."""
+
+    seconds: float
+    client_mb: float  # at the most
+    server_cpu: float
+    server_mb: float  # afterwards
+
+
+class Scale(NamedTuple):
+    """Loads of parts in their order; seconds of each question, or why it is refused; bytes on disk."""
+
+    detections: int
+    loads: list[Load]
+    questions: dict[str, tuple[float, float] | str]
+    disk: int
+
+    def tables(self) -> Iterator[Table]:
+        """Lay them out."""
+        seconds = sum(load.seconds for load in self.loads)
+        table = Table("", "", title=f"{self.detections:,} detections in {len(self.loads)} files")
+        table.add_row("from files to queryable", f"{seconds:,.0f} s: {self.detections / seconds:,.0f} detections/s")
+        table.add_row("first and last file", f"{self.loads[0].seconds:,.1f} s and {self.loads[-1].seconds:,.1f} s")
+        table.add_row("client's memory at the most", f"{max(load.client_mb for load in self.loads):,.0f} MB")
+        table.add_row("service: CPU", f"{sum(load.server_cpu for load in self.loads):,.0f} s")
+        table.add_row("service: memory after the last", f"{self.loads[-1].server_mb:,.0f} MB")
+        table.add_row("disk", f"{self.disk / 2**20:,.0f} MB: {self.disk / self.detections:,.0f} bytes a detection")
+        yield table
+        asked = Table("question", "after a write, s", "next threshold, s")
+        for name, cost in self.questions.items():
+            asked.add_row(name, *([cost, ""] if isinstance(cost, str) else [f"{one:,.2f}" for one in cost]))
+        yield asked
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--parts", type=int, default=20)
+    parser.add_argument("--images", type=int, default=12_500, help="of each part")
+    parser.add_argument("--per-image", type=int, default=40, help="detections an image")
+    given = parser.parse_args()
+    console = Console(width=120)
+    for table in measure(given.parts, given.images, given.per_image).tables():
+        console.print(table)
+
+
+def measure(parts: int, images: int, per_image: int, rounds: int = 3) -> Scale:
+    """Upload, and ask."""
+    with tempfile.TemporaryDirectory() as folder, service(None, folder) as url:
+        wait_until_there(url)
+        files = (Path(folder, "gt.json"), Path(folder, "dt.json"))
+        truth, results = coco_files(images, per_image)
+        loads = []
+        for _ in track(range(parts), "uploading", console=Console(stderr=True)):
+            for file, content in zip(files, (truth, results), strict=True):
+                file.write_bytes(orjson.dumps(content))
+            loads.append(_upload(url, *files))
+            _number_on(truth, results, images)
+        with evalstream.connect(url) as client:
+            asked = {name: _asked(client, name, said, rounds) for name, said in ASKED.items()}
+        disk = sum(file.stat().st_size for file in Path(folder, "data").rglob("*") if file.is_file())
+        return Scale(parts * images * per_image, loads, asked, disk)
+
+
+def _number_on(truth: dict[str, Any], results: list[dict[str, Any]], images: int) -> None:
+    """Make the next part of it: the same boxes on the next images."""
+    for image in truth["images"]:
+        image["id"] += images
+        image["file_name"] = f"{image['id']}.jpg"
+    for box in (*truth["annotations"], *results):
+        box["image_id"] += images
+
+
+def _upload(url: str, annotations: Path, predictions: Path) -> Load:
+    before, _ = usage(url)
+    command = [sys.executable, "-c", START, "upload", "--dataset", DATASET, "--run", RUN, "--url", url]
+    command += ["--annotations", str(annotations), "--predictions", str(predictions)]
+    start = time.perf_counter()
+    process = subprocess.Popen(command, env={**os.environ, "EVALSTREAM_API_KEY": ""}, stdout=subprocess.DEVNULL)
+    _, status, own = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    seconds = time.perf_counter() - start
+    if process.returncode:
+        raise RuntimeError(f"evalstream upload ended with status {process.returncode}")
+    after, resident = usage(url)
+    return Load(seconds, own.ru_maxrss / 1024, after - before, resident / 2**20)
+
+
+def _asked(client: evalstream.Client, name: str, said: dict[str, Any], rounds: int) -> tuple[float, float] | str:
+    def ask(confidence: float) -> float:
+        start = time.perf_counter()
+        getattr(client, name)(DATASET, RUN, confidence=confidence, **said)
+        return time.perf_counter() - start
+
+    try:
+        first = ask(0.5)
+        return first, float(np.median([ask(0.3 + 0.01 * number) for number in range(rounds)]))
+    except ClientError as error:
+        return f"refused: {error}"
+
+
+if __name__ == "__main__":
+    main()
