@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from evalstream.geometry.errors import GeometryError
-from evalstream.geometry.near import numbers, of_type, ragged_positions, scene_of
+from evalstream.geometry.near import numbers, scene_of
+from evalstream.native import compiled
 from evalstream.scenes import Batch, Code, Flag, Float, Found, Int, Measure, Scenes
 
 #: COCO's sigmas of nose, eyes, ears, shoulders, elbows, wrists, hips, knees and ankles: how much annotators differ.
@@ -15,8 +16,10 @@ COCO_SIGMAS: Final = (
     np.array([0.26, 0.25, 0.25, 0.35, 0.35, 0.79, 0.79, 0.72, 0.72, 0.62, 0.62, 1.07, 1.07, 0.87, 0.87, 0.89, 0.89])
     / 10.0
 )
-#: So many pairs are worked on at once.
-_CHUNK: Final = 1 << 14
+#: So many pairs are worked on at once: their numbers stay in the cache.
+_CHUNK: Final = 1 << 13
+#: More keypoints than any skeleton has.
+_MORE: Final = 1 << 20
 
 
 def keypoint_pairs(batch: Batch, code: int) -> Found:
@@ -29,12 +32,12 @@ def keypoint_pairs(batch: Batch, code: int) -> Found:
     GeometryError
         If objects of one class in one scene differ in their number of keypoints, or from the sigmas of their class.
     """
-    prediction, annotation = _every_pair(batch.scenes, code)
-    comparable = _comparable(batch, prediction, annotation)
-    prediction, annotation = prediction[comparable], annotation[comparable]
+    prediction, annotation, wrong = _pairs(batch.scenes, code, batch.predictions.start, batch.annotations.start)
+    if wrong >= 0:
+        _refuse(batch, int(prediction[wrong]), int(annotation[wrong]))
     similarity = oks(batch, prediction, annotation)
     some = similarity > 0
-    return Found(prediction[some].astype(np.int32), annotation[some].astype(np.int32), similarity[some])
+    return Found(prediction[some], annotation[some], similarity[some])
 
 
 def oks(batch: Batch, prediction: Int | Code, annotation: Int | Code) -> Float:
@@ -42,14 +45,50 @@ def oks(batch: Batch, prediction: Int | Code, annotation: Int | Code) -> Float:
 
     The mean, over the labelled keypoints, of exp(−d² / (2 (2σ)² (area + ε))): d the distance, σ the keypoint's sigma,
     area the annotation's own. Of an annotation without labelled keypoints d is the distance to its box, doubled to each
-    side, of all keypoints. Operation for operation the arithmetic of pycocotools (``COCOeval.computeOks``).
+    side, of all keypoints. Operation for operation the arithmetic of pycocotools (``COCOeval.computeOks``), so that the
+    exponential function has to be NumPy's.
     """
     similarity = np.empty(len(prediction), np.float64)
-    for feature, size, at in _groups(batch, annotation):
-        variance = (_sigmas(batch, feature, size, annotation[at[0]]) * 2) ** 2
-        for chunk in np.array_split(at, -(-len(at) // _CHUNK)):
-            similarity[chunk] = _oks(batch, prediction[chunk], annotation[chunk], variance)
+    of = _skeletons(batch, annotation)
+    for first in range(0, len(prediction), _CHUNK):
+        own = slice(first, first + _CHUNK)
+        start, value = _exponents(of, prediction[own].astype(np.int32), annotation[own].astype(np.int32))
+        with np.errstate(under="ignore", over="ignore"):
+            np.exp(value, out=value)
+        similarity[own] = _means(start, value)
     return similarity
+
+
+class _Skeletons(NamedTuple):
+    predicted_start: Int
+    predicted: Float
+    annotated_start: Int
+    annotated: Float
+    area: Float  # of annotations
+    kind: Code  # of annotations: which variances are theirs
+    variance_start: Int
+    variance: Float
+
+
+@compiled
+def _pairs(scenes: Scenes, code: int, predicted_start: Int, annotated_start: Int) -> tuple[Code, Code, int]:
+    """Pair what can be compared, in the order of scenes, predictions, annotations.
+
+    Ends at the first pair of one class with different numbers of keypoints, and gives its position, or else −1.
+    """
+
+
+@compiled
+def _exponents(of: _Skeletons, prediction: Code, annotation: Code) -> tuple[Int, Float]:
+    """Compute what the exponential function is taken of, pair after pair: where those of each begin, and all of them.
+
+    A pair has none where all its similarities would be 0.
+    """
+
+
+@compiled
+def _means(start: Int, value: Float) -> Float:
+    """Compute the mean of each group, added in NumPy's order; 0 where there is nothing in it."""
 
 
 def keypoint_measures(batch: Batch, prediction: Code, annotation: Code) -> list[Measure]:
@@ -70,42 +109,44 @@ def keypoint_measures(batch: Batch, prediction: Code, annotation: Code) -> list[
     return measures
 
 
-def _every_pair(scenes: Scenes, code: int) -> tuple[Int, Int]:
-    predictions, annotations = of_type(scenes, code)
-    scene = scene_of(scenes, predictions)
-    first = np.searchsorted(annotations, scenes.annotation_start)[scene]
-    count = np.searchsorted(annotations, scenes.annotation_end)[scene] - first
-    return np.repeat(predictions, count), annotations[ragged_positions(first, count)]
+def _refuse(batch: Batch, prediction: int, annotation: int) -> None:
+    has = np.diff(batch.predictions.start[prediction : prediction + 2])[0] // 3
+    wants = (np.diff(batch.annotations.start[annotation : annotation + 2])[0] - 4) // 3
+    raise GeometryError(
+        f"annotation {batch.annotations.id[annotation].as_py()!r} has {wants} keypoints and "
+        f"prediction {batch.predictions.id[prediction].as_py()!r} has {has}: skeletons of one class "
+        "need equally many"
+    )
 
 
-def _sizes(batch: Batch, prediction: Int, annotation: Int | Code) -> tuple[Int, Int]:
-    """Count the keypoints on both sides."""
-    has = (np.diff(batch.predictions.start)[prediction]) // 3
-    wants = (np.diff(batch.annotations.start)[annotation] - 4) // 3
-    return has, wants
-
-
-def _comparable(batch: Batch, prediction: Int, annotation: Int) -> Flag:
-    has, wants = _sizes(batch, prediction, annotation)
-    same_class = batch.scenes.prediction_feature[prediction] == batch.scenes.annotation_feature[annotation]
-    wrong = np.flatnonzero(same_class & (has != wants))
-    if len(wrong):
-        one = wrong[0]
-        raise GeometryError(
-            f"annotation {batch.annotations.id[int(annotation[one])].as_py()!r} has {wants[one]} keypoints and "
-            f"prediction {batch.predictions.id[int(prediction[one])].as_py()!r} has {has[one]}: skeletons of one class "
-            "need equally many"
-        )
-    return np.asarray(has == wants, np.bool_)
+def _skeletons(batch: Batch, annotation: Int | Code) -> _Skeletons:
+    """Gather what the similarity with these annotations is computed of."""
+    used = np.zeros(len(batch.scenes.annotation_type), np.bool_)
+    used[annotation] = True
+    chosen = np.flatnonzero(used)
+    kind = np.zeros(len(used), np.int32)
+    variances: list[Float] = []
+    for feature, size, at in _groups(batch, chosen):
+        kind[chosen[at]] = len(variances)
+        variances.append((_sigmas(batch, feature, size, chosen[at[0]]) * 2) ** 2)
+    return _Skeletons(
+        batch.predictions.start,
+        batch.predictions.value,
+        batch.annotations.start,
+        batch.annotations.value,
+        batch.scenes.annotation_area,
+        kind,
+        np.concatenate(([0], np.cumsum([len(own) for own in variances], dtype=np.int64))),
+        np.concatenate([np.empty(0), *variances]),
+    )
 
 
 def _groups(batch: Batch, annotation: Int | Code) -> list[tuple[int, int, Int]]:
     """Group pairs by the class and the number of keypoints of their annotation: what has one array of sigmas."""
-    feature = batch.scenes.annotation_feature[annotation]
+    feature = batch.scenes.annotation_feature[annotation].astype(np.int64)
     size = (np.diff(batch.annotations.start)[annotation] - 4) // 3
-    kinds, which = np.unique(np.stack((feature, size), axis=1), axis=0, return_inverse=True)
-    which = which.ravel()
-    return [(int(f), int(n), np.flatnonzero(which == k)) for k, (f, n) in enumerate(kinds)]
+    _, first, which = np.unique(feature * _MORE + size, return_index=True, return_inverse=True)
+    return [(int(feature[i]), int(size[i]), np.flatnonzero(which == k)) for k, i in enumerate(first.tolist())]
 
 
 def _sigmas(batch: Batch, feature: int, size: int, annotation: int) -> Float:
@@ -133,27 +174,3 @@ def _predicted(batch: Batch, prediction: Int | Code) -> tuple[Float, Float]:
     values, _ = numbers(batch.predictions, prediction)
     values = values.reshape(len(prediction), -1)
     return values[:, 0::3], values[:, 1::3]
-
-
-def _oks(batch: Batch, prediction: Int | Code, annotation: Int | Code, variance: Float) -> Float:
-    box, x, y, labelled = _annotated(batch, annotation)
-    px, py = _predicted(batch, prediction)
-    left, top, width, height = (side[:, np.newaxis] for side in box.T)
-    beside = np.maximum(0, (left - width) - px) + np.maximum(0, px - (left + width * 2))
-    above = np.maximum(0, (top - height) - py) + np.maximum(0, py - (top + height * 2))
-    count = np.count_nonzero(labelled, axis=1)
-    some = (count > 0)[:, np.newaxis]
-    dx, dy = np.where(some, px - x, beside), np.where(some, py - y, above)
-    area = batch.scenes.annotation_area[annotation][:, np.newaxis]
-    with np.errstate(under="ignore", over="ignore"):
-        e = (dx**2 + dy**2) / variance / (area + np.spacing(1)) / 2
-        similar = np.exp(-e)
-    # NumPy adds the numbers of a row in an order that depends on how many there are. Rows of equally many are added
-    # together, so that the sum is pycocotools' to the last bit.
-    counted = np.where(some, labelled, True)
-    means = np.empty(len(e), np.float64)
-    sizes = np.count_nonzero(counted, axis=1)
-    for size in np.unique(sizes):
-        rows = sizes == size
-        means[rows] = np.sum(similar[rows][counted[rows]].reshape(-1, size), axis=1) / size
-    return means

@@ -23,7 +23,7 @@ def test_sigmas_are_those_of_coco() -> None:
     assert np.array_equal(Params("keypoints").kpt_oks_sigmas, COCO_SIGMAS)
 
 
-@pytest.mark.parametrize("size", [17, 1, 5, 9])
+@pytest.mark.parametrize("size", [17, 1, 5, 9, 16, 133, 300])
 @pytest.mark.parametrize("seed", range(5))
 def test_every_bit_is_that_of_pycocotools(size: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
