@@ -35,7 +35,7 @@ def plain_bytes(path: Path) -> bytes:
     """
     with _told(path):
         with _uncompressed(sys.stdin.buffer) if path == STDIN else _opened(path) as file:
-            content = file.read()
+            content = _whole(file)
         encoding = json.detect_encoding(content)
         return content if encoding == "utf-8" else content.decode(encoding).removeprefix("\ufeff").encode()
 
@@ -107,6 +107,15 @@ def _uncompressed(file: Any) -> Iterator[IO[bytes]]:
     finally:
         if not buffered.closed:
             buffered.detach()
+
+
+def _whole(file: IO[bytes]) -> bytes:
+    """Read what is left of a file; past the buffer, which would be joined with it by a copy, where it is on disk."""
+    raw = getattr(file, "raw", None)
+    if isinstance(raw, io.FileIO) and raw.seekable():
+        raw.seek(file.tell())
+        return raw.readall()
+    return file.read()
 
 
 @contextmanager

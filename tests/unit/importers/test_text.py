@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 import sys
+import tracemalloc
 from pathlib import Path
 
 import pyarrow as pa
@@ -40,6 +41,19 @@ def test_every_form_holds_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert head(path).lstrip("[ \n").startswith("{")
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
     assert [json.loads(line) for line in json_lines(STDIN)] == DOCUMENTS
+
+
+def test_a_file_is_read_in_one_piece(tmp_path: Path) -> None:
+    """Two would be joined by a copy, and a file of results may be as large as all the rest."""
+    path = tmp_path / "file"
+    path.write_bytes(content := b" " * 2_000_000)
+    tracemalloc.start()
+    try:
+        found = plain_bytes(path)
+        assert tracemalloc.get_traced_memory()[1] < 1.5 * len(content)
+    finally:
+        tracemalloc.stop()
+    assert found == content
 
 
 def test_lines_that_are_no_json_are_given_as_they_are(tmp_path: Path) -> None:
