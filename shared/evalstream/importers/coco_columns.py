@@ -1,7 +1,8 @@
-"""COCO's records of boxes and masks as columns, read by a kernel where they stand in the plain form.
+"""COCO's records as columns, read by a kernel where they stand in the plain form.
 
 The plain form: ids are whole numbers, a box is four numbers, a segmentation any JSON
-(:mod:`evalstream.importers.segmentations` reads it), nothing is missing, repeated or escaped. At anything else the
+(:mod:`evalstream.importers.segmentations` reads it), keypoints a list of any numbers
+(:mod:`evalstream.importers.skeletons`), nothing is missing, repeated or escaped. At anything else the
 kernel gives up, and the file is read record by record, which explains what is wrong. Both ways give the same, and
 doubles are the nearest to what is written, as everywhere in Python.
 """
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from operator import attrgetter
-from typing import Any, NamedTuple, overload
+from typing import Any, Final, NamedTuple, overload
 
 import msgspec
 import numpy as np
@@ -21,6 +22,9 @@ from evalstream.importers.columns import CocoType
 from evalstream.native import compiled
 from evalstream.scenes import Flag, Float, Int
 
+#: The kinds of records, as the kernel counts them.
+KINDS: Final[tuple[CocoType, ...]] = ("bbox", "segm", "keypoints")
+
 
 class _Read(NamedTuple):
     fault: int  # the byte at which it gave up, or −1
@@ -29,17 +33,20 @@ class _Read(NamedTuple):
     image_id: Int
     category_id: Int
     id: Int  # the last of annotations alone, as the next ones but `score`
-    bbox: Float  # four a record; of boxes alone
+    bbox: Float  # four a record, NaN where there is none; of boxes, and annotations of skeletons
     mask_begin: Int  # where its segmentation stands in the text; of masks alone
     mask_end: Int
+    keypoint_start: Int  # where its numbers begin; of skeletons alone, as the next one
+    keypoint: Float
+    unlabelled: Flag  # whether it counts no keypoints; of annotations of skeletons
     score: Float  # of detections alone
     area: Float  # NaN where there is none
     crowd: Flag
 
 
 @compiled
-def records(text: NDArray[np.uint8], annotated: bool, masks: bool) -> _Read:  # type: ignore[empty-body]
-    """Read a list of detections, or the annotations of a data set.
+def records(text: NDArray[np.uint8], annotated: bool, kind: int) -> _Read:  # type: ignore[empty-body]
+    """Read a list of detections, or the annotations of a data set; of which kind is said by its place in `KINDS`.
 
     Time and memory are linear in the text; nothing is read beyond its end, whatever it holds.
     """
@@ -53,6 +60,13 @@ class Written(NamedTuple):
     end: Int
 
 
+class Numbers(NamedTuple):
+    """The numbers of keypoints: those of record i are ``value[start[i] : start[i + 1]]``."""
+
+    start: Int
+    value: Float
+
+
 class Plain(Sequence[Any]):
     """Records of the plain form: columns, and as a sequence the records themselves, each made when it is asked for."""
 
@@ -60,7 +74,10 @@ class Plain(Sequence[Any]):
         self._annotated, self._type = annotated, iou_type
         self.image_id, self.category_id, self.id = read.image_id, read.category_id, read.id
         self.bbox = read.bbox.reshape(-1, 4)
-        self.segmentation = Written(text, read.mask_begin, read.mask_end)
+        if iou_type == "segm":  # of others the text, which is as large as all that comes of it, is not kept
+            self.segmentation = Written(text, read.mask_begin, read.mask_end)
+        self.keypoints = Numbers(np.append(read.keypoint_start, len(read.keypoint)), read.keypoint)
+        self.unlabelled = read.unlabelled
         self.score, self.area, self.crowd = read.score, read.area, read.crowd
 
     def __len__(self) -> int:
@@ -79,6 +96,12 @@ class Plain(Sequence[Any]):
         own: dict[str, Any] = {"image_id": int(self.image_id[i]), "category_id": int(self.category_id[i])}
         if self._type == "bbox":
             own["bbox"] = tuple(self.bbox[i].tolist())
+        elif self._type == "keypoints":
+            start, value = self.keypoints
+            own["keypoints"] = value[start[i] : start[i + 1]].tolist()
+            if self._annotated:
+                box = tuple(self.bbox[i].tolist())
+                own |= {"bbox": None if np.isnan(box[0]) else box, "num_keypoints": 0 if self.unlabelled[i] else None}
         else:
             text, begin, end = self.segmentation
             own["segmentation"] = msgspec.json.decode(text[begin[i] : end[i]].tobytes())
@@ -96,13 +119,13 @@ def field(records: Sequence[Any], name: str) -> NDArray[Any] | list[Any]:
 
 
 def plain_detections(document: bytes, iou_type: CocoType = "bbox") -> Plain | None:
-    """Read a list of detections with boxes or masks; none where it is not in the plain form, or empty."""
+    """Read a list of detections; none where it is not in the plain form, or empty."""
     read = _records(document, iou_type, annotated=False)
     return None if read is None else Plain(*read, iou_type, annotated=False)
 
 
 def plain_annotations(document: bytes, iou_type: CocoType = "bbox") -> tuple[Plain, bytes] | None:
-    """Read the annotations of a data set with boxes or masks, and give what else is in it, with no annotations in it.
+    """Read the annotations of a data set, and give what else is in it, with no annotations in it.
 
     None where they are not in the plain form, or there are none.
     """
@@ -114,8 +137,6 @@ def plain_annotations(document: bytes, iou_type: CocoType = "bbox") -> tuple[Pla
 
 
 def _records(document: bytes, iou_type: CocoType, *, annotated: bool) -> tuple[NDArray[np.uint8], _Read] | None:
-    if iou_type == "keypoints":
-        return None
     text = np.frombuffer(document, np.uint8)
-    read = records(text, annotated, iou_type == "segm")
+    read = records(text, annotated, KINDS.index(iou_type))
     return (text, read) if read.fault < 0 and len(read.image_id) else None

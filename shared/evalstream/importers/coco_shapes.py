@@ -11,9 +11,10 @@ import numpy as np
 import pyarrow as pa
 
 from evalstream.events.base import COORDINATE_LIMIT
-from evalstream.importers.coco_columns import Plain
+from evalstream.importers.coco_columns import Numbers, Plain
 from evalstream.importers.columns import CocoType, Images
 from evalstream.importers.problems import Problem
+from evalstream.importers.skeletons import Boxes, annotated_skeletons, found_skeletons
 from evalstream.scenes import Flag, Float, Int
 
 
@@ -93,48 +94,45 @@ def _masks(records: Sequence[Any], row: Int, images: Images, checks: Checks) -> 
 
 
 def _skeletons(records: Sequence[Any], checks: Checks, *, annotated: bool) -> Shapes:
-    count = np.array([len(record.keypoints) for record in records], np.int64)
+    numbers = _numbers(records)
+    count = np.diff(numbers.start)
     checks.leave_out(
         (count == 0) | (count % 3 > 0) | (count > 3000),
         "keypoints",
         lambda _: "must be a list [x, y, v, x, y, v, …] of 1 to 1,000 keypoints",
     )
-    parts, areas = [], np.zeros(len(records))
+    if annotated:
+        boxes = _given_boxes(records)
+        read = annotated_skeletons(numbers, checks.kept, boxes, _uncounted(records))
+        reason = "bbox must consist of finite numbers (got {})"
+        box_reasons = {i: reason.format(boxes.value[i].tolist()) for i in np.flatnonzero(read.wrong_box).tolist()}
+    else:
+        read, box_reasons = found_skeletons(numbers, checks.kept), {}
+    checks.leave_out(
+        read.wrong | read.wrong_box, "keypoints", lambda i: box_reasons.get(i, "must consist of finite numbers")
+    )
     none = np.zeros(len(records), np.bool_)
-    negative, unlabelled, fractional = none.copy(), none.copy(), none.copy()
-    wrong: dict[int, str] = {}
-    for i in np.flatnonzero(checks.kept).tolist():
-        record = records[i]
-        triples = np.array(record.keypoints, np.float64).reshape(-1, 3)
-        if not np.all(np.abs(triples[:, :2]) <= COORDINATE_LIMIT) or not np.all(np.isfinite(triples)):
-            wrong[i] = "must consist of finite numbers"
-            continue
-        if annotated:
-            seen = triples[:, 2]
-            fractional[i] = bool(np.any(seen != np.clip(np.rint(seen), 0, 2)))
-            # As pycocotools: where the file counts no keypoints none is labelled, and the annotation is ignored.
-            triples[:, 2] = 0 if record.num_keypoints == 0 else np.clip(np.ceil(seen), 0, 2)
-            unlabelled[i] = not np.any(triples[:, 2])
-        labelled = triples[triples[:, 2] > 0] if annotated and not unlabelled[i] else triples
-        low, high = labelled[:, :2].min(axis=0), labelled[:, :2].max(axis=0)
-        box = [*low, *(high - low)]
-        areas[i] = box[2] * box[3]
-        if annotated:
-            if record.bbox is not None:
-                box = list(record.bbox)
-                if not all(abs(value) <= COORDINATE_LIMIT for value in box):
-                    wrong[i] = f"bbox must consist of finite numbers (got {box})"
-                    continue
-                areas[i] = box[2] * box[3]
-                negative[i] = box[2] < 0 or box[3] < 0
-                box[2:] = max(box[2], 0), max(box[3], 0)
-            parts.append(np.concatenate((box, triples.ravel())))
-        else:
-            parts.append(triples.ravel())
-    is_wrong = none.copy()
-    is_wrong[list(wrong)] = True
-    checks.leave_out(is_wrong, "keypoints", wrong.__getitem__)
-    length = np.zeros(len(records), np.int64)
-    length[checks.kept] = [len(part) for part in parts]
-    start = np.concatenate((np.zeros(1, np.int64), np.cumsum(length)))
-    return Shapes(start, np.concatenate([np.empty(0), *parts]), areas, None, negative, unlabelled, fractional, none)
+    return Shapes(read.start, read.value, read.area, None, read.negative, read.unlabelled, read.fractional, none)
+
+
+def _numbers(records: Sequence[Any]) -> Numbers:
+    if isinstance(records, Plain):
+        return records.keypoints
+    start = np.zeros(len(records) + 1, np.int64)
+    np.cumsum([len(record.keypoints) for record in records], out=start[1:])
+    flat = chain.from_iterable(map(attrgetter("keypoints"), records))
+    return Numbers(start, np.fromiter(flat, np.float64, int(start[-1])))
+
+
+def _given_boxes(records: Sequence[Any]) -> Boxes:
+    if isinstance(records, Plain):
+        return Boxes(~np.isnan(records.bbox[:, 0]), records.bbox)
+    given = np.array([record.bbox is not None for record in records], np.bool_)
+    flat = chain.from_iterable(record.bbox or (0.0, 0.0, 0.0, 0.0) for record in records)
+    return Boxes(given, np.fromiter(flat, np.float64, 4 * len(records)).reshape(-1, 4))
+
+
+def _uncounted(records: Sequence[Any]) -> Flag:
+    if isinstance(records, Plain):
+        return records.unlabelled
+    return np.array([bool(record.num_keypoints == 0) for record in records], np.bool_)

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 from evalstream.importers import coco
 from evalstream.importers.coco import read_results, read_truth
-from evalstream.importers.coco_columns import plain_annotations, plain_detections, records
+from evalstream.importers.coco_columns import KINDS, plain_annotations, plain_detections, records
 from evalstream.importers.problems import ImporterError
 from hypothesis import given
 from hypothesis import strategies as st
@@ -148,7 +148,10 @@ _BOX = st.lists(
     st.integers(0, 30) | st.floats(-5, 40).map(lambda value: round(value, 3)) | st.floats(0, 9), min_size=4, max_size=4
 )
 _KEYS = st.sampled_from(
-    ["id", "image_id", "category_id", "bbox", "score", "area", "iscrowd", "confidence", "segmentation", "bb\u00e9x"]
+    [
+        *("id", "image_id", "category_id", "bbox", "score", "area", "iscrowd", "confidence", "segmentation"),
+        *("keypoints", "num_keypoints", "bb\u00e9x"),
+    ]
 )
 
 
@@ -165,10 +168,29 @@ _MASK = st.one_of(
 )
 
 
+_TRIPLE = st.tuples(
+    *(st.integers(0, 30) | st.floats(-5, 40).map(lambda value: round(value, 3)) | st.sampled_from([-1e12, 1e10]),) * 2,
+    st.sampled_from([0, 1, 2, 2, 2, 1.0, 0.19, -0.5, 7]),
+)
+_SKELETON = st.one_of(
+    st.lists(_TRIPLE, min_size=1, max_size=3).map(lambda triples: [value for triple in triples for value in triple]),
+    st.lists(st.integers(0, 30), max_size=7),
+)
+#: By type: what records hold their shapes in, and the shapes.
+_SHAPES: dict[str, tuple[str, st.SearchStrategy[Any]]] = {
+    "bbox": ("bbox", _BOX),
+    "segm": ("segmentation", _MASK),
+    "keypoints": ("keypoints", _SKELETON),
+}
+
+
 @st.composite
-def _record(draw: Any, position: int, annotated: bool, shape: str = "bbox") -> dict[str, Any]:
+def _record(draw: Any, position: int, annotated: bool, kind: str = "bbox") -> dict[str, Any]:
     own = {"image_id": draw(st.integers(1, 2)), "category_id": draw(st.sampled_from([1, 3, 3, 4]))}
-    own[shape] = draw(_BOX if shape == "bbox" else _MASK)
+    shape, shapes = _SHAPES[kind]
+    own[shape] = draw(shapes)
+    if kind == "keypoints" and draw(st.booleans()):
+        own |= {"bbox": draw(_BOX), "num_keypoints": draw(st.integers(0, 3))}
     if annotated:
         own |= {"id": position + 1, "area": draw(st.floats(0, 99)), "iscrowd": draw(st.integers(0, 1))}
     else:
@@ -198,15 +220,15 @@ def _text(draw: Any, document: Any) -> bytes:
 
 
 @st.composite
-def _truths(draw: Any, shape: str = "bbox") -> bytes:
-    annotations = [draw(_record(i, True, shape)) for i in range(draw(st.integers(0, 4)))]
+def _truths(draw: Any, kind: str = "bbox") -> bytes:
+    annotations = [draw(_record(i, True, kind)) for i in range(draw(st.integers(0, 4)))]
     items = [*(TRUTH | {"annotations": annotations}).items()]
     return bytes(draw(_text(dict(draw(st.permutations(items))))))
 
 
 @st.composite
-def _results(draw: Any, shape: str = "bbox") -> bytes:
-    return bytes(draw(_text([draw(_record(i, False, shape)) for i in range(draw(st.integers(0, 5)))])))
+def _results(draw: Any, kind: str = "bbox") -> bytes:
+    return bytes(draw(_text([draw(_record(i, False, kind)) for i in range(draw(st.integers(0, 5)))])))
 
 
 def _told(read: Callable[[], Any]) -> Any:
@@ -237,29 +259,27 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("columns")
 
 
-@given(st.sampled_from([("bbox", "bbox"), ("segm", "segmentation")]), st.data())
-def test_a_ground_truth_is_the_same_either_way(folder: Path, of: tuple[Any, str], data: st.DataObject) -> None:
-    (folder / "gt.json").write_bytes(data.draw(_truths(of[1])))
+@given(st.sampled_from(KINDS), st.data())
+def test_a_ground_truth_is_the_same_either_way(folder: Path, kind: Any, data: st.DataObject) -> None:
+    (folder / "gt.json").write_bytes(data.draw(_truths(kind)))
     with pytest.MonkeyPatch.context() as monkeypatch:
-        found, expected = _either_way(monkeypatch, lambda: read_truth(folder / "gt.json", of[0]))
+        found, expected = _either_way(monkeypatch, lambda: read_truth(folder / "gt.json", kind))
     assert found == expected
 
 
 @given(
-    st.sampled_from([("bbox", "bbox"), ("segm", "segmentation")]),
+    st.sampled_from(KINDS),
     st.data(),
     st.sampled_from([0, 0, 1, -1, 2**70]),
     st.booleans(),
 )
-def test_results_are_the_same_either_way(
-    folder: Path, of: tuple[Any, str], data: st.DataObject, offset: int, skip: bool
-) -> None:
-    (folder / "dt.json").write_bytes(data.draw(_results(of[1])))
+def test_results_are_the_same_either_way(folder: Path, kind: Any, data: st.DataObject, offset: int, skip: bool) -> None:
+    (folder / "dt.json").write_bytes(data.draw(_results(kind)))
     truth = read_truth(TRUTH)
     with pytest.MonkeyPatch.context() as monkeypatch:
         found, expected = _either_way(
             monkeypatch,
-            lambda: read_results(folder / "dt.json", truth, of[0], category_offset=offset, skip_unknown_images=skip),
+            lambda: read_results(folder / "dt.json", truth, kind, category_offset=offset, skip_unknown_images=skip),
         )
     assert found == expected
 
@@ -270,7 +290,39 @@ def test_masks_are_read_into_columns() -> None:
     assert found[0].segmentation == [[1, 2]]
 
 
-@pytest.mark.parametrize("iou_type", ["bbox", "segm", "keypoints"])
+def test_skeletons_are_read_into_columns() -> None:
+    """Of any number of keypoints; a box and the number of those that are labelled may be there or not."""
+    shared = {"image_id": 1, "category_id": 1}
+    records = [{"keypoints": [1, 2.5, 2, 3, 4, 0], "bbox": [0, 1, 2, 3]}, {"keypoints": []}, {"keypoints": [5, 6, 1]}]
+    counted = [{"num_keypoints": 0}, {"num_keypoints": 1}, {}]
+    annotations = [
+        shared | one | count | {"id": i} for i, (one, count) in enumerate(zip(records, counted, strict=True))
+    ]
+    read = plain_annotations(json.dumps({"annotations": annotations}).encode(), "keypoints")
+    assert read is not None
+    truth, _ = read
+    assert truth.keypoints.start.tolist() == [0, 6, 6, 9]
+    assert truth.keypoints.value.tolist() == [1, 2.5, 2, 3, 4, 0, 5, 6, 1]
+    assert truth.unlabelled.tolist() == [True, False, False]
+    assert [one.keypoints for one in truth] == [one["keypoints"] for one in records]
+    assert [one.bbox for one in truth] == [(0, 1, 2, 3), None, None]
+    found = plain_detections(json.dumps([shared | one | {"score": 0.5} for one in records]).encode(), "keypoints")
+    assert found is not None
+    assert [one.keypoints for one in found] == [one["keypoints"] for one in records]
+
+
+@pytest.mark.parametrize("kind", ["bbox", "keypoints"])
+def test_the_text_is_let_go(kind: Any) -> None:
+    """It is as large as all that comes of it."""
+    shape = {"bbox": [0, 0, 1, 1], "keypoints": [1, 2, 2]}
+    text = json.dumps([{"image_id": 1, "category_id": 1, "score": 1} | shape]).encode()
+    before = sys.getrefcount(text)
+    found = plain_detections(text, kind)
+    assert found is not None
+    assert sys.getrefcount(text) == before
+
+
+@pytest.mark.parametrize("iou_type", KINDS)
 def test_bytes_that_are_no_text_are_told(folder: Path, iou_type: Any) -> None:
     (folder / "gt.json").write_bytes(json.dumps(TRUTH).encode().replace(b"\\u00e9.jpg", b"\xff.jpg"))
     with pytest.raises(ImporterError, match="not JSON"):
@@ -286,8 +338,8 @@ def test_bytes_that_are_no_text_are_told(folder: Path, iou_type: Any) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="protects a page of memory as Linux does")
 @given(st.data())
 def test_nothing_is_read_beyond_the_end(data: st.DataObject) -> None:
-    annotated, shape = data.draw(st.booleans()), data.draw(st.sampled_from(["bbox", "segmentation"]))
-    text = data.draw(_truths(shape) if annotated else _results(shape))
+    annotated, kind = data.draw(st.booleans()), data.draw(st.sampled_from(KINDS))
+    text = data.draw(_truths(kind) if annotated else _results(kind))
     text = text[: data.draw(st.integers(0, len(text)))]
     page = mmap.PAGESIZE
     size = (len(text) // page + 1) * page
@@ -298,7 +350,7 @@ def test_nothing_is_read_beyond_the_end(data: st.DataObject) -> None:
         protect = ctypes.CDLL(None).mprotect
         protect.argtypes = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int
         assert protect(at, page, 0) == 0
-        fault = records(whole[size - len(text) : size], annotated, shape != "bbox").fault
+        fault = records(whole[size - len(text) : size], annotated, KINDS.index(kind)).fault
         assert protect(at, page, 3) == 0
         del whole
     assert -1 <= fault <= len(text)
