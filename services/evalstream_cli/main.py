@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 
 import evalstream
 import typer
+from evalstream.collector import uncollected
 from typer.core import TyperGroup
 from typer.main import get_command
 
@@ -141,7 +142,7 @@ def command(name: str) -> Command:
         # To look for plugins of pydantic in the metadata of every package takes as long as to read a file. Who observes
         # models by one does so in services, or sets this.
         os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-    group = getattr(import_module(place.module), place.name)
+    group = getattr(uncollected(import_module)(place.module), place.name)
     if not isinstance(group, typer.Typer):
         function, group = group, typer.Typer(add_completion=False, rich_markup_mode=None)
         group.command(name)(function)

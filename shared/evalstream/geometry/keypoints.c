@@ -68,7 +68,7 @@ KERNEL keypoints_exponents(const Skeletons *of, Codes prediction, Codes annotati
     do {                                                                                            \
         double x = (dx), y = (dy), e = (x * x + y * y) / variance[k] / area / 2;                    \
         near |= !(e > NOTHING);                                                                     \
-        *to++ = -e;                                                                                 \
+        *to++ = e > NOTHING ? -INFINITY : -e; /* of that exp is quick */                            \
     } while (0)
         for (int64_t k = 0; k < keypoints; k++)
             if (own[3 * k + 2] > 0) ADD(found[3 * k] - own[3 * k], found[3 * k + 1] - own[3 * k + 1]);

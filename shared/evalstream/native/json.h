@@ -67,23 +67,58 @@ static inline bool number(Reader *in, Number *own) {
     return true;
 }
 
+static const uint64_t TENS[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000};
+
+/* Read the digits among eight bytes, up to the first that is none, and say how many they are. All eight at once: how many
+ * there are is not to be foreseen, and each branch that is foreseen wrongly takes as long as to read a number. */
+static inline int digits_of_eight(const uint8_t *at, uint64_t *value) {
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    uint64_t eight;
+    memcpy(&eight, at, sizeof(eight));
+    eight ^= ones * '0';
+    uint64_t others = ((eight + ones * (128 - 10)) | eight) & ones << 7;  /* exact up to the first one */
+    int count = others ? __builtin_ctzll(others) / 8 : 8;
+    if (!count) return 0;
+    eight <<= 8 * (8 - count);  /* zeros in front */
+    eight = eight * 10 + (eight >> 8);  /* in pairs, at every other byte */
+    const uint64_t pairs = UINT64_C(0x000000FF000000FF);
+    *value = ((eight & pairs) * UINT64_C(0x000F424000000064) + (eight >> 16 & pairs) * UINT64_C(0x0000271000000001)) >> 32;
+    return count;
+#else
+    int count = 0;
+    for (*value = 0; count < 8 && (uint8_t)(at[count] - '0') < 10; count++) *value = 10 * *value + (uint64_t)(at[count] - '0');
+    return count;
+#endif
+}
+
+/* Read up to 16 digits. */
+static inline int digits(const uint8_t *at, uint64_t *value) {
+    int count = digits_of_eight(at, value);
+    if (count < 8) return count;
+    uint64_t more = 0;
+    int others = digits_of_eight(at + 8, &more);
+    *value = *value * TENS[others] + more;
+    return count + others;
+}
+
 /* Read a number of at most 15 digits, as nearly all are, without an exponent and not 0: both its digits and the power of
  * ten that they are divided by are doubles. False, and nothing is read, of any other. */
 static inline bool short_decimal(Reader *in, double *found) {
     blank(in);
-    if (in->end - in->at < 24) return false;
+    if (in->end - in->at < 48) return false;
     const uint8_t *at = in->at + (*in->at == '-'), *begin = at;
-    uint64_t value = 0;
-    for (; (uint8_t)(*at - '0') < 10 && at - begin < 16; at++) value = 10 * value + (uint64_t)(*at - '0');
-    int64_t digits = at - begin, below = 0;
-    if (!digits || (*begin == '0' && digits > 1)) return false;
+    uint64_t value = 0, fraction = 0;
+    int whole = digits(at, &value), below = 0;
+    if (!whole || (*begin == '0' && whole > 1)) return false;
+    at += whole;
     if (*at == '.') {
-        const uint8_t *point = at++;
-        for (; (uint8_t)(*at - '0') < 10 && at - begin < 17; at++) value = 10 * value + (uint64_t)(*at - '0');
-        below = at - point - 1, digits += below;
-        if (!below) return false;
+        below = digits(at + 1, &fraction);
+        if (!below || whole + below > 15) return false;
+        value = (below < 8 ? value * TENS[below] : value * TENS[8] * TENS[below - 8]) + fraction;
+        at += below + 1;
     }
-    if (digits > 15 || !value || (uint8_t)(*at - '0') < 10 || (*at | 32) == 'e') return false;
+    if (whole + below > 15 || !value || (uint8_t)(*at - '0') < 10 || (*at | 32) == 'e') return false;
     double number = (double)value / POWERS[below];
     *found = *in->at == '-' ? -number : number;
     in->at = at;

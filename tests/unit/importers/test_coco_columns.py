@@ -62,6 +62,12 @@ def detection(number: str) -> bytes:
     return f'[{{"image_id": 1, "category_id": 1, "bbox": [0, 0, 1, 1], "score": {number}}}]'.encode()
 
 
+def scores(number: str) -> list[bytes]:
+    """Read a number at the end of a text, and far from it, where another way is taken; none where it is not."""
+    both = [plain_detections(detection(number) + b" " * more) for more in (0, 100)]
+    return [bits(found.score[0]) for found in both if found is not None]
+
+
 def test_the_plain_form_is_read_into_columns() -> None:
     found = plain_detections(json.dumps(FOUND).encode())
     assert found is not None
@@ -82,17 +88,21 @@ def test_the_plain_form_is_read_into_columns() -> None:
 @given(st.floats(min_value=1e-290, max_value=1e290) | st.floats(0, 1000))
 def test_a_double_is_read_as_it_was_written(value: float) -> None:
     for text in (repr(value), f"{value:.25e}", f"{value:.17E}", f"-{value!r}", f"{value:.6f}"):
-        found = plain_detections(detection(text))
         if float(text) == 0 or abs(float(text)) > 1e-300:
-            assert found is not None, text
-            assert bits(found.score[0]) == bits(float(text)), text
+            assert scores(text) == [bits(float(text))] * 2, text
 
 
 @given(st.from_regex(r"\A-?[0-9]{1,40}(\.[0-9]{0,40})?([eE][-+]?[0-9]{1,3})?\Z") | st.integers().map(str))
 def test_digits_in_any_number_are_rounded_to_the_nearest_double(text: str) -> None:
-    found = plain_detections(detection(text))
-    if found is not None:
-        assert bits(found.score[0]) == bits(float(json.loads(text))), text
+    for found in scores(text):
+        assert found == bits(float(json.loads(text))), text
+
+
+@given(st.integers(0, 10**17), st.integers(0, 17), st.booleans())
+def test_every_number_of_digits_before_and_after_the_point_is_read(value: int, point: int, negative: bool) -> None:
+    digits = str(value).rjust(point + 1, "0")
+    text = f"{'-' * negative}{digits[: len(digits) - point]}{'.' * (point > 0)}{digits[len(digits) - point :]}"
+    assert scores(text) == ([] if text == "-0" else [bits(float(text))] * 2), text
 
 
 @pytest.mark.parametrize(
@@ -118,7 +128,7 @@ def test_digits_in_any_number_are_rounded_to_the_nearest_double(text: str) -> No
     ],
 )
 def test_what_is_no_plain_number_is_left_to_others(text: str) -> None:
-    assert plain_detections(detection(text)) is None
+    assert scores(text) == []
 
 
 @pytest.mark.parametrize(
@@ -126,9 +136,7 @@ def test_what_is_no_plain_number_is_left_to_others(text: str) -> None:
     [("9007199254740993", 0), ("9007199254740992", 22), ("1", -22), ("9007199254740993", -30), ("8", 23)],
 )
 def test_halfway_and_at_the_edges_of_the_fast_way(digits: str, power: int) -> None:
-    found = plain_detections(detection(f"{digits}e{power}"))
-    assert found is not None
-    assert bits(found.score[0]) == bits(float(f"{digits}e{power}"))
+    assert scores(f"{digits}e{power}") == [bits(float(f"{digits}e{power}"))] * 2
 
 
 # --- either way the same ----------------------------------------------------------------------------------------------
