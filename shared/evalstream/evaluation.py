@@ -25,7 +25,7 @@ from __future__ import annotations
 import itertools
 import threading
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypedDict, Unpack
 
@@ -51,8 +51,10 @@ from evalstream.queries.confusion_matrix import (
     matrix_of,
 )
 from evalstream.queries.summary import Summary, summary_of
+from evalstream.scenes import Float
 from evalstream.scoring.columns import Columns, columns
 from evalstream.scoring.detections import detections
+from evalstream.scoring.matrices import THRESHOLDS, ConfusionMatrices, confusion_matrices
 from evalstream.scoring.notes import notes
 from evalstream.scoring.tally import tally
 from evalstream.selection import AreaRange, M, MissingRows, QuestionError, Selection, checked
@@ -89,12 +91,10 @@ _NAME: Final = "evaluated"
 _NUMBERS: Final = itertools.count(1)
 
 
-class Filters(TypedDict, total=False):
-    """Over what a figure is, as in the query string of every question: :class:`evalstream.selection.Filter`."""
+class Subset(TypedDict, total=False):
+    """Over what a figure is, whatever the thresholds: :class:`evalstream.selection.Filter`."""
 
     policy: PolicyName
-    confidence: float
-    iou: float
     split: list[Literal["train", "validation", "test"]]
     feature: list[str]
     type: list[AnnotationType]
@@ -106,6 +106,13 @@ class Filters(TypedDict, total=False):
     shared_with: str | Evaluation | None
     missing_rows: MissingRows  # here there are none: a data row that is on either side is on both
     data_row: list[str]
+
+
+class Filters(Subset, total=False):
+    """Over what a figure is, as in the query string of every question: :class:`evalstream.selection.Filter`."""
+
+    confidence: float
+    iou: float
 
 
 class _Labels(TypedDict, total=False):
@@ -264,6 +271,53 @@ class Evaluation(EngineQuestions):
         selection, of = self._selected(asked, ConfusionMatrixAsked, "confusion_matrix")
         return matrix_of(tally(of, selection), _part(CellsPage, asked, "confusion_matrix"))
 
+    def confusion_matrices(
+        self,
+        confidence: Sequence[float] | Float = THRESHOLDS,
+        iou: Sequence[float] | Float = THRESHOLDS,
+        **asked: Unpack[Subset],
+    ) -> ConfusionMatrices:
+        """Count what was taken for what at every confidence and every IoU threshold, in the time of a few of them.
+
+        Parameters
+        ----------
+        confidence, iou : (m,), (n,) float
+            The thresholds, from 0 to 1, in ascending order: 101 each unless they are given.
+        **asked
+            As in :class:`evalstream.questions.ConfusionMatrixQuery`, but ``roll_up`` and ``shared_with``.
+
+        Returns
+        -------
+        ConfusionMatrices
+            Counts of each pair of labels that is there at any of the thresholds, ``(pairs, m, n)``; ``at(i, j)`` is
+            the matrix at one pair of thresholds.
+
+        Raises
+        ------
+        QuestionError
+            If thresholds are none, or counts would take more than 4 GB.
+
+        Examples
+        --------
+        >>> import evalstream
+        >>> box = {"image_id": 1, "category_id": 1, "bbox": [0, 0, 10, 10]}
+        >>> truth = {
+        ...     "images": [{"id": 1}],
+        ...     "categories": [{"id": 1, "name": "car"}],
+        ...     "annotations": [box | {"id": 1, "area": 100, "iscrowd": 0}],
+        ... }
+        >>> evaluation = evalstream.evaluate(truth, [box | {"score": 0.8}])
+        >>> matrices = evaluation.confusion_matrices(confidence=[0.5, 0.9])
+        >>> matrices.at(0, 50).tolist(), matrices.at(1, 50).tolist()  # the last row and column: nothing
+        ([[1, 0], [0, 0]], [[0, 1], [0, 0]])
+        """
+        if self._needs_engine(asked):
+            raise QuestionError("confusion_matrices: classes that are rolled up, and rows of two runs, are not counted")
+        thresholds = {"confidence": confidence, "iou": iou}
+        own = {name: _ascending(given, f"confusion_matrices: {name}") for name, given in thresholds.items()}
+        selection, of = self._selected(asked, Subset, "confusion_matrices")
+        return confusion_matrices(of, selection, own["confidence"], own["iou"])
+
     def classes(self, **asked: Unpack[ClassesAsked]) -> Classes:
         """Count and score each label.
 
@@ -380,6 +434,13 @@ _KNOWN: Final[weakref.WeakValueDictionary[str, Evaluation]] = weakref.WeakValueD
 def _by_policy(matched: list[Matchable], failed: list[Failed]) -> Callable[[str], Columns]:
     """Make columns under each policy once. It must not refer to the evaluation, which would then be held by itself."""
     return lru_cache(maxsize=None)(lambda policy: columns(matched, failed, policy))
+
+
+def _ascending(given: Sequence[float] | Float, what: str) -> Float:
+    values = np.asarray(given, np.float64)
+    if values.ndim != 1 or not len(values) or not np.all((values >= 0) & (values <= 1)) or np.any(np.diff(values) <= 0):
+        raise QuestionError(f"{what}: must be numbers from 0 to 1, each above the one before")
+    return values
 
 
 def _part(model: type[M], asked: Mapping[str, Any], what: str) -> M:

@@ -44,28 +44,54 @@ def count(of: Columns, selection: Selection) -> Counting:
         & (confidence <= r["confidence_high"])
         & (r["iou_low"] < iou)
         & (iou <= r["iou_high"])
-        & (r["area_range"] == list(AREA_RANGES).index(selection.area))
-        & rows[of.prediction.row[r["prediction"]]]
+        & rectangles_asked(of, selection, rows)
     )
     annotation_asked, prediction_asked = asked(of, selection, rows)
-    # A pair is asked for where either side is: its type is the prediction's.
-    of_feature = of_features(of, selection)
-    either = of_feature[of.annotation.feature[r["annotation"]]] | of_feature[of.prediction.feature[r["prediction"]]]
-    pair_counts = live & ~r["ignored"] & either & of_types(selection)[of.prediction.type[r["prediction"]]]
+    pair_counts = live & ~r["ignored"] & pairs_asked(of, selection)
     ignored = _any(r["prediction"][live & r["ignored"]], len(of.confidence))
-    annotation_counts = annotation_asked & np.isin(of.crowd, object_codes(selection))
+    annotation_counts = annotation_asked & annotations_counted(of, selection)
     prediction_counts = prediction_asked & (of.confidence >= confidence)
     if selection.traits.ignores:
         prediction_counts &= ~ignored
-    if selection.traits.limited:
-        low, high = AREA_RANGES[selection.area]
-        annotation_counts &= (low <= of.annotation.area) & (of.annotation.area <= high)
-        inside = (low <= of.prediction.area) & (of.prediction.area <= high)
-        counted = _any(r["prediction"][live & ~r["ignored"]], len(of.confidence))
-        prediction_counts &= (of.rank < most_counted(of.prediction.type)) & (inside | counted)
+    within, inside = predictions_counted(of, selection)
+    counted = _any(r["prediction"][live & ~r["ignored"]], len(of.confidence))
+    prediction_counts &= within & (inside | counted)
     return Counting(
         rows, annotation_asked, prediction_asked, annotation_counts, prediction_counts, live, pair_counts, ignored
     )
+
+
+def rectangles_asked(of: Columns, selection: Selection, rows: Flag) -> Flag:
+    """Whether each rectangle is of the area range, and of the data rows, that are asked about."""
+    r = of.rectangle
+    in_range = r["area_range"] == list(AREA_RANGES).index(selection.area)
+    return np.asarray(in_range & rows[of.prediction.row[r["prediction"]]])
+
+
+def pairs_asked(of: Columns, selection: Selection) -> Flag:
+    """Whether the pair of each rectangle passes the filters: where either side does. Its type is the prediction's."""
+    r, of_feature = of.rectangle, of_features(of, selection)
+    either = of_feature[of.annotation.feature[r["annotation"]]] | of_feature[of.prediction.feature[r["prediction"]]]
+    return np.asarray(either & of_types(selection)[of.prediction.type[r["prediction"]]])
+
+
+def annotations_counted(of: Columns, selection: Selection) -> Flag:
+    """Whether each annotation counts to the policy, whatever the thresholds."""
+    counts = np.isin(of.crowd, object_codes(selection))
+    return counts & _inside(of.annotation, selection) if selection.traits.limited else counts
+
+
+def predictions_counted(of: Columns, selection: Selection) -> tuple[Flag, Flag]:
+    """Whether each prediction is among those that count to the policy at all, and whether it does without a match."""
+    if not selection.traits.limited:
+        always = np.ones(len(of.confidence), np.bool_)
+        return always, always
+    return of.rank < most_counted(of.prediction.type), _inside(of.prediction, selection)
+
+
+def _inside(side: Side, selection: Selection) -> Flag:
+    low, high = AREA_RANGES[selection.area]
+    return (low <= side.area) & (side.area <= high)
 
 
 def most_counted(types: Code) -> Int:

@@ -28,3 +28,10 @@ def test_a_small_form_of_it(tmp_path: Path, kind: str) -> None:
     assert f"{kind}: 40 images" in table
     for name in ("evalstream", *peers):
         assert table.count(f"\n| {name} ") == 1, table
+
+
+def test_a_small_form_of_all_confusion_matrices(tmp_path: Path) -> None:
+    table = coco.matrices(tmp_path, images=40, per_image=20)
+    assert "101 by 101 thresholds: 40 images" in table
+    for name in ("evalstream", "hotcoco"):
+        assert table.count(f"\n| {name} ") == 1, table
