@@ -58,12 +58,14 @@ class ConfusionMatrices(NamedTuple):
 
 
 class _Ranges(NamedTuple):
-    """What is to be added, from which thresholds on, and before which: parallel columns, of single numbers if all."""
+    """What is to be added, from which thresholds on, and before which: parallel columns."""
 
     entry: Int
     weight: int
-    confidence: tuple[Int | int, Int | int]
-    iou: tuple[Int | int, Int | int]
+    confidence_from: Int
+    confidence_to: Int
+    iou_from: Int
+    iou_to: Int
 
 
 def confusion_matrices(of: Columns, selection: Selection, confidence: Float, iou: Float) -> ConfusionMatrices:
@@ -107,18 +109,22 @@ def confusion_matrices(of: Columns, selection: Selection, confidence: Float, iou
         )
 
     def where(chosen: Flag, entry: Int, weight: int) -> _Ranges:
-        first, second = ((low[chosen], high[chosen]) for low, high in spans)
-        return _Ranges(entry, weight, first, second)
+        return _Ranges(entry, weight, *(end[chosen] for span in spans for end in span))
 
-    everywhere = (0, len(confidence)), (0, len(iou))
+    def always(entry: Int, until: Int) -> _Ranges:
+        none = np.zeros(len(entry), np.int64)
+        return _Ranges(entry, 1, none, until, none, np.full(len(entry), len(iou)))
+
     until = np.searchsorted(confidence, of.confidence, "right")
     counts = predicted & inside
     ranges = [
         where(is_pair, place, 1),
         where(is_pair, missed + actual[is_pair], -1),
         where(is_pair, alarm + taken_for[is_pair], -1),
-        _Ranges(missed + of.annotation.label[annotated].astype(np.int64), 1, *everywhere),
-        _Ranges(alarm + of.prediction.label[counts].astype(np.int64), 1, (0, until[counts]), everywhere[1]),
+        always(
+            missed + of.annotation.label[annotated].astype(np.int64), np.full(int(np.sum(annotated)), len(confidence))
+        ),
+        always(alarm + of.prediction.label[counts].astype(np.int64), until[counts]),
     ]
     if selection.traits.ignores:
         gone = some & r["ignored"] & counts[r["prediction"]]
@@ -143,15 +149,14 @@ def confusion_matrices(of: Columns, selection: Selection, confidence: Float, iou
 def _summed(ranges: list[_Ranges], shape: tuple[int, int, int]) -> tuple[Code, Flag]:
     """Add all that is to be added, at every pair of thresholds; say which entries have any."""
     count = np.zeros(shape, np.int32)
-    _, rows, columns = shape
-    flat = count.reshape(-1)
-    for entry, weight, first, second in ranges:
-        for sign, row in zip((1, -1), first, strict=True):
-            for other, column in zip((sign, -sign), second, strict=True):
-                there = np.broadcast_to((np.asarray(row) < rows) & (np.asarray(column) < columns), entry.shape)
-                at = (entry * rows + row) * columns + column
-                np.add.at(flat, at[there], np.int32(weight * other))
-    return count, _sum(count, rows, columns)
+    for one in ranges:
+        _add(count, *shape[1:], one)
+    return count, _sum(count, *shape[1:])
+
+
+@compiled(writes=["count"])
+def _add(count: Code, rows: int, columns: int, of: _Ranges) -> None:
+    """Add each weight at the corners of its range, so that sums over both thresholds have it within."""
 
 
 @compiled(writes=["count"])
