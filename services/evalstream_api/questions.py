@@ -55,6 +55,7 @@ from evalstream.queries.regression import Regression, regression
 from evalstream.queries.roc_curve import RocCurve, roc_curve
 from evalstream.queries.rows import Page, Rows, rows
 from evalstream.queries.segmentation import Segmentation, segmentation
+from evalstream.queries.slices import Slices, SlicesQuery, slices
 from evalstream.queries.summary import Summary, summary
 from evalstream.queries.texts import Texts, texts
 from evalstream.queries.thresholds import Thresholds, thresholds
@@ -363,6 +364,15 @@ def get_intervals(backend: Backend, dataset: Dataset, run: Run, query: Annotated
     others = [] if query.versus is None else [query.versus]
     selection = _selection(backend, dataset, run, query, *others)
     return intervals(*selection, IntervalOptions(**query.model_dump(include=set(IntervalOptions.model_fields))))
+
+
+@_question(Questions.slices)
+def get_slices(backend: Backend, dataset: Dataset, run: Run, query: Annotated[SlicesQuery, Query()]) -> Slices:
+    """Give every headline figure with its confidence interval, of each of several slices."""
+    others = [] if query.versus is None else [query.versus]
+    selection = _selection(backend, dataset, run, query, *others)
+    options = IntervalOptions(**query.model_dump(include=set(IntervalOptions.model_fields)))
+    return slices(*selection, query.slice, options)
 
 
 @_question(Questions.comparison)

@@ -20,6 +20,7 @@ from evalstream.ontology import NOTHING_DECLARED, Ontology
 from evalstream.pipeline.match import Failed, Matchable, results, results_of_failed
 from evalstream.queries.comparison import ComparisonPage, FlipsPage
 from evalstream.queries.intervals import Intervals, IntervalsQuery
+from evalstream.queries.slices import Slices, SlicesQuery
 from evalstream.questions import OfRun, Question, Questions, RunProgress
 from evalstream.selection import Filter
 from evalstream.storage.ontologies import declare
@@ -164,9 +165,13 @@ if TYPE_CHECKING:
     class _IntervalsQuery(IntervalsQuery):
         versus: Evaluation | None = None  # type: ignore[assignment]
 
+    class _SlicesQuery(SlicesQuery):
+        versus: Evaluation | None = None  # type: ignore[assignment]
+
     _INTERVALS = OfRun("", _IntervalsQuery, Intervals)
+    _SLICES = OfRun("", _SlicesQuery, Slices)
 else:
-    _INTERVALS = Questions.intervals
+    _INTERVALS, _SLICES = Questions.intervals, Questions.slices
 
 
 class EngineQuestions:
@@ -188,6 +193,7 @@ class EngineQuestions:
     keypoints = _Asks(Questions.keypoints)
     segmentation = _Asks(Questions.segmentation)
     intervals = _Asks(_INTERVALS)
+    slices = _Asks(_SLICES)
     custom_metrics = _Asks(Questions.custom_metrics)
     rows = _Asks(Questions.rows)
     objects = _Asks(Questions.objects)

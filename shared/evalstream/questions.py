@@ -37,6 +37,7 @@ from evalstream.queries.regression import Regression
 from evalstream.queries.roc_curve import RocCurve
 from evalstream.queries.rows import Page, Rows
 from evalstream.queries.segmentation import ClassesMeant, Segmentation
+from evalstream.queries.slices import Slices, SlicesQuery
 from evalstream.queries.summary import Summary
 from evalstream.queries.texts import Texts
 from evalstream.queries.thresholds import Thresholds
@@ -351,6 +352,7 @@ class Questions:
     keypoints = OfRun(_RUN + "/keypoints", KeypointsQuery, Keypoints)
     segmentation = OfRun(_RUN + "/segmentation", SegmentationQuery, Segmentation)
     intervals = OfRun(_RUN + "/intervals", IntervalsQuery, Intervals)
+    slices = OfRun(_RUN + "/slices", SlicesQuery, Slices)
     comparison = OfRun(_RUN + "/comparison", ComparisonQuery, Comparison)
     comparison_objects = OfRun(_RUN + "/comparison/objects", FlipsQuery, Flips)
     custom_metrics = OfRun(_RUN + "/custom-metrics", CustomMetricsQuery, CustomMetrics)

@@ -11,7 +11,7 @@ from tests.browser.conftest import Screen
 from tests.browser.helpers import OBJECTS, settle, shown, tile
 
 #: What takes long to answer.
-EXPENSIVE = {"rows", "objects", "errors", "comparison", "intervals"}
+EXPENSIVE = {"rows", "objects", "errors", "comparison", "intervals", "slices"}
 
 
 def exact(page: Page) -> Locator:

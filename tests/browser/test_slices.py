@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from urllib.parse import parse_qs, urlsplit
 
 from playwright.sync_api import expect
 
@@ -63,13 +64,15 @@ def test_slices_by_metadata_and_those_that_are_kept(screen: Screen) -> None:
 def test_no_slice_is_asked_for_before_the_table_is_on_the_screen(own_screen: Screen) -> None:
     screen = own_screen
     asked: list[str] = []
-    screen.page.on("request", lambda one: asked.append(one.url) if "/intervals?" in one.url else None)
+    screen.page.on("request", lambda one: asked.append(one.url) if "/slices?" in one.url else None)
     page = screen.open(d="digits", a="svm")
     # Just below the screen, where other parts ask already what they are about to show.
     table = page.get_by_role("region", name="Scores by slice", exact=True)
     table.evaluate("own => scrollBy(0, own.getBoundingClientRect().top - innerHeight - 100)")
     settle(page)
-    assert not [url for url in asked if "split=" in url]
+    assert asked == []
     see(page, "Scores by slice")
     expect(table.locator("[data-slice=test] [data-score=f1]")).not_to_have_text("…")
-    assert len([url for url in asked if "split=" in url]) == 3
+    # All of them at once.
+    (url,) = asked
+    assert parse_qs(urlsplit(url).query)["slice"] == [f"split={split}" for split in SPLITS]

@@ -42,7 +42,11 @@ from tests.pipeline.awkward import AWKWARD, Awkward, guess, thing
 #: All but where the data stands: of files there is no other state.
 QUESTIONS: Final = {name: one for name, one in vars(Questions).items() if isinstance(one, OfRun) and name != "position"}
 #: What has to be said with a question, beside the other run.
-NEEDED: Final[Mapping[str, Mapping[str, Any]]] = {"distribution": {"metric": "iou"}, "metadata": {"key": "huge"}}
+NEEDED: Final[Mapping[str, Mapping[str, Any]]] = {
+    "distribution": {"metric": "iou"},
+    "metadata": {"key": "huge"},
+    "slices": {"slice": ["both_sides=true", "type=bbox&type=radio"]},
+}
 #: What can be said with the questions that are answered from memory.
 MEMORY: Final[Mapping[str, Any]] = {
     "summary": SummaryAsked,
@@ -50,7 +54,7 @@ MEMORY: Final[Mapping[str, Any]] = {
     "confusion_matrix": ConfusionMatrixAsked,
     "classes": ClassesAsked,
 }
-VERSUS: Final = ("comparison", "comparison_objects", "intervals")
+VERSUS: Final = ("comparison", "comparison_objects", "intervals", "slices")
 SELECTIONS: Final[list[Mapping[str, Any]]] = [
     {"policy": "iou-greedy", "shared_with": "second", "iou": 0.9},
     {"policy": "coco", "confidence": 0.5, "iou": 0.25},
@@ -64,6 +68,7 @@ OPTIONS: Final[Mapping[str, Mapping[str, Any]]] = {
     "classes": {"sort": "f1", "descending": True, "limit": 3, "beta": 0.5, "zero_division": "zero"},
     "pr_curve": {"per_class": True, "max_points": 10},
     "intervals": {"replicates": 20, "ap_replicates": 10, "seed": 3},
+    "slices": {"replicates": 20, "ap_replicates": 10, "seed": 3},
     "calibration": {"bins": 3, "strategy": "quantile", "value": "score"},
 }
 _ROLLED: Final = Awkward(

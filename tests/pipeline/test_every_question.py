@@ -40,7 +40,7 @@ OF_RUNS: Final = [path for path in QUESTIONS if path.startswith(RUN)]
 TOGETHER: Final = [RUN + name for name in ("overview", "summary", "classes", "confusion-matrix", "rows", "objects")]
 TOGETHER += [RUN + "progress"]
 #: What has to be said with a question. Whoever adds a question that has to be told something else, adds it here.
-NEEDED: Final[Query] = {"metric": "iou", "versus": "second", "key": "huge"}
+NEEDED: Final[Query] = {"metric": "iou", "versus": "second", "key": "huge", "slice": ["both_sides=true", "type=bbox"]}
 #: Every policy, at the lowest thresholds, the highest ones, and those between: the next one for each dataset.
 SELECTIONS: Final[list[Query]] = [
     {},

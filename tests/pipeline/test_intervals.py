@@ -15,7 +15,9 @@ from evalstream.queries.average_precision import average_precisions
 from evalstream.queries.custom_metrics import custom_metrics
 from evalstream.queries.intervals import Interval, Intervals, intervals
 from evalstream.queries.regression import regression
+from evalstream.queries.slices import slices
 from evalstream.queries.summary import summary
+from evalstream.questions import Questions
 from evalstream.selection import QuestionError, Selection
 from evalstream.stored.replicates import IntervalOptions, read, replicates
 
@@ -149,6 +151,42 @@ def test_values_are_those_of_the_other_questions_under_every_filter(
                     continue
                 assert own.low <= own.high
                 assert own.method == "wilson" or own.low < own.high
+
+
+def test_slices_at_once_are_the_single_questions(client: Client, data: object) -> None:
+    selection = Selection(dataset="d", run="m", split=["test"], confidence=0.25, type=["bbox", "radio"])
+    options = IntervalOptions(replicates=50, ap_replicates=10, versus="other")
+    alone: dict[str, dict[str, Any]] = {
+        "split=test": {"split": ["test"]},
+        "split=test&split=validation&feature=a": {"split": ["test", "validation"], "feature": ["a"]},
+        "metadata=weather!=sun%26rain&metadata=x>=2": {"metadata": ["weather!=sun&rain", "x>=2"]},
+        "type=bbox&both_sides=true": {"type": ["bbox"], "both_sides": True},
+        "": {},
+    }
+    answer = slices(client, selection, list(alone), options)
+    assert [one.slice for one in answer.slices] == list(alone)
+    for found, said in zip(answer.slices, alone.values(), strict=True):
+        own = Selection(**selection.model_dump() | said)
+        assert Intervals(**found.model_dump(exclude={"slice"})) == intervals(client, own, options), said
+    assert len({one.rows for one in answer.slices}) > 1
+    figures = answer.to_pandas()
+    assert list(dict.fromkeys(figures["slice"])) == list(alone)
+    assert len(figures) == sum(len(one.figures) for one in answer.slices)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("test", "write field=value"),
+        ("confidence=0.5", "'confidence'"),
+        ("split=night", "split"),
+        ("metadata=noise", "condition"),
+        ("roll_up=1&roll_up=2", "twice"),
+    ],
+)
+def test_what_is_no_slice_is_refused_by_name(text: str, why: str) -> None:
+    with pytest.raises(QuestionError, match=f"{text.split('&')[0]}.*{why}"):
+        Questions.slices.put({"slice": ["split=test", text]})
 
 
 def test_the_same_seed_gives_the_same_answer_and_another_one_another(client: Client, data: object) -> None:

@@ -72,6 +72,7 @@ NEEDED: Final[dict[str, dict[str, Any]]] = {
     "comparison": {"versus": "b"},
     "comparison_objects": {"versus": "b", "kind": "neither"},
     "intervals": {"versus": "b", "replicates": 50},
+    "slices": {"slice": ["split=test", "roll_up=1"], "versus": "b", "replicates": 50},
     "metadata": {"key": "weather"},
     "history": {"metric": "recall"},
 }

@@ -155,7 +155,7 @@ def average_precisions(
     if stored is None:
         detected, said = read_detections(client, selection, groups=groups).detections, notes(client, localised).notes
     else:
-        columns, left, failed, _ = stored
+        columns, left, failed, *_ = stored
         detected = detections(columns, left, groups=groups)
         said = notes_on(client, localised, failed, unusual(columns, count(columns, left), left)).notes
     declared = in_force(client, selection.dataset).ontology

@@ -200,7 +200,7 @@ def _read(client: Client, selection: Selection, options: ErrorOptions) -> tuple[
     if stored is None or near is None:
         check_rows(client, selection)
         return _load(client, selection, options), notes(client, selection).notes
-    of, left, failed, _ = stored
+    of, left, failed, *_ = stored
     counting = count(of, left)
     said = notes_on(client, selection, failed, unusual(of, counting, left)).notes
     return _taken(of, counting, causes(of, counting, near, left, options)), said

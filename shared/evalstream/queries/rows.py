@@ -218,7 +218,7 @@ def rows_named(client: Client, selection: Selection, names: Sequence[str], page:
         lambda: ask_arrow(client, statement, parameters, **AS_READ),
         lambda read: read.nbytes,
     )
-    of, asked, _, near = stored(table, every_kind(client, only))
+    of, asked, _, near, *_ = stored(table, every_kind(client, only))
     assert near is not None
     counting = count(of, asked)
     row_outcomes = outcomes(of, counting, causes(of, counting, near, asked, page))

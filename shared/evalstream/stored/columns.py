@@ -22,7 +22,7 @@ from evalstream.scenes import RECTANGLE, Code, Int
 from evalstream.scoring.columns import Columns, Side
 from evalstream.selection import Selection
 from evalstream.storage.remembered import remembered
-from evalstream.stored.counted import ROW_ORDER, ask, ask_arrow, selected
+from evalstream.stored.counted import ROW_KEY, ROW_ORDER, ask, ask_arrow, selected
 from evalstream.stored.roll_up import FEATURES, NO_ROLL_UP
 from evalstream.types import CODES
 
@@ -81,6 +81,8 @@ class Stored(NamedTuple):
     selection: Selection
     rows_failed: int  # selected, and not among the columns
     nearest: Nearest | None  # where it was asked for
+    data_row: pa.Array  # the name of each row
+    key: NDArray[np.uint64]  # and its hash (:data:`ROW_KEY`), where it was read
 
 
 def read_columns(
@@ -114,9 +116,9 @@ def read_columns(
 
 
 def _read(client: Client, selection: Selection, ordered: bool, with_nearest: bool) -> Stored:
-    sql, parameters = selected(selection, with_failed=True, columns=to_read(selection, with_nearest=with_nearest))
-    if ordered:
-        sql += f" {ROW_ORDER}"
+    columns = ["data_row", *to_read(selection, with_nearest=with_nearest)]
+    sql, parameters = selected(selection, with_failed=True, columns=columns)
+    sql = f"SELECT *, {ROW_KEY} AS row_key FROM ({sql}) {ROW_ORDER if ordered else ''}"
     read = stored(ask_arrow(client, sql, parameters, **AS_READ, **_SETTINGS), selection)
     for array in _arrays(read):
         array.flags.writeable = False  # others will be given the same
@@ -124,12 +126,12 @@ def _read(client: Client, selection: Selection, ordered: bool, with_nearest: boo
 
 
 def _size(read: Stored) -> int:
-    return sum(array.nbytes for array in _arrays(read)) + 100 * len(read.columns.data_row)
+    return sum(array.nbytes for array in _arrays(read)) + read.data_row.nbytes + 100 * len(read.columns.data_row)
 
 
 def _arrays(read: Stored) -> tuple[NDArray[Any], ...]:
     of = read.columns
-    own = (*of.annotation, *of.prediction, of.crowd, of.confidence, of.rank, of.rectangle, of.repaired)
+    own = (*of.annotation, *of.prediction, of.crowd, of.confidence, of.rank, of.rectangle, of.repaired, read.key)
     return *own, *(read.nearest or ())
 
 
@@ -159,7 +161,7 @@ def stored(table: pa.Table, selection: Selection) -> Stored:
     Parameters
     ----------
     table : pyarrow.Table
-        The selected rows, with the columns of :func:`to_read`; the nearest annotations where it has theirs.
+        The selected rows by name, with the columns of :func:`to_read`; the nearest annotations where it has theirs.
     selection : Selection
         With every kind of its features among them.
     """
@@ -195,7 +197,9 @@ def stored(table: pa.Table, selection: Selection) -> Stored:
         row[_row(table["measure_name"])[repaired]],
     )
     nearest = _nearest(table, columns) if set(_NEAREST) <= set(table.column_names) else None
-    return Stored(columns, _left(selection), len(failed) - rows, nearest)
+    data_row = table["data_row"].combine_chunks().cast(pa.string()).filter(pa.array(~failed))
+    key = table["row_key"].to_numpy()[~failed] if "row_key" in table.column_names else np.empty(0, np.uint64)
+    return Stored(columns, _left(selection), len(failed) - rows, nearest, data_row, key)
 
 
 def as_dicts(table: pa.Table) -> Iterator[dict[str, Any]]:

@@ -15,12 +15,15 @@ import pyarrow.compute as pc
 
 from evalstream.metrics.aggregate import CONFUSION_FIGURES, additive, aggregated
 from evalstream.metrics.bootstrap import Key
-from evalstream.scenes import Float, Int
+from evalstream.scenes import Flag, Float, Int
+from evalstream.scoring.columns import Side
+from evalstream.scoring.counting import count
 from evalstream.selection import Selection
 from evalstream.stored.answers import answered
+from evalstream.stored.columns import Stored, read_columns
 from evalstream.stored.counted import ROW_KEY, ask_arrow, scored
 from evalstream.stored.custom_metrics import custom_by_row
-from evalstream.types import AGGREGATIONS, CUSTOM
+from evalstream.types import AGGREGATIONS, CODES, CUSTOM
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
@@ -80,15 +83,51 @@ _RATIOS: Final[dict[str, tuple[dict[str, int], dict[str, int]]]] = {
 
 def counts_by_row(client: Client, selection: Selection) -> RowSums:
     """Count what every data row of a run holds, one entry a row of the selection, in no order."""
+    stored = read_columns(client, selection)
+    data_row, key, values = _counted_there(client, selection) if stored is None else _counted_here(stored)
+    totals = {name: _total(_weights(part)) for name, part in TOTALS.items()}
+    ratios = {name: _ratio(*map(_weights, sides)) for name, sides in _RATIOS.items()}
+    figures: dict[Figure, Of] = {(name, None): _at(0, of, len(_COUNTS)) for name, of in (totals | ratios).items()}
+    return RowSums(data_row, key, values, figures, {(name, None) for name in totals})
+
+
+def _counted_there(client: Client, selection: Selection) -> tuple[pa.Array, Key, Float]:
     sql, parameters = scored(selection)
     columns = ", ".join(f"toFloat64({expression}) AS sum_{name}" for name, expression in _COUNTS.items())
     table = ask_arrow(client, f"SELECT data_row, {ROW_KEY} AS row_key, {columns} FROM ({sql})", parameters)
     values = np.stack([table[f"sum_{name}"].to_numpy() for name in _COUNTS], axis=1)
-    totals = {name: _total(_weights(part)) for name, part in TOTALS.items()}
-    ratios = {name: _ratio(*map(_weights, sides)) for name, sides in _RATIOS.items()}
-    figures: dict[Figure, Of] = {(name, None): _at(0, of, len(_COUNTS)) for name, of in (totals | ratios).items()}
-    data_row = pa.array(table["data_row"].to_pylist(), pa.string())
-    return RowSums(data_row, table["row_key"].to_numpy(), values, figures, {(name, None) for name in totals})
+    return pa.array(table["data_row"].to_pylist(), pa.string()), table["row_key"].to_numpy(), values
+
+
+def _counted_here(stored: Stored) -> tuple[pa.Array, Key, Float]:
+    """Count a small run in memory: the same as :data:`_COUNTS` says in SQL."""
+    of, rows = stored.columns, len(stored.columns.data_row)
+    counting = count(of, stored.selection)
+    pair = of.rectangle[counting.pair_counts]
+    row = of.prediction.row[pair["prediction"]]
+    right = of.annotation.label[pair["annotation"]] == of.prediction.label[pair["prediction"]]
+    located = right & (pair["iou"] <= 1)
+    radio = of.prediction.type[pair["prediction"]] == CODES["radio"]
+
+    def total(row: Int, chosen: Flag, weight: Float | None = None) -> Float:
+        weights = None if weight is None else weight[chosen]
+        return np.bincount(row[chosen], weights, rows).astype(np.float64)
+
+    def of_radio(side: Side, counts: Flag) -> Float:
+        return total(side.row, counts & (side.type == CODES["radio"]))
+
+    sums = {
+        "tp": total(row, right),
+        "predictions": total(of.prediction.row, counting.prediction_counts),
+        "annotations": total(of.annotation.row, counting.annotation_counts),
+        "overlap": total(row, located, pair["iou"]),
+        "located": total(row, located),
+        "right": total(row, right & radio),
+        "cases": of_radio(of.annotation, counting.annotation_counts)
+        + of_radio(of.prediction, counting.prediction_counts)
+        - total(row, radio),
+    }
+    return stored.data_row, stored.key, np.stack([sums[name] for name in _COUNTS], axis=1)
 
 
 def _weights(of_columns: dict[str, int]) -> Int:

@@ -64,7 +64,7 @@ def tally_and_notes(client: Client, selection: Selection) -> tuple[Tally, Known]
     stored = read_columns(client, selection)
     if stored is None:
         return _counted_there(client, selection), notes(client, selection)
-    columns, left, failed, _ = stored
+    columns, left, failed, *_ = stored
     counting = count(columns, left)
     return tally_of(columns, counting), notes_on(client, selection, failed, unusual(columns, counting, left))
 

@@ -28,6 +28,7 @@ from evalstream.selection import Selection
 from evalstream.storage.events import load_events
 from evalstream.stored import columns as stored_columns
 from evalstream.stored.notes import notes as known_notes
+from evalstream.stored.row_sums import RowSums, counts_by_row
 
 from tests.feeding import feed
 from tests.oracles import queries as oracle
@@ -126,6 +127,21 @@ def test_average_precision(client: Client, data: Data, runs: Runs, policy: str) 
             assert found.model_copy(update={"notes": stored.notes}) == stored, selection
             with too_large(dataset, run):
                 assert average_precisions(client, selection, options) == stored, selection
+
+
+@pytest.mark.parametrize("policy", list(POLICIES))
+def test_counts_by_row(client: Client, data: Data, policy: str) -> None:
+    for number, (dataset, run) in enumerate(data.runs):
+        for selection in selections(data, dataset, run, policy, number)[:: 2 * SAMPLE]:
+            here = by_name(counts_by_row(client, selection))
+            with too_large(dataset, run):
+                assert by_name(counts_by_row(client, selection)) == here, selection
+
+
+def by_name(sums: RowSums) -> dict[str, tuple[int, list[float]]]:
+    """The key and the counts of each row; the engine has rows in no order."""
+    columns = (sums.data_row.to_pylist(), sums.key.tolist(), sums.values.tolist())
+    return {name: (key, [pytest.approx(one) for one in values]) for name, key, values in zip(*columns, strict=True)}
 
 
 @pytest.mark.parametrize("policy", list(POLICIES))

@@ -38,7 +38,7 @@ RESULTS = [{"image_id": image, "category_id": 0, "bbox": [0, 0, 10, 10], "score"
 LVIS = {"car": "r", "bus": "c", "van": None}
 #: What has to be said with some questions.
 NEEDED = {"distribution": {"metric": "iou"}, "comparison": {"versus": "b"}, "comparison_objects": {"versus": "b"}}
-NEEDED |= {"metadata": {"key": "weather"}}
+NEEDED |= {"metadata": {"key": "weather"}, "slices": {"slice": ["split=test", "feature=car"]}}
 QUESTIONS: dict[str, Question[..., Any]] = {
     name: own for name, own in vars(Questions).items() if isinstance(own, Question)
 }

@@ -9,7 +9,7 @@ const SIGNS = ["progress", "datasets"];
 const PATIENCE = { sign: 15_000, answer: 90_000 };
 /** What is looked at first is asked first; what takes long and is looked at last, last. */
 const FIRST = [...SIGNS, ...HEADLINE, "confusion-matrix", "pr-curve", "classes"];
-const LAST = ["comparison", "errors", "rows", "objects", "intervals"];
+const LAST = ["comparison", "errors", "rows", "objects", "intervals", "slices"];
 
 /** The service is not there: unlike what it refuses, this may pass. */
 export class NoAnswer extends Error {

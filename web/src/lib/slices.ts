@@ -1,9 +1,23 @@
 import type { Intervals } from "../api/schema";
+import type { filterOf } from "../state/view";
 import type { Kept, Slice } from "./useSlices";
 
 /** The view's part that filters, and the name of the slice that it is. */
 type Filtered = Kept & { slice: string | null };
 type Change = Partial<Filtered>;
+
+type Filter = ReturnType<typeof filterOf>;
+
+/** What all slices of a question have in common. */
+export function commonOf({ policy, confidence, iou, missing_rows }: Filter) {
+  return { policy, confidence, iou, ...(missing_rows === undefined ? {} : { missing_rows }) };
+}
+
+/** What a slice has of its own, as the service is told of it. */
+export function sliceOf({ split, feature, metadata, roll_up }: Filter): string {
+  const own = Object.entries({ split, feature, metadata, roll_up: roll_up === undefined ? [] : [roll_up] });
+  return new URLSearchParams(own.flatMap(([name, values]) => values.map((one) => [name, String(one)]))).toString();
+}
 
 const has = <T>(all: T[], some: T[] | undefined) => (some ?? []).every((one) => all.includes(one));
 

@@ -1,8 +1,18 @@
 import { expect, test } from "vitest";
 import type { Intervals } from "../../src/api/schema";
-import { lineOfSlice, narrowing, rowsLeft, spanOf } from "../../src/lib/slices";
+import { commonOf, lineOfSlice, narrowing, rowsLeft, sliceOf, spanOf } from "../../src/lib/slices";
 
 const NOTHING = { split: [], f: [], m: [], roll: null, slice: null };
+
+test("a slice is told as a query string of its own, beside what all have in common", () => {
+  const common = { policy: "coco" as const, confidence: 0.3, iou: 0.5 };
+  const own = { split: ["test" as const], feature: ["a&b", "c"], metadata: ["noise>=0.1"], roll_up: 1 };
+  expect(commonOf({ ...common, ...own })).toEqual(common);
+  const said = new URLSearchParams(sliceOf({ ...common, ...own }));
+  expect(said.getAll("feature")).toEqual(own.feature);
+  expect([...said.keys()]).toEqual(["split", "feature", "feature", "metadata", "roll_up"]);
+  expect(sliceOf({ ...common, split: [], feature: [], metadata: [] })).toBe("");
+});
 
 test("a click on a slice narrows the view to it, and the next one widens it again", () => {
   const first = narrowing({ ...NOTHING, m: ["a=1"] }, "metadata.lux", "dark", { m: ["lux<3"] });

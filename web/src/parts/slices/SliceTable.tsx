@@ -1,10 +1,10 @@
-import { useQueries } from "@tanstack/react-query";
-import { memo, useMemo, useRef } from "react";
+import { useQuery } from "@tanstack/react-query";
+import { memo, useRef } from "react";
 import { asking } from "../../api/ask";
 import { useHeadline } from "../../api/headline";
 import { isolated } from "../../lib/bidi";
 import { count, ratio } from "../../lib/format";
-import { lineOfSlice, narrowing, rowsLeft, type Score, SCORES, spanOf } from "../../lib/slices";
+import { commonOf, lineOfSlice, narrowing, rowsLeft, type Score, SCORES, sliceOf, spanOf } from "../../lib/slices";
 import { useDebounced } from "../../lib/useDebounced";
 import { useNear } from "../../lib/useNear";
 import { PATIENCE, useStill } from "../../lib/useStill";
@@ -19,9 +19,9 @@ const MOST = 12;
 const NAMES = { f1: "F1", precision: "Precision", recall: "Recall" };
 
 /** A run by parts of its data rows: how large each is, how good the run is there, and how sure that is. */
-export const SliceTable = memo(function SliceTable({ subject, view, setView }: PartProps) {
+export const SliceTable = memo(function SliceTable({ subject, versus, view, setView }: PartProps) {
   const panel = useRef<HTMLElement>(null);
-  // Each slice is a question: whoever only scrolls past asks none of them.
+  // Each slice has its own resamplings: whoever only scrolls past asks for none of them.
   const seen = useNear(panel, 0);
   const near = useDebounced(seen, PATIENCE) && seen;
   const still = useStill(view);
@@ -29,20 +29,24 @@ export const SliceTable = memo(function SliceTable({ subject, view, setView }: P
   const all = useSides(subject, still, null).partings.filter(({ by }) => by !== "class");
   const by = view.parted ?? all[0]?.by ?? null;
   const { sides, some, isPending } = useSides(subject, still, by, MOST);
-  const filters = useMemo(() => [filterOf(still), ...sides.map(({ filter }) => filter)], [still, sides]);
-  const answers = useQueries({
-    queries: filters.map((filter) => ({
-      ...asking("intervals", subject, { ...filter, ...headline?.ask, group: ["counts"] }),
-      // What is far away keeps its height, and asks nothing.
-      enabled: near && subject !== null && headline !== undefined,
-    })),
+  const filter = filterOf(still);
+  const asked = { ...headline?.ask, group: ["counts" as const] };
+  // What is far away keeps its height, and asks nothing.
+  const enabled = near && subject !== null && headline !== undefined;
+  // With the other run, as the tiles ask it.
+  const other = versus && { versus: versus.run };
+  const whole = useQuery({ ...asking("intervals", subject, { ...filter, ...asked, ...other }), enabled });
+  const parts = useQuery({
+    ...asking("slices", subject, { ...commonOf(filter), ...asked, slice: sides.map((one) => sliceOf(one.filter)) }),
+    enabled: enabled && sides.length > 0,
   });
-  const lines = answers.map(({ data }) => data && lineOfSlice(data));
+  const answers = [whole.data, ...sides.map((_, i) => parts.data?.slices[i])];
+  const lines = answers.map((data) => data && lineOfSlice(data));
   const span = spanOf(lines.filter((line) => line !== undefined));
-  const level = answers[0]?.data?.level ?? null;
-  const failed = answers.find((one) => one.isError);
-  const isFetching = answers.some((one) => one.isFetching) || (seen && (!near || still !== view));
-  const left = by === "slice" || sides.length === 0 ? 0 : rowsLeft(answers.map((one) => one.data));
+  const level = whole.data?.level ?? null;
+  const failed = [whole, parts].find((one) => one.isError);
+  const isFetching = whole.isFetching || parts.isFetching || (seen && (!near || still !== view));
+  const left = by === "slice" || sides.length === 0 ? 0 : rowsLeft(answers);
   return (
     <section className="panel" aria-labelledby="slices" ref={panel} aria-busy={isFetching}>
       <header>
@@ -50,6 +54,12 @@ export const SliceTable = memo(function SliceTable({ subject, view, setView }: P
         {some !== null && (
           <span className="muted" data-figure="some-slices">
             {some}
+          </span>
+        )}
+        {/* Known last of all: below the table it would push away what comes next. */}
+        {left > 0 && (
+          <span className="muted" data-figure="rows-in-no-slice">
+            {count(left)} {left === 1 ? "data row" : "data rows"} in none of these
           </span>
         )}
         {all.length > 0 && (
@@ -71,7 +81,7 @@ export const SliceTable = memo(function SliceTable({ subject, view, setView }: P
         )}
       </header>
       {failed?.error ? (
-        <Failed error={failed.error} again={() => answers.forEach((one) => void (one.isError && one.refetch()))} />
+        <Failed error={failed.error} again={() => void failed.refetch()} />
       ) : by === null ? (
         <Empty title="Nothing to part the run by.">
           Data rows have neither a second split nor metadata. A filter that is kept as a slice is a row here, too.
@@ -117,11 +127,6 @@ export const SliceTable = memo(function SliceTable({ subject, view, setView }: P
             )}
           </tbody>
         </table>
-      )}
-      {left > 0 && (
-        <p className="muted" data-figure="rows-in-no-slice">
-          {count(left)} {left === 1 ? "data row is" : "data rows are"} in none of these.
-        </p>
       )}
     </section>
   );
