@@ -100,6 +100,16 @@ def see(page: Page, heading: str) -> Locator:
     return panel
 
 
+def press(button: Locator) -> None:
+    """Click what may lie far down: scroll to it first, and wait until all that comes into sight there is drawn.
+
+    A click scrolls too, and then presses the mouse at once: what is drawn meanwhile might come between.
+    """
+    button.scroll_into_view_if_needed()
+    settle(button.page)
+    button.click()
+
+
 # Data of one's own
 
 

@@ -10,7 +10,7 @@ import httpx
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import Screen
-from tests.browser.helpers import shown, signed, total
+from tests.browser.helpers import press, shown, signed, total
 from tests.conftest import DEMO_SCENES
 
 
@@ -30,11 +30,11 @@ def test_a_cell_leads_to_its_objects_and_rows_and_its_chip_back(screen: Screen) 
     cell = next(one for one in cells if one["actual"] and one["predicted"] is None)
     page.get_by_role("button", name=f"{cell['actual']}, missed: {cell['count']}", exact=True).click()
     expect(total(page)).to_have_text(str(cell["count"]))
-    page.get_by_role("button", name="Data rows", exact=True).click()
+    press(page.get_by_role("button", name="Data rows", exact=True))
     expected = screen.ask("rows", actual=cell["actual"], predicted="", limit=1)["total"]
     assert expected < DEMO_SCENES
     expect(total(page)).to_have_text(str(expected))
-    page.get_by_role("button", name="Remove filter").click()
+    press(page.get_by_role("button", name="Remove filter"))
     expect(total(page)).to_have_text(str(DEMO_SCENES))
 
 

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Screen
-from tests.browser.helpers import OBJECTS, see, send, settle, shown, split_button, tile, total
+from tests.browser.helpers import OBJECTS, press, see, send, settle, shown, split_button, tile, total
 from tests.conftest import DEMO_SCENES
 
 #: How many stand side by side at most.
@@ -130,7 +130,7 @@ def test_a_brushed_range_narrows_the_rows(screen: Screen) -> None:
     expect(total(page)).to_have_text(str(expected))
     counts = screen.ask("distribution", metric="f1", bins=20)["counts"]
     assert expected == sum(counts[16:])
-    page.get_by_role("button", name="Remove filter F1 ≥ 0.8, ≤ 1").click()
+    press(page.get_by_role("button", name="Remove filter F1 ≥ 0.8, ≤ 1"))
     expect(total(page)).to_have_text(str(DEMO_SCENES))
 
 

@@ -40,7 +40,7 @@ def test_exports_hold_what_the_api_says(screen: Screen, tmp_path: Path) -> None:
     assert any(one["mean_iou"] is None for one in classes)  # an empty field, and not 0
 
     rows = screen.ask("rows", limit=500, **query)["rows"]
-    lines = list(csv.DictReader(downloaded(page, "Labels, CSV", tmp_path).splitlines()))
+    lines = list(csv.DictReader(downloaded(page, "Labels of the gallery, CSV", tmp_path).splitlines()))
     assert len(lines) == sum(len(row["annotations"]) + len(row["predictions"]) for row in rows)
     counted = [line for line in lines if line["side"] == "prediction" and line["outcome"] == "tp"]
     assert len(counted) == screen.ask("summary", **query)["tp"] > 0
@@ -117,6 +117,6 @@ def test_rows_are_written_as_the_exporters_write_them(screen: Screen, zoo_datase
     rows = screen.ask("rows", where=most, limit=500, **asked)["rows"]
     whole = screen.ask("rows", limit=500, **asked)["total"]
     assert 0 < len(rows) < whole
-    lines = downloaded(page, "Rows, JSON lines", tmp_path).splitlines()
+    lines = downloaded(page, "Rows of the gallery, JSON lines", tmp_path).splitlines()
     assert [json.loads(line) for line in lines] == rows
-    assert parsed(downloaded(page, "Labels, CSV", tmp_path)) == exported(rows, tmp_path)
+    assert parsed(downloaded(page, "Labels of the gallery, CSV", tmp_path)) == exported(rows, tmp_path)

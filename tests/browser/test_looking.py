@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser import zoo
 from tests.browser.conftest import Screen
-from tests.browser.helpers import PATIENCE, see, settle, shown, total
+from tests.browser.helpers import PATIENCE, press, see, settle, shown, total
 from tests.conftest import DEMO_SCENES
 
 NARROW = {"width": 390, "height": 844}
@@ -63,7 +63,7 @@ def test_a_brushed_range_of_objects_shows_what_its_bars_count(
     expect(page.get_by_role("button", name="Objects", exact=True)).to_have_attribute("aria-pressed", "true")
     # Edges read as they are meant, not as a sum of twentieths.
     assert f"w={metric}>=0.6|{metric}<0.85" in page.url.replace("%3E", ">").replace("%3C", "<").replace("%7C", "|")
-    page.get_by_role("button", name=f"Remove filter {title} ≥ 0.6, < 0.85").click()
+    press(page.get_by_role("button", name=f"Remove filter {title} ≥ 0.6, < 0.85"))
     expect(total(page)).to_have_text(str(DEMO_SCENES))
 
 

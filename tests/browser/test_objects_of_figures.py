@@ -7,7 +7,7 @@ import re
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Screen
-from tests.browser.helpers import OBJECTS, settle, shown, total
+from tests.browser.helpers import OBJECTS, press, settle, shown, total
 
 
 def test_counts_of_the_headline_open_exactly_their_objects(screen: Screen) -> None:
@@ -20,10 +20,7 @@ def test_counts_of_the_headline_open_exactly_their_objects(screen: Screen) -> No
         expect(chips).to_contain_text(words)
         expect(page.locator(f"[data-figure={name}]")).to_have_attribute("aria-pressed", "true")
     # Of the other run too; answers are not counted, as they are not in the headline.
-    other = page.get_by_role("group", name="Objects of which run").get_by_role("button", name="logreg")
-    other.scroll_into_view_if_needed()
-    settle(page)  # parts that come into sight are drawn then, and would move the button from under the mouse
-    other.click()
+    press(page.get_by_role("group", name="Objects of which run").get_by_role("button", name="logreg"))
     expect(total(page)).to_have_text(shown(screen.headline(run="logreg")["fn"]))
     page.locator("[data-figure=FN]").click()
     expect(chips).to_have_count(0)

@@ -14,7 +14,7 @@ from PIL import Image
 from playwright.sync_api import Browser, expect
 
 from tests.browser.conftest import Screen
-from tests.browser.helpers import PATIENCE, upload, wait_until_matched
+from tests.browser.helpers import PATIENCE, press, upload, wait_until_matched
 from tests.faults.service import Service, running
 
 LONG = "a-survey-of-the-harbour-with-a-name-that-is-longer-than-a-card/tile-000123.png"
@@ -72,7 +72,7 @@ def test_pictures_are_fetched_with_the_key_and_forgotten(browser: Browser, guard
     expect(gone.locator("image")).to_have_count(0)
     expect(page.locator("[data-figure=lost-pictures]")).to_have_text("The picture could not be loaded: /media/gone.png")
     expect(card.locator("[data-lost]")).to_have_count(0)
-    page.get_by_role("button", name="Objects", exact=True).click()
+    press(page.get_by_role("button", name="Objects", exact=True))
     expect(page.locator("[data-item='here prediction 1'] image")).to_be_attached()
     assert href in page.evaluate("window.revoked")
     # However many cards show it, it is fetched once.

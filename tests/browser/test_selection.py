@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import Screen
-from tests.browser.helpers import total
+from tests.browser.helpers import press, total
 
 
 def bar(page: Page) -> Locator:
@@ -59,7 +59,7 @@ def test_what_only_the_other_run_has_is_shown_of_that_one(screen: Screen) -> Non
     runs = page.get_by_role("group", name="Objects of which run").get_by_role("button")
     expect(runs).to_have_text([re.compile("^svm 0$"), re.compile(r"^logreg [1-9]\d*$")])
     expect(runs.nth(1)).to_have_attribute("aria-pressed", "true")
-    runs.first.click()
+    press(runs.first)
     expect(total(page)).to_have_text("0")
     page.go_back()
     expect(runs.nth(1)).to_have_attribute("aria-pressed", "true")

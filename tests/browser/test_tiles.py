@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from tests.browser import zoo
 from tests.browser.conftest import Screen
-from tests.browser.helpers import OBJECTS, box, see, send, settle, shown, signed, tile, total
+from tests.browser.helpers import OBJECTS, box, press, see, send, settle, shown, signed, tile, total
 from tests.conftest import DEMO_SCENES
 
 
@@ -117,7 +117,7 @@ def test_differences_are_over_the_rows_of_both_runs(screen: Screen, http: httpx.
     runs = page.get_by_role("group", name="Objects of which run")
     expect(runs.get_by_role("button")).to_have_text(["one 1", "two 2"])
     expect(total(page)).to_have_text("1")
-    runs.get_by_role("button", name="two").click()
+    press(runs.get_by_role("button", name="two"))
     expect(total(page)).to_have_text("2")
 
 

@@ -50,7 +50,7 @@ export function App() {
   const parts = { subject, versus, also, view, setView };
   return (
     <>
-      <Header datasets={all} dataset={dataset} {...parts} />
+      <Header datasets={all} isPending={datasets.isPending} dataset={dataset} {...parts} />
       <main className={styles.page} data-silent={silence !== null}>
         {silence !== null && <Silence since={silence} />}
         {dataset && subject ? (

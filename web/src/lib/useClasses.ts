@@ -22,8 +22,11 @@ export interface ClassesInOrder {
   more: () => void;
 }
 
-/** The classes that the table shows, as it sorts and searches them: here if the overview has them all. */
-export function useClasses(subject: Subject | null, view: View): ClassesInOrder {
+/**
+ * The classes that the table shows, as it sorts and searches them: here if the overview has them all, and else asked for
+ * where the table is `near` the screen.
+ */
+export function useClasses(subject: Subject | null, view: View, near: boolean): ClassesInOrder {
   const overview = useQuestion("overview", subject, filterOf(view));
   const found = overview.data?.classes;
   const whole = found && found.total <= found.classes.length ? found.classes : undefined;
@@ -36,7 +39,7 @@ export function useClasses(subject: Subject | null, view: View): ClassesInOrder 
     search: view.cq,
     limit: PAGE,
   };
-  const asked = found && !whole ? subject : null;
+  const asked = found && !whole && near ? subject : null;
   const classes = usePages("classes", asked, { ...query, type: OBJECT_TYPES });
   const answers = usePages("classes", asked, { ...query, type: ANSWER_TYPES });
   const pages = useMemo(

@@ -47,7 +47,9 @@ export function ClassBars({ subject, view, setView }: PartProps) {
         </select>
       </div>
       {pages.isPending ? (
-        <Loading what="classes" />
+        <div className={styles.place}>
+          <Loading what="classes" />
+        </div>
       ) : pages.isError ? (
         <Failed error={pages.error} again={() => void pages.refetch()} />
       ) : classes.length === 0 ? (

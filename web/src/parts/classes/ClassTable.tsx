@@ -1,7 +1,7 @@
 import { createColumnHelper, flexRender, getCoreRowModel, useReactTable } from "@tanstack/react-table";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { DropdownMenu } from "radix-ui";
-import { Fragment, memo, useEffect, useEffectEvent, useMemo, useRef } from "react";
+import { Fragment, memo, useEffect, useEffectEvent, useMemo, useRef, useState } from "react";
 import { type Beside, useBeside } from "../../api/classes";
 import type { ClassScores } from "../../api/schema";
 import { featureOf, nameOfLabel } from "../../lib/classLabel";
@@ -53,6 +53,8 @@ const PART = 25;
 const ROW_HEIGHT = { alone: 34, compared: 44, touched: 44 };
 const GROUP_HEIGHT = 30;
 const HEAD_HEIGHT = 33;
+/** What more classes take than are in sight at once, with the line below that says so. */
+const HEIGHT = 445;
 const helper = createColumnHelper<ClassScores>();
 
 /** The labels that are in sight, in parts; each by name, so that in another order it is the same part. */
@@ -71,8 +73,11 @@ function partsOf(classes: ClassScores[], first: number, last: number): string[][
 export const ClassTable = memo(function ClassTable({ subject, versus, view, setView }: PartProps) {
   const panel = useRef<HTMLElement>(null);
   const near = useNear(panel);
-  const asked = near ? subject : null;
-  const { classes, answers, totals, isFetching, error, again, more } = useClasses(asked, view);
+  // Drawn once before it comes near, so that it has its height by then; from then on only where it is looked at.
+  const [drawn, setDrawn] = useState(false);
+  const asked = near || !drawn ? subject : null;
+  const { classes, answers, totals, isFetching, error, again, more } = useClasses(asked, view, near);
+  if (totals && !drawn) setDrawn(true);
   const all = useMemo(() => [...classes, ...answers], [classes, answers]);
   return (
     <section className={`panel ${styles.panel}`} aria-labelledby="classes" ref={panel} aria-busy={isFetching}>
@@ -96,12 +101,14 @@ export const ClassTable = memo(function ClassTable({ subject, versus, view, setV
       {error ? (
         <Failed error={error} again={again} />
       ) : !totals ? (
-        <Loading what="classes" />
+        <div style={{ minHeight: HEIGHT }}>
+          <Loading what="classes" />
+        </div>
       ) : all.length === 0 ? (
         <Empty title="No class here.">Nothing passes the filters and thresholds, or the search.</Empty>
       ) : (
         <Table
-          {...{ subject: asked, versus: near ? versus : null, view, setView, classes: all, more }}
+          {...{ subject: near ? subject : null, versus: near ? versus : null, view, setView, classes: all, more }}
           total={totals[0] + totals[1]}
           // Where answers begin, with a line of its own; where there is nothing but answers, none is needed.
           answersFrom={classes.length > 0 && answers.length > 0 ? classes.length : null}

@@ -97,7 +97,7 @@ export function Histogram({ subject, versus, view, setView }: PartProps) {
         )}
       </div>
       {own.isPending || (own.isPlaceholderData && !shown) ? (
-        <div style={{ minHeight: 300 }}>
+        <div className={styles.place}>
           <Loading what="distribution" />
         </div>
       ) : own.isError ? (

@@ -7,6 +7,7 @@ import { barsOf, ofBar, scaleOf, SIDES } from "../../lib/outcomesByConfidence";
 import { filterOf } from "../../state/view";
 import { Empty, Failed, Loading } from "../shared/Message";
 import type { PartProps } from "../shared/props";
+import places from "./Distribution.module.css";
 import styles from "./Outcomes.module.css";
 
 const BINS = 20;
@@ -25,7 +26,12 @@ export function Outcomes({ subject, view, setView }: PartProps) {
   const bars = useMemo(() => barsOf(answer.data?.bins ?? []), [answer.data]);
   const scale = useMemo(() => scaleOf(bars), [bars]);
   if (answer.isError) return <Failed error={answer.error} again={() => void answer.refetch()} />;
-  if (!answer.data) return <Loading what="predictions" />;
+  if (!answer.data)
+    return (
+      <div className={places.place}>
+        <Loading what="predictions" />
+      </div>
+    );
   if (answer.data.predictions === 0) return <Empty title="No predictions here.">None passes the filters.</Empty>;
   const { predictions, correct } = answer.data;
   return (

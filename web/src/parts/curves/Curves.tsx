@@ -105,7 +105,9 @@ export const Curves = memo(function Curves(props: SideBySideProps) {
         {kind === "calibration" && <span className="muted">On the diagonal, confidence is what it says.</span>}
       </div>
       {question.isPending ? (
-        <Loading what="curve" />
+        <div className={styles.chart}>
+          <Loading what="curve" />
+        </div>
       ) : question.isError && question.error ? (
         <Failed error={question.error} again={() => void question.refetch()} />
       ) : !lines.some((line) => line.points.length > 0) ? (

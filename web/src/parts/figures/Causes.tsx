@@ -1,5 +1,6 @@
 import { memo, useRef } from "react";
 import { useQuestion } from "../../api/ask";
+import { useHeadline } from "../../api/headline";
 import { count, ratio, short } from "../../lib/format";
 import { CAUSE_MEANINGS } from "../../lib/outcome";
 import { useNear } from "../../lib/useNear";
@@ -7,7 +8,7 @@ import { CAUSES } from "../../state/lower";
 import { filterOf } from "../../state/view";
 import styles from "./Causes.module.css";
 import { Hint } from "../shared/Hint";
-import { Empty, Failed, Loading } from "../shared/Message";
+import { Empty, Failed } from "../shared/Message";
 import type { PartProps } from "../shared/props";
 
 /** Why the two counts of what is missed differ. */
@@ -21,11 +22,14 @@ export const Causes = memo(function Causes({ subject, view, setView }: PartProps
   const near = useNear(panel);
   const errors = useQuestion("errors", near ? subject : null, filterOf(view));
   const found = errors.data;
+  const headline = useHeadline(subject, view);
+  // Until they are there the table stands with its lines: what is below it must not be pushed away when they come.
+  const none = found ? found.ap === null : headline !== undefined && !headline.kinds.includes("objects");
   const most = Math.max(1, ...CAUSES.map((cause) => found?.causes[cause]?.count ?? 0));
   const dearest = Math.max(1e-9, ...CAUSES.map((cause) => found?.causes[cause]?.dap ?? 0));
   const wrong = CAUSES.reduce((sum, cause) => sum + (found?.causes[cause]?.count ?? 0), 0);
   return (
-    <section className="panel" aria-labelledby="causes" ref={panel}>
+    <section className="panel" aria-labelledby="causes" ref={panel} aria-busy={near && errors.isFetching}>
       <header>
         <h2 id="causes">Causes of errors</h2>
         <span
@@ -36,11 +40,9 @@ export const Causes = memo(function Causes({ subject, view, setView }: PartProps
           <b className="number">{found ? ratio(found.ap) : "…"}</b>
         </span>
       </header>
-      {errors.isPending ? (
-        <Loading what="causes of errors" />
-      ) : errors.isError ? (
+      {errors.isError ? (
         <Failed error={errors.error} again={() => void errors.refetch()} />
-      ) : !found || found.ap === null ? (
+      ) : none ? (
         <Empty title="No objects here.">Causes are told of boxes, masks, lines, points and spans.</Empty>
       ) : (
         <>
@@ -56,7 +58,7 @@ export const Causes = memo(function Causes({ subject, view, setView }: PartProps
             </thead>
             <tbody>
               {CAUSES.map((cause) => {
-                const { count: number = 0, dap = null, ignored = 0 } = found.causes[cause] ?? {};
+                const { count: number = 0, dap = null, ignored = 0 } = found?.causes[cause] ?? {};
                 const chosen = view.cause === cause;
                 return (
                   <tr key={cause} data-cause={cause} data-chosen={chosen}>
@@ -73,10 +75,10 @@ export const Causes = memo(function Causes({ subject, view, setView }: PartProps
                       <span className="muted">{CAUSE_MEANINGS[cause]}</span>
                     </th>
                     <td className="number" title={ignored > 0 ? `${count(ignored)} more are ignored` : undefined}>
-                      <Bar share={number / most} text={count(number)} />
+                      <Bar share={number / most} text={found ? count(number) : "…"} />
                     </td>
                     <td className="number">
-                      <Bar share={(dap ?? 0) / dearest} text={ratio(dap)} />
+                      <Bar share={(dap ?? 0) / dearest} text={found ? ratio(dap) : "…"} />
                     </td>
                   </tr>
                 );
@@ -84,9 +86,9 @@ export const Causes = memo(function Causes({ subject, view, setView }: PartProps
             </tbody>
           </table>
           <p className={`muted ${styles.foot}`}>
-            {wrong === 0 && "No errors here. "}
-            ΔAP of all false positives {ratio(found.false_positives_dap)}, of all that is missed{" "}
-            {ratio(found.false_negatives_dap)}.{" "}
+            {found && wrong === 0 && "No errors here. "}
+            ΔAP of all false positives {found ? ratio(found.false_positives_dap) : "…"}, of all that is missed{" "}
+            {found ? ratio(found.false_negatives_dap) : "…"}.{" "}
             <Hint text={MISSED}>
               <button type="button" className={styles.why}>
                 Why the matrix counts more

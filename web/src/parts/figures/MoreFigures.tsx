@@ -12,6 +12,7 @@ import { textSheets } from "../../lib/figures/texts";
 import { useNear } from "../../lib/useNear";
 import { filterOf, type View } from "../../state/view";
 import styles from "./MoreFigures.module.css";
+import { Fold } from "../shared/Fold";
 import { Failed, Loading } from "../shared/Message";
 import type { PartProps } from "../shared/props";
 import { SheetTable } from "./SheetTable";
@@ -41,44 +42,73 @@ const KINDS: Kind[] = [
   kind("custom-metrics", "Custom metrics", (a) => a.metrics.length > 0, customMetricSheets),
 ];
 
+/** Types of objects of which there are figures of their own, whatever else there may be. */
+const EXPECTED = ["mask", "span", "radio", "checklist", "keypoints"];
+/** How far below the screen it is asked what there is, in pixels: a panel that comes late would push others away. */
+const AHEAD = 2_000;
+
 /** Figures that only some data have: a tab for each kind that is there. */
 export const MoreFigures = memo(function MoreFigures({ subject, view, setView }: PartProps) {
   const panel = useRef<HTMLDivElement>(null);
   const near = useNear(panel);
   const asked = near ? subject : null;
-  const kinds = useKinds(asked, view);
-  const chosen = kinds.find((one) => one.question === view.more) ?? kinds[0];
+  const kinds = useKinds(useNear(panel, AHEAD) ? subject : null, view);
+  const types = useQuestion("overview", subject, filterOf(view)).data?.summary.types ?? {};
+  const chosen = kinds?.find((one) => one.question === view.more) ?? kinds?.[0];
+  // Its place is kept as soon as it is known that something will stand there.
+  const there = kinds ? chosen !== undefined : EXPECTED.some((type) => type in types);
   return (
-    <div ref={panel} className={styles.place} data-there={chosen !== undefined}>
-      {chosen && (
-        <Tabs.Root
-          asChild
-          value={chosen.question}
-          onValueChange={(more) => setView({ more: more === kinds[0]?.question ? null : more })}
-        >
-          <section className="panel" aria-labelledby="more-figures">
-            <header>
-              <h2 id="more-figures">Other metrics</h2>
-              <Tabs.List className={styles.tabs} aria-label="Kinds of figures">
-                {kinds.map(({ question, title }) => (
-                  <Tabs.Trigger key={question} value={question} className={styles.tab}>
-                    {title}
-                  </Tabs.Trigger>
-                ))}
-              </Tabs.List>
-            </header>
-            <Tabs.Content value={chosen.question} className={`cut ${styles.content}`}>
-              <Sheets key={chosen.question} subject={asked} view={view} kind={chosen} />
-            </Tabs.Content>
-          </section>
-        </Tabs.Root>
+    <div ref={panel} className={styles.place} data-there={there}>
+      {there && (
+        <Fold title="Other metrics">
+          <Panel {...{ asked, view, setView, kinds: kinds ?? [], chosen }} />
+        </Fold>
       )}
     </div>
   );
 });
 
-/** The kinds of figures that a run has, at whatever thresholds. */
-function useKinds(subject: Subject | null, view: View): Kind[] {
+interface PanelProps extends Pick<PartProps, "view" | "setView"> {
+  asked: Subject | null;
+  kinds: Kind[];
+  /** None: it is not known yet which kinds there are. */
+  chosen: Kind | undefined;
+}
+
+function Panel({ asked, view, setView, kinds, chosen }: PanelProps) {
+  return (
+    <Tabs.Root
+      asChild
+      value={chosen?.question ?? ""}
+      onValueChange={(more) => setView({ more: more === kinds[0]?.question ? null : more })}
+    >
+      <section className="panel" aria-labelledby="more-figures">
+        <header>
+          <h2 id="more-figures">Other metrics</h2>
+          <Tabs.List className={styles.tabs} aria-label="Kinds of figures">
+            {kinds.map(({ question, title }) => (
+              <Tabs.Trigger key={question} value={question} className={styles.tab}>
+                {title}
+              </Tabs.Trigger>
+            ))}
+          </Tabs.List>
+        </header>
+        {chosen ? (
+          <Tabs.Content value={chosen.question} className={`cut ${styles.content}`}>
+            <Sheets key={chosen.question} subject={asked} view={view} kind={chosen} />
+          </Tabs.Content>
+        ) : (
+          <div className={styles.content}>
+            <Loading what="figures" />
+          </div>
+        )}
+      </section>
+    </Tabs.Root>
+  );
+}
+
+/** The kinds of figures that a run has, at whatever thresholds; undefined: it is not known yet. */
+function useKinds(subject: Subject | null, view: View): Kind[] | undefined {
   const basis = { policy: view.p, confidence: 0 };
   const answers = [
     useQuestion("segmentation", subject, basis),
@@ -90,7 +120,7 @@ function useKinds(subject: Subject | null, view: View): Kind[] {
     useQuestion("custom-metrics", subject, basis),
   ];
   // Not before all are known: a tab that comes late would push another one aside.
-  if (answers.some((one) => one.isPending)) return [];
+  if (answers.some((one) => one.isPending)) return undefined;
   return KINDS.filter(({ there }, i) => {
     const { data } = answers[i] ?? {};
     return data !== undefined && there(data as never);

@@ -58,15 +58,15 @@ export function Export({ subject, view }: Props) {
       make: () => download(`${name}-figures.json`, "application/json", [figuresJson(queries, view)]),
     },
     {
-      text: "Labels, CSV",
-      more: "Every annotation and prediction of the gallery's rows: its shape, confidence and outcome",
+      text: "Labels of the gallery, CSV",
+      more: "Every annotation and prediction of the rows shown there: its shape, confidence and outcome",
       make: () => void make(labelsCsv, `${name}-labels.csv`),
     },
     {
-      text: "Rows, JSON lines",
+      text: "Rows of the gallery, JSON lines",
       more: (
         <>
-          The gallery&apos;s rows with all their objects, as <code>evalstream export</code> writes them
+          The rows shown there with all their objects, as <code>evalstream export</code> writes them
         </>
       ),
       make: () => void make(rowsJson, `${name}-rows.ndjson`, "application/x-ndjson"),

@@ -9,7 +9,13 @@ import { count } from "../../lib/format";
 /** How far the run has come, as of when; rows that failed may be tried again. */
 export function Freshness({ subject }: { subject: Subject | null }) {
   const progress = useProgress(subject);
-  if (!subject || !progress.data) return null;
+  if (!subject || !progress.data)
+    return progress.isPending ? (
+      <div className={styles.fresh} aria-hidden="true">
+        <p>as of …</p>
+        <p>… rows</p>
+      </div>
+    ) : null;
   const { rows, pending, failed } = progress.data;
   const at = new Date(progress.dataUpdatedAt).toLocaleTimeString("en-GB");
   return (

@@ -20,6 +20,8 @@ import type { SideBySideProps } from "../shared/props";
 
 interface Props extends SideBySideProps {
   datasets: Dataset[];
+  /** It is not known yet which there are. */
+  isPending: boolean;
   /** None: there is no such dataset, or none at all. */
   dataset: Dataset | undefined;
 }
@@ -45,13 +47,23 @@ export const OF_A_DATASET = {
   ...NOTHING_CHOSEN,
 };
 
-export const Header = memo(function Header({ datasets, dataset, subject, versus, also, view, setView }: Props) {
+export const Header = memo(function Header({
+  datasets,
+  isPending,
+  dataset,
+  subject,
+  versus,
+  also,
+  view,
+  setView,
+}: Props) {
   useLive(subject, versus);
   const mayDelete = useMayDelete();
   return (
     <header className={styles.header}>
       <div className={styles.bar}>
         <h1 className={styles.name}>evalstream</h1>
+        {isPending && <Pending view={view} />}
         {datasets.length > 0 && (
           <Choice
             label="Dataset"
@@ -105,6 +117,19 @@ export const Header = memo(function Header({ datasets, dataset, subject, versus,
     </header>
   );
 });
+
+/** In the place of what can be chosen until it is known: what stands below must not be pushed away by it. */
+function Pending({ view: { d, a, b, p } }: Pick<Props, "view">) {
+  const known = { Dataset: d ?? "…", Run: a ?? "…", "Compare with": b ?? "no other run", Policy: p };
+  return Object.entries(known).map(([label, value]) => (
+    <label key={label} className={styles.choice}>
+      <span>{label}</span>
+      <select className="control" disabled>
+        <option>{isolated(value)}</option>
+      </select>
+    </label>
+  ));
+}
 
 interface ChoiceProps {
   label: string;
