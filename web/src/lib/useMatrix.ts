@@ -64,7 +64,9 @@ export function useMatrix(subject: Subject | null, versus: Subject | null, view:
     search,
     limit: WORST,
   });
-  const page = useQuestion("classes", large ? subject : null, {
+  // How many there are the overview tells, unless they are searched.
+  const paged = large && (!byErrors || search !== "");
+  const page = useQuestion("classes", paged ? subject : null, {
     ...filter,
     search,
     ...(view.order === "count" ? { sort: "annotations", descending: true } : { sort: "label" }),
@@ -89,7 +91,9 @@ export function useMatrix(subject: Subject | null, versus: Subject | null, view:
   const held = useFrozenWhileDragged(sorted);
   const labels = held.length > 0 ? held : sorted;
   const cells = { ...filter, label: labels, limit: PART };
-  const some = large && labels.length > 0;
+  // Of an order that is about to change no cells are asked for, unless it is held.
+  const isLate = labels === sorted && (byErrors ? worst.isPlaceholderData : page.isPlaceholderData);
+  const some = large && labels.length > 0 && !isLate;
   const part = useQuestion("confusion-matrix", some ? subject : null, cells);
   const theirPart = useQuestion("confusion-matrix", some ? versus : null, { ...cells, ...shared?.theirs });
   const [answer, theirAnswer] = large ? [part.data, theirPart.data] : [whole, theirWhole];
@@ -100,12 +104,18 @@ export function useMatrix(subject: Subject | null, versus: Subject | null, view:
   );
 
   const asked = large
-    ? [overview, ...(byErrors ? [worst] : []), page, ...(labels.length ? [part] : []), ...(versus ? [theirPart] : [])]
+    ? [
+        overview,
+        ...(byErrors ? [worst] : []),
+        ...(paged ? [page] : []),
+        ...(labels.length ? [part] : []),
+        ...(versus ? [theirPart] : []),
+      ]
     : [overview, ...(versus ? [theirOverview] : [])];
   const failed = asked.find((one) => one.isError);
   return {
     labels,
-    total: large ? page.data?.total : ordered.length,
+    total: paged ? page.data?.total : large ? overview.data?.classes.total : ordered.length,
     own,
     their,
     confusions,

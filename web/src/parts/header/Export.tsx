@@ -87,6 +87,7 @@ export function Export({ subject, view }: Props) {
           </li>
         ))}
       </ul>
+      <p className={`muted ${styles.origin}`}>Files that the service writes</p>
       <dl className={styles.files}>
         {(Object.keys(FILES) as FileOf[]).map((what) => (
           <div key={what}>
@@ -123,7 +124,7 @@ export function Export({ subject, view }: Props) {
       )}
       <p className={`muted ${styles.foot}`}>
         With the filters and thresholds of this view. Rows are the gallery's data rows, with all their objects,
-        whichever of these it shows. The last three are written by the service, as <code>evalstream export</code>,{" "}
+        whichever of these it shows. The service writes its files as <code>evalstream export</code>,{" "}
         <code>export-mislabels</code> and <code>export-report</code> do, with a note of what they are of.
       </p>
     </Pop>
