@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager
+from typing import Final
 from uuid import uuid4
 
 import pyarrow as pa
@@ -13,6 +14,7 @@ from evalstream.storage.dead_letters import DeadLetter
 from evalstream.storage.engine import Clients, open_embedded
 from evalstream.storage.events import newest_version
 from evalstream.storage.migrate import migrated_clients
+from evalstream.storage.recent import Recent
 from evalstream.telemetry import READY
 from evalstream_api import exports, page, questions
 from evalstream_api.changes import ROUTERS
@@ -39,6 +41,9 @@ from evalstream_embedded.clock import Clock
 from evalstream_embedded.matcher import Matcher, running_matcher
 from evalstream_embedded.settings import LocalSettings
 
+#: Of events that were just written, what is held in memory until they are matched: some million boxes.
+RECENT_BYTES: Final = 128 * 1024 * 1024
+
 
 def make_app(settings: LocalSettings) -> FastAPI:
     """Make the application; the engine is opened when it starts, and closed when it stops.
@@ -55,12 +60,13 @@ def make_app(settings: LocalSettings) -> FastAPI:
         with ExitStack() as stack:
             clients = stack.enter_context(migrated_clients(lambda: open_embedded(settings.data / "engine")))
             backup.clear(settings.data)  # only now, when nobody else can have the folder open
-            matcher = stack.enter_context(running_matcher(clients, settings.policies))
+            recent = Recent(RECENT_BYTES)
+            matcher = stack.enter_context(running_matcher(clients, settings.policies, recent))
             clock = Clock(newest_version(clients()))
-            accept = _accept(clients, matcher, clock)
+            accept = _accept(clients, matcher, clock, recent)
             intake = Intake(
                 accept=accept,
-                accept_columns=_accept_columns(clients, matcher, clock),
+                accept_columns=_accept_columns(clients, matcher, clock, recent),
                 put_back=_put_back(accept, clock),
                 rematch_all=_rematch_all(matcher),
                 clock=clock,
@@ -90,9 +96,9 @@ def make_app(settings: LocalSettings) -> FastAPI:
     return app
 
 
-def _accept(clients: Clients, matcher: Matcher, clock: Clock) -> Accept:
+def _accept(clients: Clients, matcher: Matcher, clock: Clock, recent: Recent) -> Accept:
     def keep(records: list[Record], reader: Reader, upload: str) -> tuple[int, list[Rejection]]:
-        done = ingest(clients(), records, reader, route_of(reader), upload)
+        done = ingest(clients(), records, reader, route_of(reader), upload, recent)
         clock.saw(done.newest)
         matcher.tell(done.changed)
         return done.accepted, done.rejected
@@ -103,9 +109,9 @@ def _accept(clients: Clients, matcher: Matcher, clock: Clock) -> Accept:
     return accept
 
 
-def _accept_columns(clients: Clients, matcher: Matcher, clock: Clock) -> AcceptColumns:
+def _accept_columns(clients: Clients, matcher: Matcher, clock: Clock, recent: Recent) -> AcceptColumns:
     def keep(events: pa.RecordBatch, reader: Reader, upload: str, first: int) -> tuple[int, list[Rejection]]:
-        done = ingest_columns(clients(), events, reader, route_of(reader), upload, first)
+        done = ingest_columns(clients(), events, reader, route_of(reader), upload, first, recent)
         clock.saw(done.newest)
         matcher.tell(done.changed)
         return done.accepted, done.rejected

@@ -12,6 +12,7 @@ from uuid import uuid4
 from evalstream import positions
 from evalstream.pipeline.reconcile import reconcile, rematch
 from evalstream.storage.engine import Clients
+from evalstream.storage.recent import Recent
 from evalstream.storage.results import stale_rows
 from tenacity import RetryCallState, RetryError, Retrying, stop_when_event_set, wait_exponential_jitter
 
@@ -86,14 +87,14 @@ class Matcher:
 
 
 @contextmanager
-def running_matcher(clients: Clients, policies: Sequence[str]) -> Iterator[Matcher]:
+def running_matcher(clients: Clients, policies: Sequence[str], recent: Recent | None = None) -> Iterator[Matcher]:
     """Run a matcher for as long as the context lasts.
 
     It begins with whatever an earlier process left undone. What is told to it but not done when it stops is found
-    again by the next one, for the tables say what is pending.
+    again by the next one, for the tables say what is pending. ``recent`` holds events that were just written.
     """
     matcher = Matcher()
-    thread = threading.Thread(target=_run, args=(matcher, clients, policies), name="matcher")
+    thread = threading.Thread(target=_run, args=(matcher, clients, policies, recent), name="matcher")
     thread.start()
     try:
         yield matcher
@@ -102,7 +103,7 @@ def running_matcher(clients: Clients, policies: Sequence[str]) -> Iterator[Match
         thread.join()
 
 
-def _run(matcher: Matcher, clients: Clients, policies: Sequence[str]) -> None:
+def _run(matcher: Matcher, clients: Clients, policies: Sequence[str], recent: Recent | None) -> None:
     # A failure here is the engine's, a full disk for instance; it must not end the matcher, nor lose what changed.
     patiently = Retrying(
         wait=wait_exponential_jitter(multiplier=0.5, max=30),
@@ -118,7 +119,7 @@ def _run(matcher: Matcher, clients: Clients, policies: Sequence[str]) -> None:
         while not matcher._stopped.is_set():
             changed, declared = matcher._wait(at_most=0 if backlog else None)
             for dataset, data_rows in changed.items():
-                patiently(rematch, clients(), dataset, data_rows, policies)
+                patiently(rematch, clients(), dataset, data_rows, policies, recent)
             matcher._finish()
             for dataset in sorted(declared):
                 backlog[dataset] = patiently(stale_rows, clients(), dataset, policies)

@@ -15,10 +15,11 @@ from evalstream.events import AnnotationEvent, PredictionEvent, Reader, Record
 from evalstream.matching import POLICIES
 from evalstream.pipeline.ingest import ingest
 from evalstream.pipeline.match import match
-from evalstream.pipeline.reconcile import reconcile
+from evalstream.pipeline.reconcile import reconcile, rematch
 from evalstream.queries.summary import summary
 from evalstream.selection import Selection
 from evalstream.storage.events import load_events
+from evalstream.storage.recent import Recent
 from evalstream.storage.results import RESULTS, Progress, progress, write_results
 
 NAMES = list(POLICIES)
@@ -60,6 +61,26 @@ def test_results_are_a_function_of_the_set_of_events(client: Client, seed: int) 
     for run in RUNS:
         rows = len({event["data_row"] for event in events if event.get("run") == run})
         assert progress(client, messy, run, NAMES) == Progress(rows, 0, 0)
+
+
+@pytest.mark.parametrize("held", [10_000, 100_000_000], ids=["some", "all"])
+def test_events_that_are_held_in_memory_give_the_results_of_those_read_back(client: Client, held: int) -> None:
+    rng = random.Random(7)
+    events = [event for number in range(20) for event in random_history(rng, f"row {number}")]
+    clean, messy = f"read back, {held}", f"held, {held}"
+    send(client, clean, events)
+    reconcile(client, NAMES, dataset=clean)
+
+    recent = Recent(held)
+    deliveries = events + rng.choices(events, k=len(events) // 2)
+    rng.shuffle(deliveries)
+    size = len(deliveries) // 5 + 1
+    for start in range(0, len(deliveries), size):
+        some = deliveries[start : start + size]
+        send(client, messy, some, recent)
+        rematch(client, messy, sorted({event["data_row"] for event in some}), NAMES, recent)
+    assert results(client, messy) == results(client, clean)
+    assert reconcile(client, NAMES, dataset=messy) == 0
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -230,13 +251,13 @@ def predicted(data_row: str, run: str, version: int, objects: list[Payload]) -> 
     return {"data_row": data_row, "run": run, "operation": "replace", "version": version, "predictions": objects}
 
 
-def send(client: Client, dataset: str, events: Sequence[Payload]) -> None:
+def send(client: Client, dataset: str, events: Sequence[Payload], recent: Recent | None = None) -> None:
     for model, own in (
         (AnnotationEvent, [event for event in events if "run" not in event]),
         (PredictionEvent, [event for event in events if "run" in event]),
     ):
         records = [Record(json.dumps(event).encode(), position, 0) for position, event in enumerate(own)]
-        done = ingest(client, records, Reader(model, {"dataset": dataset}), "test")
+        done = ingest(client, records, Reader(model, {"dataset": dataset}), "test", recent=recent)
         assert (done.accepted, done.rejected) == (len(own), [])
 
 

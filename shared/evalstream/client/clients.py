@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ from tenacity import AsyncRetrying, Retrying
 from evalstream.client.errors import told
 from evalstream.client.service import Service, asking
 from evalstream.client.spool import DEFAULT_FOLDER
-from evalstream.client.steps import Done, Pause, Request, Steps, Together, advance, retries
+from evalstream.client.steps import Done, Flow, Pause, Request, Steps, advance, retries
 from evalstream.questions import Asked, Later, Question
 
 if TYPE_CHECKING:
@@ -145,14 +145,29 @@ class Client(Service, Asked):
             value: T = step.value
             return value
 
-    def _do(self, step: Request | Together | Pause) -> httpx.Response | list[httpx.Response] | None:
+    def _do(self, step: Request | Flow | Pause) -> httpx.Response | None:
         if isinstance(step, Pause):
             time.sleep(step.seconds)
             return None
-        if isinstance(step, Together):
-            with ThreadPoolExecutor(len(step.requests)) as threads:
-                return list(threads.map(self._insisting, step.requests))
+        if isinstance(step, Flow):
+            self._flow(step)
+            return None
         return self._insisting(step)
+
+    def _flow(self, flow: Flow) -> None:
+        under_way: dict[Future[httpx.Response], int] = {}
+
+        def take_answers() -> None:
+            for one in wait(under_way, return_when=FIRST_COMPLETED).done:
+                flow.answered(under_way.pop(one), one.result())
+
+        with ThreadPoolExecutor(flow.at_once) as threads:
+            for number, request in enumerate(flow.requests):
+                under_way[threads.submit(self._insisting, request)] = number
+                if len(under_way) == flow.at_once:
+                    take_answers()
+            while under_way:
+                take_answers()
 
     def _insisting(self, step: Request) -> httpx.Response:
         answer: httpx.Response = Retrying(**retries(step))(self._send, step)
@@ -215,30 +230,36 @@ class AsyncClient(Service, Later):
             value: T = step.value
             return value
 
-    async def _do(self, step: Request | Together | Pause) -> httpx.Response | list[httpx.Response] | None:
+    async def _do(self, step: Request | Flow | Pause) -> httpx.Response | None:
         if isinstance(step, Pause):
             await anyio.sleep(step.seconds)
             return None
-        if isinstance(step, Together):
-            return await self._at_once(step.requests)
+        if isinstance(step, Flow):
+            await self._flow(step)
+            return None
         return await self._insisting(step)
 
-    async def _at_once(self, requests: Sequence[Request]) -> list[httpx.Response]:
-        answers: dict[int, httpx.Response] = {}
+    async def _flow(self, flow: Flow) -> None:
+        room = anyio.Semaphore(flow.at_once)
         failed: list[Exception] = []
 
-        async def send(place: int) -> None:
+        async def send(number: int, request: Request) -> None:
             try:
-                answers[place] = await self._insisting(requests[place])
+                flow.answered(number, await self._insisting(request))
             except Exception as error:  # told below as it is: a task group would tell it in a group of its own
                 failed.append(error)
+            finally:
+                room.release()
 
         async with anyio.create_task_group() as tasks:
-            for place in range(len(requests)):
-                tasks.start_soon(send, place)
+            number = 0
+            await room.acquire()
+            while not failed and (request := await anyio.to_thread.run_sync(next, flow.requests, None)) is not None:
+                tasks.start_soon(send, number, request)
+                number += 1
+                await room.acquire()
         if failed:
             raise failed[0]
-        return [answers[place] for place in range(len(requests))]
 
     async def _insisting(self, step: Request) -> httpx.Response:
         answer: httpx.Response = await AsyncRetrying(**retries(step))(self._send, step)

@@ -40,8 +40,8 @@ from evalstream.importers.rows import Side
 from evalstream.importers.text import STDIN, json_lines
 from evalstream.words import count_of
 
-#: Objects, and events, that one request carries in columns: some 5 MB.
-PART_OBJECTS: Final = 50_000
+#: Objects, and events, that one request carries in columns: some 11 MB of boxes.
+PART_OBJECTS: Final = 100_000
 PART_EVENTS: Final = 10_000
 
 

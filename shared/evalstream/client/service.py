@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from evalstream.changes import FILES_LIMIT, Completed, Declaration, Deleted, OtherFiles, RejectedLine, Upload
 from evalstream.client.errors import RejectedError
-from evalstream.client.steps import Pause, Request, Steps, Together, operation
+from evalstream.client.steps import Flow, Pause, Request, Steps, operation
 from evalstream.collector import uncollected
 from evalstream.events.base import Name
 from evalstream.importers.problems import ImporterError
@@ -26,6 +26,7 @@ from evalstream.selection import QuestionError
 from evalstream.words import count_of
 
 if TYPE_CHECKING:
+    import httpx
     import pyarrow as pa
 
     from evalstream.client.files import Lines
@@ -371,16 +372,23 @@ class Service(Questions):
 
         path = _upload_path(dataset, run)
         done = Sent(accepted=0, rejected=0, errors=[])
-        sent, left = 0, iter(tables)
-        while some := list(islice(left, PARTS_UNDER_WAY)):
-            contents = [stream(table) for table in some]
-            answers = yield Together(
-                tuple(Request("POST", path, content=own, kind=MEDIA_TYPE, insist=True) for own in contents)
-            )
-            for table, content, response in zip(some, contents, answers, strict=True):
-                done.add(Upload.model_validate_json(response.content), sent)
-                sent += table.num_rows
-                on_part(table.num_rows, len(content))
+        parts: list[tuple[int, int, int]] = []  # of each: events before it, events, bytes
+
+        def requests() -> Iterator[Request]:
+            before = 0
+            for table in tables:
+                content = stream(table)
+                parts.append((before, table.num_rows, len(content)))
+                before += table.num_rows
+                yield Request("POST", path, content=content, kind=MEDIA_TYPE, insist=True)
+
+        def answered(number: int, response: httpx.Response) -> None:
+            before, count, size = parts[number]
+            done.add(Upload.model_validate_json(response.content), before)
+            on_part(count, size)
+
+        yield Flow(requests(), PARTS_UNDER_WAY, answered)
+        done.errors.sort(key=lambda item: item.line)
         return done
 
     @operation

@@ -6,7 +6,7 @@ for. :class:`operation` makes it a method of both clients, so that each is writt
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Generator, Mapping
+from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping
 from functools import partial, update_wrapper
 from typing import Any, Concatenate, Final, Generic, NamedTuple, ParamSpec, Self, TypeVar, overload
 
@@ -46,10 +46,13 @@ class Request(NamedTuple):
         return own if self.patience is None else own | {"timeout": self.patience}
 
 
-class Together(NamedTuple):
-    """Requests to send at the same time; their answers come as a list in the same order."""
+class Flow(NamedTuple):
+    """Requests to send, so many at a time: the next one is made when there is room for it."""
 
-    requests: tuple[Request, ...]
+    requests: Iterator[Request]
+    at_once: int
+    #: Told the number of each request, from 0, with its answer, in the order in which answers come.
+    answered: Callable[[int, httpx.Response], None]
 
 
 class Pause(NamedTuple):
@@ -58,7 +61,7 @@ class Pause(NamedTuple):
     seconds: float
 
 
-Steps = Generator[Request | Together | Pause, Any, T]
+Steps = Generator[Request | Flow | Pause, Any, T]
 
 
 class Done(NamedTuple, Generic[T]):
@@ -67,7 +70,7 @@ class Done(NamedTuple, Generic[T]):
     value: T
 
 
-def advance(steps: Steps[T], answer: Any) -> Request | Together | Pause | Done[T]:
+def advance(steps: Steps[T], answer: Any) -> Request | Flow | Pause | Done[T]:
     """Give the answer to the last step, none before the first; return the next one."""
     try:
         return steps.send(answer)

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import partial, reduce
-from itertools import chain, groupby, pairwise
-from operator import itemgetter
+from itertools import chain, pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -50,9 +49,10 @@ class FoldedScene(NamedTuple):
 
 @uncollected
 def fold(events: pa.Table, *, alone: bool = False) -> list[FoldedScene]:
-    """Fold events, ordered by data row, run, version and id, to one scene for each data row and run.
+    """Fold events to one scene for each data row and run.
 
-    With ``alone``, events are of annotations, and there is a scene of run '' for each data row, without a prediction.
+    Those of one data row and run lie together, by version and id. With ``alone``, events are of annotations, and there
+    is a scene of run '' for each data row, without a prediction.
     """
     log = _Log(
         events["operation"].to_pylist(),
@@ -62,16 +62,18 @@ def fold(events: pa.Table, *, alone: bool = False) -> list[FoldedScene]:
         whole(events["deleted_id"]),
     )
     facts = _facts_said(events)
+    groups = _groups(events)
+    annotated = {data_row: own for data_row, run, own in groups if not run}
+    predicted = [(data_row, "", range(0)) for data_row in annotated] if alone else [one for one in groups if one[1]]
+    annotations: dict[str, Int] = {}
     scenes = []
-    for data_row, groups in groupby(_groups(events), key=itemgetter(0)):
-        by_run = {run: own for _, run, own in groups}
-        shared = by_run.pop("", range(0))
-        annotations = _objects(log, shared)
-        for run, own in {"": range(0)}.items() if alone else by_run.items():
-            said = [facts[i] for i in (*shared, *own) if i in facts]
-            scenes.append(
-                FoldedScene(data_row, run, len(shared) + len(own), _merged(said), annotations, _objects(log, own))
-            )
+    for data_row, run, own in predicted:
+        shared = annotated.get(data_row, range(0))
+        if data_row not in annotations:
+            annotations[data_row] = _objects(log, shared)
+        said = [facts[i] for i in (*shared, *own) if i in facts]
+        counted = len(shared) + len(own)
+        scenes.append(FoldedScene(data_row, run, counted, _merged(said), annotations[data_row], _objects(log, own)))
     return scenes
 
 

@@ -14,6 +14,7 @@ from evalstream.events import Reader, Record, Rejection, decode, events_table
 from evalstream.events.checking import decode_columns
 from evalstream.storage.dead_letters import DeadLetter, keep_dead_letters
 from evalstream.storage.events import append_events
+from evalstream.storage.recent import Recent
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
@@ -32,17 +33,23 @@ class Ingested(NamedTuple):
 
 
 def ingest(
-    client: Client, records: Iterable[Record], reader: Reader, source: str, upload: str | None = None
+    client: Client,
+    records: Iterable[Record],
+    reader: Reader,
+    source: str,
+    upload: str | None = None,
+    recent: Recent | None = None,
 ) -> Ingested:
     """Validate a batch and keep all of it: the events in ``events``, the rest in ``dead_letters``.
 
     When this returns, both are on disk: the batch may be acknowledged. Ingest only appends; calling it again with the
     same records of the same ``upload`` changes nothing. An upload that comes in several batches has one name, which
-    tells its lines from those of all others; without one, each batch is an upload of its own.
+    tells its lines from those of all others; without one, each batch is an upload of its own. ``recent`` is the memory
+    of who matches in this process.
     """
     received, rejected = decode(records, reader)
     if received:
-        append_events(client, events_table(received))
+        append_events(client, events_table(received), recent)
     name = upload or uuid4().hex
     keep_dead_letters(client, [_dead_letter(item, source, name) for item in rejected])
     changed = {(item.event.dataset, item.event.data_row) for item in received}
@@ -50,7 +57,13 @@ def ingest(
 
 
 def ingest_columns(
-    client: Client, events: pa.RecordBatch, reader: Reader, source: str, upload: str, first: int
+    client: Client,
+    events: pa.RecordBatch,
+    reader: Reader,
+    source: str,
+    upload: str,
+    first: int,
+    recent: Recent | None = None,
 ) -> Ingested:
     """Validate a batch of events in columns (schema ``EVENTS``) and keep all of it, as :func:`ingest` does.
 
@@ -58,7 +71,7 @@ def ingest_columns(
     """
     kept, rejected = decode_columns(events, reader, first)
     for table in kept:
-        append_events(client, table)
+        append_events(client, table, recent)
     keep_dead_letters(client, [_dead_letter(item, source, upload) for item in rejected])
     changed = {key for table in kept for key in _keys(table)}
     newest = max((int(np.max(numbers(table["version"].combine_chunks()))) for table in kept), default=0)

@@ -12,15 +12,16 @@ from evalstream.pipeline.delete import erase_left_over
 from evalstream.pipeline.match import match
 from evalstream.storage.deletions import load_deletions
 from evalstream.storage.engine import Clients
-from evalstream.storage.events import datasets, load_events, predicted_rows
+from evalstream.storage.events import datasets, has_predictions, load_events, predicted_rows
 from evalstream.storage.ontologies import in_force
+from evalstream.storage.recent import Recent
 from evalstream.storage.results import stale_rows, write_results
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
 #: Data rows matched at a time: enough to keep the kernels busy, few enough to hold in memory.
-BATCH_ROWS = 2_000
+BATCH_ROWS = 2_500
 
 #: Results that are missing or out of date; those and the ones that failed; or all.
 Which = Literal["stale", "failed", "all"]
@@ -38,13 +39,20 @@ def rematch(
     dataset: str,
     data_rows: Sequence[str],
     policies: Sequence[str],
-    on_progress: Callable[[int, int], None] = lambda _done, _total: None,
+    recent: Recent | None = None,
 ) -> None:
-    """Match data rows anew from their events, every run of each."""
-    for start in range(0, len(data_rows), BATCH_ROWS):
-        batch = data_rows[start : start + BATCH_ROWS]
-        write_results(client, _matched(client, dataset, batch, policies))
-        on_progress(start + len(batch), len(data_rows))
+    """Match data rows anew from their events, every run of each; what ``recent`` holds of these is not read back."""
+    if not has_predictions(client, dataset):
+        return  # annotations alone, as when a dataset is new; who brings predictions has these rows matched
+    for batch in _evenly(data_rows, BATCH_ROWS):
+        write_results(client, _matched(client, dataset, batch, policies, recent=recent))
+
+
+def _evenly(data_rows: Sequence[str], most: int) -> Iterator[Sequence[str]]:
+    """Cut data rows into as few batches as can be, of about one size: a small batch costs nearly as much as a large."""
+    count = -(-len(data_rows) // most)
+    for i in range(count):
+        yield data_rows[i * len(data_rows) // count : (i + 1) * len(data_rows) // count]
 
 
 def match_alone(client: Client, dataset: str, data_rows: Sequence[str]) -> None:
@@ -55,14 +63,20 @@ def match_alone(client: Client, dataset: str, data_rows: Sequence[str]) -> None:
 
 
 def _matched(
-    client: Client, dataset: str, data_rows: Sequence[str], policies: Sequence[str], *, alone: bool = False
+    client: Client,
+    dataset: str,
+    data_rows: Sequence[str],
+    policies: Sequence[str],
+    *,
+    alone: bool = False,
+    recent: Recent | None = None,
 ) -> pa.Table:
     """Match data rows by what is known of them at a moment at which nothing is being deleted."""
     deletions = load_deletions(client, dataset, data_rows)
     while True:
         # First what is declared, with its count, and then the events: the version must claim no more than was used.
         declared = in_force(client, dataset)
-        events = load_events(client, dataset, data_rows, runs=not alone)
+        events = load_events(client, dataset, data_rows, runs=not alone, recent=recent)
         # And the deletions last: what is matched without one was there before it, so that it has retracted the result.
         before, deletions = deletions, load_deletions(client, dataset, data_rows)
         if deletions == before:

@@ -9,7 +9,8 @@ import pyarrow as pa
 
 from evalstream.events import EVENTS
 from evalstream.storage.deletions import conditions
-from evalstream.storage.settings import INSERT
+from evalstream.storage.recent import EventKey, Recent
+from evalstream.storage.settings import INSERT, INSERT_DISTINCT
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
@@ -28,21 +29,56 @@ ORDER BY data_row, run, version, event_id
 SETTINGS optimize_move_to_prewhere_if_final = 1
 """
 
+_KEYS = """
+SELECT DISTINCT data_row, toString(run) AS run, version, event_id FROM events
+WHERE dataset = {dataset:String} AND data_row IN {data_rows:Array(String)}
+ORDER BY data_row, run, version, event_id
+"""
 
-def append_events(client: Client, events: pa.Table) -> None:
-    """Append events (schema ``EVENTS``); when this returns they are on disk."""
+
+def append_events(client: Client, events: pa.Table, recent: Recent | None = None) -> None:
+    """Append events (schema ``EVENTS``); when this returns they are on disk, and held in memory where there is one."""
     from evalstream.telemetry import INSERT_SECONDS  # of services only, and takes a while
 
     for start in range(0, events.num_rows, INSERT_ROWS):
+        part = events.slice(start, INSERT_ROWS)
         with INSERT_SECONDS.labels("events").time():
-            client.insert_arrow("events", events.slice(start, INSERT_ROWS), settings=INSERT)
+            client.insert_arrow("events", part, settings=INSERT_DISTINCT if _are_distinct(part) else INSERT)
+    if recent is not None:
+        recent.keep(events)
 
 
-def load_events(client: Client, dataset: str, data_rows: Sequence[str], *, runs: bool = True) -> pa.Table:
-    """Load every event of the given data rows, dead ones too, by data row, run (annotations first), version and id.
+def _are_distinct(events: pa.Table) -> bool:
+    """Whether no key stands twice among events."""
+    columns = (events[name].to_pylist() for name in ("dataset", *EventKey._fields))
+    return len(set(zip(*columns, strict=True))) == int(events.num_rows)
 
-    Without ``runs``, those of annotations alone.
+
+def load_events(
+    client: Client, dataset: str, data_rows: Sequence[str], *, runs: bool = True, recent: Recent | None = None
+) -> pa.Table:
+    """Load every event of the given data rows, dead ones too.
+
+    Those of one data row and run lie together, by version and id. Without ``runs``, those of annotations alone. What a
+    memory of recent events holds is not read again.
     """
+    if recent is None or not runs:
+        return _read_events(client, dataset, data_rows, runs=runs)
+    held, missing = recent.give(dataset, _event_keys(client, dataset, data_rows))
+    return pa.concat_tables([held, _read_events(client, dataset, sorted(missing), runs=True)])
+
+
+def _event_keys(client: Client, dataset: str, data_rows: Sequence[str]) -> list[EventKey]:
+    """Name every event of the given data rows once, by data row, run, version and id."""
+    keys: list[EventKey] = []
+    for start in range(0, len(data_rows), LOOKUP_ROWS):
+        parameters = {"dataset": dataset, "data_rows": list(data_rows[start : start + LOOKUP_ROWS])}
+        found = client.query_arrow(_KEYS, parameters=parameters)
+        keys += map(EventKey._make, zip(*(found[name].to_pylist() for name in EventKey._fields), strict=True))
+    return keys
+
+
+def _read_events(client: Client, dataset: str, data_rows: Sequence[str], *, runs: bool) -> pa.Table:
     known = {"dataset": dataset, "runs": runs}
     parts = [
         client.query_arrow(_LOAD, parameters=known | {"data_rows": list(data_rows[start : start + LOOKUP_ROWS])})
@@ -90,6 +126,12 @@ def newest_version(client: Client) -> int:
 def datasets(client: Client) -> Iterable[str]:
     """Name every dataset that has an event."""
     return [name for (name,) in client.query("SELECT DISTINCT dataset FROM events ORDER BY dataset").result_rows]
+
+
+def has_predictions(client: Client, dataset: str) -> bool:
+    """Whether a run has said something of a dataset, be it deleted by now."""
+    statement = "SELECT 1 FROM events WHERE dataset = {dataset:String} AND run != '' LIMIT 1"
+    return bool(client.query(statement, parameters={"dataset": dataset}).result_rows)
 
 
 def predicted_rows(client: Client, dataset: str, *, after: str = "", at_most: int = 2**63) -> list[str]:

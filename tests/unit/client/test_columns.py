@@ -82,6 +82,23 @@ def test_what_gets_no_answer_is_sent_again_as_it_was(lost: int) -> None:
     }
 
 
+def test_a_slow_answer_holds_up_no_other_request() -> None:
+    service, enough = Service(), threading.Event()
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        first = read(request.read())["data_row"][0].as_py() == "0/0"
+        response = service.answer(request)
+        if len(service.bodies) == 5:
+            enough.set()
+        assert not first or enough.wait(60), "the others wait for the first one"
+        return response
+
+    with Client("http://service", transport=httpx.MockTransport(answer)) as client:
+        sent = client.send_columns("d", None, tables())
+    assert sent.accepted == 5
+    assert [item.line for item in sent.errors] == [2, 4, 6, 8, 10]
+
+
 def test_it_may_be_awaited() -> None:
     service = Service(lost=1)
 

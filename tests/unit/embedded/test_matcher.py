@@ -26,7 +26,7 @@ class Stages:
     def stale_rows(self, _client: Any, dataset: str, _policies: Any) -> list[str]:
         return self.stale[dataset]
 
-    def rematch(self, _client: Any, dataset: str, data_rows: list[str], _policies: Any) -> None:
+    def rematch(self, _client: Any, dataset: str, data_rows: list[str], _policies: Any, _recent: Any = None) -> None:
         if self.failures:
             self.failures -= 1
             raise OSError("the disk is full")
