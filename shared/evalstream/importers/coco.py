@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import repeat
 from operator import attrgetter
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -26,7 +27,7 @@ from numpy.typing import NDArray
 from evalstream.arrow import as_texts, take, texts
 from evalstream.events.base import CONTROL, OBJECTS_LIMIT, Crowd
 from evalstream.importers import lvis
-from evalstream.importers.coco_columns import Plain, field, plain_annotations, plain_detections
+from evalstream.importers.coco_columns import Plain, field, plain_annotations, plain_boxes, plain_detections
 from evalstream.importers.coco_dataset import as_detections, is_dataset
 from evalstream.importers.coco_records import (
     ANNOTATIONS,
@@ -48,6 +49,7 @@ from evalstream.importers.coco_shapes import Checks, Shapes, check_numbers, shap
 from evalstream.importers.columns import Categories, CocoType, Found, Images, Objects, RowKey, Truth, bound
 from evalstream.importers.names import ImageNames, named_by_file, refuse_ambiguous, told
 from evalstream.importers.problems import ImporterError, Problem, refuse
+from evalstream.importers.text import STDIN
 from evalstream.ontology import FREQUENCIES
 from evalstream.scenes import Code, Flag, Float, Int, row_order
 from evalstream.words import count_of
@@ -88,6 +90,7 @@ def read_truth(source: Source, iou_type: CocoType = "bbox", row_key: RowKey = "i
         except (msgspec.MsgspecError, UnicodeDecodeError):
             document = generic(name, document)  # a second look, at each record by itself
     if isinstance(document, bytes):
+        document = rest = b""  # as large as all that comes of it
         images, categories = read.images, read.categories
         listed_in_file = read.annotations if own is None else own
         annotations = Records(listed_in_file, range(len(listed_in_file)))
@@ -143,22 +146,27 @@ def read_results(
         not have (then the two files hardly belong together) or of which it has several by that name. Others that cannot
         be read are in ``problems``.
     """
-    name, document = opened(source)
+    in_pieces = None
+    if isinstance(source, str | Path) and iou_type == "bbox" and Path(source) != STDIN and abs(category_offset) < 2**62:
+        in_pieces = plain_boxes(Path(source))
+    name, document = opened(source) if in_pieces is None else (str(source), None)
     problems: list[Problem] = []
     notes: list[str] = []
     kind = DETECTIONS[iou_type]
     if isinstance(document, bytes) and document.lstrip().startswith(b"{"):
         document = generic(name, document)
-    if is_dataset(document):
+    if isinstance(document, Mapping) and is_dataset(document):
         document, truth = as_detections(name, document, truth, notes)
-    if isinstance(document, bytes):
+    if in_pieces is not None:
+        detections = Records(in_pieces, range(len(in_pieces)))
+    elif isinstance(document, bytes):
         try:
             plain = plain_detections(document, iou_type) if abs(category_offset) < 2**62 else None
             read: Sequence[Any] = plain or msgspec.json.decode(document, type=list[kind])  # type: ignore[valid-type]
             detections = Records(read, range(len(read)))
         except (msgspec.MsgspecError, UnicodeDecodeError):
             document = generic(name, document)
-    if not isinstance(document, bytes):
+    if in_pieces is None and not isinstance(document, bytes):
         if not isinstance(document, Sequence) or isinstance(document, str):
             raise ImporterError(
                 f"{name}: a COCO results file is a list of detections, or a data set with images, categories and"
@@ -289,16 +297,18 @@ def _annotated(
     note(shape.thin & kept, "annotation", "an outline of less than three points, drawn as pycocotools draws it")
     given_ids = field(own, "id")
     if isinstance(given_ids, np.ndarray):
-        ids: list[str] = as_texts(given_ids).to_pylist()
+        ids = as_texts(given_ids)
         zero = (given_ids == 0) & kept
     else:
-        ids = [f"#{positions[i]}" if own_id is None else str(own_id) for i, own_id in enumerate(given_ids)]
+        ids = texts(f"#{positions[i]}" if own_id is None else str(own_id) for i, own_id in enumerate(given_ids))
         zero = np.array([own_id == 0 for own_id in given_ids], np.bool_) & kept
     note(zero, "annotation", "the id 0, whose matches pycocotools takes for none; here it counts as any other")
-    ids, repeated = _unique_ids(ids, row, positions)
+    repeated = np.zeros(len(own), np.bool_)
+    if len(np.unique(given_ids) if isinstance(given_ids, np.ndarray) else set(ids.to_pylist())) < len(own):
+        ids, repeated = _unique_ids(ids, row, positions)
     note(repeated & kept, "annotation", "an id that another one of the image has; each counts")
     confidence = np.ones(len(own))
-    columns = row, texts(ids), feature, categories.names, confidence, area, code, shape, storable
+    columns = row, ids, feature, categories.names, confidence, area, code, shape, storable
     return _in_order(source, images, kept, *columns)
 
 
@@ -467,18 +477,16 @@ def _refuse_unknown(source: str, truth: Truth, records: Records, row: Int) -> No
         )
 
 
-def _unique_ids(ids: list[str], row: Int, positions: Sequence[int]) -> tuple[list[str], Flag]:
+def _unique_ids(given: pa.Array, row: Int, positions: Sequence[int]) -> tuple[pa.Array, Flag]:
     """Give records that share an id within an image a name by their place in the file."""
+    ids: list[str] = given.to_pylist()
     repeated = np.zeros(len(ids), np.bool_)
-    if len(set(ids)) == len(ids):
-        return ids, repeated
     seen: set[tuple[int, str]] = set()
     for i, key in enumerate(zip(row.tolist(), ids, strict=True)):
         repeated[i] = key in seen
         seen.add(key)
-    return [f"#{positions[i]}" if again else name for i, (name, again) in enumerate(zip(ids, repeated, strict=True))], (
-        repeated
-    )
+    own = (f"#{positions[i]}" if again else name for i, (name, again) in enumerate(zip(ids, repeated, strict=True)))
+    return texts(own), repeated
 
 
 def _note(notes: list[str], which: Flag, noun: str, what: str) -> None:

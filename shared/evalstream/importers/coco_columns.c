@@ -120,8 +120,8 @@ static bool add(Table *table, const Record *own, bool annotated, int64_t kind) {
     return true;
 }
 
-/* Read a list of records. */
-static int list(Reader *in, const uint8_t *text, bool annotated, int64_t kind, Table *table) {
+/* Read a list of records, and say where the last whole one ends. */
+static int list(Reader *in, const uint8_t *text, bool annotated, int64_t kind, Table *table, int64_t *end_at) {
     Record own;
     bool strict = in->strict;
     in->strict = true;
@@ -132,6 +132,7 @@ static int list(Reader *in, const uint8_t *text, bool annotated, int64_t kind, T
         if (done != READ) return done;
         if (kind == SKELETONS) own.begin = begin;
         if (!add(table, &own, annotated, kind)) return NO_MEMORY;
+        *end_at = in->at - text;
     } while (next(in, ','));
     in->strict = strict;
     return next(in, ']') ? READ : FAULT;
@@ -152,7 +153,7 @@ static int data_set(Reader *in, const uint8_t *text, int64_t kind, Table *table,
         found = true;
         blank(in);
         *begin_at = in->at - text;
-        int done = list(in, text, true, kind, table);
+        int done = list(in, text, true, kind, table, end_at);
         if (done != READ) return done;
         *end_at = in->at - text;
     } while (next(in, ','));
@@ -167,8 +168,9 @@ KERNEL coco_columns_records(Bytes text, bool annotated, int64_t kind, int64_t *f
     Reader in = {text.at, text.at + text.n, !annotated};
     Table table = {image_id, category_id, id, bbox, mask_begin, mask_end, keypoint_start, keypoint, unlabelled,
                    score, area, crowd, 0, 0, 0};
-    *begin = 0, *end = text.n;
-    int done = annotated ? data_set(&in, text.at, kind, &table, begin, end) : list(&in, text.at, false, kind, &table);
+    *begin = *end = 0;
+    int done = annotated ? data_set(&in, text.at, kind, &table, begin, end)
+                         : list(&in, text.at, false, kind, &table, end);
     if (done == NO_MEMORY) return OUT_OF_MEMORY;
     blank(&in);
     *fault = done == READ && in.at == in.end ? -1 : in.at - text.at;

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from operator import attrgetter
+from pathlib import Path
 from typing import Any, Final, NamedTuple, overload
 
 import msgspec
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 
 from evalstream.importers.coco_records import ANNOTATIONS, DETECTIONS
 from evalstream.importers.columns import CocoType
+from evalstream.importers.text import pieces
 from evalstream.native import compiled
 from evalstream.scenes import Flag, Float, Int
 
@@ -29,7 +31,7 @@ KINDS: Final[tuple[CocoType, ...]] = ("bbox", "segm", "keypoints")
 class _Read(NamedTuple):
     fault: int  # the byte at which it gave up, or −1
     begin: int  # where the list stands in the text
-    end: int
+    end: int  # of detections: where the last whole one ends
     image_id: Int
     category_id: Int
     id: Int  # the last of annotations alone, as the next ones but `score`
@@ -50,6 +52,11 @@ def records(text: NDArray[np.uint8], annotated: bool, kind: int) -> _Read:  # ty
 
     Time and memory are linear in the text; nothing is read beyond its end, whatever it holds.
     """
+
+
+#: Bytes that are read at a time where a file need not be held whole.
+_PIECE: Final = 4 * 1024 * 1024
+_OF_BOXES: Final = ("image_id", "category_id", "bbox", "score")
 
 
 class Written(NamedTuple):
@@ -122,6 +129,33 @@ def plain_detections(document: bytes, iou_type: CocoType = "bbox") -> Plain | No
     """Read a list of detections; none where it is not in the plain form, or empty."""
     read = _records(document, iou_type, annotated=False)
     return None if read is None else Plain(*read, iou_type, annotated=False)
+
+
+def plain_boxes(path: Path) -> Plain | None:
+    """Read a file of detections with boxes as :func:`plain_detections` does, without holding all of its text."""
+    parts: list[dict[str, NDArray[Any]]] = []
+    rest, ended = b"", False
+    for piece in pieces(path, _PIECE):
+        text = (rest + piece).lstrip()
+        if not text:
+            continue
+        if ended or (parts and not text.startswith((b",", b"]"))):
+            return None
+        if parts and text.startswith(b"]"):
+            rest, ended = text[1:].lstrip(), True
+            if rest:
+                return None
+            continue
+        read = records(np.frombuffer(b"[" + text[1:] if parts else text, np.uint8), False, KINDS.index("bbox"))
+        if not read.end:
+            return None
+        parts.append({name: getattr(read, name).copy() for name in _OF_BOXES})  # of just their size
+        rest, ended = text[read.end :], read.fault < 0
+    if not ended or not parts:
+        return None
+    image_id, category_id, bbox, score = (np.concatenate([part.pop(name) for part in parts]) for name in _OF_BOXES)
+    whole = read._replace(image_id=image_id, category_id=category_id, bbox=bbox, score=score)
+    return Plain(np.empty(0, np.uint8), whole, "bbox", annotated=False)
 
 
 def plain_annotations(document: bytes, iou_type: CocoType = "bbox") -> tuple[Plain, bytes] | None:

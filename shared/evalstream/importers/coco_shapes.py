@@ -65,15 +65,17 @@ def check_numbers(checks: Checks, given: Flag, values: Float, field: str, shown:
 
 def _boxes(records: Sequence[Any], checks: Checks) -> Shapes:
     if isinstance(records, Plain):
-        box = records.bbox.copy()
+        box = records.bbox
     else:
         flat = chain.from_iterable(map(attrgetter("bbox"), records))
         box = np.fromiter(flat, np.float64, 4 * len(records)).reshape(-1, 4)
     check_numbers(checks, np.ones_like(box, np.bool_), box, "bbox", lambda i: list(records[i].bbox))
-    box[~checks.kept] = 0
+    if not np.all(checks.kept):
+        box = np.where(checks.kept[:, None], box, 0)
     area = box[:, 2] * box[:, 3]
     negative = (box[:, 2] < 0) | (box[:, 3] < 0)
-    box[negative, 2:] = 0
+    if np.any(negative):
+        box = np.where(negative[:, None] & np.array([False, False, True, True]), 0, box)
     none = np.zeros(len(records), np.bool_)
     return Shapes(4 * np.arange(len(records) + 1), box.ravel(), area, None, negative, none, none, none)
 

@@ -40,6 +40,19 @@ def plain_bytes(path: Path) -> bytes:
         return content if encoding == "utf-8" else content.decode(encoding).removeprefix("\ufeff").encode()
 
 
+def pieces(path: Path, size: int) -> Iterator[bytes]:
+    """Read a file that is not standard input piece by piece: uncompressed, and in the encoding that it has.
+
+    Raises
+    ------
+    ImporterError
+        If it cannot be read or uncompressed.
+    """
+    with _told(path), _opened(path) as file:
+        while piece := file.read(size):
+            yield piece
+
+
 def head(path: Path, size: int = 65_536) -> str:
     """Read the beginning of a file as text, whatever its encoding; bytes that are no text are replaced.
 

@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from evalstream.importers import coco
+from evalstream.importers import coco, coco_columns
 from evalstream.importers.coco import read_results, read_truth
-from evalstream.importers.coco_columns import KINDS, plain_annotations, plain_detections, records
+from evalstream.importers.coco_columns import KINDS, plain_annotations, plain_boxes, plain_detections, records
 from evalstream.importers.problems import ImporterError
 from hypothesis import given
 from hypothesis import strategies as st
@@ -83,6 +83,43 @@ def test_the_plain_form_is_read_into_columns() -> None:
     assert truth.id.tolist() == [1, 2]
     assert truth.area.tolist() == [100, 25]
     assert truth.crowd.tolist() == [False, True]
+
+
+_WHOLE = json.dumps(FOUND * 3)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        _WHOLE,
+        json.dumps(FOUND * 3, indent=2) + "\n",
+        json.dumps(FOUND[:1]),
+        _WHOLE[:-1],
+        _WHOLE[:-2],
+        _WHOLE + "]",
+        _WHOLE + " 1",
+        _WHOLE[:-1] + ",]",
+        _WHOLE[:-1] + json.dumps(FOUND[0]) + "]",
+        _WHOLE.replace("9.25", "09.25", 1),
+        "[]",
+        "",
+        "\ufeff" + _WHOLE,
+        json.dumps({"annotations": FOUND}),
+    ],
+)
+def test_a_file_read_in_pieces_is_the_file_read_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    path = tmp_path / "found.json"
+    path.write_text(text, encoding="utf-8")
+    whole = plain_detections(path.read_bytes())
+    longest = len(json.dumps(FOUND[:1], indent=2)) + 40
+    for size in (*range(longest, 3 * longest, 7), 10_000):  # a piece with no whole record is left to others
+        monkeypatch.setattr(coco_columns, "_PIECE", size)
+        found = plain_boxes(path)
+        assert (found is None) == (whole is None), size
+        if found is not None and whole is not None:
+            assert list(found) == list(whole)
 
 
 @given(st.floats(min_value=1e-290, max_value=1e290) | st.floats(0, 1000))
