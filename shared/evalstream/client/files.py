@@ -43,6 +43,8 @@ from evalstream.words import count_of
 #: Objects, and events, that one request carries in columns: some 11 MB of boxes.
 PART_OBJECTS: Final = 100_000
 PART_EVENTS: Final = 10_000
+#: The same in bytes: of masks there are fewer.
+PART_BYTES: Final = 12 * 1024 * 1024
 
 
 class Lines(NamedTuple):
@@ -56,7 +58,7 @@ class Lines(NamedTuple):
     source: str = "events"
     #: The data rows that the events give a file, and its name; None: known from the lines alone, which come once.
     files: Callable[[], Iterable[tuple[str, str]]] | None = tuple
-    #: The same events as tables of what one request carries; None: they are not boxes alone, or came as lines.
+    #: The same events as tables of what one request carries; None: they are neither boxes nor masks, or came as lines.
     columns: Callable[[], Iterable[pa.Table]] | None = None
 
     @property
@@ -251,8 +253,12 @@ def _lines_of(read: GroundTruth | Predictions, known: dict[str, str], how: How) 
     if isinstance(read, Predictions) and (missing := total - len(np.unique(kept.row))):
         notes.append(rows.taken_for_empty(missing, total))
 
+    most = PART_OBJECTS
+    if kept.detail is not None and len(kept.row):
+        most = min(most, max(1, PART_BYTES * len(kept.row) // kept.detail.nbytes))
+
     def tables() -> Iterator[pa.Table]:
-        for first, objects_of, images in columns.parts(kept, truth.images, most=PART_OBJECTS, rows=PART_EVENTS):
+        for first, objects_of, images in columns.parts(kept, truth.images, most=most, rows=PART_EVENTS):
             on = truth._replace(images=images, objects=objects_of)
             if isinstance(read.coco, columns.Found):
                 found = read.coco._replace(objects=objects_of)
@@ -262,7 +268,7 @@ def _lines_of(read: GroundTruth | Predictions, known: dict[str, str], how: How) 
             yield _numbered(events, first)
 
     lines = (line for table in tables() for line in event_lines(table))
-    in_columns = tables if kind == "bbox" else None
+    in_columns = tables if kind != "keypoints" else None
     return Lines(lines, total, notes, read.problems, not_storable, read.source, files, in_columns)
 
 

@@ -21,6 +21,7 @@ from evalstream.class_labels import class_label
 from evalstream.events.base import COORDINATE_LIMIT, OBJECTS_LIMIT, Crowd
 from evalstream.events.columns import event_document, events_table
 from evalstream.events.decoding import PAYLOAD_LIMIT, Reader, Record, Rejection, decode
+from evalstream.events.objects.mask import PIXELS_LIMIT, SIDE_LIMIT, kept_pixels
 from evalstream.events.schema import EVENTS
 from evalstream.types import TYPES
 
@@ -78,7 +79,7 @@ def decode_columns(events: pa.RecordBatch, reader: Reader, first: int) -> Decode
 
 
 def plain_events(events: pa.RecordBatch, known: Mapping[str, str]) -> Flags:
-    """Say of each event whether it is plain: a ``replace`` of boxes that the models surely take.
+    """Say of each event whether it is plain: a ``replace`` of boxes and masks that the models surely take.
 
     Parameters
     ----------
@@ -112,23 +113,18 @@ def _objects_are_plain(events: pa.RecordBatch, among: Flags, predicted: bool) ->
         events = events.take(pa.array(chosen))
     row = np.repeat(np.arange(len(chosen)), _length(events["object_id"]))
     item = {name: events[name].flatten() for name in _OBJECTS}
-    fine = _is(item["object_type"], "bbox") & _is(item["object_detail"], "") & _is_text(item["object_id"], 256)
+    fine = _is_text(item["object_id"], 256)
     fine &= _are_classes(item["object_feature"], item["object_label"])
     fine &= _are_distinct(row, item["object_id"])
     fine &= numbers(item["object_parent"]) == 0
     fine &= (_length(item["object_score_label"]) == 0) & (_length(item["object_score"]) == 0)
-    sided = _length(item["object_geometry"]) == 4
-    # Boxes of others than four numbers are looked at as if they stood at the origin: they are not fine anyway.
-    box = np.zeros((len(row), 4))
-    own = item["object_geometry"] if np.all(sided) else item["object_geometry"].filter(pa.array(sided))
-    box[sided] = numbers(own.flatten()).reshape(-1, 4)
+    shaped, computed = _shapes_are_plain(item)
+    fine &= shaped
     most = COORDINATE_LIMIT
-    fine &= sided & np.all(np.abs(box) <= most, axis=1) & np.all(box[:, 2:] >= 0, axis=1)
     confidence, area = numbers(item["object_confidence"]), numbers(item["object_area"])
     crowd = numbers(item["object_crowd"])
     if predicted:
-        with np.errstate(over="ignore", invalid="ignore"):
-            fine &= (np.abs(confidence) <= most) & (confidence <= 1) & (area == box[:, 2] * box[:, 3])
+        fine &= (np.abs(confidence) <= most) & (confidence <= 1) & (area == computed)
         fine &= crowd == Crowd.OBJECT
     else:
         fine &= (confidence == 1) & (area >= 0) & (area <= most) & (crowd <= Crowd.DIFFICULT)
@@ -137,6 +133,29 @@ def _objects_are_plain(events: pa.RecordBatch, among: Flags, predicted: bool) ->
     plain = np.zeros(len(among), np.bool_)
     plain[chosen] = ~bad
     return plain
+
+
+def _shapes_are_plain(item: Mapping[str, pa.Array]) -> tuple[Flags, NDArray[np.float64]]:
+    """Say so of each object's type with its geometry and detail; give its area too."""
+    masks = _is(item["object_type"], "mask")
+    # Boxes of others than four numbers are looked at as if they stood at the origin: they are not fine anyway.
+    sides = _length(item["object_geometry"])
+    sided = sides == 4
+    box = np.zeros((len(masks), 4))
+    own = item["object_geometry"] if np.all(sided) else item["object_geometry"].filter(pa.array(sided))
+    box[sided] = numbers(own.flatten()).reshape(-1, 4)
+    fine = _is(item["object_type"], "bbox") & _is(item["object_detail"], "")
+    fine &= sided & np.all(np.abs(box) <= COORDINATE_LIMIT, axis=1) & np.all(box[:, 2:] >= 0, axis=1)
+    with np.errstate(over="ignore", invalid="ignore"):
+        area = box[:, 2] * box[:, 3]
+    if np.any(masks):
+        detail = item["object_detail"].filter(pa.array(masks))
+        _, start, text = detail.buffers()
+        offsets = np.frombuffer(start, np.int32, len(detail) + 1, 4 * detail.offset)
+        pixels = kept_pixels(np.frombuffer(text or b"", np.uint8), offsets, SIDE_LIMIT, PIXELS_LIMIT)
+        area[masks] = pixels
+        fine[masks] = (pixels >= 0) & (sides[masks] == 0)
+    return fine, area
 
 
 def _holds_null(events: pa.RecordBatch) -> bool:

@@ -42,17 +42,19 @@ def rows_of(client: TestClient, dataset: str, name: str, without: str) -> list[A
 
 
 def test_all_that_is_stored_is_what_lines_store(client: TestClient) -> None:
-    box = {"type": "bbox", "feature": "car"}
+    box, mask = {"type": "bbox", "feature": "car"}, {"type": "mask", "feature": "lane"}
     lines = {
         "": [
             {"annotations": [box | {"bbox": [0, 0, 9, 9], "area": 50}, box | {"bbox": [20, 0, 5, 5], "crowd": True}]},
             {"annotations": [], "row": {"split": "test", "width": 64, "metadata": {"file_name": "b.jpg"}}},
             {"annotations": [{"type": "polygon", "feature": "a=b", "polygon": [[[0, 0], [4, 0], [4, 4]]]}]},
+            {"annotations": [mask | {"mask": {"size": [2, 2], "counts": "13"}, "area": 2.5}]},
         ],
         "r": [
             {"predictions": [box | {"bbox": [1, 0, 9, 9], "confidence": 0.75}]},
             {"predictions": [box | {"bbox": [1, 0, 9, 9], "confidence": 0.5}]},
             {"predictions": [{"type": "polygon", "feature": "a=b", "polygon": [[[0, 0], [4, 0], [4, 3]]]}]},
+            {"predictions": [mask | {"mask": {"size": [2, 2], "counts": [0, 4]}, "confidence": 0.5}]},
         ],
     }
     for run, events in lines.items():
@@ -60,12 +62,12 @@ def test_all_that_is_stored_is_what_lines_store(client: TestClient) -> None:
             {"data_row": str(i), "operation": "replace", "version": 7, "event_id": str(i)} | own
             for i, own in enumerate(events)
         ]
-        assert send(client, "lines", run, *whole)["accepted"] == 3
+        assert send(client, "lines", run, *whole)["accepted"] == 4
         statement = f"SELECT {', '.join(EVENTS.names)} FROM events WHERE dataset = 'lines' AND run = {{run:String}}"
         stored = backend_in(client.app).clients().query_arrow(statement, parameters={"run": run}).cast(EVENTS)
-        own = stored.set_column(0, EVENTS.field("dataset"), pa.array(["columns"] * 3))
+        own = stored.set_column(0, EVENTS.field("dataset"), pa.array(["columns"] * 4))
         answer = post(client, "columns", run, stream(own)).json()
-        assert (answer["accepted"], answer["rejected"], answer["errors"]) == (3, 0, [])
+        assert (answer["accepted"], answer["rejected"], answer["errors"]) == (4, 0, [])
     for dataset in ("lines", "columns"):
         wait_until_matched(client, dataset, "r")
     for name in ("events", "results"):

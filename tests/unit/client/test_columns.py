@@ -20,6 +20,7 @@ from evalstream.client.columns import MEDIA_TYPE, stream
 from evalstream.client.files import How, annotation_lines, prediction_lines
 from evalstream.client.steps import ATTEMPTS
 from evalstream.events import EVENTS, event_lines
+from evalstream.events.checking import plain_events
 from evalstream.importers.files import Options
 
 from benchmarks.workload import as_masks, coco_files
@@ -188,7 +189,27 @@ def _made(folder: Path) -> Path:
     return folder
 
 
-def test_masks_go_as_lines(tmp_path: Path) -> None:
-    truth_file, _ = _coco(tmp_path, "segm")
-    said, _ = annotation_lines(truth_file, "d", How(Options(type="segm")))
+def test_masks_go_in_columns_and_need_no_second_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    truth_file, found_file = _coco(tmp_path, "segm")
+    how = How(Options(type="segm"))
+    monkeypatch.setattr(client_files, "PART_BYTES", 1_000)
+    of_truth, truth = annotation_lines(truth_file, "d", how)
+    for said, known in (
+        (of_truth, {"dataset": "d"}),
+        (prediction_lines(found_file, truth_file, truth, "d", "r", how), {"dataset": "d", "run": "r"}),
+    ):
+        assert said.columns is not None
+        parts = list(said.columns())
+        assert len(parts) > 1
+        assert all(plain_events(batch, known).all() for part in parts for batch in part.to_batches())
+        assert list(map(json.loads, event_lines(pa.concat_tables(parts)))) == list(map(json.loads, said.lines))
+
+
+def test_skeletons_go_as_lines(tmp_path: Path) -> None:
+    truth_file, _ = _coco(tmp_path)
+    document = json.loads(truth_file.read_bytes())
+    for item in document["annotations"]:
+        item |= {"keypoints": [1, 1, 2], "num_keypoints": 1}
+    truth_file.write_text(json.dumps(document))
+    said, _ = annotation_lines(truth_file, "d", How(Options(type="keypoints")))
     assert said.columns is None

@@ -20,6 +20,7 @@ from pydantic import AfterValidator, Discriminator, Field, Tag, ValidationInfo
 from evalstream.class_labels import class_label
 from evalstream.events.base import Part, Strict
 from evalstream.events.objects.located import ArealAnnotation, Located, PredictedObject
+from evalstream.native import compiled
 
 #: Pixels of the largest mask.
 PIXELS_LIMIT: Final = 2**28
@@ -123,6 +124,23 @@ def compressed(mask: Rle | RunLengths | Png, unpacked: PngPixels | None = None) 
             f"`counts` must sum to the pixels of `size` {[height, width]}, {height * width}, and sum to {runs.sum()}"
         )
     return _text(height, width, _without_empty(runs))
+
+
+@compiled
+def kept_pixels(  # type: ignore[empty-body]
+    text: NDArray[np.uint8], start: NDArray[np.int32], longest_side: int, most: int
+) -> NDArray[np.int64]:
+    """Count the pixels of masks in the form in which they are kept (:meth:`_Mask.part`); −1 of what is in another.
+
+    Parameters
+    ----------
+    text : uint8
+        JSON of all masks, one after another.
+    start : (n + 1,) int32
+        Where each begins.
+    longest_side, most : int
+        ``SIDE_LIMIT`` and ``PIXELS_LIMIT``.
+    """
 
 
 def _runs(text: str) -> NDArray[np.int64]:
