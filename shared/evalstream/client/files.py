@@ -40,11 +40,11 @@ from evalstream.importers.rows import Side
 from evalstream.importers.text import STDIN, json_lines
 from evalstream.words import count_of
 
-#: Objects, and events, that one request carries in columns: some 11 MB of boxes.
-PART_OBJECTS: Final = 100_000
+#: Objects, and events, that one request carries in columns: some 5 MB of boxes.
+PART_OBJECTS: Final = 50_000
 PART_EVENTS: Final = 10_000
 #: The same in bytes: of masks there are fewer.
-PART_BYTES: Final = 12 * 1024 * 1024
+PART_BYTES: Final = 8 * 1024 * 1024
 
 
 class Lines(NamedTuple):
