@@ -126,7 +126,7 @@ def _read(client: Client, selection: Selection, ordered: bool, with_nearest: boo
 
 
 def _size(read: Stored) -> int:
-    return sum(array.nbytes for array in _arrays(read)) + read.data_row.nbytes + 100 * len(read.columns.data_row)
+    return int(sum(array.nbytes for array in (*_arrays(read), read.data_row)) + 100 * len(read.columns.data_row))
 
 
 def _arrays(read: Stored) -> tuple[NDArray[Any], ...]:
