@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterator
 
 import httpx
@@ -11,6 +10,7 @@ import pytest
 
 from tests.browser import zoo
 from tests.faults.service import Service
+from tests.unit.docs.curl import call
 from tests.unit.docs.test_commands import ADDRESSES, named
 
 #: What asks or sets something. Events, which come from elsewhere, are sent by tests of the routes that take them.
@@ -31,12 +31,10 @@ def http(service: Service) -> Iterator[httpx.Client]:
 # Deleting comes last, for others ask for what is deleted.
 @pytest.mark.parametrize("line", **named(sorted(ASKED, key=lambda one: "-X DELETE" in one[1])))
 def test_what_is_asked_is_answered(http: httpx.Client, line: str) -> None:
-    words = shlex.split(line.partition(" #")[0])
-    method = words[words.index("-X") + 1] if "-X" in words else "GET"
-    body = words[words.index("-d") + 1].encode() if "-d" in words else None
-    address = re.sub(r"^.*?:800\d", "", next(word for word in words if ":800" in word))
+    method, path, query, body = call(line)
     # The pages speak of many datasets and runs. One with everything stands for all.
-    address = re.sub(r"(?<=/datasets/)[^/?]+", DATASET, address)
-    address = re.sub(r"(?<=/runs/)[^/?]+", RUN, re.sub(r"(?<=versus=)[^&]+", OTHER, address))
-    answer = http.request(method, address, content=body, headers={"content-type": "application/json"} if body else {})
+    path = re.sub(r"(?<=/datasets/)[^/]+", DATASET, re.sub(r"(?<=/runs/)[^/]+", RUN, path))
+    params = [(name, OTHER if name == "versus" else value) for name, value in query]
+    told = {} if body is None else {"content-type": "application/json"}
+    answer = http.request(method, path, params=params, content=body, headers=told)
     assert answer.is_success, answer.text

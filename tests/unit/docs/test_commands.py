@@ -7,7 +7,6 @@ import re
 import shlex
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 import typer
@@ -15,6 +14,7 @@ from evalstream.questions import Question, Questions
 from evalstream_cli.main import app
 
 from tests.unit.docs.blocks import PAGES, ROOT
+from tests.unit.docs.curl import call
 
 #: No code of Python, which other tests run, no output, and no events.
 BLOCK = re.compile(r"^( *)```(?:sh)?\n(.*?)^ *```$", re.DOTALL | re.MULTILINE)
@@ -82,20 +82,17 @@ def test_a_command_is_there_with_its_options(words: list[str]) -> None:
 
 @pytest.mark.parametrize("line", **named(ADDRESSES))
 def test_an_address_is_there_with_its_query(line: str) -> None:
-    words = shlex.split(line.partition(" #")[0])
-    url = urlsplit(next(word for word in words if ":8000" in word or ":8001" in word))
-    said = parse_qs(url.query, keep_blank_values=True, strict_parsing=bool(url.query))
-    path = "/" + url.path.partition("/")[2]
-    method = words[words.index("-X") + 1].lower() if "-X" in words else "get"
-    if method == "get" and any(word.startswith(("-d", "--data")) for word in words):
-        method = "post"
+    method, path, query, _ = call(line)
+    said: dict[str, list[str]] = {}
+    for name, value in query:
+        said.setdefault(name, []).append(value)
     template, route = next(
         (template, route)
         for template, own in sorted(PATHS.items(), key=lambda one: one[0].count("{"))
-        if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path) and (route := own.get(method))
+        if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path) and (route := own.get(method.lower()))
     )
     known = {one["name"] for one in route.get("parameters", []) if one["in"] == "query"}
     assert set(said) <= known
     if question := QUESTIONS.get(template):
         lists = {name for name, field in question.query.model_fields.items() if "list" in str(field.annotation)}
-        question.put({unquote(name): own if name in lists else own[-1] for name, own in said.items()})
+        question.put({name: own if name in lists else own[-1] for name, own in said.items()})
