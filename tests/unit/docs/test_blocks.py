@@ -9,7 +9,7 @@ import pytest
 from tests.unit.docs.blocks import blocks, printed
 
 #: How many blocks each page has at least. What they print is shown below each.
-PAGES = {"client.md": 1, "exporting.md": 1, "library.md": 5, "tutorial.md": 6}
+PAGES = {"client.md": 1, "exporting.md": 1, "intervals.md": 1, "library.md": 5, "tutorial.md": 6}
 README = "../README.md"
 #: What the blocks of the README take for granted: two files, a service with a dataset and a run, and what a model has
 #: found. An engine of their own is in the place of the service.
