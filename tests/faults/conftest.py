@@ -7,11 +7,12 @@ from collections.abc import Iterator
 import pytest
 
 from tests.faults.cluster import Cluster, running_cluster
+from tests.prefork import services_forked
 
 
 @pytest.fixture(scope="package")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with running_cluster(tmp_path_factory.mktemp("cluster")) as cluster:
+    with services_forked(), running_cluster(tmp_path_factory.mktemp("cluster")) as cluster:
         yield cluster
 
 

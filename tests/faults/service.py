@@ -6,7 +6,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,7 +13,8 @@ from pathlib import Path
 
 import httpx
 
-COMMAND = Path(sys.executable).with_name("evalstream")
+from tests.prefork import COMMAND, Forked, can_fork, fork
+
 #: Seconds, for whatever must come sooner or later on however busy a machine.
 PATIENCE = 240
 #: Seconds in which a service must end that was told to.
@@ -42,7 +42,7 @@ class Service:
         self.url = f"http://127.0.0.1:{self.port}"
         self._command = command
         self._settings = settings
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | Forked | None = None
 
     @property
     def engine(self) -> Path:
@@ -59,10 +59,12 @@ class Service:
 
     def start(self) -> None:
         command = [*self._command, "up", "--port", str(self.port), "--data", self.folder / "data"]
-        with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
-                command, cwd=self.folder, env=environment(**self._settings), stdout=log, stderr=log
-            )
+        variables, log = environment(**self._settings), self.folder / "log"
+        if can_fork(command, variables):
+            self._process = Forked(fork(command, variables, log, self.folder))
+        else:
+            with log.open("ab") as file:
+                self._process = subprocess.Popen(command, cwd=self.folder, env=variables, stdout=file, stderr=file)
         deadline = time.monotonic() + PATIENCE
         with httpx.Client(base_url=self.url) as http:  # one for all attempts: to make it takes 20 ms of CPU
             while time.monotonic() < deadline:

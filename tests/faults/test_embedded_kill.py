@@ -6,6 +6,7 @@ import os
 import random
 import signal
 import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,7 +19,7 @@ from evalstream.client import Client, files, steps
 from evalstream.events import decode
 
 from benchmarks.workload import coco_files
-from tests.faults.service import COMMAND, PATIENCE, Service, environment, running
+from tests.faults.service import PATIENCE, Service, environment, running
 from tests.faults.workload import (
     DATA_ROWS,
     DATASET,
@@ -33,6 +34,7 @@ from tests.faults.workload import (
     opened,
     results,
 )
+from tests.prefork import COMMAND
 
 pytestmark = pytest.mark.faults
 
@@ -161,7 +163,7 @@ def test_second_service_on_one_folder_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGINT])
 def test_asked_to_stop_it_ends_cleanly(tmp_path: Path, by: signal.Signals) -> None:
-    with running(tmp_path) as service:
+    with running(tmp_path, command=[sys.executable, COMMAND]) as service:  # from the beginning: not forked
         assert service.end(by) == 0
         assert "Traceback" not in service.log
 

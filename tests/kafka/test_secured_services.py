@@ -15,6 +15,7 @@ from evalstream_devcluster.kafka_secured import Secured
 from evalstream_devcluster.services import ServiceName, ServiceProcess, start_service, wait_ended, wait_ready
 
 from tests.kafka.conftest import USERS
+from tests.prefork import services_forked
 
 pytestmark = pytest.mark.kafka
 
@@ -55,7 +56,8 @@ def guarded(doors: Secured, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     endpoint = clickhouse_process.start(folder / "clickhouse", port=0, users={CLICKHOUSE_USER: CLICKHOUSE_PASSWORD})
     try:
         login = {"EVALSTREAM_CLICKHOUSE_URL": endpoint.url, "EVALSTREAM_CLICKHOUSE_USER": CLICKHOUSE_USER}
-        yield Guarded(folder, doors, login)
+        with services_forked():
+            yield Guarded(folder, doors, login)
     finally:
         clickhouse_process.stop(endpoint)
 
