@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 import shutil
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,10 @@ from evalstream_devcluster.kafka_jars import java_tool
 from evalstream_devcluster.kafka_process import KafkaDevError
 from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
+
+# While modules are imported and tests are found, nothing becomes garbage, and the collector would look for some again
+# and again: a third of the CPU that it takes each process until its first test.
+gc.disable()
 
 settings.register_profile(
     "default", deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
@@ -60,6 +66,16 @@ class ByTogether(LoadScopeScheduling):
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByTogether:
     """Hand out tests in groups of our own, in the order in which they were collected."""
     return ByTogether(config, log)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Collect garbage from the first test on, and not among what is there by then."""
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -66,7 +67,8 @@ OF_TYPES: Final = {
 SHARES: Final = ("precision", "recall", "f1", "jaccard", "accuracy", "ap", "ap50", "auc_macro", "ece")
 
 
-def _parameters() -> dict[str, list[dict[str, Any]]]:
+@functools.cache
+def parameters() -> dict[str, list[dict[str, Any]]]:
     """Of each question the parameters of its query string, as the OpenAPI document describes them."""
     app = FastAPI()
     app.include_router(router)
@@ -74,9 +76,6 @@ def _parameters() -> dict[str, list[dict[str, Any]]]:
     return {
         path: [one for one in paths[path]["get"].get("parameters", []) if one["in"] == "query"] for path in QUESTIONS
     }
-
-
-PARAMETERS: Final = _parameters()
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +122,7 @@ def test_every_question_is_asked_of_some_datasets_of_one_type() -> None:
 @pytest.mark.parametrize("end", ["minimum", "maximum"])
 @pytest.mark.parametrize("path", QUESTIONS)
 def test_options_may_be_anything_that_their_description_allows(service: TestClient, path: str, end: str) -> None:
-    own = {one["name"]: one["schema"] for one in PARAMETERS[path] if one["name"] not in Filter.model_fields}
+    own = {one["name"]: one["schema"] for one in parameters()[path] if one["name"] not in Filter.model_fields}
     options = {name: value for name, schema in own.items() if (value := _at(end, schema)) is not None}
     response = ask(service, path, "every type", options)
     if response.status_code == 422:
@@ -162,7 +161,7 @@ def test_a_run_that_does_not_exist(service: TestClient, path: str) -> None:
 
 
 def needed(path: str) -> Query:
-    names = {one["name"] for one in PARAMETERS[path] if one.get("required")}
+    names = {one["name"] for one in parameters()[path] if one.get("required")}
     assert names <= NEEDED.keys(), f"{path} has to be told what no test knows to say"
     return {name: NEEDED[name] for name in names}
 
@@ -170,7 +169,7 @@ def needed(path: str) -> Query:
 def ask(service: TestClient, path: str, name: str, query: Query) -> Response:
     data = AWKWARD[name]
     url = path.format(dataset=quote(data.name or name, safe=""), run=quote(data.run, safe=""))
-    known = {one["name"] for one in PARAMETERS[path]}
+    known = {one["name"] for one in parameters()[path]}
     fitting = {key: value for key, value in query.items() if key in known}
     return service.get(url, params=fitting | needed(path))
 
