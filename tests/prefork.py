@@ -40,8 +40,8 @@ _asking = threading.Lock()
 
 def can_fork(command: Sequence[str | Path], environment: Mapping[str, str]) -> bool:
     """Say whether a fork does the same as a start from the beginning, and can be waited for on this system."""
-    same = all(environment.get(name) == os.environ.get(name) for name in READ_ON_IMPORT)
-    return sys.platform == "linux" and Path(command[0]) == COMMAND and same
+    told = any(name in environment for name in READ_ON_IMPORT)
+    return sys.platform == "linux" and Path(command[0]) == COMMAND and not told
 
 
 def fork(command: Sequence[str | Path], environment: Mapping[str, str], log: Path, folder: Path | None = None) -> int:
@@ -72,7 +72,8 @@ def _imported() -> socket.socket:
     ctypes.CDLL(None).prctl(_SUBREAPER, 1, 0, 0, 0)
     own, others = socket.socketpair()
     # Not in this file's folder, nor in that of whoever runs the tests: as the command does.
-    process = subprocess.Popen([sys.executable, "-P", __file__], stdin=others, start_new_session=True)
+    given = {name: value for name, value in os.environ.items() if name not in READ_ON_IMPORT}
+    process = subprocess.Popen([sys.executable, "-P", __file__], stdin=others, env=given, start_new_session=True)
     others.close()
 
     def end() -> None:
@@ -152,6 +153,7 @@ def _serve() -> bool:
             if not between and not (number := os.fork()):
                 os.close(read)
                 os.close(write)
+                channel.detach()  # its number is that of the new process's standard input
                 _become(asked)
                 return True
         if not between:
