@@ -28,7 +28,7 @@ from typing import NamedTuple
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from evalstream_devcluster import kafka_process
-from evalstream_devcluster.kafka_jars import install, java_tool
+from evalstream_devcluster.kafka_jars import SHORT_LIVED, install, java_tool
 from evalstream_devcluster.kafka_process import HOST, KafkaDevError, Process, free_ports, locked, require_free
 from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
@@ -332,7 +332,7 @@ def _format(jars: Path, data: Path, scram: Mapping[str, str]) -> None:
     """Make the data folder a broker's own, unless it is one already."""
     if (data / "log" / "meta.properties").exists():
         return
-    command = [*_java(jars), "kafka.tools.StorageTool", "format"]
+    command = [*_java(jars), *SHORT_LIVED, "kafka.tools.StorageTool", "format"]
     command += ["--config", str(_settings(data)), "--cluster-id", CLUSTER_ID]
     for user, password in scram.items():
         # Kafka splits what follows at these signs, and knows no way to quote them.

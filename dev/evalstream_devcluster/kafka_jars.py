@@ -11,6 +11,8 @@ from tempfile import TemporaryDirectory
 from evalstream_devcluster.kafka_process import KafkaDevError, locked, run
 
 POM = Path(__file__).with_name("kafka-pom.xml")
+#: For a tool that ends within a second: to compile well what it does takes longer than to do it.
+SHORT_LIVED = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 JAVA_NEEDED = 17
 DOWNLOAD_SECONDS = 900
 

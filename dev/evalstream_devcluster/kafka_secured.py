@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from evalstream_devcluster.kafka import Broker, running
-from evalstream_devcluster.kafka_jars import java_tool
+from evalstream_devcluster.kafka_jars import SHORT_LIVED, java_tool
 from evalstream_devcluster.kafka_process import HOST, KafkaDevError, free_ports, run
 
 #: Of a key made for one test, in a folder that only its user can read.
@@ -96,7 +96,7 @@ def make_certificate(directory: Path) -> tuple[Path, Path]:
 
 
 def _keytool(*arguments: str) -> None:
-    command = [java_tool("keytool"), *arguments]
+    command = [java_tool("keytool"), *(f"-J{option}" for option in SHORT_LIVED), *arguments]
     result = run(command)
     if result.returncode:
         raise KafkaDevError(f"keytool {arguments[0]} failed:\n{result.stdout}{result.stderr}")
