@@ -189,6 +189,12 @@ def test_what_is_no_slice_is_refused_by_name(text: str, why: str) -> None:
         Questions.slices.put({"slice": ["split=test", text]})
 
 
+def test_slices_of_one_question_are_bounded() -> None:
+    Questions.slices.put({"slice": ["split=test"] * 50})
+    with pytest.raises(QuestionError, match="slice: List should have at most 50"):
+        Questions.slices.put({"slice": ["split=test"] * 51})
+
+
 def test_the_same_seed_gives_the_same_answer_and_another_one_another(client: Client, data: object) -> None:
     selection = Selection(dataset="d", run="m")
     first = intervals(client, selection, IntervalOptions(replicates=100, ap_replicates=20))

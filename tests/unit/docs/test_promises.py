@@ -15,6 +15,7 @@ from evalstream.ontology import CLASSES_LIMIT, DEPTH_LIMIT
 from evalstream_api.arrow_stream import BATCH_BYTES, BATCH_ROWS
 from evalstream_cli.up import STOP_SECONDS
 from evalstream_cluster.settings import ServiceSettings
+from evalstream_embedded.app import RECENT_BYTES
 from evalstream_embedded.settings import LocalSettings
 from evalstream_service import bodies, connections
 
@@ -57,3 +58,4 @@ def test_the_numbers_are_those_of_the_code() -> None:
     assert f"| {connections.MOST_CONNECTIONS} |" in text
     assert f"| {bodies.DOCUMENT_LIMIT:,} bytes |" in text
     assert f"| {STOP_SECONDS} s |" in text
+    assert f"| {RECENT_BYTES // 2**20} MiB |" in text
