@@ -75,7 +75,8 @@ def test_what_is_worked_out_in_memory_is_what_the_engine_says(
     same = "arrayMap((a, p) -> a = p, match_actual, match_predicted) AS same_label"
     metrics = ", ".join(f"toNullable(toFloat64({one})) AS row_{name}" for name, one in ROW_METRICS.items())
     table = ask_arrow(client, f"SELECT *, {same}, {metrics} FROM ({sql})", parameters, **AS_READ)
-    of, asked, _, near = stored(table, every_kind(client, selection))
+    read = stored(table, every_kind(client, selection))
+    of, asked, near = read.columns, read.selection, read.nearest
     assert near is not None
     counting = count(of, asked)
     rows = list(outcomes(of, counting, causes(of, counting, near, asked, options)))
