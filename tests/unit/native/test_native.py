@@ -40,10 +40,10 @@ def sources() -> str:
 
 def declared() -> dict[str, Any]:
     """Return every kernel that some module of the library declares."""
-    for package in ("client", "geometry", "importers", "matching", "metrics"):
-        folder = ROOT / "shared" / "evalstream" / package
+    shared = ROOT / "shared"
+    for folder in {path.parent for path in shared.rglob("*.c")}:
         for module in pkgutil.iter_modules([str(folder)]):
-            importlib.import_module(f"evalstream.{package}.{module.name}")
+            importlib.import_module(".".join([*folder.relative_to(shared).parts, module.name]))
     return DECLARED
 
 
