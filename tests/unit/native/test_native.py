@@ -41,7 +41,7 @@ def sources() -> str:
 def declared() -> dict[str, Any]:
     """Return every kernel that some module of the library declares."""
     shared = ROOT / "shared"
-    for folder in {path.parent for path in shared.rglob("*.c")}:
+    for folder in {path.parent for path in shared.rglob("*.c")} - {Path(native.__file__).parent}:
         for module in pkgutil.iter_modules([str(folder)]):
             importlib.import_module(".".join([*folder.relative_to(shared).parts, module.name]))
     return DECLARED
