@@ -9,9 +9,6 @@ hotcoco are in ``benchmarks/queries.py``.
 from __future__ import annotations
 
 import argparse
-import os
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -28,7 +25,7 @@ from rich.table import Table
 
 from benchmarks.load import service
 from benchmarks.queries import ASKED
-from benchmarks.upload import START, usage, wait_until_there
+from benchmarks.upload import upload, usage, wait_until_there
 from benchmarks.workload import coco_files
 
 DATASET, RUN = "scale", "model"
@@ -108,15 +105,8 @@ def _number_on(truth: dict[str, Any], results: list[dict[str, Any]], images: int
 
 def _upload(url: str, annotations: Path, predictions: Path) -> Load:
     before, _ = usage(url)
-    command = [sys.executable, "-c", START, "upload", "--dataset", DATASET, "--run", RUN, "--url", url]
-    command += ["--annotations", str(annotations), "--predictions", str(predictions)]
-    start = time.perf_counter()
-    process = subprocess.Popen(command, env={**os.environ, "EVALSTREAM_API_KEY": ""}, stdout=subprocess.DEVNULL)
-    _, status, own = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    seconds = time.perf_counter() - start
-    if process.returncode:
-        raise RuntimeError(f"evalstream upload ended with status {process.returncode}")
+    words = ("--dataset", DATASET, "--run", RUN, "--annotations", str(annotations), "--predictions", str(predictions))
+    seconds, own = upload(url, *words)
     after, resident = usage(url)
     return Load(seconds, own.ru_maxrss / 1024, after - before, resident / 2**20)
 

@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import re
+import resource
 import subprocess
 import sys
 import tempfile
@@ -29,7 +30,7 @@ from benchmarks.workload import as_masks, coco_files
 KINDS = {"bbox": lambda truth, results: (truth, results), "segm": as_masks}
 _CPU = re.compile(r"^process_cpu_seconds_total (\S+)$", re.MULTILINE)
 _RESIDENT = re.compile(r"^process_resident_memory_bytes (\S+)$", re.MULTILINE)
-START = "import sys; from evalstream_cli.main import app; app(sys.argv[1:])"
+_START = "import sys; from evalstream_cli.main import app; app(sys.argv[1:])"
 
 
 class Cost(NamedTuple):
@@ -96,21 +97,26 @@ def _measured(
     url: str, dataset: str, annotations: Path, predictions: Path, kind: str, known: tuple[int, int, float]
 ) -> Cost:
     cpu, _ = usage(url)
-    command = [sys.executable, "-c", START, "upload", "--dataset", dataset, "--type", kind, "--url", url]
-    command += ["--annotations", str(annotations), "--predictions", str(predictions), "--run", "bench"]
-    start = time.perf_counter()
-    process = subprocess.Popen(command, env={**os.environ, "EVALSTREAM_API_KEY": ""}, stdout=subprocess.DEVNULL)
-    _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    seconds = time.perf_counter() - start
-    if process.returncode:
-        raise RuntimeError(f"evalstream upload ended with status {process.returncode}")
+    words = ("--dataset", dataset, "--type", kind, "--annotations", str(annotations))
+    seconds, used = upload(url, *words, "--predictions", str(predictions), "--run", "bench")
     progress = httpx.get(f"{url}/v1/datasets/{dataset}/runs/bench/progress").raise_for_status().json()
     assert not progress["pending"], "the command waits until every figure reflects the upload"
     later, resident = usage(url)
     events, count, parsing = known
     own = used.ru_utime + used.ru_stime
     return Cost(events, count, seconds, own, used.ru_maxrss / 1024, later - cpu, resident / 2**20, parsing)
+
+
+def upload(url: str, *words: str) -> tuple[float, resource.struct_rusage]:
+    """Run ``evalstream upload``; give its seconds, and what it used."""
+    command = [sys.executable, "-c", _START, "upload", "--url", url, *words]
+    start = time.perf_counter()
+    process = subprocess.Popen(command, env={**os.environ, "EVALSTREAM_API_KEY": ""}, stdout=subprocess.DEVNULL)
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise RuntimeError(f"evalstream upload ended with status {process.returncode}")
+    return time.perf_counter() - start, used
 
 
 def usage(url: str) -> tuple[float, float]:
