@@ -2,7 +2,7 @@
 
 COCO files of half a million detections each, as of a data set in parts, are uploaded one after another by ``evalstream
 upload`` to an ``evalstream up`` of its own. Then each question is asked by the client: for the first time after a
-write, and at the next thresholds. No peer keeps a run and answers questions of it, so there is no ratio here; those to
+write, and at another threshold. No peer keeps a run and answers questions of it, so there is no ratio here; those to
 hotcoco are in ``benchmarks/queries.py``.
 """
 
@@ -76,7 +76,7 @@ def main() -> None:
         console.print(table)
 
 
-def measure(parts: int, images: int, per_image: int, rounds: int = 3) -> Scale:
+def measure(parts: int, images: int, per_image: int, rounds: int = 1) -> Scale:
     """Upload, and ask."""
     with tempfile.TemporaryDirectory() as folder, service(None, folder) as url:
         wait_until_there(url)
