@@ -88,10 +88,8 @@ def _of_folder(path: Path) -> Format:
 
     if (path / fiftyone.SAMPLES).is_file() and (path / fiftyone.METADATA).is_file():
         return "fiftyone"
-    if (path / fiftyone.LABELS).is_file():
-        if fiftyone.is_labels(head(path / fiftyone.LABELS)):
-            return "fiftyone"
-        raise ImporterError(f"{path}: a folder with {fiftyone.LABELS}: name that file")
+    if (path / fiftyone.LABELS).is_file() and fiftyone.is_labels(head(path / fiftyone.LABELS)):
+        return "fiftyone"
     if (path / masks.CLASSES).is_dir():
         return "masks"
     xml = next(path.rglob("*.xml"), None)
@@ -99,6 +97,10 @@ def _of_folder(path: Path) -> Format:
         return "cvat" if _CVAT.search(head(xml)) else "voc"
     if yolo.label_files(path) or next(path.glob("*.y*ml"), None) is not None:
         return "yolo"
+    documents = sorted(path.glob("*.json"))
+    if documents:  # beside which PNG files are the images
+        found = documents[0].name if len(documents) == 1 else f"{len(documents)} JSON files, {documents[0].name} first"
+        raise ImporterError(f"{path}: a folder with {found}: name the file, not its folder")
     if next(path.rglob("*.png"), None) is not None:
         return "masks"
     if next(path.rglob("*.txt"), None) is not None:

@@ -38,6 +38,8 @@ _VOID_COLOUR: Final = 0xE0E0C0  # of the borders of VOC's objects
 _IN_CITYSCAPES: Final = 1000
 _PIXELS_LIMIT: Final = 2**26
 _VALUES_LIMIT: Final = 4_096
+#: A mask in colours that no list names; a photo has more of them.
+_COLOURS_LIMIT: Final = 256
 
 
 class _Pixels(NamedTuple):
@@ -135,7 +137,7 @@ def _packed(channels: Int, *shifts: int) -> Int:
     return np.asarray(sum(channels[..., i] << shift for i, shift in enumerate(shifts)))
 
 
-def _masks(values: Int) -> dict[int, dict[str, Any]]:
+def _masks(values: Int, limit: int = _VALUES_LIMIT) -> dict[int, dict[str, Any]]:
     """Give the mask of each value of pixels, all in one pass: run lengths, column by column, as COCO has them."""
     height, width = values.shape
     flat = values.T.ravel()
@@ -143,7 +145,7 @@ def _masks(values: Int) -> dict[int, dict[str, Any]]:
     end = np.append(start[1:], flat.size)
     order = np.argsort(flat[start], kind="stable")
     own, first = np.unique(flat[start][order], return_index=True)
-    if len(own) > _VALUES_LIMIT:
+    if len(own) > limit:
         raise ValueError(f"pixels: have {len(own):,} values; it is a picture, and no mask")
     masks = {}
     for value, runs in zip(own.tolist(), np.split(order, first[1:]), strict=True):
@@ -181,7 +183,8 @@ def _name(value: int, pixels: _Pixels, palette: _Palette, tally: Counter[str]) -
 
 def _by_class(pixels: _Pixels, palette: _Palette, tally: Counter[str]) -> Iterator[dict[str, Any]]:
     """Give a mask of each value: of a class, or in Cityscapes' way of one object of it."""
-    for value, mask in _masks(pixels.values).items():
+    unnamed = pixels.coloured and palette.colours is None
+    for value, mask in _masks(pixels.values, _COLOURS_LIMIT if unnamed else _VALUES_LIMIT).items():
         of_object = not pixels.coloured and value >= _IN_CITYSCAPES
         tally["cityscapes"] += of_object
         name = _name(value // _IN_CITYSCAPES if of_object else value, pixels, palette, tally)

@@ -71,9 +71,17 @@ def test_a_folder(tmp_path: Path) -> None:
     assert detect(tmp_path) == "voc"
     (tmp_path / "a.xml").write_text("<annotations></annotations>")
     assert detect(tmp_path) == "cvat", "whatever its file is called"
-    (tmp_path / "labels.json").write_text(COCO)
-    with pytest.raises(ImporterError, match=r"a folder with labels\.json: name that file"):
-        detect(tmp_path)
+    # As FiftyOne and Roboflow export it: with the images beside it, which are no masks.
+    export = tmp_path / "export"
+    (export / "data").mkdir(parents=True)
+    (export / "data" / "1.png").write_bytes(b"")
+    assert detect(export) == "masks"
+    (export / "labels.json").write_text(COCO)
+    with pytest.raises(ImporterError, match=r"a folder with labels\.json: name the file, not its folder"):
+        detect(export)
+    (export / "others.json").write_text(COCO)
+    with pytest.raises(ImporterError, match=r"a folder with 2 JSON files, labels\.json first: name the file"):
+        detect(export)
 
 
 @pytest.mark.parametrize("name", ["a.json", "a.csv", "a.txt", "a.xml"])

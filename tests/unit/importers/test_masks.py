@@ -115,14 +115,14 @@ def test_what_is_no_mask_is_told(tmp_path: Path) -> None:
     with pytest.raises(ImporterError, match="no PNG files there"):
         read_folder(tmp_path)
     (tmp_path / "b.png").write_text("no PNG")
-    noise = np.random.default_rng(1).integers(0, 256, (80, 80, 3)).astype(np.uint8)
+    noise = np.random.default_rng(1).integers(0, 256, (20, 20, 3)).astype(np.uint8)
     Image.fromarray(noise).save(tmp_path / "c.png")
     with pytest.raises(ImporterError, match=r"b\.png: PNG: "):
         read_folder(tmp_path)
     save(tmp_path / "a.png", PIXELS)
     found = read_folder(tmp_path)
     assert [problem.record for problem in found.problems] == ["b.png", "c.png"]
-    assert "it is a picture, and no mask" in found.problems[1].reason
+    assert found.problems[1].reason == "have 400 values; it is a picture, and no mask"
 
 
 def test_figures_of_pixels_are_those_of_arrays(tmp_path: Path) -> None:
