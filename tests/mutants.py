@@ -8,6 +8,7 @@ survives is printed, for somebody to judge whether a test is missing or the chan
 from __future__ import annotations
 
 import argparse
+import functools
 import io
 import os
 import random
@@ -121,18 +122,36 @@ def _in_sql(path: Path, token: tokenize.TokenInfo) -> Iterator[Fault]:
             yield Fault(path, token.start[0] + number, column, found[0], _IN_SQL[found[0]])
 
 
-def sample(seed: int, share: float) -> list[tuple[Fault, tuple[str, ...]]]:
-    """Choose the faults to seed, and the tests that must notice each; of every place a share of its number."""
+def sample(seed: int, share: float) -> list[tuple[Fault, list[list[str]]]]:
+    """Choose the faults to seed, and the tests that must notice each, by runs; of every place a share of its number."""
     rng = random.Random(seed)
     chosen = []
     for pattern, count, tests in PLACES:
         modules = sorted(path.relative_to(ROOT) for path in ROOT.glob(pattern))
         possible = [fault for module in modules for fault in faults_in(module)]
-        chosen += [(fault, tests) for fault in rng.sample(possible, max(1, round(count * share)))]
+        for fault in rng.sample(possible, max(1, round(count * share))):
+            chosen.append((fault, [_nearest(fault.path), *([test] for test in tests)]))
     return chosen
 
 
-def noticed(fault: Fault, tests: tuple[str, ...], tree: Path, seconds: float) -> str:
+@functools.cache
+def _texts() -> dict[str, str]:
+    """Read every test that needs no browser and no broker, by path."""
+    folders = [ROOT / "tests" / folder for folder in ("unit", "pipeline", "parity")]
+    tests = sorted(test for folder in folders for test in folder.rglob("test_*.py"))
+    return {str(test.relative_to(ROOT / "tests")): test.read_text(encoding="utf-8") for test in tests}
+
+
+@functools.cache
+def _nearest(module: Path) -> list[str]:
+    """Find the tests that are called as a module or import it, if any: they fail soonest."""
+    imports = f"{module.parent.name}.{module.stem}", f"{module.parent.name} import {module.stem}\n"
+    return [
+        test for test, text in _texts().items() if module.stem in Path(test).stem or any(one in text for one in imports)
+    ]
+
+
+def noticed(fault: Fault, tests: list[list[str]], tree: Path, seconds: float) -> str:
     """Seed a fault into a copy of the tree and run tests; give the name of the test that failed, or nothing."""
     file = tree / fault.path
     text = file.read_text(encoding="utf-8")
@@ -144,15 +163,15 @@ def noticed(fault: Fault, tests: tuple[str, ...], tree: Path, seconds: float) ->
     try:
         if not _built(fault, tree):
             return "it does not compile"
-        for folder in tests:
+        for some in filter(None, tests):
             command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:randomly", "-p", "no:cacheprovider"]
             done = subprocess.run(
-                [*command, f"tests/{folder}"],
+                [*command, *(f"tests/{one}" for one in some)],
                 cwd=tree, env=environment, capture_output=True, text=True, check=False, timeout=seconds,
             )  # fmt: skip
             if done.returncode not in (0, 5):
                 failed = re.search(r"^(?:FAILED|ERROR) (\S+)", done.stdout, re.MULTILINE)
-                return failed[1] if failed else f"tests/{folder} ended with {done.returncode}"
+                return failed[1] if failed else f"{' '.join(some)} ended with {done.returncode}"
     except subprocess.TimeoutExpired:
         return "it never ended"
     finally:

@@ -22,7 +22,7 @@ def test_a_seeded_fault_changes_what_the_module_does() -> None:
     for fault, tests in chosen:
         text = (ROOT / fault.path).read_text(encoding="utf-8")
         assert program(fault.path, fault.put_in(text)) != program(fault.path, text), fault
-        assert all((ROOT / "tests" / folder).exists() for folder in tests)
+        assert all((ROOT / "tests" / one).exists() for some in tests for one in some)
 
 
 def test_the_same_seed_gives_the_same_faults() -> None:
