@@ -2,7 +2,9 @@
 
 Needs a running cluster (``make up``): it produces to the topics of KAFKA_BOOTSTRAP and asks the query service at
 EVALSTREAM_URL. The ratio is to the peer that does the least that could be done: the same records produced to, and read
-back from, the same broker, with nothing done to them.
+back from, the same broker, with nothing done to them. Of a cluster on this machine the CPU of each process is told, and
+how old predictions were when their figures held them, as the matchers measure it: ask that with ``--rate``, at half of
+what they manage, for without it predictions wait in Kafka.
 """
 
 from __future__ import annotations
@@ -10,14 +12,20 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import re
 import time
 import uuid
+from collections import Counter
+from pathlib import Path
 
 import httpx
 import numpy as np
 import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from evalstream_cluster.row_key import row_key
+from evalstream_devcluster import topology
+from evalstream_devcluster.kafka_process import dev_home
+from evalstream_devcluster.topology import Member
 
 from benchmarks.workload import coco_files
 
@@ -39,7 +47,9 @@ async def run(images: int, per_image: int, rate: float) -> None:
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, linger_ms=5, compression_type="lz4", max_batch_size=2**20)
     await producer.start()
     async with httpx.AsyncClient(base_url=url, timeout=60) as http:
+        members = [member for member in topology.status(dev_home()) if member.pid]
         await send(producer, "evalstream.annotations", annotations, 0, 1)
+        cpu, ages = cpu_seconds(members), await freshness(members)
         start = time.perf_counter()
         await send(producer, "evalstream.predictions", predictions, rate, per_image)
         sent = time.perf_counter()
@@ -51,12 +61,43 @@ async def run(images: int, per_image: int, rate: float) -> None:
                     break
             await asyncio.sleep(0.1)
         done = time.perf_counter()
+        cpu, ages = cpu_seconds(members) - cpu, await freshness(members) - ages
     await producer.stop()
     count = images * per_image
     echoed = await echo(bootstrap, predictions)
     print(f"{count:,} predictions in {images:,} events, sent in {sent - start:.2f} s")
     print(f"queryable after {done - start:.2f} s")
     print(f"{count / (done - start):,.0f} predictions/s; Kafka alone, there and back, {count / echoed:,.0f}/s")
+    for name, seconds in cpu.items():
+        print(f"CPU of {name}: {seconds:.2f} s, {seconds / count * 1e6:.2f} µs a prediction")
+    if ages:
+        within = ", ".join(f"{share:.0%} within {bound(ages, share)} s" for share in (0.5, 0.9, 0.99))
+        print(f"age of predictions when their figures held them: {within}")
+
+
+def cpu_seconds(members: list[Member]) -> Counter[str]:
+    """Add up the CPU seconds of each process of the cluster so far."""
+    ticks = {member.name: Path(f"/proc/{member.pid}/stat").read_text().rpartition(")")[2] for member in members}
+    return Counter(
+        {name: sum(map(int, stat.split()[11:13])) / os.sysconf("SC_CLK_TCK") for name, stat in ticks.items()}
+    )
+
+
+async def freshness(members: list[Member]) -> Counter[float]:
+    """Count predictions by the bound (seconds) that the matchers' histograms say they stayed within."""
+    found: Counter[float] = Counter()
+    async with httpx.AsyncClient(timeout=60) as http:
+        for member in members:
+            if member.name.startswith("matcher"):
+                metrics = (await http.get(f"{member.address}/metrics")).raise_for_status().text
+                for bound, count in re.findall(r'freshness_seconds_bucket\{.*?le="([^"]+)"\} (\S+)', metrics):
+                    found[float(bound.replace("+Inf", "inf"))] += float(count)
+    return found
+
+
+def bound(ages: Counter[float], share: float) -> float:
+    """Give the smallest bound that so many stayed within."""
+    return min(bound for bound, count in ages.items() if count >= share * max(ages.values()))
 
 
 def events(dataset: str, images: int, per_image: int) -> tuple[list[tuple[bytes, bytes]], list[tuple[bytes, bytes]]]:
