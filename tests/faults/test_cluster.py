@@ -31,7 +31,9 @@ from tests.faults.workload import DATA_ROWS, Part, ResultRow, clean_results, dif
 pytestmark = [pytest.mark.faults, pytest.mark.kafka]
 
 FULL = os.environ.get("FAULTS") == "full"
-STRIKES = 5 if FULL else 2
+#: Who is struck while one load comes in: by default one after the other, so that there is one load to wait for.
+KILLED = [[name] * 5 for name in ("ingest", "matcher-1", "query")] if FULL else [["ingest", "matcher-1", "query"]]
+BROKER = [["stop"], ["kill"]] if FULL else [["stop", "kill"]]
 LOAD_SECONDS = 20 if FULL else 3
 OUTAGE_SECONDS = 20 if FULL else 3
 
@@ -70,10 +72,10 @@ def eventually(true: Callable[[], bool]) -> bool:
     return found
 
 
-@pytest.mark.parametrize("name", ["ingest", "matcher-1", "query"])
-def test_kill(cluster: Cluster, parts: list[Part], expected: Expected, dataset: str, name: str) -> None:
+@pytest.mark.parametrize("names", KILLED, ids=lambda names: names[-1])
+def test_kill(cluster: Cluster, parts: list[Part], expected: Expected, dataset: str, names: list[str]) -> None:
     with Load(cluster.broker.bootstrap, messages(parts, dataset), LOAD_SECONDS) as load:
-        for share in moments(1, STRIKES):
+        for share, name in zip(moments(1, len(names)), names, strict=True):
             load.wait_for(share)
             cluster.kill(name)
     assert_equal(cluster, dataset, expected)
@@ -91,12 +93,13 @@ def test_matchers_join_and_leave(cluster: Cluster, parts: list[Part], expected: 
     assert_equal(cluster, dataset, expected)
 
 
-@pytest.mark.parametrize("how", ["stop", "kill"])
-def test_broker_restart(cluster: Cluster, parts: list[Part], expected: Expected, dataset: str, how: str) -> None:
+@pytest.mark.parametrize("ways", BROKER, ids=lambda ways: ways[-1])
+def test_broker_restart(cluster: Cluster, parts: list[Part], expected: Expected, dataset: str, ways: list[str]) -> None:
     with Load(cluster.broker.bootstrap, messages(parts, dataset), LOAD_SECONDS) as load:
-        load.wait_for(0.4)
-        {"stop": kafka.stop, "kill": kafka.kill}[how](cluster.broker)
-        cluster.broker = kafka.restart(cluster.broker)
+        for share, how in zip((0.3, 0.6), ways, strict=False):
+            load.wait_for(share)
+            {"stop": kafka.stop, "kill": kafka.kill}[how](cluster.broker)
+            cluster.broker = kafka.restart(cluster.broker)
     assert_equal(cluster, dataset, expected)
 
 
@@ -181,7 +184,7 @@ def test_everything_at_once(
     names = ["ingest", "matcher-1", "matcher-2", "query"]
     rng = random.Random(7)
     with Load(cluster.broker.bootstrap, messages(parts, dataset), LOAD_SECONDS) as load:
-        for share in moments(8, 2 * STRIKES):
+        for share in moments(8, 10 if FULL else 4):
             load.wait_for(share)
             cluster.kill(rng.choice(names))
         cluster.stop_clickhouse()
