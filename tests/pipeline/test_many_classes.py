@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -239,13 +238,3 @@ def test_classes_of_the_dataset_are_bounded_too(client: Client, cells: Counter[t
     assert (len(found.classes), found.classes[0].annotations) == (10, most)
     (top,) = classes_of_dataset(client, "many", ClassesOfDatasetPage(name=["thing"])).classes
     assert (top.annotations, top.annotations_with_kinds, top.level) == (0, ROWS * OBJECTS, 1)
-
-
-def test_no_question_takes_long(client: Client, cells: Counter[tuple[str, str]]) -> None:
-    """A bound against blunders, on a machine with much else to do; what it takes is measured elsewhere."""
-    begun = time.monotonic()
-    summary(client, SELECTION)
-    confusion_matrix(client, SELECTION, CellsPage(limit=100))
-    classes(client, SELECTION, ClassesPage(limit=100))
-    pr_curve(client, SELECTION, per_class=True, page=CurvesPage(limit=100))
-    assert time.monotonic() - begun < 30

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pyarrow as pa
 from evalstream.geometry.bbox import box_pairs
@@ -75,7 +73,5 @@ def test_other_types_are_left_alone() -> None:
 def test_a_text_with_many_spans() -> None:
     spans = [(i, i + 3) for i in range(0, 60_000, 2)]
     batch = batch_of([(spans, spans)], "span")
-    span_pairs(batch, CODES["span"])
-    began = time.perf_counter()
+    # With pairs of all, this would end by its timeout, or for want of memory.
     assert len(span_pairs(batch, CODES["span"]).iou) == 3 * len(spans) - 2
-    assert time.perf_counter() - began < 2
