@@ -44,18 +44,17 @@ typedef struct { uint64_t key; int64_t place; } Keyed;
 
 #define DIGIT 11
 
-/* By confidence, the highest first, digit after digit of the keys, and then by class; every pass is stable. */
-KERNEL detections_in_order(Ints label, Floats confidence, Flags chosen, int64_t classes, Ints *order) {
-    OWNED Keyed *one = ALLOCATE(label.n, Keyed), *other = ALLOCATE(label.n, Keyed);
-    OWNED int64_t *start = ZEROS(classes + 1, int64_t);
-    if (!one || !other || !start) return OUT_OF_MEMORY;
+/* Digit after digit of the keys, the last one first; every pass is stable. */
+KERNEL detections_by_confidence(Floats confidence, Flags chosen, Ints *order) {
+    OWNED Keyed *one = ALLOCATE(confidence.n, Keyed), *other = ALLOCATE(confidence.n, Keyed);
+    if (!one || !other) return OUT_OF_MEMORY;
     int64_t count = 0;
     uint64_t differing = 0;
-    for (int64_t i = 0; i < label.n; i++) {
+    for (int64_t i = 0; i < confidence.n; i++) {
         if (!chosen.at[i]) continue;
         one[count] = (Keyed){descending(confidence.at[i]), i};
         differing |= one[count].key ^ one[0].key;
-        start[label.at[i] + 1]++, count++;
+        count++;
     }
     Keyed *from = one, *to = other;
     for (int shift = 0; shift < 64; shift += DIGIT) {
@@ -69,8 +68,46 @@ KERNEL detections_in_order(Ints label, Floats confidence, Flags chosen, int64_t 
         from = to, to = swap;
     }
     RETURN_ROOM(order, count);
+    for (int64_t i = 0; i < count; i++) order->at[i] = from[i].place;
+    return 0;
+}
+
+KERNEL detections_by_class(Ints order, Ints label, int64_t classes, Ints *grouped) {
+    OWNED int64_t *start = ZEROS(classes + 1, int64_t);
+    if (!start) return OUT_OF_MEMORY;
+    RETURN_ROOM(grouped, order.n);
+    for (int64_t i = 0; i < order.n; i++) start[label.at[order.at[i]] + 1]++;
     for (int64_t k = 0; k < classes; k++) start[k + 1] += start[k];
-    for (int64_t i = 0; i < count; i++) order->at[start[label.at[from[i].place]]++] = from[i].place;
+    for (int64_t i = 0; i < order.n; i++) grouped->at[start[label.at[order.at[i]]]++] = order.at[i];
+    return 0;
+}
+
+/* evalstream.metrics.detections.AllChanges */
+typedef struct { Ints prediction, label; Floats confidence, iou_low, iou_high; Ints delta_tp; } AllChanges;
+
+/* See evalstream.metrics.detections.changes_at. */
+KERNEL detections_changes_within(const AllChanges *all, double threshold, int64_t classes, Ints *start,
+                                 Ints *prediction, Ints *delta_tp, Ints *counted, Flags *is_point) {
+    const int64_t n = all->prediction.n;
+    RETURN_ROOM(start, classes + 1);
+    RETURN_ROOM(prediction, n);
+    RETURN_ROOM(delta_tp, n);
+    RETURN_ROOM(counted, n);
+    RETURN_ROOM(is_point, n);
+    int64_t count = 0, begun = 0, before = -1;
+    for (int64_t i = 0; i < n; i++) {
+        if (!(all->iou_low.at[i] < threshold && threshold <= all->iou_high.at[i])) continue;
+        bool other_class = begun <= all->label.at[i];
+        while (begun <= all->label.at[i]) start->at[begun++] = count;
+        if (before >= 0) is_point->at[count - 1] = other_class || all->confidence.at[i] != all->confidence.at[before];
+        prediction->at[count] = all->prediction.at[i];
+        delta_tp->at[count] = all->delta_tp.at[i];
+        counted->at[count++] = !all->delta_tp.at[i];
+        before = i;
+    }
+    if (count) is_point->at[count - 1] = true;
+    while (begun <= classes) start->at[begun++] = count;
+    prediction->n = delta_tp->n = counted->n = is_point->n = count;
     return 0;
 }
 

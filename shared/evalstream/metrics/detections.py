@@ -156,11 +156,18 @@ def _kept(
 
 def in_order(detections: Detections) -> Int:
     """Sort the chosen predictions by class, and within a class by decreasing confidence."""
-    return _in_order(detections.label, detections.confidence, detections.chosen, len(detections.labels))
+    order = by_confidence(detections.confidence, detections.chosen)
+    return by_class(order, detections.label, len(detections.labels))
 
 
 @compiled
-def _in_order(label: Int, confidence: Float, chosen: Flag, classes: int) -> Int: ...
+def by_confidence(confidence: Float, chosen: Flag) -> Int:
+    """Give the positions of what is chosen by decreasing confidence; of equal ones the first comes first."""
+
+
+@compiled
+def by_class(order: Int, label: Int, classes: int) -> Int:
+    """Part positions by their labels, from 0 up, each class in the order that is given."""
 
 
 def _recall(labels: Int, annotations: Int) -> Float:
@@ -208,55 +215,69 @@ def averages_by_confidence(
     Takes and gives what :func:`averages_by_detection` does.
     """
     annotations = np.bincount(detections.annotation_label, minlength=len(detections.labels))
-    # What can count at some threshold: not to be looked for anew at each.
-    ever = detections.correct & detections.chosen[detections.rectangle["prediction"]]
-    detections = detections._replace(
-        rectangle=detections.rectangle[ever], correct=detections.correct[ever], group=detections.group[ever]
-    )
+    changes = all_changes(detections, least)
     averages = []
-    recall = []
-    for number, t in enumerate(thresholds):
-        if number >= 11:
-            r = _correct_at(detections, t)
-            live = r[(r["confidence_low"] < least) & (least <= r["confidence_high"])]
-            recall.append(_recall(detections.label[live["prediction"]], annotations))
-            continue
-        own = changes_at(detections, t, least)
-        changes = own.delta_tp, own.counted, own.is_point
-        averages.append(_in_slices(own.start, annotations, partial(_of_changes, changes, rule)))
+    for t in thresholds[:11]:
+        own = changes_at(changes, float(t), len(detections.labels))
+        curve = own.delta_tp, own.counted, own.is_point
+        averages.append(_in_slices(own.start, annotations, partial(_of_changes, curve, rule)))
+    r = detections.rectangle[_can_count(detections)]
+    r = r[(r["confidence_low"] < least) & (least <= r["confidence_high"])]
+    label = detections.label[r["prediction"]]
+    recall = [_recall(label[(r["iou_low"] < t) & (t <= r["iou_high"])], annotations) for t in thresholds[11:]]
     return Averages(*(np.concatenate(parts) for parts in zip(*averages, strict=True))), np.stack(recall)
 
 
-def _correct_at(detections: Detections, threshold: float) -> Rectangles:
-    r = detections.rectangle[detections.correct]
-    r = r[(r["iou_low"] < threshold) & (threshold <= r["iou_high"])]
-    chosen: Rectangles = r[detections.chosen[r["prediction"]]]
-    return chosen
+def _can_count(detections: Detections) -> Flag:
+    """Whether each rectangle counts at some threshold."""
+    return np.asarray(detections.correct & detections.chosen[detections.rectangle["prediction"]])
+
+
+class AllChanges(NamedTuple):
+    """Changes as the confidence threshold sinks, class by class, each with the IoU thresholds at which there is one."""
+
+    prediction: Int  # a position among all predictions
+    label: Int
+    confidence: Float
+    iou_low: Float
+    iou_high: Float
+    delta_tp: Int  # 0: the prediction itself comes in
 
 
 class Changes(NamedTuple):
-    """Changes as the confidence threshold sinks, class by class: as ``average_changes`` takes it."""
+    """Those at one IoU threshold, as ``average_changes`` takes them."""
 
     start: Int
-    prediction: Int  # of each change, a position among all predictions
+    prediction: Int
     delta_tp: Int
     counted: Int
     is_point: Flag
 
 
-def changes_at(detections: Detections, threshold: float, least: float) -> Changes:
-    """List the changes at one IoU threshold, down to a confidence."""
-    r = _correct_at(detections, threshold)
+def all_changes(detections: Detections, least: float) -> AllChanges:
+    """List the changes at any IoU threshold, down to a confidence."""
+    r = detections.rectangle[_can_count(detections)]
     unmade = r[r["confidence_low"] >= least]
     own = np.flatnonzero(detections.chosen)
+    always = np.full(len(own), np.inf)
     prediction = np.concatenate((own, r["prediction"], unmade["prediction"]))
-    label = detections.label[prediction]
     confidence = np.concatenate((detections.confidence[own], r["confidence_high"], unmade["confidence_low"]))
-    delta_tp = np.repeat([0, 1, -1], (len(own), len(r), len(unmade)))
-    counted = np.repeat([1, 0, 0], (len(own), len(r), len(unmade)))
-    order = np.lexsort((-confidence, label))
-    order = order[confidence[order] >= least]
-    label, confidence = label[order], confidence[order]
-    start = np.searchsorted(label, np.arange(len(detections.labels) + 1))
-    is_point = np.append((np.diff(label) != 0) | (np.diff(confidence) != 0), np.bool_(True))[: len(order)]
-    return Changes(start, prediction[order], delta_tp[order], counted[order], is_point)
+    label = detections.label[prediction]
+    order = by_class(by_confidence(confidence, confidence >= least), label, len(detections.labels))
+    return AllChanges(
+        prediction[order],
+        label[order],
+        confidence[order],
+        np.concatenate((-always, r["iou_low"], unmade["iou_low"]))[order],
+        np.concatenate((always, r["iou_high"], unmade["iou_high"]))[order],
+        np.repeat([0, 1, -1], (len(own), len(r), len(unmade)))[order],
+    )
+
+
+def changes_at(changes: AllChanges, threshold: float, classes: int) -> Changes:
+    """Take the changes at one IoU threshold."""
+    return Changes(*_changes_within(changes, threshold, classes))
+
+
+@compiled
+def _changes_within(changes: AllChanges, threshold: float, classes: int) -> tuple[Int, Int, Int, Int, Flag]: ...

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from pydantic import BaseModel, Field
 
 from evalstream.metrics.average_precision import Rule, average_detections
+from evalstream.metrics.detections import by_class, by_confidence
 from evalstream.scenes import Flag, Float, Int
 from evalstream.scoring.causes import AS_TIDE, CAUSES, POINTING, Caused, ErrorOptions, causes
 from evalstream.scoring.columns import Columns
@@ -101,17 +102,21 @@ def errors(
     columns, said = _read(client, selection, options)
     size = len(columns.labels)
     annotations = np.bincount(columns.annotation_label, minlength=size)
-    per_class_ap, ap = _ap(columns, columns.label, columns.right, columns.counts, annotations)
+    order = _by_confidence(columns, np.arange(len(columns.label)))
+    # In a curve of what was put right, tidecv lists what was right to begin with after the errors, and so ranks it
+    # behind errors of equal confidence.
+    errors_first = _by_confidence(columns, np.argsort(columns.right, kind="stable"))
+    per_class_ap, ap = _ap(columns, order, columns.label, columns.right, columns.counts, annotations)
     fixed = {
-        cause: _ap(columns, *_put_right(columns, number), annotations, first=columns.right)[1]
+        cause: _ap(columns, errors_first, *_put_right(columns, number), annotations)[1]
         for number, cause in enumerate(CAUSES[:-1])
     }
     fewer = annotations - np.bincount(columns.annotation_label[columns.missed], minlength=size)
-    fixed["missed"] = _ap(columns, columns.label, columns.right, columns.counts, fewer, first=columns.right)[1]
+    fixed["missed"] = _ap(columns, errors_first, columns.label, columns.right, columns.counts, fewer)[1]
     right_annotations = annotations - np.bincount(columns.annotation_label[~columns.annotation_right], minlength=size)
-    all_found = _ap(columns, columns.label, columns.right, columns.counts, right_annotations, first=columns.right)[1]
-    certain = columns._replace(confidence=columns.right.astype(np.float64))
-    all_sorted = _ap(certain, columns.label, columns.right, columns.counts, annotations)[1]
+    all_found = _ap(columns, errors_first, columns.label, columns.right, columns.counts, right_annotations)[1]
+    right_first = np.argsort(~columns.right, kind="stable")
+    all_sorted = _ap(columns, right_first, columns.label, columns.right, columns.counts, annotations)[1]
     wrong = [(columns.cause == number) for number in range(len(CAUSES))]
     causes = {
         cause: CauseFigures(
@@ -155,17 +160,20 @@ def errors(
     )
 
 
-def _ap(
-    columns: _Columns, label: Int, right: Flag, counts: Flag, annotations: Int, first: Flag | None = None
-) -> tuple[Float, float | None]:
-    """AP of each class and their mean: TIDE's. A class of predictions alone is 0, and in the mean.
+def _by_confidence(columns: _Columns, order: Int) -> Int:
+    """Sort positions by decreasing confidence; of equal ones the first comes first."""
+    every = np.ones(len(order), np.bool_)
+    return order[by_confidence(columns.confidence[order], every)]
 
-    ``first`` marks what was right to begin with. In a curve of what was put right, tidecv lists it after the errors,
-    and so ranks it behind errors of equal confidence.
+
+def _ap(
+    columns: _Columns, order: Int, label: Int, right: Flag, counts: Flag, annotations: Int
+) -> tuple[Float, float | None]:
+    """AP of each class, with its predictions in an order, and their mean: TIDE's.
+
+    A class of predictions alone is 0, and in the mean.
     """
-    late = np.zeros(len(label), np.bool_) if first is None else first
-    order = np.lexsort((late, -columns.confidence, label))
-    order = order[counts[order]]
+    order = by_class(order[counts[order]], label, len(columns.labels))
     start = np.searchsorted(label[order], np.arange(len(columns.labels) + 1))
     correct = right[order].astype(np.uint32)
     averages = average_detections(

@@ -91,8 +91,8 @@ def _choose(own: Steps, beta: float, least_precision: float, least_recall: float
         allowed = np.flatnonzero(acceptable >= least)
         if not len(allowed):
             return None
-        # The last by (figure, other, confidence); confidences are in decreasing order.
-        at = int(allowed[np.lexsort((-allowed, other[allowed], figure[allowed]))[-1]])
+        allowed = allowed[figure[allowed] == figure[allowed].max()]
+        at = int(allowed[np.argmax(other[allowed])])  # the first of equals: confidences are in decreasing order
         return Choice(
             confidence=float(own.confidence[at]),
             precision=float(precision[at]),

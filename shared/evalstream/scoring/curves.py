@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from evalstream.matching import AREA_RANGES
+from evalstream.metrics.detections import by_class, by_confidence
 from evalstream.scenes import Float, Int
 from evalstream.scoring.columns import Columns
 from evalstream.scoring.counting import Counting, count, of_features, of_types
@@ -39,9 +40,9 @@ def steps_of(of: Columns, selection: Selection, *, per_class: bool) -> list[Step
     actual = of.annotation.label[counting.annotation_counts]
     if not per_class:
         label, actual = np.zeros_like(label), np.zeros_like(actual)
-    order = np.lexsort((-confidence, label))
-    label, confidence, tp, predictions = label[order], confidence[order], tp[order], predictions[order]
     size = len(of.labels) if per_class else 1
+    order = by_class(by_confidence(confidence, np.ones(len(confidence), np.bool_)), label, size)
+    label, confidence, tp, predictions = label[order], confidence[order], tp[order], predictions[order]
     annotations = np.bincount(actual, minlength=size)
     start = np.searchsorted(label, np.arange(size + 1))
     steps = []

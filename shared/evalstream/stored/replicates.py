@@ -17,7 +17,7 @@ from evalstream.events.base import Name
 from evalstream.matching import MAX_DETECTIONS
 from evalstream.metrics.average_precision import IOU_THRESHOLDS, RULES
 from evalstream.metrics.bootstrap import Curves, Sample, resampled_changes, resampled_detections, resampled_sums
-from evalstream.metrics.detections import changes_at, in_order, outcomes
+from evalstream.metrics.detections import all_changes, changes_at, in_order, outcomes
 from evalstream.scenes import Flag, Float
 from evalstream.selection import Selection
 from evalstream.stored.detections import Stored, read_detections
@@ -130,8 +130,9 @@ def _average_precision(
     replicates = options.ap_replicates or FEWEST
     if selection.traits.revokes:
         curves = []
+        changes = all_changes(columns, selection.confidence)
         for t in thresholds:
-            own = changes_at(columns, t, selection.confidence)
+            own = changes_at(changes, float(t), len(columns.labels))
             curves.append(Curves(own.start, columns.row[own.prediction], own.delta_tp, own.counted, own.is_point))
         averages = resampled_changes(curves, sample, rule, options.seed, replicates)
     else:
