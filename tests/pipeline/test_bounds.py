@@ -13,7 +13,7 @@ from evalstream.queries.errors import errors
 from evalstream.queries.objects import ObjectsPage, objects
 from evalstream.queries.rows import Page, rows
 from evalstream.selection import QuestionError, Selection
-from evalstream.stored import columns, counted
+from evalstream.stored import counted
 
 from tests.feeding import feed, new_engine
 
@@ -21,7 +21,6 @@ SELECTION = Selection(dataset="many", run="a", policy="coco")
 #: Without the large row.
 SMALL = SELECTION.model_copy(update={"split": ["test"]})
 ASK: dict[str, Callable[[Client, Selection], Any]] = {
-    "errors": errors,
     "comparison": lambda client, selection: comparison(client, selection, "b"),
     "flips": lambda client, selection: flips(client, selection, "b"),
     "rows of a cause": lambda client, selection: rows(client, selection, Page(cause="missed")),
@@ -46,9 +45,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
 def test_a_row_with_too_many_objects_is_named(client: Client, monkeypatch: pytest.MonkeyPatch, question: str) -> None:
     ASK[question](client, SELECTION)
     monkeypatch.setattr(counted, "MOST_ON_A_ROW", 3)
-    if question == "errors":
-        errors(client, SELECTION)  # in memory each object costs what it takes itself
-        monkeypatch.setitem(columns._LARGE, ("many", "a"), None)
+    errors(client, SELECTION)  # in memory each object costs what it takes itself
     with pytest.raises(QuestionError, match=r"data row 'large' has 4 objects .* at most 3 .* leave the row out"):
         ASK[question](client, SELECTION)
     ASK[question](client, SMALL)

@@ -144,20 +144,14 @@ def average_precisions(
     """
     # Of stored runs alone, and take a while: figures of files need none of them.
     from evalstream.storage.ontologies import in_force
-    from evalstream.stored.columns import read_columns
-    from evalstream.stored.detections import read_detections
-    from evalstream.stored.notes import notes, notes_on
+    from evalstream.stored.columns import read_all
+    from evalstream.stored.notes import notes_on
 
     _require_groups(selection, options)
     localised = selection.model_copy(update={"type": selection.type or list(LOCALISED)})
-    groups = options.group_of == "count"
-    stored = read_columns(client, localised, ordered=True)
-    if stored is None:
-        detected, said = read_detections(client, selection, groups=groups).detections, notes(client, localised).notes
-    else:
-        columns, left, failed, *_ = stored
-        detected = detections(columns, left, groups=groups)
-        said = notes_on(client, localised, failed, unusual(columns, count(columns, left), left)).notes
+    columns, left, failed, *_ = read_all(client, localised, ordered=True)
+    detected = detections(columns, left, groups=options.group_of == "count")
+    said = notes_on(client, localised, failed, unusual(columns, count(columns, left), left)).notes
     declared = in_force(client, selection.dataset).ontology
     return average_precision_of(detected, said, selection, options, page, ontology=declared)
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from pydantic import BaseModel, Field
 
 from evalstream.metrics.average_precision import Rule, average_detections
@@ -17,11 +15,9 @@ from evalstream.scoring.columns import Columns
 from evalstream.scoring.counting import Counting, count
 from evalstream.scoring.notes import unusual
 from evalstream.selection import Selection
-from evalstream.stored.causes import caused
-from evalstream.stored.columns import read_columns
-from evalstream.stored.counted import ROW_ORDER, ask_arrow, check_rows
+from evalstream.stored.columns import read_all
 from evalstream.stored.labels import ALL_CLASSES, PerClassPage
-from evalstream.stored.notes import notes, notes_on
+from evalstream.stored.notes import notes_on
 from evalstream.tabular import Tabular
 from evalstream.types import LOCALISED
 
@@ -203,12 +199,8 @@ def _put_right(columns: _Columns, cause: int) -> tuple[Int, Flag, Flag]:
 
 
 def _read(client: Client, selection: Selection, options: ErrorOptions) -> tuple[_Columns, list[str]]:
-    stored = read_columns(client, selection, ordered=True, with_nearest=True)
-    near = stored and stored.nearest
-    if stored is None or near is None:
-        check_rows(client, selection)
-        return _load(client, selection, options), notes(client, selection).notes
-    of, left, failed, *_ = stored
+    of, left, failed, near, *_ = read_all(client, selection, ordered=True, with_nearest=True)
+    assert near is not None
     counting = count(of, left)
     said = notes_on(client, selection, failed, unusual(of, counting, left)).notes
     return _taken(of, counting, causes(of, counting, near, left, options)), said
@@ -244,63 +236,3 @@ def _taken(of: Columns, counting: Counting, caused: Caused) -> _Columns:
         caused.annotation_right[counts],
         caused.annotation_cause[counts] == CAUSES.index("missed"),
     )
-
-
-def _load(client: Client, selection: Selection, options: ErrorOptions) -> _Columns:
-    rows = caused(selection, options)
-    # Annotations that do not count are left out, and positions among the others counted anew.
-    table = ask_arrow(
-        client,
-        f"""
-        SELECT
-            arrayMap((judged, ok, to) -> ok OR judged AND to >= 0 AND annotation_counts[to + 1],
-                prediction_judged, prediction_tried, points_to) AS loaded,
-            arrayMap((x, ok, to) -> if(ok, x, annotation_label[to + 1]),
-                arrayFilter((x, ok) -> ok, prediction_label, loaded),
-                arrayFilter((x, ok) -> ok, prediction_tried, loaded),
-                arrayFilter((x, ok) -> ok, points_to, loaded)) AS label,
-            arrayFilter((x, ok) -> ok, prediction_confidence, loaded) AS confidence,
-            arrayFilter((x, ok) -> ok, prediction_tried, loaded) AS tried,
-            arrayFilter((x, ok) -> ok, prediction_right, loaded) AS right,
-            arrayFilter((x, ok) -> ok, prediction_counts, loaded) AS counts,
-            arrayMap(x -> toInt64(indexOf({list(CAUSES)}, x)) - 1,
-                arrayFilter((x, ok) -> ok, judged_cause, loaded)) AS cause,
-            arrayMap(x -> if(x >= 0 AND annotation_counts[x + 1], toInt64(numbered[x + 1]) - 1, -1),
-                arrayFilter((x, ok) -> ok, points_to, loaded)) AS target,
-            arrayCumSum(annotation_counts) AS numbered,
-            actual,
-            arrayFilter((x, ok) -> ok, annotation_right, annotation_counts) AS annotation_right,
-            arrayMap(x -> x = 'missed', arrayFilter((x, ok) -> ok, annotation_cause, annotation_counts)) AS missed
-        FROM ({rows.sql}) {ROW_ORDER}
-        """,
-        rows.parameters,
-    )
-    flat = {name: table[name].combine_chunks().flatten() for name in table.column_names}
-    labels = sorted(pc.unique(pa.concat_arrays([flat["label"], flat["actual"]])).to_pylist())
-    before = np.cumsum(np.append(0, _lengths(table, "actual")))[:-1]
-    target = flat["target"].to_numpy()
-
-    def flag(name: str) -> Flag:
-        return np.asarray(flat[name].to_numpy(), np.bool_)
-
-    return _Columns(
-        labels,
-        _codes(flat["label"], labels),
-        flat["confidence"].to_numpy(),
-        flag("tried"),
-        flag("right"),
-        flag("counts"),
-        flat["cause"].to_numpy(),
-        np.where(target >= 0, target + np.repeat(before, _lengths(table, "label")), -1),
-        _codes(flat["actual"], labels),
-        flag("annotation_right"),
-        flag("missed"),
-    )
-
-
-def _lengths(table: pa.Table, name: str) -> Int:
-    return np.asarray(pc.list_value_length(table[name].combine_chunks()), np.int64)
-
-
-def _codes(values: pa.Array, labels: list[str]) -> Int:
-    return np.asarray(pc.index_in(values, value_set=pa.array(labels, pa.string())), np.int64)

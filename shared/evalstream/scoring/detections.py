@@ -14,10 +14,7 @@ from evalstream.types import LOCALISED
 
 
 def detections(of: Columns, selection: Selection, *, groups: bool = False) -> Detections:
-    """Take what average precision is computed from; with ``groups``, groups of objects are annotations too.
-
-    The same as :func:`evalstream.stored.detections.read_detections` reads of a stored run.
-    """
+    """Take what average precision is computed from; with ``groups``, groups of objects are annotations too."""
     localised = selection.model_copy(update={"type": selection.type or list(LOCALISED)})
     annotation_asked, prediction_asked = asked(of, localised, selected_rows(of, selection))
     chosen = prediction_asked & (of.confidence >= selection.confidence)

@@ -97,14 +97,8 @@ def read_columns(
     run = selection.dataset, selection.run
     if run in _LARGE:
         return None
-    open_to_all = selection.model_copy(update=_OPEN)
     try:
-        read = remembered(
-            client,
-            ("columns", open_to_all.model_dump_json(), ordered, with_nearest),
-            lambda: _read(client, open_to_all, ordered, with_nearest),
-            _size,
-        )
+        return _read(client, selection, ordered, with_nearest, _SETTINGS)
     except ClickHouseError as error:
         if f"Code: {_TOO_LARGE}." not in str(error):
             raise
@@ -112,17 +106,30 @@ def read_columns(
             del _LARGE[next(iter(_LARGE))]
         _LARGE[run] = None
         return None
-    return read._replace(selection=_left(every_kind(client, selection)))
 
 
-def _read(client: Client, selection: Selection, ordered: bool, with_nearest: bool) -> Stored:
-    columns = ["data_row", *to_read(selection, with_nearest=with_nearest)]
-    sql, parameters = selected(selection, with_failed=True, columns=columns)
-    sql = f"SELECT *, {ROW_KEY} AS row_key FROM ({sql}) {ROW_ORDER if ordered else ''}"
-    read = stored(ask_arrow(client, sql, parameters, **AS_READ, **_SETTINGS), selection)
-    for array in _arrays(read):
-        array.flags.writeable = False  # others will be given the same
-    return read
+def read_all(client: Client, selection: Selection, *, ordered: bool = False, with_nearest: bool = False) -> Stored:
+    """Read the selected rows as :func:`read_columns` does, however large they are.
+
+    What is made of single detections needs all of them in memory.
+    """
+    return _read(client, selection, ordered, with_nearest, {})
+
+
+def _read(client: Client, selection: Selection, ordered: bool, with_nearest: bool, settings: dict[str, int]) -> Stored:
+    open_to_all = selection.model_copy(update=_OPEN)
+
+    def read() -> Stored:
+        columns = ["data_row", *to_read(open_to_all, with_nearest=with_nearest)]
+        sql, parameters = selected(open_to_all, with_failed=True, columns=columns)
+        sql = f"SELECT *, {ROW_KEY} AS row_key FROM ({sql}) {ROW_ORDER if ordered else ''}"
+        found = stored(ask_arrow(client, sql, parameters, **AS_READ, **settings), open_to_all)
+        for array in _arrays(found):
+            array.flags.writeable = False  # others will be given the same
+        return found
+
+    known = remembered(client, ("columns", open_to_all.model_dump_json(), ordered, with_nearest), read, _size)
+    return known._replace(selection=_left(every_kind(client, selection)))
 
 
 def _size(read: Stored) -> int:

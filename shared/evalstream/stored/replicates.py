@@ -16,11 +16,12 @@ from pydantic import BaseModel, Field
 from evalstream.events.base import Name
 from evalstream.matching import MAX_DETECTIONS
 from evalstream.metrics.average_precision import IOU_THRESHOLDS, RULES
-from evalstream.metrics.bootstrap import Curves, Sample, resampled_changes, resampled_detections, resampled_sums
-from evalstream.metrics.detections import all_changes, changes_at, in_order, outcomes
+from evalstream.metrics.bootstrap import Curves, Key, Sample, resampled_changes, resampled_detections, resampled_sums
+from evalstream.metrics.detections import Detections, all_changes, changes_at, in_order, outcomes
 from evalstream.scenes import Flag, Float
+from evalstream.scoring.detections import detections
 from evalstream.selection import Selection
-from evalstream.stored.detections import Stored, read_detections
+from evalstream.stored.columns import read_all
 from evalstream.stored.row_sums import (
     Figure,
     RowSums,
@@ -29,6 +30,7 @@ from evalstream.stored.row_sums import (
     joined,
     numbers_by_row,
 )
+from evalstream.types import LOCALISED
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
@@ -58,11 +60,19 @@ class IntervalOptions(BaseModel):
     group: list[Group] = Field(default=list(_GROUPS), description="which figures")
 
 
+class Detected(NamedTuple):
+    """The detections of a stored run, and the data rows that they are on, in their order."""
+
+    detections: Detections
+    data_row: pa.Array
+    key: Key  # a hash of each data row's name
+
+
 class Read(NamedTuple):
     """All that the replicates of one run are made of."""
 
     sums: RowSums
-    detections: Stored | None
+    detections: Detected | None
     selection: Selection
     notes: list[str]
 
@@ -81,8 +91,14 @@ def read(client: Client, selection: Selection, options: IntervalOptions) -> Read
     # In the order of their hashes: sums must not depend on the order in which the engine came upon the rows.
     order = np.argsort(sums.key, kind="stable")
     sums = sums._replace(data_row=sums.data_row.take(pa.array(order)), key=sums.key[order], values=sums.values[order])
-    detections = read_detections(client, selection) if "average_precision" in options.group else None
-    return Read(sums, detections, selection, notes)
+    found = _detected(client, selection) if "average_precision" in options.group else None
+    return Read(sums, found, selection, notes)
+
+
+def _detected(client: Client, selection: Selection) -> Detected:
+    localised = selection.model_copy(update={"type": selection.type or list(LOCALISED)})
+    stored = read_all(client, localised, ordered=True)
+    return Detected(detections(stored.columns, stored.selection), stored.data_row, stored.key)
 
 
 def replicates(run: Read, options: IntervalOptions, rows: pa.Array | None) -> dict[Figure, Float]:
@@ -121,7 +137,7 @@ def _is_in(data_row: pa.Array, rows: pa.Array) -> Flag:
 
 
 def _average_precision(
-    stored: Stored, included: Flag, selection: Selection, options: IntervalOptions
+    stored: Detected, included: Flag, selection: Selection, options: IntervalOptions
 ) -> dict[Figure, Float]:
     rule = RULES["101-point"]
     thresholds = np.array([selection.threshold(t) for t in IOU_THRESHOLDS])
