@@ -12,8 +12,9 @@ KERNEL detections_bits(double low, double high, Floats thresholds, int64_t *bits
     return 0;
 }
 
-KERNEL detections_outcomes(Rectangles rectangles, Flags same, int64_t area, Floats thresholds, int64_t count,
-                           Bits *matched, Bits *correct, Bits *ignored) {
+/* See evalstream.metrics.detections.outcomes. */
+KERNEL detections_outcomes_at(Rectangles rectangles, Flags same, Ints place, int64_t area, Floats thresholds,
+                              int64_t count, Bits *matched, Bits *correct, Bits *ignored) {
     matched->at = ZEROS(count, uint32_t), matched->n = count;
     correct->at = ZEROS(count, uint32_t), correct->n = count;
     ignored->at = ZEROS(count, uint32_t), ignored->n = count;
@@ -21,12 +22,14 @@ KERNEL detections_outcomes(Rectangles rectangles, Flags same, int64_t area, Floa
     for (int64_t i = 0; i < rectangles.n; i++) {
         const Rectangle *r = &rectangles.at[i];
         if (r->area_range != area) continue;
+        int64_t at = place.at[r->prediction];
+        if (at < 0) continue;
         uint32_t bits = bits_of(r->iou_low, r->iou_high, thresholds);
         if (r->ignored) {
-            ignored->at[r->prediction] |= bits;
+            ignored->at[at] |= bits;
         } else {
-            matched->at[r->prediction] |= bits;
-            if (same.at[i]) correct->at[r->prediction] |= bits;
+            matched->at[at] |= bits;
+            if (same.at[i]) correct->at[at] |= bits;
         }
     }
     return 0;
@@ -111,27 +114,30 @@ KERNEL detections_changes_within(const AllChanges *all, double threshold, int64_
     return 0;
 }
 
-/* evalstream.metrics.detections._Ordered */
-typedef struct { Ints position, label; Floats confidence; Ints rank, most; Floats area; } Ordered;
+/* evalstream.metrics.detections._Ordered and Outcomes */
+typedef struct { Ints label; Floats confidence; Ints rank; Floats area; } Ordered;
+typedef struct { Bits matched, correct, ignored; } Outcomes;
 
 /* See evalstream.metrics.detections._kept. */
-KERNEL detections_kept(const Ordered *ordered, Bits matched, Bits correct, Bits ignored, double low, double high,
-                       int64_t limit, int64_t classes, Ints *start, Bits *own_correct, Bits *own_ignored,
+KERNEL detections_kept(const Ordered *ordered, const Outcomes *outcomes, double low, double high, int64_t limit,
+                       int64_t thresholds, int64_t classes, Ints *start, Bits *own_correct, Bits *own_ignored,
                        Floats *own_confidence) {
-    const int64_t n = ordered->position.n, *rank = ordered->rank.at, *most = ordered->most.at;
+    const int64_t n = ordered->label.n, *label = ordered->label.at, *rank = ordered->rank.at;
     const double *area = ordered->area.at;
     RETURN_ROOM(start, classes + 1);
     RETURN_ROOM(own_correct, n);
     RETURN_ROOM(own_ignored, n);
     RETURN_ROOM(own_confidence, n);
+    const uint32_t every = (uint32_t)((UINT64_C(1) << thresholds) - 1);
     int64_t count = 0, begun = 0;
     for (int64_t i = 0; i < n; i++) {
-        int64_t p = ordered->position.at[i];
-        if (limit >= 0 && (rank[i] >= limit || rank[i] >= most[i])) continue;
-        while (begun <= ordered->label.at[i]) start->at[begun++] = count;
+        if (limit >= 0 && rank[i] >= limit) continue;
         bool outside = area[i] < low || area[i] > high;
-        own_correct->at[count] = correct.at[p];
-        own_ignored->at[count] = ignored.at[p] | (outside ? ~matched.at[p] : 0);
+        uint32_t out = outcomes->ignored.at[i] | (outside ? ~outcomes->matched.at[i] : 0);
+        if ((out & every) == every) continue;
+        while (begun <= label[i]) start->at[begun++] = count;
+        own_correct->at[count] = outcomes->correct.at[i];
+        own_ignored->at[count] = out;
         own_confidence->at[count++] = ordered->confidence.at[i];
     }
     while (begun <= classes) start->at[begun++] = count;

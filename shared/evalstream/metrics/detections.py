@@ -57,36 +57,32 @@ def averages_by_detection(
     averages, recall
         The averages at the first 11 thresholds; the final recalls at the others, ``(n, classes)``.
     """
-    order = in_order(detections)
+    order = in_order(detections, limited=coco)
     ordered = _Ordered(
-        order,
-        detections.label[order],
-        detections.confidence[order],
-        detections.rank[order],
-        detections.most[order],
-        detections.area[order],
+        detections.label[order], detections.confidence[order], detections.rank[order], detections.area[order]
     )
+    place = places(detections, order)
+    has_groups = bool(np.any(detections.group >= 0))
     averages: Limited = {}
     recall = np.empty((0, len(detections.labels)))
     for number, (name, (low, high)) in enumerate((AREA_RANGES if coco else {"all": (-np.inf, np.inf)}).items()):
         counts = (detections.annotation_area >= low) & (detections.annotation_area <= high)
         annotations = np.bincount(detections.annotation_label[counts], minlength=len(detections.labels))
         used = thresholds if name == "all" else thresholds[:11]
-        matched, correct, ignored = outcomes(detections, number, used)
-        if np.any(detections.group >= 0):
-            _count_groups(detections, order, used, correct, ignored)
+        found = outcomes(detections, place, number, used)
+        if has_groups:
+            _count_groups(detections, place, used, found)
         for most in (MAX_DETECTIONS, *((1, 10) if coco and name == "all" else ())):
             limit = most if coco else _NO_LIMIT
-            kept = _kept(ordered, matched, correct, ignored, low, high, limit, len(detections.labels))
+            kept = _kept(ordered, found, low, high, limit, len(used), len(detections.labels))
             own = kept.correct, kept.ignored, kept.confidence
             averages[name, most] = _in_slices(kept.start, annotations, partial(_of_detections, own, rule))
             if name == "all" and most == MAX_DETECTIONS:
-                label = np.repeat(np.arange(len(annotations)), np.diff(kept.start))
+                some = np.flatnonzero(kept.correct >> np.uint32(11))
+                label = np.searchsorted(kept.start, some, side="right") - 1
+                bits = kept.correct[some]
                 recall = np.stack(
-                    [
-                        _recall(label[kept.correct >> np.uint32(bit) & 1 > 0], annotations)
-                        for bit in range(11, len(thresholds))
-                    ]
+                    [_recall(label[bits >> np.uint32(bit) & 1 > 0], annotations) for bit in range(11, len(thresholds))]
                 )
     return averages, recall
 
@@ -117,14 +113,20 @@ def _of_changes(own: tuple[Int, Int, Flag], rule: Rule, start: Int, annotations:
 
 
 class _Ordered(NamedTuple):
-    """The chosen predictions in the order of :func:`in_order`: their positions among all, and columns."""
+    """Columns of the chosen predictions in the order of :func:`in_order`."""
 
-    position: Int
     label: Int
     confidence: Float
     rank: Int
-    most: Int
     area: Float
+
+
+class Outcomes(NamedTuple):
+    """For each prediction in an order, a bit a threshold."""
+
+    matched: Bits  # to an annotation that counts
+    correct: Bits  # and that has its own label
+    ignored: Bits
 
 
 class _Kept(NamedTuple):
@@ -138,26 +140,25 @@ class _Kept(NamedTuple):
 
 @compiled
 def _kept(
-    ordered: _Ordered,
-    matched: Bits,
-    correct: Bits,
-    ignored: Bits,
-    low: float,
-    high: float,
-    limit: int,
-    classes: int,
+    ordered: _Ordered, outcomes: Outcomes, low: float, high: float, limit: int, thresholds: int, classes: int
 ) -> _Kept:
-    """Take the predictions whose rank is below ``limit``, where that is not below 0, and ``most``.
+    """Take the predictions whose rank is below ``limit``, where that is not below 0.
 
-    Outcomes are given of all predictions. Matched to an annotation that counts, a prediction counts, whatever its own
-    area; any other outside the range from ``low`` to ``high`` is ignored.
+    Matched to an annotation that counts, a prediction counts, whatever its own area; any other outside the range from
+    ``low`` to ``high`` is ignored. Those that are ignored at all of so many thresholds are left out: no curve looks at
+    them.
     """
 
 
-def in_order(detections: Detections) -> Int:
-    """Sort the chosen predictions by class, and within a class by decreasing confidence."""
-    order = by_confidence(detections.confidence, detections.chosen)
-    return by_class(order, detections.label, len(detections.labels))
+def in_order(detections: Detections, *, limited: bool) -> Int:
+    """Sort the chosen predictions by class, and within a class by decreasing confidence.
+
+    ``limited``: those alone that are among the most of their row that count to policy ``coco``.
+    """
+    chosen = detections.chosen
+    if limited:
+        chosen = chosen & (detections.rank < np.minimum(detections.most, MAX_DETECTIONS))
+    return by_class(by_confidence(detections.confidence, chosen), detections.label, len(detections.labels))
 
 
 @compiled
@@ -177,14 +178,22 @@ def _recall(labels: Int, annotations: Int) -> Float:
     return recall
 
 
-def outcomes(detections: Detections, area: int, thresholds: Float) -> tuple[Bits, Bits, Bits]:
-    """For each prediction, a bit a threshold: matched to an annotation that counts, of its own label, or ignored."""
-    return _outcomes(detections.rectangle, detections.correct, area, thresholds, len(detections.label))
+def places(detections: Detections, order: Int) -> Int:
+    """Say where each prediction stands in an order of some of them; −1 for the others."""
+    place = np.full(len(detections.label), -1)
+    place[order] = np.arange(len(order))
+    return place
+
+
+def outcomes(detections: Detections, place: Int, area: int, thresholds: Float) -> Outcomes:
+    """Say what becomes of each prediction at each threshold, in the order that their places give."""
+    count = int(np.max(place, initial=-1)) + 1
+    return Outcomes(*_outcomes_at(detections.rectangle, detections.correct, place, area, thresholds, count))
 
 
 @compiled
-def _outcomes(
-    rectangles: Rectangles, same: Flag, area: int, thresholds: Float, count: int
+def _outcomes_at(
+    rectangles: Rectangles, same: Flag, place: Int, area: int, thresholds: Float, count: int
 ) -> tuple[Bits, Bits, Bits]: ...
 
 
@@ -192,19 +201,18 @@ def _outcomes(
 def _bits(low: float, high: float, thresholds: Float) -> int: ...
 
 
-def _count_groups(detections: Detections, order: Int, thresholds: Float, correct: Bits, ignored: Bits) -> None:
+def _count_groups(detections: Detections, place: Int, thresholds: Float, found: Outcomes) -> None:
     """Make the most confident of the predictions that a group takes out of the count a true positive, in place."""
-    position = np.full(len(detections.label), len(order))
-    position[order] = np.arange(len(order))
-    inside = np.flatnonzero((detections.group >= 0) & (position[detections.rectangle["prediction"]] < len(order)))
+    at = place[detections.rectangle["prediction"]]
+    inside = np.flatnonzero((detections.group >= 0) & (at >= 0))
     of_group: dict[int, int] = {}  # at which thresholds each group has been found so far
-    for i in inside[np.argsort(position[detections.rectangle["prediction"][inside]], kind="stable")]:
+    for i in inside[np.argsort(at[inside], kind="stable")]:
         r = detections.rectangle[i]
         group = int(detections.group[i])
         bits = _bits(r["iou_low"], r["iou_high"], thresholds) & ~of_group.get(group, 0)
         of_group[group] = of_group.get(group, 0) | bits
-        correct[r["prediction"]] |= np.uint32(bits)
-        ignored[r["prediction"]] &= ~np.uint32(bits)
+        found.correct[at[i]] |= np.uint32(bits)
+        found.ignored[at[i]] &= ~np.uint32(bits)
 
 
 def averages_by_confidence(

@@ -14,10 +14,9 @@ import pyarrow.compute as pc
 from pydantic import BaseModel, Field
 
 from evalstream.events.base import Name
-from evalstream.matching import MAX_DETECTIONS
 from evalstream.metrics.average_precision import IOU_THRESHOLDS, RULES
 from evalstream.metrics.bootstrap import Curves, Key, Sample, resampled_changes, resampled_detections, resampled_sums
-from evalstream.metrics.detections import Detections, all_changes, changes_at, in_order, outcomes
+from evalstream.metrics.detections import Detections, all_changes, changes_at, in_order, outcomes, places
 from evalstream.scenes import Flag, Float
 from evalstream.scoring.detections import detections
 from evalstream.selection import Selection
@@ -152,18 +151,16 @@ def _average_precision(
             curves.append(Curves(own.start, columns.row[own.prediction], own.delta_tp, own.counted, own.is_point))
         averages = resampled_changes(curves, sample, rule, options.seed, replicates)
     else:
-        _, correct, ignored = outcomes(columns, 0, thresholds)
-        order = in_order(columns)
-        if selection.traits.limited:
-            order = order[columns.rank[order] < np.minimum(MAX_DETECTIONS, columns.most[order])]
+        order = in_order(columns, limited=selection.traits.limited)
+        found = outcomes(columns, places(columns, order), 0, thresholds)
         start = np.searchsorted(columns.label[order], np.arange(len(columns.labels) + 1))
         row, confidence = columns.row[order], columns.confidence[order]
         averages = resampled_detections(
             start,
             row,
             confidence,
-            correct[order],
-            ignored[order],
+            found.correct,
+            found.ignored,
             sample,
             len(thresholds),
             rule,
