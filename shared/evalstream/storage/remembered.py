@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 #: Bytes that are remembered together, and of one reading.
-MOST_BYTES: Final = 128 * 2**20
-MOST_OF_ONE: Final = 32 * 2**20
+MOST_BYTES: Final = 256 * 2**20
+MOST_OF_ONE: Final = 112 * 2**20
 #: Rows of a short answer, of which each is taken for a kilobyte.
 SHORT: Final = 1_000
 

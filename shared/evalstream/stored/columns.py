@@ -29,8 +29,8 @@ from evalstream.types import CODES
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
-#: A run whose columns here are larger than this is counted where it is: about 500,000 objects.
-MOST_BYTES: Final = 32 * 2**20
+#: A run whose columns here are larger than this is counted where it is: about 1,500,000 objects.
+MOST_BYTES: Final = 112 * 2**20
 #: The engine's code for an answer that is larger than asked for.
 _TOO_LARGE: Final = "396"
 #: Runs, by dataset and name, that were too large when they were last read. It saves the attempt, and decides no answer.
@@ -133,7 +133,10 @@ def _read(client: Client, selection: Selection, ordered: bool, with_nearest: boo
 
 
 def _size(read: Stored) -> int:
-    return int(sum(array.nbytes for array in (*_arrays(read), read.data_row)) + 100 * len(read.columns.data_row))
+    of = read.columns
+    unread = () if read.selection.traits.limited else (of.annotation.area, of.prediction.area, of.rank)
+    whole = sum(array.nbytes for array in (*_arrays(read), read.data_row)) - sum(array.nbytes for array in unread)
+    return int(whole + 100 * len(of.data_row))
 
 
 def _arrays(read: Stored) -> tuple[NDArray[Any], ...]:
@@ -199,7 +202,7 @@ def stored(table: pa.Table, selection: Selection) -> Stored:
         _flat(table["annotation_crowd"]).to_numpy(),
         prediction,
         _flat(table["prediction_confidence"]).to_numpy(),
-        _numbers(table, "prediction_rank", prediction.row).astype(np.int64),
+        _numbers(table, "prediction_rank", prediction.row, np.int64),
         rectangle,
         row[_row(table["measure_name"])[repaired]],
     )
@@ -232,7 +235,7 @@ def _as_list(array: pa.Array) -> list[Any]:
 
 def _nearest(table: pa.Table, of: Columns) -> Nearest:
     before = _first(table["annotation_label"])[_row(table["prediction_label"])]
-    own, own_iou, other, other_iou = (_numbers(table, name, of.prediction.row) for name in _NEAREST)
+    own, own_iou, other, other_iou = (_flat(table[name]).to_numpy() for name in _NEAREST)
     own, other = (np.where(place >= 0, place + before, -1).astype(np.int32) for place in (own, other))
     # Under a roll-up what was the nearest of another class may be of the same one.
     same = np.zeros(len(other), np.bool_)
@@ -256,14 +259,14 @@ def _side(table: pa.Table, side: str, row: Int, feature: Code, label: Code) -> S
         np.array([CODES[name] if name else 0 for name in words], np.int32)[word],
         feature,
         label,
-        _numbers(table, f"{side}_area", of_object).astype(np.float64),
+        _numbers(table, f"{side}_area", of_object, np.float64),
         np.where(parent >= 0, parent + _first(table[f"{side}_label"])[of_object], -1),
     )
 
 
-def _numbers(table: pa.Table, name: str, of_object: Int) -> NDArray[Any]:
-    """A column of numbers; zeros where it was not read."""
-    return _flat(table[name]).to_numpy() if name in table.column_names else np.zeros(len(of_object))
+def _numbers(table: pa.Table, name: str, of_object: Int, kind: type[np.number[Any]]) -> NDArray[Any]:
+    """A column of numbers; where it was not read zeros, which take no memory until they are written to."""
+    return _flat(table[name]).to_numpy().astype(kind) if name in table.column_names else np.zeros(len(of_object), kind)
 
 
 def _coded(table: pa.Table, name: str) -> tuple[list[str], dict[str, Code]]:

@@ -136,6 +136,7 @@ def test_a_failure_is_not_remembered(client: Client) -> None:
 def test_memory_is_bounded(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "_KNOWN", type(memory._KNOWN)())
     monkeypatch.setattr(memory, "_bytes", 0)
+    monkeypatch.setattr(memory, "MOST_BYTES", 4 * memory.MOST_OF_ONE)
     one = memory.MOST_OF_ONE - memory.OVERHEAD
     reads: list[int] = []
 
