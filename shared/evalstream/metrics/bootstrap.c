@@ -10,7 +10,7 @@ typedef struct {
 /* evalstream.metrics.bootstrap: how 64 random bits come to a weight. */
 typedef struct { Keys bounds; Bytes weight; int64_t bits, look; } Poisson;
 /* … and where true positives come and go. */
-typedef struct { Ints start, row, delta_tp, seen; Flags last; } Steps;
+typedef struct { Ints start; Codes row, delta_tp, seen; Flags last; } Steps;
 
 static const uint64_t GOLDEN = 0x9E3779B97F4A7C15u;
 
@@ -216,18 +216,18 @@ KERNEL bootstrap_sum_detections(Ints start, Codes row, Bits correct, Bits ignore
     return 0;
 }
 
-KERNEL bootstrap_sum_steps(Ints start, Ints row, const Steps *steps, Ints weight, Ints annotations, int64_t thresholds,
+KERNEL bootstrap_sum_steps(Ints start, Codes row, const Steps *steps, Ints weight, Ints annotations, int64_t thresholds,
                            const Rule *rule, Floats *total, Floats *found) {
     int64_t classes = start.n - 1, recalls = rule->recalls.n;
     int64_t most = longest((Ints){start.at, classes}, (Ints){start.at + 1, classes});
-    OWNED int64_t *seen_at = ZEROS(most + 1, int64_t);  /* the weights of the first so many of the class at hand */
+    OWNED int32_t *seen_at = ZEROS(most + 1, int32_t);  /* the weights of the first so many of the class at hand */
     OWNED int64_t *point = ALLOCATE(3 * recalls, int64_t);
     if (!seen_at || !point || !sums(thresholds, total, found)) return OUT_OF_MEMORY;
     for (int64_t k = 0; k < annotations.n; k++) {
         int64_t n = annotations.at[k], begin = start.at[k];
         if (!n) continue;
         for (int64_t i = begin; i < start.at[k + 1]; i++)
-            seen_at[i - begin + 1] = seen_at[i - begin] + weight.at[row.at[i]];
+            seen_at[i - begin + 1] = seen_at[i - begin] + (int32_t)weight.at[row.at[i]];
         for (int64_t t = 0; t < thresholds; t++) {
             Points points = {rule, n, point, point + recalls, point + 2 * recalls, -1, 1};
             int64_t tp = 0, best = 0, own = t * classes + k;

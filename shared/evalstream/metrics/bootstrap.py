@@ -17,6 +17,7 @@ with the effective number of trials.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from statistics import NormalDist
 from typing import Final, NamedTuple
 
@@ -25,9 +26,12 @@ from numpy.typing import NDArray
 
 from evalstream.metrics.average_precision import Bits, Rule
 from evalstream.native import compiled
-from evalstream.scenes import Flag, Float, Int
+from evalstream.scenes import Code, Flag, Float, Int
 
 Key = NDArray[np.uint64]
+
+#: Threads that work off the replicates of one question: others want processors too.
+_THREADS: Final = 2
 
 
 def _poisson_bounds() -> Key:
@@ -130,16 +134,20 @@ _Summed = Callable[[Int, Int], tuple[Float, Float]]
 
 
 def _resampled(summed: _Summed, sample: Sample, classes: int, thresholds: int, seed: int, replicates: int) -> Resampled:
-    precision = np.full((replicates + 1, thresholds), np.nan)
-    final = np.full((replicates + 1, thresholds), np.nan)
-    for replicate in range(replicates + 1):
+    nothing = np.full(thresholds, np.nan)
+
+    def replicate_of(replicate: int) -> tuple[Float, Float]:
         weight = row_weights(sample.key, sample.included, seed, replicate)
         annotations = _annotations(sample.annotation_label, sample.annotation_row, weight, classes)
         defined = np.count_nonzero(annotations)
-        if defined > 0:
-            precision_sum, recall_sum = summed(weight, annotations)
-            precision[replicate], final[replicate] = precision_sum / defined, recall_sum / defined
-    return Resampled(precision, final)
+        if not defined:
+            return nothing, nothing
+        precision, final = summed(weight, annotations)
+        return precision / defined, final / defined
+
+    with ThreadPoolExecutor(_THREADS) as pool:  # Python's lock is free while kernels run
+        precision, final = zip(*pool.map(replicate_of, range(replicates + 1)), strict=True)
+    return Resampled(np.stack(precision), np.stack(final))
 
 
 def resampled_detections(
@@ -249,7 +257,7 @@ def resampled_changes(
         np.concatenate([own.start[:-1] + at for own, at in zip(parts, before, strict=False)] + [before[-1:]]),
         *(np.concatenate(columns) for columns in list(zip(*parts, strict=True))[1:]),
     )
-    row = first.row[counts]
+    row = first.row[counts].astype(np.int32)
 
     def summed(weight: Int, annotations: Int) -> tuple[Float, Float]:
         return _sum_steps(start, row, steps, weight, annotations, len(curves), rule)
@@ -261,9 +269,9 @@ class _Steps(NamedTuple):
     """Changes of true positives, threshold by threshold and class by class, in the order of the curves."""
 
     start: Int  # (thresholds · classes + 1,)
-    row: Int
-    delta_tp: Int  # how many more there are
-    seen: Int  # how many detections of the class count at the next point
+    row: Code
+    delta_tp: Code  # how many more there are
+    seen: Code  # how many detections of the class count at the next point
     last: Flag  # whether that point comes before the next step
 
 
@@ -276,12 +284,13 @@ def _steps(curves: Curves) -> _Steps:
     label = np.searchsorted(curves.start, step, side="right") - 1
     start = np.searchsorted(step, curves.start)
     last = np.append(np.diff(at) != 0, np.bool_(True))[: len(at)]
-    return _Steps(start, curves.row[step], curves.delta_tp[step], seen[at + 1] - seen[curves.start[label]], last)
+    counted = seen[at + 1] - seen[curves.start[label]]
+    return _Steps(start, *(own.astype(np.int32) for own in (curves.row[step], curves.delta_tp[step], counted)), last)
 
 
 @compiled
 def _sum_steps(
-    start: Int, row: Int, steps: _Steps, weight: Int, annotations: Int, thresholds: int, rule: Rule
+    start: Int, row: Code, steps: _Steps, weight: Int, annotations: Int, thresholds: int, rule: Rule
 ) -> tuple[Float, Float]: ...
 
 
