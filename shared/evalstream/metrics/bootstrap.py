@@ -284,8 +284,8 @@ def _steps(curves: Curves) -> _Steps:
     label = np.searchsorted(curves.start, step, side="right") - 1
     start = np.searchsorted(step, curves.start)
     last = np.append(np.diff(at) != 0, np.bool_(True))[: len(at)]
-    counted = seen[at + 1] - seen[curves.start[label]]
-    return _Steps(start, *(own.astype(np.int32) for own in (curves.row[step], curves.delta_tp[step], counted)), last)
+    row, delta_tp, counted = curves.row[step], curves.delta_tp[step], seen[at + 1] - seen[curves.start[label]]
+    return _Steps(start, row.astype(np.int32), delta_tp.astype(np.int32), counted.astype(np.int32), last)
 
 
 @compiled

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pyarrow.compute as pc
 from pydantic import BaseModel, Field
 
 from evalstream.scoring.counting import count
-from evalstream.scoring.curves import Steps, steps_of
+from evalstream.scoring.curves import Changes, Steps, changes_of, in_order, of_all, of_labels, steps_of
 from evalstream.selection import Selection
 from evalstream.stored.columns import read_columns
 from evalstream.stored.counted import ask, ask_arrow, scored
@@ -42,7 +42,7 @@ SELECT toString({label}) AS label, change.2 AS confidence, sum(change.3) AS tp, 
     )
 )
 WHERE {where}
-GROUP BY label, confidence ORDER BY label, confidence DESC
+GROUP BY label, confidence
 """
 _LABELS = """
 SELECT label, count() OVER () FROM (SELECT arrayJoin(arrayConcat(actual, predicted)) AS label FROM ({scored}))
@@ -101,9 +101,25 @@ def steps(client: Client, selection: Selection, *, per_class: bool, labels: Sequ
     return _steps_there(client, selection, per_class=per_class, labels=labels)
 
 
+def steps_of_all_and_each(client: Client, selection: Selection) -> tuple[Steps, list[Steps]]:
+    """Count as :func:`steps` does over all labels, and by label."""
+    stored = read_columns(client, selection)
+    changes = _changes_there(client, selection) if stored is None else changes_of(stored.columns, stored.selection)
+    return of_all(changes), of_labels(changes)
+
+
 def _steps_there(
     client: Client, selection: Selection, *, per_class: bool, labels: Sequence[str] | None = None
 ) -> list[Steps]:
+    changes = _changes_there(client, selection, per_class=per_class, labels=labels)
+    if per_class:
+        return of_labels(changes)
+    return [of_all(changes)] if changes.labels else []
+
+
+def _changes_there(
+    client: Client, selection: Selection, *, per_class: bool = True, labels: Sequence[str] | None = None
+) -> Changes:
     sql, parameters = scored(selection, whole_curve=True)
     label = "change.1" if per_class else "''"
     where = "1"
@@ -116,22 +132,21 @@ def _steps_there(
     totals = f"SELECT {counted} AS label, sum({size}) FROM ({sql}) WHERE {where} GROUP BY label"
     annotations = dict(ask(client, totals, parameters))
     words = pc.dictionary_encode(table["label"].combine_chunks())
-    code = words.indices.to_numpy()
-    names = words.dictionary.to_pylist()  # in the order in which they come: each in one piece
-    first = np.searchsorted(code, np.arange(len(names) + 1))
-    confidence, *changes = (table[name].to_numpy() for name in ("confidence", "tp", "predictions"))
-    by_label = {name: Steps(name or None, count, np.empty(0), *_NO_CHANGES) for name, count in annotations.items()}
-    for k, name in enumerate(names):
-        own = slice(first[k], first[k + 1])
-        tp, predictions = (np.cumsum(change[own], dtype=np.int64) for change in changes)
-        seen = predictions > 0
-        by_label[name] = Steps(
-            name or None, annotations.get(name, 0), confidence[own][seen], tp[seen], predictions[seen]
+    known = words.dictionary.to_pylist()
+    names = sorted({*annotations, *known})
+    at = {name: code for code, name in enumerate(names)}
+    place = np.array([at[name] for name in known], np.int64)
+    confidence, tp, predictions = (table[name].to_numpy() for name in ("confidence", "tp", "predictions"))
+    return in_order(
+        Changes(
+            names,
+            np.array([annotations.get(name, 0) for name in names], np.int64),
+            place[words.indices.to_numpy()],
+            confidence,
+            tp.astype(np.int64),
+            predictions.astype(np.int64),
         )
-    return [by_label[name] for name in sorted(by_label)]
-
-
-_NO_CHANGES: Final = np.empty((2, 0), np.int64)
+    )
 
 
 def pr_curve(

@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import BaseModel, Field
 
 from evalstream.metrics.scores import ratios
-from evalstream.queries.pr_curve import steps
+from evalstream.queries.pr_curve import steps, steps_of_all_and_each
 from evalstream.scenes import Float
 from evalstream.scoring.curves import Steps
 from evalstream.selection import Selection
@@ -71,8 +71,11 @@ def thresholds(
     ``precision`` and ``recall`` are the least that is acceptable, itself included. Of thresholds that are equally good,
     the one with the better other figure is chosen, and of equals in that too the highest.
     """
-    (overall, *_) = steps(client, selection, per_class=False) or [_NOTHING]
-    each = steps(client, selection, per_class=True) if per_class else []
+    each: list[Steps] = []
+    if per_class:
+        overall, each = steps_of_all_and_each(client, selection)
+    else:
+        (overall, *_) = steps(client, selection, per_class=False) or [_NOTHING]
     chosen = [_choose(own, beta, precision, recall) for own in (overall, *each)]
     return Thresholds(overall=chosen[0], per_class=chosen[1:], undefined=undefined(*chosen, reasons=_REASONS))
 

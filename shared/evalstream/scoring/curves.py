@@ -10,7 +10,7 @@ from evalstream.matching import AREA_RANGES
 from evalstream.metrics.detections import by_class, by_confidence
 from evalstream.scenes import Float, Int
 from evalstream.scoring.columns import Columns
-from evalstream.scoring.counting import Counting, count, of_features, of_types
+from evalstream.scoring.counting import Counting, count, of_features, of_types, selected_rows
 from evalstream.selection import Selection
 
 
@@ -28,30 +28,60 @@ class Steps(NamedTuple):
     predictions: Int
 
 
+class Changes(NamedTuple):
+    """What changes as the confidence threshold sinks: parallel columns, the highest confidence first."""
+
+    labels: list[str]
+    annotations: Int  # of each label
+    label: Int  # a position in labels
+    confidence: Float
+    tp: Int  # how many there are more
+    predictions: Int
+
+
 def steps_of(of: Columns, selection: Selection, *, per_class: bool) -> list[Steps]:
     """Count at every distinct confidence from the selection's upward; by label, or over all of them.
 
     The same as :func:`evalstream.queries.pr_curve.steps` counts of a stored run.
     """
+    changes = changes_of(of, selection)
+    if per_class:
+        return of_labels(changes)
+    return [of_all(changes)] if selected_rows(of, selection).any() else []
+
+
+def changes_of(of: Columns, selection: Selection) -> Changes:
+    """List what changes, of all labels."""
     counting = count(of, selection)
-    if not per_class and not counting.rows.any():
-        return []
-    label, confidence, tp, predictions = _changes(of, counting, selection)
-    actual = of.annotation.label[counting.annotation_counts]
-    if not per_class:
-        label, actual = np.zeros_like(label), np.zeros_like(actual)
-    size = len(of.labels) if per_class else 1
-    order = by_class(by_confidence(confidence, np.ones(len(confidence), np.bool_)), label, size)
-    label, confidence, tp, predictions = label[order], confidence[order], tp[order], predictions[order]
-    annotations = np.bincount(actual, minlength=size)
-    start = np.searchsorted(label, np.arange(size + 1))
+    annotations = np.bincount(of.annotation.label[counting.annotation_counts], minlength=len(of.labels))
+    return in_order(Changes(of.labels, annotations, *_changes(of, counting, selection)))
+
+
+def in_order(changes: Changes) -> Changes:
+    """Sort changes by decreasing confidence."""
+    return _taken(changes, by_confidence(changes.confidence, np.ones(len(changes.confidence), np.bool_)))
+
+
+def _taken(changes: Changes, order: Int) -> Changes:
+    labels, annotations, label, confidence, tp, predictions = changes
+    return Changes(labels, annotations, label[order], confidence[order], tp[order], predictions[order])
+
+
+def of_all(changes: Changes) -> Steps:
+    """Sum up over all labels."""
+    return _summed(None, int(changes.annotations.sum()), changes.confidence, changes.tp, changes.predictions)
+
+
+def of_labels(changes: Changes) -> list[Steps]:
+    """Sum up for each label that has an annotation or a change."""
+    order = by_class(np.arange(len(changes.label)), changes.label, len(changes.labels))
+    labels, annotations, label, confidence, tp, predictions = _taken(changes, order)
+    start = np.searchsorted(label, np.arange(len(labels) + 1))
     steps = []
-    for code in range(size):
+    for code, name in enumerate(labels):
         own = slice(start[code], start[code + 1])
-        if per_class and not annotations[code] and own.start == own.stop:
-            continue
-        name = of.labels[code] if per_class else None
-        steps.append(_summed(name, int(annotations[code]), confidence[own], tp[own], predictions[own]))
+        if annotations[code] or own.start < own.stop:
+            steps.append(_summed(name, int(annotations[code]), confidence[own], tp[own], predictions[own]))
     return steps
 
 
