@@ -11,6 +11,7 @@ from typing import Annotated, Any, NoReturn
 import evalstream
 import orjson
 import typer
+from evalstream.collector import uncollected
 from evalstream.geometry.sigmas import PUBLISHED, SigmasName
 from evalstream.importers.columns import CocoType
 from evalstream.importers.files import Options
@@ -22,6 +23,7 @@ from evalstream_cli.import_options import with_import_options
 
 
 @with_import_options
+@uncollected
 def evaluate(
     annotations: Annotated[
         Path,

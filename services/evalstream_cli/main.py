@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
+import ctypes
+import gc
 import os
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 
@@ -15,6 +19,11 @@ from typer.main import get_command
 if TYPE_CHECKING:
     from typer._click.core import Command, Context
     from typer._click.formatting import HelpFormatter
+
+
+#: M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of mallopt(3).
+_MALLOPT_KEEPING: Final = (-1, -3)
+_MOST_KEPT: Final = 2**30
 
 
 class _Place(NamedTuple):
@@ -139,9 +148,7 @@ def command(name: str) -> Command:
     """Import a command, or a group of them."""
     place = COMMANDS[name]
     if name == "evaluate":
-        # To look for plugins of pydantic in the metadata of every package takes as long as to read a file. Who observes
-        # models by one does so in services, or sets this.
-        os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+        _answers_and_ends()
     group = getattr(uncollected(import_module)(place.module), place.name)
     if not isinstance(group, typer.Typer):
         function, group = group, typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -149,6 +156,20 @@ def command(name: str) -> Command:
     made = get_command(group)
     made.name = name
     return made
+
+
+def _answers_and_ends() -> None:
+    """Leave out what pays in processes that live long, and takes a third of the time of one that reads files once."""
+    # To look for plugins of pydantic in the metadata of every package takes as long as to read a file. Who observes
+    # models by one does so in services, or sets this.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    # As the process ends, Python looks for cycles among all that was ever imported: 0.15 s for memory that goes anyway.
+    atexit.register(gc.freeze)
+    # The GNU C library gives memory of large columns back to the system, to ask for the same again at the next one.
+    tuned = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if tuned is not None:
+        for parameter in _MALLOPT_KEEPING:
+            tuned(parameter, _MOST_KEPT)
 
 
 app = typer.Typer(

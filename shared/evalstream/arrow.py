@@ -15,6 +15,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 _LARGEST: Final = 2**31 - 1  # bytes of a column of strings
+#: Where columns are made of columns: of memory that NumPy and kernels gave back, too; Arrow's own pool keeps its own.
+_POOL: Final = pa.system_memory_pool()
 
 
 def column(values: NDArray[Any]) -> pa.Array:
@@ -56,7 +58,7 @@ def called(function: str, *columns: Any, options: Any = None) -> Any:
     """Call one of Arrow's functions by its name in ``pyarrow.compute``."""
     from pyarrow._compute import call_function  # the same as pyarrow.compute's
 
-    return call_function(function, list(columns), options)
+    return call_function(function, list(columns), options, _POOL)
 
 
 def take(values: pa.Array, places: NDArray[Any]) -> pa.Array:
@@ -73,4 +75,4 @@ def as_texts(values: NDArray[Any]) -> pa.Array:
 
 def repeated(text: str, count: int) -> pa.Array:
     """Give a column of one string, so many times."""
-    return pa.repeat(texts([text])[0], count)
+    return pa.repeat(texts([text])[0], count, _POOL)

@@ -17,7 +17,8 @@ from pydantic import BaseModel
 
 from evalstream.matching import POLICIES
 from evalstream.ontology import NOTHING_DECLARED, Ontology
-from evalstream.pipeline.match import Failed, Matchable, results, results_of_failed
+from evalstream.pipeline.match import results, results_of_failed
+from evalstream.pipeline.matchable import Failed, Matchable
 from evalstream.queries.comparison import ComparisonPage, FlipsPage
 from evalstream.queries.intervals import Intervals, IntervalsQuery
 from evalstream.queries.slices import Slices, SlicesQuery

@@ -38,7 +38,7 @@ from evalstream.metrics.average_precision import Interpolation
 from evalstream.metrics.scores import ZeroDivision
 from evalstream.ontology import NOTHING_DECLARED, Ontology
 from evalstream.pipeline.fold import FoldedScene, side_by_side
-from evalstream.pipeline.match import Failed, Matchable, matchable, work_through
+from evalstream.pipeline.matchable import Failed, Matchable, matchable, work_through
 from evalstream.policies import PolicyName
 from evalstream.queries.average_precision import HEADLINE, ApOptions, AveragePrecision, average_precision_of
 from evalstream.queries.confusion_matrix import (
@@ -53,10 +53,11 @@ from evalstream.queries.confusion_matrix import (
 from evalstream.queries.summary import Summary, summary_of
 from evalstream.scenes import Float
 from evalstream.scoring.columns import Columns, columns
+from evalstream.scoring.counting import count
 from evalstream.scoring.detections import detections
 from evalstream.scoring.matrices import THRESHOLDS, ConfusionMatrices, confusion_matrices
 from evalstream.scoring.notes import notes
-from evalstream.scoring.tally import tally
+from evalstream.scoring.tally import Tally, tally_of
 from evalstream.selection import AreaRange, M, MissingRows, QuestionError, Selection, checked
 from evalstream.stored.label_counts import Scoring
 from evalstream.stored.labels import ALL_CLASSES, PerClassPage
@@ -222,6 +223,7 @@ class Evaluation(EngineQuestions):
             done += len(batch)
             on_progress(done, len(scenes))
         self._columns = _by_policy(self.matched, self.failed)
+        self._last: tuple[Selection, Tally, list[str]] | None = None
         self._engine: Engine | None = None
         self._opening = threading.Lock()
         _KNOWN[self.run] = self
@@ -242,7 +244,7 @@ class Evaluation(EngineQuestions):
         page = _part(PerClassPage, {"limit": ALL_CLASSES.limit, **asked}, "average_precision")
         localised = selection.model_copy(update={"type": selection.type or list(LOCALISED)})
         detected = detections(of, selection)
-        said = self._notes(of, localised)
+        said = [*self.notes, *notes(of, count(of, localised), localised)]
         return average_precision_of(detected, said, selection, options, page, self.categories, self.ontology)
 
     def summary(self, **asked: Unpack[SummaryAsked]) -> Summary:
@@ -256,7 +258,7 @@ class Evaluation(EngineQuestions):
         if self._needs_engine(asked):
             return self._by_sql(Summary, "summary", asked)
         selection, of = self._selected(asked, SummaryAsked, "summary")
-        return summary_of(tally(of, selection), self._notes(of, selection), scoring=_part(Scoring, asked, "summary"))
+        return summary_of(*self._tallied(of, selection), scoring=_part(Scoring, asked, "summary"))
 
     def confusion_matrix(self, **asked: Unpack[ConfusionMatrixAsked]) -> ConfusionMatrix:
         """Count what was taken for what, missed objects and false alarms included.
@@ -269,7 +271,7 @@ class Evaluation(EngineQuestions):
         if self._needs_engine(asked):
             return self._by_sql(ConfusionMatrix, "confusion_matrix", asked)
         selection, of = self._selected(asked, ConfusionMatrixAsked, "confusion_matrix")
-        return matrix_of(tally(of, selection), _part(CellsPage, asked, "confusion_matrix"))
+        return matrix_of(self._tallied(of, selection)[0], _part(CellsPage, asked, "confusion_matrix"))
 
     def confusion_matrices(
         self,
@@ -330,7 +332,7 @@ class Evaluation(EngineQuestions):
             return self._by_sql(Classes, "classes", asked)
         selection, of = self._selected(asked, ClassesAsked, "classes")
         page, scoring = _part(ClassesPage, asked, "classes"), _part(Scoring, asked, "classes")
-        return classes_of(tally(of, selection), page, scoring)
+        return classes_of(self._tallied(of, selection)[0], page, scoring)
 
     def figures(self, prefix: str = "", **filters: Unpack[Filters]) -> dict[str, float]:
         """Give the headline figures as one flat dictionary, for any experiment tracker; undefined ones are left out.
@@ -401,8 +403,13 @@ class Evaluation(EngineQuestions):
 
         return page(self)
 
-    def _notes(self, of: Columns, selection: Selection) -> list[str]:
-        return [*self.notes, *notes(of, selection)]
+    def _tallied(self, of: Columns, selection: Selection) -> tuple[Tally, list[str]]:
+        """Count what is selected, and say what is to be known of it: once, of questions that come one after another."""
+        if self._last is None or self._last[0] != selection:
+            counting = count(of, selection)
+            said = [*self.notes, *notes(of, counting, selection)]
+            self._last = selection, tally_of(of, counting), said
+        return self._last[1:]
 
     def _needs_engine(self, asked: Mapping[str, Any]) -> bool:
         """Whether it is about what is not in memory: another run, or the hierarchy of classes."""

@@ -304,7 +304,7 @@ def _annotated(
         zero = np.array([own_id == 0 for own_id in given_ids], np.bool_) & kept
     note(zero, "annotation", "the id 0, whose matches pycocotools takes for none; here it counts as any other")
     repeated = np.zeros(len(own), np.bool_)
-    if len(np.unique(given_ids) if isinstance(given_ids, np.ndarray) else set(ids.to_pylist())) < len(own):
+    if len(_distinct(given_ids)[0] if isinstance(given_ids, np.ndarray) else set(ids.to_pylist())) < len(own):
         ids, repeated = _unique_ids(ids, row, positions)
     note(repeated & kept, "annotation", "an id that another one of the image has; each counts")
     confidence = np.ones(len(own))

@@ -100,11 +100,12 @@ def side_by_side(annotated: pa.Table, predicted: pa.Table) -> list[FoldedScene]:
     """
     names = annotated["data_row"].to_pylist()
     (run,) = set(predicted["run"].to_pylist()) or {""}
-    facts = zip(*(annotated[name].to_pylist() for name in Facts._fields), strict=True)
+    *said, metadata = (annotated[name].to_pylist() for name in Facts._fields)
+    facts = map(Facts, *said, map(dict, metadata))
     annotations, predictions = (_positions(one) for one in (annotated, predicted))
     return [
-        FoldedScene(name, run, 2, said._replace(metadata=dict(said.metadata)), own, found)
-        for name, said, own, found in zip(names, map(Facts._make, facts), annotations, predictions, strict=True)
+        FoldedScene(name, run, 2, own, *objects)
+        for name, own, *objects in zip(names, facts, annotations, predictions, strict=True)
     ]
 
 

@@ -197,7 +197,7 @@ def average_precision_of(
     areas = np.asarray(2 * np.trapezoid(recall, _AREA_THRESHOLDS, axis=0))
     fitting = [k for k, label in enumerate(detected.labels) if page.has(label)]
     shown = fitting[page.offset : page.offset + page.limit]
-    per_class = {detected.labels[k]: _figures(averages, areas, slice(k, k + 1)) for k in shown}
+    per_class = dict(zip([detected.labels[k] for k in shown], _figures_of_each(averages, areas, shown), strict=True))
     absent = np.isnan(averages["all", MAX_DETECTIONS].recall[0])
     if options.empty_classes == "zero":
         averages = {
@@ -283,37 +283,52 @@ def _max_detections(selection: Selection) -> dict[str, int]:
     return {name: MAX_SKELETONS if name == "keypoints" else MAX_DETECTIONS for name in selection.type or LOCALISED}
 
 
-def _figures(averages: Limited, areas: Float, classes: slice | Int) -> ClassFigures:
+def _figures(averages: Limited, areas: Float, classes: Int) -> ClassFigures:
     """Average over thresholds and the given classes."""
+    values = _values(averages, areas)
+    return ClassFigures(**{name: _mean(own[..., classes]) for name, own in values.items()})
 
-    def ap(area: str, thresholds: slice = slice(10)) -> float | None:
-        own = averages.get((area, MAX_DETECTIONS))
-        return _mean(own.precision[thresholds, :, classes]) if own else None
 
-    def ar(area: str, most: int = MAX_DETECTIONS, thresholds: slice = slice(10)) -> float | None:
-        own = averages.get((area, most))
-        return _mean(own.recall[thresholds, classes]) if own else None
+def _figures_of_each(averages: Limited, areas: Float, classes: list[int]) -> list[ClassFigures]:
+    """Average over thresholds alone."""
+    values = _values(averages, areas)
+    means = {name: _means(own[..., classes]) for name, own in values.items()}
+    return [ClassFigures(**dict(zip(means, own, strict=True))) for own in zip(*means.values(), strict=True)]
 
-    return ClassFigures(
-        ap=ap("all"),
-        ap50=ap("all", slice(0, 1)),
-        ap75=ap("all", slice(5, 6)),
-        ap_small=ap("small"),
-        ap_medium=ap("medium"),
-        ap_large=ap("large"),
-        ar_1=ar("all", 1),
-        ar_10=ar("all", 10),
-        ar_100=ar("all"),
-        ar_small=ar("small"),
-        ar_medium=ar("medium"),
-        ar_large=ar("large"),
-        at_iou=ap("all", slice(10, 11)),
-        recall_at_iou=ar("all", thresholds=slice(10, 11)),
-        ar_area=_mean(areas[classes]),
-    )
+
+def _values(averages: Limited, areas: Float) -> dict[str, Float]:
+    """Give what each figure is the mean of: arrays whose last axis is classes; NaN where there is no such figure."""
+    whole, classes = averages["all", MAX_DETECTIONS], len(areas)
+    nothing = Averages(np.full((11, 1, classes), np.nan), np.full((11, classes), np.nan))
+    small, medium, large = (averages.get((area, MAX_DETECTIONS), nothing) for area in ("small", "medium", "large"))
+    return {
+        "ap": whole.precision[:10],
+        "ap50": whole.precision[:1],
+        "ap75": whole.precision[5:6],
+        "ap_small": small.precision[:10],
+        "ap_medium": medium.precision[:10],
+        "ap_large": large.precision[:10],
+        "ar_1": averages.get(("all", 1), nothing).recall[:10],
+        "ar_10": averages.get(("all", 10), nothing).recall[:10],
+        "ar_100": whole.recall[:10],
+        "ar_small": small.recall[:10],
+        "ar_medium": medium.recall[:10],
+        "ar_large": large.recall[:10],
+        "at_iou": whole.precision[10:],
+        "recall_at_iou": whole.recall[10:],
+        "ar_area": areas,
+    }
 
 
 def _mean(values: Float) -> float | None:
     defined = values[~np.isnan(values)]
-    # As np.mean sums and divides, without what it looks at first: there are some thousand means.
+    # As np.mean sums and divides, without what it looks at first.
     return float(np.add.reduce(defined) / defined.size) if defined.size else None
+
+
+def _means(values: Float) -> list[float | None]:
+    """Average over all axes but the last, each in the order of :func:`_mean`: of a class all is defined, or nothing."""
+    of_each = np.ascontiguousarray(np.moveaxis(values, -1, 0))
+    of_each = of_each.reshape(len(of_each), of_each[:1].size)
+    means: list[float] = (np.add.reduce(of_each, axis=1) / max(of_each.shape[1], 1)).tolist()
+    return [None if mean != mean else mean for mean in means]  # NaN is no number, itself included

@@ -14,7 +14,7 @@ from evalstream.types import CODES
 
 if TYPE_CHECKING:
     from evalstream.pipeline.fold import Facts
-    from evalstream.pipeline.match import Failed, Matchable
+    from evalstream.pipeline.matchable import Failed, Matchable
 
 
 class Side(NamedTuple):

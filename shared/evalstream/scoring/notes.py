@@ -8,7 +8,7 @@ import numpy as np
 
 from evalstream.matching import MAX_DETECTIONS, MAX_SKELETONS
 from evalstream.scoring.columns import Columns
-from evalstream.scoring.counting import Counting, count, most_counted, row_filter
+from evalstream.scoring.counting import Counting, most_counted, row_filter
 from evalstream.selection import Selection, object_codes
 from evalstream.words import count_of
 
@@ -23,9 +23,8 @@ class Unusual(NamedTuple):
     repaired: int = 0  # polygons that crossed themselves
 
 
-def notes(of: Columns, selection: Selection) -> list[str]:
+def notes(of: Columns, counting: Counting, selection: Selection) -> list[str]:
     """Say what has to be known of any answer about the selection at its thresholds."""
-    counting = count(of, selection)
     passes = row_filter(selection)
     failed = sum(passes(one.scene.data_row, one.scene.facts) for one in of.failed)
     return sentences(failed, 0, unusual(of, counting, selection), selection)

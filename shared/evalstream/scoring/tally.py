@@ -13,8 +13,7 @@ import numpy as np
 from evalstream.class_labels import is_answer
 from evalstream.scenes import Code, Flag, Float, Int
 from evalstream.scoring.columns import Columns
-from evalstream.scoring.counting import Counting, count
-from evalstream.selection import Selection
+from evalstream.scoring.counting import Counting
 from evalstream.types import ANSWERS, CODES
 
 #: Overlaps are summed as decimals of so many places: their sum does not depend on their order.
@@ -41,17 +40,12 @@ class Tally(NamedTuple):
     dice: Float  # the sum of 2 IoU / (1 + IoU)
 
 
-def tally(of: Columns, selection: Selection) -> Tally:
-    """Count the rows, the objects and the matched pairs of a selection, by label.
+def tally_of(of: Columns, counting: Counting) -> Tally:
+    """Count the rows, the objects and the matched pairs of a selection that count, by label.
 
     The same as :func:`evalstream.stored.tally.tally` counts of a stored run. A label may be in pairs alone: the
     partner of an object that passes the filters need not pass them.
     """
-    return tally_of(of, count(of, selection))
-
-
-def tally_of(of: Columns, counting: Counting) -> Tally:
-    """Sum up what counts."""
     size = len(of.labels)
     annotated = of.annotation.label[counting.annotation_counts]
     predicted = of.prediction.label[counting.prediction_counts]

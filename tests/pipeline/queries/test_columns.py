@@ -12,16 +12,17 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 from evalstream.matching import AREA_RANGES, POLICIES
 from evalstream.pipeline.fold import fold
-from evalstream.pipeline.match import matchable
+from evalstream.pipeline.matchable import matchable
 from evalstream.queries.average_precision import ApOptions, average_precision_of, average_precisions
 from evalstream.queries.confusion_matrix import CellsPage, ClassesPage, classes_of, matrix_of
 from evalstream.queries.overview import OverviewOptions, overview
 from evalstream.queries.summary import summary_of
 from evalstream.scenes import row_order
 from evalstream.scoring.columns import Columns, columns
+from evalstream.scoring.counting import count
 from evalstream.scoring.detections import detections
 from evalstream.scoring.notes import notes
-from evalstream.scoring.tally import tally
+from evalstream.scoring.tally import tally_of
 from evalstream.selection import Selection
 from evalstream.storage.events import load_events
 from evalstream.stored import columns as stored_columns
@@ -86,8 +87,9 @@ def test_counts(client: Client, data: Data, runs: Runs, policy: str) -> None:
     for number, (dataset, run) in enumerate(data.runs):
         of = runs.of(dataset, run, policy)
         for i, selection in enumerate(selections(data, dataset, run, policy, number)):
-            counted = tally(of, selection)
-            said = notes(of, selection)
+            counting = count(of, selection)
+            counted = tally_of(of, counting)
+            said = notes(of, counting, selection)
             found = (
                 summary_of(counted, said),
                 matrix_of(counted, CellsPage(limit=100_000)),

@@ -12,7 +12,8 @@ from evalstream.matching import AREA_RANGES, POLICIES
 from evalstream.queries.confusion_matrix import CellsPage, ClassesPage, classes, confusion_matrix, matrix_of
 from evalstream.queries.overview import OverviewOptions, overview
 from evalstream.queries.summary import summary
-from evalstream.scoring.tally import tally
+from evalstream.scoring.counting import count
+from evalstream.scoring.tally import tally_of
 from evalstream.selection import Selection
 from evalstream.stored.columns import read_columns
 from evalstream.stored.label_counts import Scoring
@@ -70,9 +71,8 @@ def assert_counts(
     for number, selection in enumerate(selections):
         scored = oracle.score(own, selection)
         thresholds = selection.model_dump(include={"confidence", "iou", "at_threshold"})
-        assert_cells(
-            matrix_of(tally(stored.columns, stored.selection.model_copy(update=thresholds)), EVERYTHING), scored
-        )
+        counting = count(stored.columns, stored.selection.model_copy(update=thresholds))
+        assert_cells(matrix_of(tally_of(stored.columns, counting), EVERYTHING), scored)
         if sample and (number % sample == place % sample or number == len(selections) - 1):
             with too_large(selection.dataset, selection.run):
                 assert_overview(client, selection, scored)
