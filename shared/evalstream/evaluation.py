@@ -86,8 +86,9 @@ else:
             return sorted({*super().__dir__(), *(name for name in vars(EngineQuestions) if not name.startswith("_"))})
 
 
-#: Objects matched at a time: enough to keep the kernels busy, few enough for the processor's cache.
-_BATCH: Final = 200_000
+#: Objects matched at a time: of a usual evaluation all, so that columns are not laid together anew; of a large one so
+#: many that what is needed on the way takes little memory beside the whole.
+_BATCH: Final = 500_000
 _NAME: Final = "evaluated"
 _NUMBERS: Final = itertools.count(1)
 

@@ -188,13 +188,14 @@ def _events(
     rows, count = len(images.data_row), len(objects.row)
     offsets = column(np.searchsorted(objects.row, np.arange(rows + 1)).astype(np.int32))
     feature = take(texts(objects.features), objects.feature)
+    labels = list(map(class_label, objects.features))
     geometry = pa.ListArray.from_arrays(column(objects.geometry_start.astype(np.int32)), column(objects.geometry))
     no_start = column(np.zeros(count + 1, np.int32))
     per_object = {
         "id": objects.id,
         "type": repeated(OBJECT_TYPES[iou_type], count),
         "feature": feature,
-        "label": take(texts(map(class_label, objects.features)), objects.feature),
+        "label": feature if labels == objects.features else take(texts(labels), objects.feature),
         "confidence": column(objects.confidence),
         "area": column(objects.area),
         "crowd": column(objects.crowd.astype(np.uint8)),

@@ -142,13 +142,17 @@ def codes(annotations: Objects, predictions: Objects, column: str) -> tuple[Code
 
 
 def boxes(objects: Objects) -> Float:
-    """The geometry of the boxes, x, y, width, height; zeros stand in for other types."""
+    """The geometry of the boxes, x, y, width, height, not to be written to; zeros stand in for other types."""
     is_box = np.flatnonzero(objects.type == CODES["bbox"])
-    geometry = np.zeros((len(objects.parent), 4))
-    chosen = take(objects.columns["geometry"], is_box)
+    every = len(is_box) == len(objects.type)
+    chosen = objects.columns["geometry"] if every else take(objects.columns["geometry"], is_box)
     if np.any(numbers(called("list_value_length", chosen)) != 4):
         raise ValueError("the geometry of a bbox has to be four numbers")
-    geometry[is_box] = numbers(called("list_flatten", chosen)).reshape(len(chosen), 4)
+    own = numbers(called("list_flatten", chosen)).reshape(len(chosen), 4)
+    if every:
+        return own  # of so many boxes, all the memory that a copy would take
+    geometry = np.zeros((len(objects.parent), 4))
+    geometry[is_box] = own
     return geometry
 
 

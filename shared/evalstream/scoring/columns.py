@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,7 +82,7 @@ def columns(batches: Sequence[Matchable], failed: Sequence[Failed], policy: str)
                 np.where(nesting.prediction_parent >= 0, nesting.prediction_parent + before_predictions, -1),
             )
         )
-        repaired += [np.empty(0, np.int64), *(scene + rows for scene in _repaired(one.batch))]
+        repaired += [scene + rows for scene in _repaired(one.batch)]
         rows += len(one.folded)
         before_annotations += len(scenes.annotation_type)
         before_predictions += len(scenes.prediction_type)
@@ -95,12 +95,12 @@ def columns(batches: Sequence[Matchable], failed: Sequence[Failed], policy: str)
         features,
         labels,
         _joined(annotations),
-        np.concatenate([np.empty(0, np.uint8), *(numbers(one.annotations.columns["crowd"]) for one in batches)]),
+        _concatenated(np.empty(0, np.uint8), [numbers(one.annotations.columns["crowd"]) for one in batches]),
         _joined(predictions),
-        np.concatenate([np.empty(0), *(one.batch.scenes.prediction_confidence for one in batches)]),
-        np.concatenate([np.empty(0, np.int64), *(one.rank() for one in batches)]),
-        np.concatenate([np.empty(0, RECTANGLE), *rectangles]),
-        np.concatenate([np.empty(0, np.int64), *repaired]),
+        _concatenated(np.empty(0), [one.batch.scenes.prediction_confidence for one in batches]),
+        _concatenated(np.empty(0, np.int64), [one.rank() for one in batches]),
+        _concatenated(np.empty(0, RECTANGLE), rectangles),
+        _concatenated(np.empty(0, np.int64), repaired),
     )
 
 
@@ -125,4 +125,9 @@ def _recoded(own: list[str], names: list[str]) -> Code:
 
 
 def _joined(parts: Sequence[Side]) -> Side:
-    return Side(*(np.concatenate(own) for own in zip(_NOBODY, *parts, strict=True)))
+    return Side(*(_concatenated(empty, own) for empty, *own in zip(_NOBODY, *parts, strict=True)))
+
+
+def _concatenated(empty: NDArray[Any], parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """Lay parts one after the other; a single one is not copied, for it would be there twice."""
+    return parts[0] if len(parts) == 1 else np.concatenate([empty, *parts])

@@ -25,10 +25,10 @@ def detections(of: Columns, selection: Selection, *, groups: bool = False) -> De
     used[of.annotation.label[counted]] = True
     place = np.where(used, np.cumsum(used) - 1, -1)
     r = of.rectangle
-    group = np.full(len(r), -1)
+    group = np.broadcast_to(np.int64(-1), len(r))
     if groups:
         in_group = r["ignored"] & (of.crowd[r["annotation"]] == Crowd.GROUP_OF)
-        group = np.where(in_group, r["annotation"], -1)
+        group = np.where(in_group, r["annotation"], np.int64(-1))
 
     def label(own: Code) -> Int:
         return place[own].astype(np.int64)
@@ -45,7 +45,7 @@ def detections(of: Columns, selection: Selection, *, groups: bool = False) -> De
         annotation_area=of.annotation.area[counted],
         rectangle=r,
         correct=of.annotation.label[r["annotation"]] == of.prediction.label[r["prediction"]],
-        group=group.astype(np.int64),
+        group=group,
         row=of.prediction.row,
         annotation_row=of.annotation.row[counted],
     )
