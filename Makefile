@@ -19,7 +19,8 @@
 # make bench-upload    COCO files to an embedded service until every figure reflects them
 # make bench-scale     a run of 10 million predictions: load, memory, disk, every question; a quarter of an hour, 3 GB of disk
 # make bench-load      200 readers and 4 writers at a time: how long answers take, and how many are turned away
-# make bench           against pycocotools and its rivals, in one run; LARGE=1 with 1.8 million detections, too
+# make bench           against pycocotools and its rivals, in one run; LARGE=1 with 1.8 million detections, too, but not for
+#                      pycocotools: ten minutes more, and 4 GB of memory
 # make bench-pipeline  events through a running cluster (make up) until they are queryable
 
 # Each process would compile a thousand modules anew, at half a second a start, where the environment forbids to keep them.
