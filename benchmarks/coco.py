@@ -25,6 +25,7 @@ from typing import Final, NamedTuple
 import evalstream
 import evalstream_cli
 import numpy as np
+from evalstream.provenance import STATS, STATS_OF_KEYPOINTS
 
 from benchmarks.workload import as_masks, as_skeletons, coco_files
 
@@ -124,19 +125,8 @@ for confidence, iou in ((0.05, 0.5), (0.3, 0.5), (0.6, 0.75), (0.9, 0.9)):
     took.append(time.process_time() - start)
 print(json.dumps(took))
 """
-_TWELVE: Final = (
-    *("ap", "ap50", "ap75", "ap_small", "ap_medium", "ap_large"),
-    *("ar_1", "ar_10", "ar_100", "ar_small", "ar_medium", "ar_large"),
-)
 #: The figures of each kind, in pycocotools' order.
-FIGURES: Final = {
-    "bbox": _TWELVE,
-    "segm": _TWELVE,
-    "keypoints": (
-        *("ap", "ap50", "ap75", "ap_medium", "ap_large"),
-        *("ar_100", "ar50", "ar75", "ar_medium", "ar_large"),
-    ),
-}
+FIGURES: Final = {"bbox": STATS, "segm": STATS, "keypoints": STATS_OF_KEYPOINTS}
 RESULTS: Final = Path(__file__).parent / "RESULTS.md"
 
 

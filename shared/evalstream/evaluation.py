@@ -345,6 +345,25 @@ class Evaluation(EngineQuestions):
         start = f"{prefix}/" if prefix else ""
         return {f"{start}{name}": float(value) for name, value in figures.items() if value is not None}
 
+    def provenance(self, prefix: str = "", **filters: Unpack[Filters]) -> dict[str, str]:
+        """Name the reference that each of the :meth:`figures` equals, under the same keys.
+
+        Tests hold figures to these; ``docs/agreement.md`` says on which data, and how closely.
+
+        Examples
+        --------
+        >>> import evalstream
+        >>> car = {"boxes": [[0, 0, 10, 10]], "labels": ["car"]}
+        >>> evaluation = evalstream.evaluate({1: car}, {1: car | {"scores": [0.8]}})
+        >>> evaluation.provenance()["ap75"], evaluation.provenance()["precision"]
+        ('pycocotools 2.0 COCOeval.stats[2]', 'the definition, written out')
+        """
+        from evalstream.provenance import references
+
+        names, start = self.figures(**filters), f"{prefix}/" if prefix else ""
+        found = references(names, filters.get("policy", self.policy), self.summary(**filters).types)
+        return {f"{start}{name}": reference for name, reference in found.items()}
+
     def known(self, other: Any, what: str = "versus") -> Evaluation:
         """Find another evaluation: itself, or by its ``run``.
 
