@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from evalstream.arrow import as_texts, take, texts
 from evalstream.events.base import CONTROL, OBJECTS_LIMIT, Crowd
 from evalstream.importers import lvis
-from evalstream.importers.coco_columns import Plain, field, plain_annotations, plain_boxes, plain_detections
+from evalstream.importers.coco_columns import Plain, field, in_pieces, plain_annotations, plain_detections, plain_pieces
 from evalstream.importers.coco_dataset import as_detections, is_dataset
 from evalstream.importers.coco_records import (
     ANNOTATIONS,
@@ -146,10 +146,11 @@ def read_results(
         not have (then the two files hardly belong together) or of which it has several by that name. Others that cannot
         be read are in ``problems``.
     """
-    in_pieces = None
-    if isinstance(source, str | Path) and iou_type == "bbox" and Path(source) != STDIN and abs(category_offset) < 2**62:
-        in_pieces = plain_boxes(Path(source))
-    name, document = opened(source) if in_pieces is None else (str(source), None)
+    plain = None
+    path = Path(source) if isinstance(source, str | Path) else STDIN
+    if path != STDIN and in_pieces(iou_type) and abs(category_offset) < 2**62:
+        plain = plain_pieces(path, iou_type)
+    name, document = opened(source) if plain is None else (str(source), None)
     problems: list[Problem] = []
     notes: list[str] = []
     kind = DETECTIONS[iou_type]
@@ -157,8 +158,8 @@ def read_results(
         document = generic(name, document)
     if isinstance(document, Mapping) and is_dataset(document):
         document, truth = as_detections(name, document, truth, notes)
-    if in_pieces is not None:
-        detections = Records(in_pieces, range(len(in_pieces)))
+    if plain is not None:
+        detections = Records(plain, range(len(plain)))
     elif isinstance(document, bytes):
         try:
             plain = plain_detections(document, iou_type) if abs(category_offset) < 2**62 else None
@@ -166,7 +167,7 @@ def read_results(
             detections = Records(read, range(len(read)))
         except (msgspec.MsgspecError, UnicodeDecodeError):
             document = generic(name, document)
-    if in_pieces is None and not isinstance(document, bytes):
+    if document is not None and not isinstance(document, bytes):
         if not isinstance(document, Sequence) or isinstance(document, str):
             raise ImporterError(
                 f"{name}: a COCO results file is a list of detections, or a data set with images, categories and"

@@ -129,7 +129,10 @@ static int list(Reader *in, const uint8_t *text, bool annotated, int64_t kind, T
     do {
         int64_t begin = table->keypoint->n;
         int done = record(in, text, annotated, kind, table, &own);
-        if (done != READ) return done;
+        if (done != READ) {
+            table->keypoint->n = begin;  /* without those of a record that is not whole */
+            return done;
+        }
         if (kind == SKELETONS) own.begin = begin;
         if (!add(table, &own, annotated, kind)) return NO_MEMORY;
         *end_at = in->at - text;

@@ -56,7 +56,11 @@ def records(text: NDArray[np.uint8], annotated: bool, kind: int) -> _Read:  # ty
 
 #: Bytes that are read at a time where a file need not be held whole.
 _PIECE: Final = 4 * 1024 * 1024
-_OF_BOXES: Final = ("image_id", "category_id", "bbox", "score")
+#: What is read of detections so; masks are where they stand in the whole text.
+_IN_PIECES: Final[dict[CocoType, tuple[str, ...]]] = {
+    "bbox": ("image_id", "category_id", "score", "bbox"),
+    "keypoints": ("image_id", "category_id", "score", "keypoint_start", "keypoint"),
+}
 
 
 class Written(NamedTuple):
@@ -131,31 +135,51 @@ def plain_detections(document: bytes, iou_type: CocoType = "bbox") -> Plain | No
     return None if read is None else Plain(*read, iou_type, annotated=False)
 
 
-def plain_boxes(path: Path) -> Plain | None:
-    """Read a file of detections with boxes as :func:`plain_detections` does, without holding all of its text."""
-    parts: list[dict[str, NDArray[Any]]] = []
-    rest, ended = b"", False
+def in_pieces(iou_type: CocoType) -> bool:
+    """Whether detections are read by :func:`plain_pieces`."""
+    return iou_type in _IN_PIECES
+
+
+def plain_pieces(path: Path, iou_type: CocoType = "bbox") -> Plain | None:
+    """Read a file of detections as :func:`plain_detections` does, without holding all of its text."""
+    columns: dict[str, NDArray[Any]] = {name: np.empty(0) for name in _IN_PIECES[iou_type]}
+    used = dict.fromkeys(columns, 0)
+    rest, begun, ended = b"", False, False
     for piece in pieces(path, _PIECE):
         text = (rest + piece).lstrip()
         if not text:
             continue
-        if ended or (parts and not text.startswith((b",", b"]"))):
+        if ended or (begun and not text.startswith((b",", b"]"))):
             return None
-        if parts and text.startswith(b"]"):
+        if begun and text.startswith(b"]"):
             rest, ended = text[1:].lstrip(), True
             if rest:
                 return None
             continue
-        read = records(np.frombuffer(b"[" + text[1:] if parts else text, np.uint8), False, KINDS.index("bbox"))
+        read = records(np.frombuffer(b"[" + text[1:] if begun else text, np.uint8), False, KINDS.index(iou_type))
         if not read.end:
             return None
-        parts.append({name: getattr(read, name).copy() for name in _OF_BOXES})  # of just their size
-        rest, ended = text[read.end :], read.fault < 0
-    if not ended or not parts:
+        more = path.stat().st_size / len(text)  # how many such pieces there may be
+        for name, column in columns.items():
+            own, count = getattr(read, name), used[name]
+            if name == "keypoint_start":
+                own = own + used["keypoint"]
+            used[name] += len(own)
+            if used[name] > len(column):
+                columns[name] = _with_room(column[:count], own, more)
+            columns[name][count : used[name]] = own
+        rest, begun, ended = text[read.end :], True, read.fault < 0
+    if not ended or not begun:
         return None
-    image_id, category_id, bbox, score = (np.concatenate([part.pop(name) for part in parts]) for name in _OF_BOXES)
-    whole = read._replace(image_id=image_id, category_id=category_id, bbox=bbox, score=score)
-    return Plain(np.empty(0, np.uint8), whole, "bbox", annotated=False)
+    whole: dict[str, Any] = {name: column[: used[name]] for name, column in columns.items()}
+    return Plain(np.empty(0, np.uint8), read._replace(**whole), iou_type, annotated=False)
+
+
+def _with_room(column: NDArray[Any], own: NDArray[Any], more: float) -> NDArray[Any]:
+    """Make room for as many as these several times over. What is not written to takes no memory."""
+    roomier = np.empty(len(column) + len(own) + int(1.05 * len(own) * max(more, 1)), own.dtype)
+    roomier[: len(column)] = column
+    return roomier
 
 
 def plain_annotations(document: bytes, iou_type: CocoType = "bbox") -> tuple[Plain, bytes] | None:

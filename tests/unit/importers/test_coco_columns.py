@@ -19,7 +19,8 @@ import numpy as np
 import pytest
 from evalstream.importers import coco, coco_columns
 from evalstream.importers.coco import read_results, read_truth
-from evalstream.importers.coco_columns import KINDS, plain_annotations, plain_boxes, plain_detections, records
+from evalstream.importers.coco_columns import KINDS, plain_annotations, plain_detections, plain_pieces, records
+from evalstream.importers.columns import CocoType
 from evalstream.importers.problems import ImporterError
 from hypothesis import given
 from hypothesis import strategies as st
@@ -107,16 +108,19 @@ _WHOLE = json.dumps(FOUND * 3)
         json.dumps({"annotations": FOUND}),
     ],
 )
+@pytest.mark.parametrize("kind", ["bbox", "keypoints"])
 def test_a_file_read_in_pieces_is_the_file_read_whole(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, kind: CocoType
 ) -> None:
+    if kind == "keypoints":
+        text = text.replace("bbox", "keypoints")
     path = tmp_path / "found.json"
     path.write_text(text, encoding="utf-8")
-    whole = plain_detections(path.read_bytes())
+    whole = plain_detections(path.read_bytes(), kind)
     longest = len(json.dumps(FOUND[:1], indent=2)) + 40
     for size in (*range(longest, 3 * longest, 7), 10_000):  # a piece with no whole record is left to others
         monkeypatch.setattr(coco_columns, "_PIECE", size)
-        found = plain_boxes(path)
+        found = plain_pieces(path, kind)
         assert (found is None) == (whole is None), size
         if found is not None and whole is not None:
             assert list(found) == list(whole)
