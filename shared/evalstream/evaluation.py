@@ -425,11 +425,12 @@ class Evaluation(EngineQuestions):
 
     def _tallied(self, of: Columns, selection: Selection) -> tuple[Tally, list[str]]:
         """Count what is selected, and say what is to be known of it: once, of questions that come one after another."""
-        if self._last is None or self._last[0] != selection:
+        last = self._last  # which another thread may replace
+        if last is None or last[0] != selection:
             counting = count(of, selection)
             said = [*self.notes, *notes(of, counting, selection)]
-            self._last = selection, tally_of(of, counting), said
-        return self._last[1:]
+            last = self._last = selection, tally_of(of, counting), said
+        return last[1:]
 
     def _needs_engine(self, asked: Mapping[str, Any]) -> bool:
         """Whether it is about what is not in memory: another run, or the hierarchy of classes."""
