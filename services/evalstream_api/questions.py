@@ -220,7 +220,7 @@ def get_summary(backend: Backend, dataset: Dataset, run: Run, query: Annotated[S
 @_question(Questions.overview)
 def get_overview(backend: Backend, dataset: Dataset, run: Run, query: Annotated[OverviewQuery, Query()]) -> Overview:
     """Give the summary, the confusion matrix and the classes at once, all of one and the same state of the run."""
-    options = OverviewOptions(cells=query.cells, labels=query.labels)
+    options = OverviewOptions(**query.model_dump(include=set(OverviewOptions.model_fields)))
     return overview(*_selection(backend, dataset, run, query), options, _scoring(query))
 
 

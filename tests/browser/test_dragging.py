@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from urllib.parse import parse_qs, urlsplit
 
+import httpx
 import pytest
 from playwright.sync_api import Locator, Page, Request, expect
 
 from tests.browser.conftest import Screen
-from tests.browser.helpers import OBJECTS, settle, shown, tile
+from tests.browser.helpers import OBJECTS, see, send, settle, shown, tile
 
 #: What takes long to answer.
 EXPENSIVE = {"rows", "objects", "errors", "comparison", "intervals", "slices"}
@@ -69,8 +70,9 @@ SIGNS = {"progress", "datasets"}
 @pytest.mark.parametrize(
     ("versus", "expected"),
     [
-        ({}, {"overview": 1, "distribution": 1, "rows": 1, "intervals": 1}),
-        ({"b": "logreg"}, {"overview": 2, "comparison": 1, "rows": 1, "objects": 1, "intervals": 1}),
+        # The gallery is far below: what nobody sees is not asked for.
+        ({}, {"overview": 1, "distribution": 1, "intervals": 1}),
+        ({"b": "logreg"}, {"overview": 2, "comparison": 1, "objects": 1, "intervals": 1}),
     ],
     ids=["one run", "two runs"],
 )
@@ -97,6 +99,52 @@ def test_a_step_asks_all_counts_of_a_run_at_once_and_nothing_twice(
         page.remove_listener("request", note)
         found.append({question: asked.count(question) for question in asked if question not in SIGNS})
     assert expected in found, found
+
+
+def test_of_many_classes_a_step_asks_once_too_and_for_no_curve_that_is_there(
+    own_screen: Screen, http: httpx.Client
+) -> None:
+    """As many as the overview gives whole; their matrix is too large for it."""
+    names = [f"kind {i:03}" for i in range(100)]
+    others = [
+        {"type": "bbox", "id": str(i), "feature": name, "bbox": [20 * i, 0, 9, 9]} for i, name in enumerate(names)
+    ]
+    annotations = {f"r{row}": others for row in range(25)}
+    predictions = {
+        f"r{row}": [
+            one | {"feature": names[(i * (row + 1)) % 100], "confidence": 0.3 + i / 200} for i, one in enumerate(others)
+        ]
+        for row in range(25)
+    }
+    send(http, "x-hundred", annotations, predictions)
+    page = own_screen.open(d="x-hundred", a="one")
+    see(page, "Classes")
+    settle(page)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    for value in ("0.4", "0.45"):
+        exact(page).fill(value)
+        exact(page).press("Enter")
+        expect(page.locator("[data-figure=TP]")).to_have_attribute("data-stale", "false")
+        settle(page)
+    assert not [url for url in asked if "/runs/one/classes" in url]
+    curves = [label for url in asked if "/pr-curve" in url for label in parse_qs(urlsplit(url).query).get("label", [])]
+    assert len(curves) == len(set(curves)), curves
+
+
+def test_the_gallery_follows_the_thresholds_where_it_is_seen(own_screen: Screen) -> None:
+    page = own_screen.open(d="digits", a="svm", sort="fp", desc="1")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    exact(page).fill("0.9")
+    exact(page).press("Enter")
+    expect(page.locator("[data-figure=TP]")).to_have_attribute("data-stale", "false")
+    settle(page)
+    assert not [url for url in asked if "/rows?" in url]
+    see(page, "Gallery")
+    settle(page)
+    *_, last = [parse_qs(urlsplit(url).query)["confidence"] for url in asked if "/rows?" in url]
+    assert last == ["0.9"]
 
 
 #: An overview is on its way for as long as the test wants it to be.

@@ -137,8 +137,8 @@ def confusion_matrix(client: Client, selection: Selection, page: CellsPage = Cel
     return matrix_of(tally(client, selection), page)
 
 
-def matrix_of(tallied: Tally, page: CellsPage = CellsPage()) -> ConfusionMatrix:  # noqa: B008
-    """Lay a tally out in cells."""
+def matrix_of(tallied: Tally, page: CellsPage = CellsPage(), *, partial: bool = True) -> ConfusionMatrix:  # noqa: B008
+    """Lay a tally out in cells; unless ``partial``, in none where the page cannot hold them all."""
     names = ["", *tallied.label]
     actual, predicted, count = _cells(tallied)
     wanted = _KINDS[page.cells](actual, predicted)
@@ -149,8 +149,10 @@ def matrix_of(tallied: Tally, page: CellsPage = CellsPage()) -> ConfusionMatrix:
         named = np.array([name in page.named for name in names])
         wanted &= named[actual] | named[predicted]
     fitting = np.flatnonzero(wanted)
-    order = np.lexsort(_ORDERS[page.sort](actual[fitting], predicted[fitting], count[fitting])[::-1])
-    shown = fitting[order][page.offset : page.offset + page.limit]
+    shown = fitting[:0]
+    if partial or len(fitting) <= page.limit:
+        order = np.lexsort(_ORDERS[page.sort](actual[fitting], predicted[fitting], count[fitting])[::-1])
+        shown = fitting[order][page.offset : page.offset + page.limit]
 
     def sums(at: Int) -> dict[str, int]:
         whole = np.bincount(at, count, len(names)).astype(np.int64).tolist()
@@ -200,19 +202,33 @@ def classes(
     return classes_of(tally(client, selection), page, scoring)
 
 
-def classes_of(tallied: Tally, page: ClassesPage = ClassesPage(), scoring: Scoring = SCORING) -> Classes:  # noqa: B008
-    """Score a tally label by label."""
+def classes_of(
+    tallied: Tally,
+    page: ClassesPage = ClassesPage(),  # noqa: B008
+    scoring: Scoring = SCORING,
+    *,
+    partial: bool = True,
+) -> Classes:
+    """Score a tally label by label; unless ``partial``, no label where the page cannot hold them all."""
     counted = label_counts(tallied)
     columns = class_columns(counted, scoring.beta)
     fitting = np.flatnonzero([page.has(label) for label in counted.label])
     key = np.arange(len(counted.label)) if page.sort == "label" else columns[page.sort]
     # Stable, so that of equals the first by name comes first; what is not defined is NaN, and sorts last either way.
     order = np.argsort(-key[fitting] if page.descending else key[fitting], kind="stable")
-    scores = class_scores(counted, columns, fitting[order][page.offset : page.offset + page.limit])
+    shown = (
+        fitting[order][page.offset : page.offset + page.limit] if partial or len(fitting) <= page.limit else order[:0]
+    )
+    scores = class_scores(counted, columns, shown)
     averages = average_scores(counted.counts().take(fitting), scoring)
     return Classes(
         classes=scores,
         total=len(fitting),
         averages=averages,
-        undefined=undefined(*scores, averages.micro, averages.macro, averages.weighted),
+        undefined=undefined(
+            averages.micro,
+            averages.macro,
+            averages.weighted,
+            of={name: column[shown] for name, column in columns.items()},
+        ),
     )

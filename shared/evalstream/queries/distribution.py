@@ -9,7 +9,10 @@ from pydantic import Field
 
 from evalstream.queries.measures import MEASURE_PREFIX, single_values
 from evalstream.queries.metadata import METADATA_NUMBER
+from evalstream.scenes import Float
+from evalstream.scoring.counting import count
 from evalstream.selection import QuestionError, Selection
+from evalstream.stored.columns import read_columns
 from evalstream.stored.counted import ROW_METRICS, Fragment, ask, scored
 from evalstream.stored.custom_metrics import OBJECT_PREFIX, PREFIXES, custom_of_objects, is_custom, with_custom
 from evalstream.tabular import Tabular
@@ -97,11 +100,10 @@ def distribution(
         prefixes = (MEASURE_PREFIX, *PREFIXES, OBJECT_PREFIX)
         known = ", ".join([*OBJECT_METRICS, *ROW_METRICS, *(f"{prefix}NAME" for prefix in prefixes)])
         raise QuestionError(f"there is no metric {metric!r}; there are {known} and {METADATA_PREFIX}KEY")
+    here = _values_here(client, selection, metric)
     every = f"SELECT toNullable(toFloat64(arrayJoin({values}))) AS value FROM ({sql})"
-    ((total, undefined, mean, least, greatest),) = ask(
-        client,
-        f"SELECT count(value), countIf(value IS NULL), avg(value), min(value), max(value) FROM ({every})",
-        parameters,
+    total, undefined, mean, least, greatest = (
+        _summary_there(client, every, parameters) if here is None else _summary_here(here)
     )
     both_given = low is not None and high is not None
     ratio = metric in {*OBJECT_METRICS, "precision", "recall", "f1", "mean_iou"}
@@ -113,6 +115,29 @@ def distribution(
     if not low < high:
         raise QuestionError(f"low ({low}) must be below high ({high})")
     edges = np.linspace(low, high, bins + 1)
+    return Distribution(
+        metric=metric,
+        edges=edges.tolist(),
+        counts=_counts_there(client, every, parameters, edges) if here is None else _counts_here(here, edges),
+        total=total,
+        undefined=undefined,
+        mean=mean if total else None,
+        minimum=least,
+        maximum=greatest,
+    )
+
+
+_Summary = tuple[int, int, float | None, float | None, float | None]
+
+
+def _summary_there(client: Client, every: str, parameters: dict[str, Any]) -> _Summary:
+    sql = f"SELECT count(value), countIf(value IS NULL), avg(value), min(value), max(value) FROM ({every})"
+    ((total, undefined, mean, least, greatest),) = ask(client, sql, parameters)
+    return total, undefined, mean, least, greatest
+
+
+def _counts_there(client: Client, every: str, parameters: dict[str, Any], edges: Float) -> list[int]:
+    bins = len(edges) - 1
     # The quotient may land one bin off by rounding; the edges decide.
     rows = ask(
         client,
@@ -127,16 +152,33 @@ def distribution(
         parameters | {"edges": edges.tolist(), "bins": bins},
     )
     counts = dict(rows)
-    return Distribution(
-        metric=metric,
-        edges=edges.tolist(),
-        counts=[counts.get(i, 0) for i in range(bins)],
-        total=total,
-        undefined=undefined,
-        mean=mean if total else None,
-        minimum=least,
-        maximum=greatest,
-    )
+    return [counts.get(i, 0) for i in range(bins)]
+
+
+def _values_here(client: Client, selection: Selection, metric: str) -> Float | None:
+    """Give the values of single objects, where the run is small enough to be counted in memory."""
+    stored = read_columns(client, selection) if metric in OBJECT_METRICS else None
+    if stored is None:
+        return None
+    counting = count(stored.columns, stored.selection)
+    if metric == "confidence":
+        return stored.columns.confidence[counting.prediction_counts]
+    iou: Float = stored.columns.rectangle["iou"][counting.pair_counts]
+    return iou[iou <= 1]  # beyond, there is none
+
+
+def _summary_here(values: Float) -> _Summary:
+    if not len(values):
+        return 0, 0, None, None, None
+    return len(values), 0, float(values.mean()), float(values.min()), float(values.max())
+
+
+def _counts_here(values: Float, edges: Float) -> list[int]:
+    bins = len(edges) - 1
+    within = values[(values >= edges[0]) & (values <= edges[-1])]
+    at = np.minimum(np.searchsorted(edges, within, side="right") - 1, bins - 1)
+    counts: list[int] = np.bincount(at, minlength=bins).tolist()
+    return counts
 
 
 def _edge(value: float | None, otherwise: float) -> float:

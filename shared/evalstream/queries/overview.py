@@ -29,6 +29,11 @@ class OverviewOptions(BaseModel):
 
     cells: int = Field(default=2_000, ge=1, le=100_000, description="the most cells of the matrix, the largest first")
     labels: int = Field(default=200, ge=1, le=100_000, description="the most labels with figures of their own, by name")
+    partial: bool = Field(
+        default=True,
+        description="whether some cells, or some labels, are given where there are more than these; false: then there "
+        "are none of them, which is quick, for whoever can do nothing with a part",
+    )
 
 
 class Overview(BaseModel):
@@ -55,6 +60,6 @@ def overview(
     return Overview(
         summary=summary_of(tallied, *known, scoring),
         kinds={kind: summary_of(part, *known, scoring) for kind, part in kinds_of(tallied).items()},
-        confusion_matrix=matrix_of(tallied, CellsPage(limit=options.cells)),
-        classes=classes_of(tallied, ClassesPage(limit=options.labels), scoring),
+        confusion_matrix=matrix_of(tallied, CellsPage(limit=options.cells), partial=options.partial),
+        classes=classes_of(tallied, ClassesPage(limit=options.labels), scoring, partial=options.partial),
     )

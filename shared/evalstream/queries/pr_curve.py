@@ -96,8 +96,7 @@ def steps(client: Client, selection: Selection, *, per_class: bool, labels: Sequ
     """
     stored = read_columns(client, selection)
     if stored is not None:
-        all_steps = steps_of(stored.columns, stored.selection, per_class=per_class)
-        return all_steps if labels is None else [own for own in all_steps if own.label in set(labels)]
+        return steps_of(stored.columns, stored.selection, per_class=per_class, labels=labels)
     return _steps_there(client, selection, per_class=per_class, labels=labels)
 
 

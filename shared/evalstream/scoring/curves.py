@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -39,22 +40,27 @@ class Changes(NamedTuple):
     predictions: Int
 
 
-def steps_of(of: Columns, selection: Selection, *, per_class: bool) -> list[Steps]:
+def steps_of(of: Columns, selection: Selection, *, per_class: bool, labels: Sequence[str] | None = None) -> list[Steps]:
     """Count at every distinct confidence from the selection's upward; by label, or over all of them.
 
-    The same as :func:`evalstream.queries.pr_curve.steps` counts of a stored run.
+    The same as :func:`evalstream.queries.pr_curve.steps` counts of a stored run. ``labels`` chooses some of
+    ``per_class``.
     """
-    changes = changes_of(of, selection)
     if per_class:
-        return of_labels(changes)
-    return [of_all(changes)] if selected_rows(of, selection).any() else []
+        return of_labels(changes_of(of, selection, labels))
+    return [of_all(changes_of(of, selection))] if selected_rows(of, selection).any() else []
 
 
-def changes_of(of: Columns, selection: Selection) -> Changes:
-    """List what changes, of all labels."""
+def changes_of(of: Columns, selection: Selection, labels: Sequence[str] | None = None) -> Changes:
+    """List what changes, of all labels or of some."""
     counting = count(of, selection)
     annotations = np.bincount(of.annotation.label[counting.annotation_counts], minlength=len(of.labels))
-    return in_order(Changes(of.labels, annotations, *_changes(of, counting, selection)))
+    changes = Changes(of.labels, annotations, *_changes(of, counting, selection))
+    if labels is not None:  # before they are sorted, which is most of the work
+        chosen = set(labels)
+        wanted = np.array([name in chosen for name in of.labels], np.bool_)
+        changes = _taken(changes, np.flatnonzero(wanted[changes.label]))._replace(annotations=annotations * wanted)
+    return in_order(changes)
 
 
 def in_order(changes: Changes) -> Changes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -176,12 +177,17 @@ def class_columns(by_label: LabelCounts, beta: float) -> dict[str, Float | Int]:
 
 def class_scores(by_label: LabelCounts, columns: dict[str, Float | Int], which: Int) -> list[ClassScores]:
     """Write out the figures of some labels: only of these, for there may be very many."""
-    values = {name: [defined(value) for value in column[which].tolist()] for name, column in columns.items()}
+    values = {name: _defined(column[which]) for name, column in columns.items()}
     rows = zip(*values.values(), strict=True)
     return [
         ClassScores(label=by_label.label[i], question=by_label.question[i], **dict(zip(values, row, strict=True)))
         for i, row in zip(which, rows, strict=True)
     ]
+
+
+def _defined(column: Float | Int) -> list[Any]:
+    values: list[Any] = column.tolist()
+    return [defined(value) for value in values] if np.isnan(column).any() else values
 
 
 def average_scores(counts: Counts, scoring: Scoring) -> AverageScores:
@@ -190,7 +196,10 @@ def average_scores(counts: Counts, scoring: Scoring) -> AverageScores:
     return AverageScores(**{name: LabelScores(**own._asdict()) for name, own in scores._asdict().items()})
 
 
-def undefined(*answers: BaseModel, reasons: Mapping[str, str] = REASONS) -> dict[str, str]:
-    """Say why figures are null: one reason for each figure that is null in any of these answers."""
+def undefined(
+    *answers: BaseModel, reasons: Mapping[str, str] = REASONS, of: Mapping[str, Float | Int] = MappingProxyType({})
+) -> dict[str, str]:
+    """Say why figures are null: one reason for each that is null in any of these answers, or NaN in a column ``of``."""
     null = {name for answer in answers for name in reasons if getattr(answer, name, 0) is None}
+    null |= {name for name, column in of.items() if np.isnan(column).any()}
     return {name: reason for name, reason in reasons.items() if name in null}

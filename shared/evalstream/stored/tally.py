@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from evalstream.scenes import Int
 from evalstream.scoring.counting import count
-from evalstream.scoring.notes import unusual
+from evalstream.scoring.notes import Unusual, unusual
 from evalstream.scoring.tally import Tally, tally_of
 from evalstream.selection import Selection
+from evalstream.storage.remembered import remembered
 from evalstream.stored.columns import read_columns
 from evalstream.stored.counted import ask_arrow, counted
 from evalstream.stored.notes import Known, notes, notes_on
@@ -48,25 +49,53 @@ FROM (
 """
 
 
+class _Counted(NamedTuple):
+    """A tally; and where it was counted in memory, what notes are made of."""
+
+    tally: Tally
+    rows_failed: int | None
+    unusual: Unusual | None
+
+
 def tally(client: Client, selection: Selection) -> Tally:
     """Count the rows, the objects and the matched pairs of a selection, by label.
 
     A label may be in pairs alone: the partner of an object that passes the filters need not pass them.
     """
-    stored = read_columns(client, selection)
-    if stored is None:
-        return _counted_there(client, selection)
-    return tally_of(stored.columns, count(stored.columns, stored.selection))
+    return _counted_once(client, selection).tally
 
 
 def tally_and_notes(client: Client, selection: Selection) -> tuple[Tally, Known]:
     """Count, and say what has to be known of it: of a small run, from one look at it."""
+    tallied, failed, found = _counted_once(client, selection)
+    if failed is None or found is None:
+        return tallied, notes(client, selection)
+    return tallied, notes_on(client, selection, failed, found)
+
+
+def _counted_once(client: Client, selection: Selection) -> _Counted:
+    """Count, unless it was counted before and nothing was written since: a step asks several questions of one tally."""
+    key = "tally", selection.model_dump_json()
+    return remembered(client, key, lambda: _counted(client, selection), _size)
+
+
+def _counted(client: Client, selection: Selection) -> _Counted:
     stored = read_columns(client, selection)
     if stored is None:
-        return _counted_there(client, selection), notes(client, selection)
-    columns, left, failed, *_ = stored
-    counting = count(columns, left)
-    return tally_of(columns, counting), notes_on(client, selection, failed, unusual(columns, counting, left))
+        found = _Counted(_counted_there(client, selection), None, None)
+    else:
+        columns, left, failed, *_ = stored
+        counting = count(columns, left)
+        found = _Counted(tally_of(columns, counting), failed, unusual(columns, counting, left))
+    for column in found.tally:
+        if isinstance(column, np.ndarray):
+            column.flags.writeable = False  # others will be given the same
+    return found
+
+
+def _size(found: _Counted) -> int:
+    arrays = sum(column.nbytes for column in found.tally if isinstance(column, np.ndarray))
+    return arrays + sum(100 + len(label) for label in found.tally.label)
 
 
 def _counted_there(client: Client, selection: Selection) -> Tally:

@@ -14,10 +14,18 @@ from evalstream.matching import AREA_RANGES, POLICIES
 from evalstream.pipeline.fold import fold
 from evalstream.pipeline.matchable import matchable
 from evalstream.queries.average_precision import ApOptions, average_precision_of, average_precisions
-from evalstream.queries.confusion_matrix import CellsPage, ClassesPage, classes_of, matrix_of
+from evalstream.queries.confusion_matrix import (
+    CellsPage,
+    ClassesPage,
+    classes,
+    classes_of,
+    confusion_matrix,
+    matrix_of,
+)
 from evalstream.queries.overview import OverviewOptions, overview
-from evalstream.queries.summary import summary_of
+from evalstream.queries.summary import summary, summary_of
 from evalstream.scenes import row_order
+from evalstream.scoring import tally as tally_module
 from evalstream.scoring.columns import Columns, columns
 from evalstream.scoring.counting import count
 from evalstream.scoring.detections import detections
@@ -26,6 +34,7 @@ from evalstream.scoring.tally import tally_of
 from evalstream.selection import Selection
 from evalstream.storage.events import load_events
 from evalstream.stored import columns as stored_columns
+from evalstream.stored import tally as stored_tally
 from evalstream.stored.notes import notes as known_notes
 from evalstream.stored.row_sums import RowSums, counts_by_row
 
@@ -79,6 +88,8 @@ def too_large(dataset: str, run: str) -> Iterator[None]:
     """Have questions answered as of a run that is too large to be read."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(stored_columns._LARGE, (dataset, run), None)
+        # What was counted in memory is not taken for what the engine counts.
+        patch.setattr(stored_tally, "remembered", lambda _client, _key, read, _size: read())
         yield
 
 
@@ -160,6 +171,30 @@ def test_a_run_that_is_too_large_to_be_read_is_counted_where_it_is(
     found = average_precisions(client, selection)
     monkeypatch.undo()
     assert average_precisions(client, selection) == found
+
+
+def test_questions_of_one_step_share_one_tally_until_something_is_written(
+    client: Client, data: Data, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset, run = next(iter(data.runs))
+    selection = Selection(dataset=dataset, run=run, confidence=0.4321)
+    counted = []
+
+    def tally_of(*given: Any) -> Any:
+        counted.append(given)
+        return tally_module.tally_of(*given)
+
+    monkeypatch.setattr(stored_tally, "tally_of", tally_of)
+    whole = overview(client, selection, OverviewOptions(cells=100_000, labels=100_000))
+    assert confusion_matrix(client, selection, CellsPage(limit=100_000)) == whole.confusion_matrix
+    assert classes(client, selection, ClassesPage(limit=100_000)) == whole.classes
+    assert summary(client, selection) == whole.summary
+    assert len(counted) == 1
+    overview(client, selection.model_copy(update={"confidence": 0.5321}))
+    assert len(counted) == 2
+    client.command("SELECT 1")  # which counts as a write
+    assert overview(client, selection, OverviewOptions(cells=100_000, labels=100_000)) == whole
+    assert len(counted) == 3
 
 
 def test_what_is_wrong_with_the_engine_is_not_taken_for_a_large_run(

@@ -95,6 +95,24 @@ def test_an_overview_is_three_answers_in_one(client: Client, data: Data) -> None
         assert found.classes == classes(client, selection, ClassesPage(limit=3), scoring)
 
 
+def test_an_overview_gives_all_cells_and_labels_or_none_to_those_who_can_do_nothing_with_a_part(
+    client: Client, data: Data
+) -> None:
+    (selection, *_) = some_selections(data, 1)
+    cells, labels = confusion_matrix(client, selection), classes(client, selection)
+    assert cells.total > 1
+    assert labels.total > 1
+    fewer = OverviewOptions(cells=cells.total - 1, labels=labels.total - 1, partial=False)
+    found = overview(client, selection, fewer)
+    assert (found.confusion_matrix.cells, found.classes.classes) == ([], [])
+    assert (found.confusion_matrix.total, found.classes.total) == (cells.total, labels.total)
+    assert found.confusion_matrix.objects == cells.objects
+    assert found.classes.averages == labels.averages
+    enough = OverviewOptions(cells=cells.total, labels=labels.total, partial=False)
+    assert overview(client, selection, enough).confusion_matrix == cells
+    assert overview(client, selection, enough).classes == labels
+
+
 def test_an_overview_parts_objects_from_answers_as_their_types_do(client: Client, data: Data) -> None:
     seen = 0
     for selection in some_selections(data, 3):

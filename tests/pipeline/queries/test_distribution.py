@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 from clickhouse_connect.driver.client import Client
-from evalstream.queries.distribution import distribution
+from evalstream.queries.distribution import OBJECT_METRICS, distribution
 from evalstream.selection import Selection
 from evalstream.stored.counted import ROW_METRICS
 
 from tests.feeding import feed
 from tests.oracles import queries as oracle
 from tests.pipeline.assertions import approx
+from tests.pipeline.queries.test_columns import too_large
 from tests.pipeline.random_data import Data, some_selections
 
 METRICS = ["iou", "confidence", "metadata.noise", *ROW_METRICS]
@@ -37,6 +38,10 @@ def test_distributions(client: Client, data: Data, metric: str) -> None:
         assert found.maximum == approx(max(defined, default=None))
         if not edges:
             assert sum(found.counts) == len(defined)
+        if metric in OBJECT_METRICS:
+            with too_large(selection.dataset, selection.run):
+                there = distribution(client, selection, metric, bins=bins, **edges)
+            assert there == found.model_copy(update={"mean": approx(found.mean)})
 
 
 def test_edges_of_a_distribution_must_be_in_order(client: Client, data: Data) -> None:

@@ -42,12 +42,19 @@ export async function ask<Q extends Question>(
   return answered(reply);
 }
 
+/**
+ * What the overview is asked with besides: all classes and all cells, of which every part of the page takes what it
+ * shows; where there are too many, none, for then each part asks for its own.
+ */
+const WHOLE = { cells: 2_000, labels: 1_000, partial: false };
+
 /** The options of such a question, for one or for many at once. Without a subject it is not asked. */
 export function asking<Q extends Question>(question: Q, subject: Subject | null, query: QueryOf<Q>) {
+  const asked = question === "overview" ? ({ ...WHOLE, ...query } as QueryOf<Q>) : query;
   return {
-    queryKey: [question, subject, query],
+    queryKey: [question, subject, asked],
     enabled: subject !== null,
-    queryFn: ({ signal }: { signal: AbortSignal }) => ask(question, subject as Subject, query, signal),
+    queryFn: ({ signal }: { signal: AbortSignal }) => ask(question, subject as Subject, asked, signal),
   };
 }
 

@@ -1,8 +1,9 @@
-import { useQueries } from "@tanstack/react-query";
+import { hashKey, useQueries } from "@tanstack/react-query";
 import { useMemo } from "react";
 import type { View } from "../state/view";
 import { filterOf } from "../state/view";
 import type { Filtered } from "../lib/basis";
+import { useGathered } from "../lib/useGathered";
 import { asking, type Subject, useQuestion } from "./ask";
 import { askingDeclared } from "./datasets";
 import type { Classes, ClassScores, Curve } from "./schema";
@@ -32,15 +33,13 @@ export function useBeside(
   curves: boolean,
 ) {
   const filter = filterOf(view);
+  const inSight = useMemo(() => parts.flat(), [parts]);
+  // Curves are the same at every confidence, colours whatever is asked: a step that brings other classes into sight
+  // asks for those alone.
+  const ofCurves = { ...filter, confidence: 0, per_class: true, max_points: POINTS };
   const found = useQueries({
-    queries: parts.map((label) =>
-      asking("pr-curve", curves ? subject : null, {
-        ...filter,
-        confidence: 0,
-        per_class: true,
-        label,
-        max_points: POINTS,
-      }),
+    queries: useGathered(inSight, hashKey([subject, ofCurves])).map((label) =>
+      asking("pr-curve", curves ? subject : null, { ...ofCurves, label }),
     ),
     combine: data,
   });
@@ -48,7 +47,7 @@ export function useBeside(
   const own = useFigures(shared ? subject : null, shared?.own ?? filter, parts);
   const theirs = useFigures(shared ? versus : null, shared?.theirs ?? filter, parts);
   const colors = useQueries({
-    queries: parts.map((names) => askingDeclared(subject, names)),
+    queries: useGathered(inSight, subject?.dataset ?? "").map((names) => askingDeclared(subject, names)),
     combine: data,
   });
   return useMemo(() => {

@@ -8,8 +8,11 @@ import { isAnswerLabel } from "./classLabel";
 import { type Cell, type Counts, countsOf, inOrder, topConfusions } from "./matrix";
 import { useFrozenWhileDragged } from "./useFrozenWhileDragged";
 
-/** Of a matrix that is too large to be asked for whole: as many cells as tell which classes come first. */
-const WORST = 2_000;
+/**
+ * Of a matrix that is too large to be asked for whole: as many cells as tell which classes come first. Among fewer
+ * classes than are shown there are no more cells than their square.
+ */
+const worstOf = (most: number) => Math.max(500, most * most);
 /** Of the classes shown, with whatever they are confused with. */
 const PART = 20_000;
 
@@ -62,7 +65,7 @@ export function useMatrix(subject: Subject | null, versus: Subject | null, view:
     cells: "errors",
     sort: "confused",
     search,
-    limit: WORST,
+    limit: worstOf(view.most),
   });
   // How many there are the overview tells, unless they are searched.
   const paged = large && (!byErrors || search !== "");

@@ -1,4 +1,4 @@
-import { memo, useCallback, useMemo, useState } from "react";
+import { memo, useCallback, useMemo, useRef, useState } from "react";
 import { useFilters, useObjectPages, useRowPages, useSkeletons } from "../../api/gallery";
 import type { Case, Objects, Rows } from "../../api/schema";
 import { count } from "../../lib/format";
@@ -7,6 +7,8 @@ import { countedOf, orderedBy } from "../../lib/selection";
 import { CASE_OUTCOMES } from "../../lib/outcome";
 import { useLastDefined } from "../../lib/useLastDefined";
 import { useMetricNames } from "../../lib/useMetricNames";
+import { useNear } from "../../lib/useNear";
+import { useThresholdsNear } from "../../lib/useThresholdsNear";
 import { CASES } from "../../state/lower";
 import { filterOf, type View } from "../../state/view";
 import { type Item, keyOfCase } from "./Card";
@@ -35,7 +37,10 @@ function shownBy(view: View): { shown: Shown; otherwise: Shown } {
   return { shown: view.show ?? otherwise, otherwise };
 }
 
-export const Gallery = memo(function Gallery({ subject: first, versus, view, setView }: PartProps) {
+export const Gallery = memo(function Gallery({ subject: first, versus, view: whole, setView }: PartProps) {
+  const panel = useRef<HTMLElement>(null);
+  const near = useNear(panel);
+  const view = useThresholdsNear(whole, near || whole.row !== null);
   const { shown, otherwise } = shownBy(view);
   const subject = shown === "objects" ? whoseOf(first, versus, view) : first;
   const filters = useFilters(first, versus, view);
@@ -74,7 +79,7 @@ export const Gallery = memo(function Gallery({ subject: first, versus, view, set
   };
   const one = shown === "rows" ? "data row" : "object";
   return (
-    <section className="panel" aria-labelledby="gallery" aria-busy={pages.isFetching}>
+    <section className="panel" aria-labelledby="gallery" aria-busy={pages.isFetching} ref={panel}>
       <header>
         <h2 id="gallery">Gallery</h2>
         <span className={`number ${styles.total}`} role="status">
