@@ -49,6 +49,18 @@ def moved(page: Page) -> tuple[float, list[object]]:
     return sum(one["value"] for one in shifts), shifts
 
 
+@pytest.mark.parametrize("width", [390, 1280, 1600])
+def test_opening_moves_next_to_nothing(own_screen: Screen, width: int) -> None:
+    page = own_screen.page
+    page.add_init_script(WATCH)
+    page.set_viewport_size({"width": width, "height": 900})
+    chosen = {"actual": "four", "predicted": "nine"}
+    for view in ({"d": "digits", "a": "svm"}, {"d": "digits", "a": "svm", "b": "logreg", **chosen}, {"d": "notes"}):
+        own_screen.open(**view)
+        shift, parts = moved(page)
+        assert shift < MOST, (view, parts)
+
+
 @pytest.mark.parametrize(("width", "stops"), [(1280, ["classes", "slices", "gallery"]), (390, ["gallery"])])
 def test_what_is_scrolled_to_stays_where_it_is_when_its_answers_come(
     own_screen: Screen, width: int, stops: list[str]

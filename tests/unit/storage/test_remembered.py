@@ -159,3 +159,14 @@ def test_the_rows_of_an_answer_are_the_asker_s_own(client: Client) -> None:
     found = short_answer(client, COUNT, {})
     found.clear()
     assert count(client) == 0
+
+
+def test_six_runs_side_by_side_are_all_remembered(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asked one after the other at every step, none may push out the one that comes next."""
+    monkeypatch.setattr(memory, "_KNOWN", type(memory._KNOWN)())
+    monkeypatch.setattr(memory, "_bytes", 0)
+    read: list[int] = []
+    for _ in range(2):
+        for run in range(6):
+            remembered(client, ("run", run), lambda run=run: read.append(run), lambda _: 36 * 2**20)
+    assert read == [*range(6)]

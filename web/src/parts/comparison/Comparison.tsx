@@ -66,7 +66,9 @@ export const Comparison = memo(function Comparison(props: ComparedProps) {
       {compared.isError ? (
         <Failed error={compared.error} again={() => void compared.refetch()} />
       ) : !answer ? (
-        <Loading what="comparison" />
+        <div className={styles.waiting}>
+          <Loading what="comparison" />
+        </div>
       ) : answer.rows === 0 ? (
         <Empty title="No data row has been seen by both runs.">
           <bdi>{subject.run}</bdi> has {count(answer.rows_only_a)} here that <bdi>{versus.run}</bdi> has not, and{" "}

@@ -92,7 +92,9 @@ export function Flips({ subject, versus, view, setView, totals }: Props) {
       {total === 0 ? (
         <p className="muted">There is no such object. Choose another of the four cells.</p>
       ) : flips.isPending ? (
-        <Loading what="objects" />
+        <div className={styles.waiting}>
+          <Loading what="objects" />
+        </div>
       ) : flips.isError ? (
         <Failed error={flips.error} again={() => void flips.refetch()} />
       ) : (

@@ -71,7 +71,7 @@ export const Tiles = memo(function Tiles({ subject, versus, also, view, setView 
   ];
   return (
     <section aria-label="Headline figures" aria-busy={overview.isFetching}>
-      {headline && headline.kinds.length > 0 && <Of headline={headline} setView={setView} />}
+      <Of headline={headline} setView={setView} />
       <div className={styles.tiles}>
         {tiles.map((tile) => {
           const isAverage = tile.figure === "ap";
@@ -93,9 +93,9 @@ export const Tiles = memo(function Tiles({ subject, versus, also, view, setView 
           );
         })}
       </div>
-      {subject && versus && shared && (
+      {subject && versus && (
         <p className={styles.notes} data-figure="shared-rows">
-          {basisOf(subject.run, versus.run, shared)}
+          {shared ? basisOf(subject.run, versus.run, shared) : "\u00a0"}
         </p>
       )}
       {notes.length > 0 && (
@@ -127,10 +127,13 @@ export const Tiles = memo(function Tiles({ subject, versus, also, view, setView 
   );
 });
 
-/** What the headline is of: never of objects and answers together, and of several types only as it is said here. */
-function Of({ headline, setView }: { headline: Headline; setView: SetView }) {
+/**
+ * What the headline is of: never of objects and answers together, and of several types only as it is said here. The line
+ * is there before it is known, and where there is one type alone, so that nothing below it moves.
+ */
+function Of({ headline, setView }: { headline: Headline | undefined; setView: SetView }) {
+  if (!headline) return <div className={styles.of} />;
   const { kinds, kind, words } = headline;
-  if (kinds.length < 2 && !words.includes(",")) return null;
   return (
     <div className={styles.of}>
       {kinds.length > 1 && (
@@ -154,6 +157,9 @@ function Of({ headline, setView }: { headline: Headline; setView: SetView }) {
     </div>
   );
 }
+
+/** As wide as the figures that will stand beside mAP: `AP50 0.754`, of digits. */
+const BESIDE_WAITING = "\u2007".repeat(10);
 
 interface TileProps {
   tile: Tile;
@@ -210,15 +216,25 @@ function TileView({ tile, waiting, failed, stale, sure, versus, shared, view, se
         <span className={`number ${styles.interval}`} data-interval={name}>
           {unsure === undefined ? rangeOf(interval, isCount) : "interval n/a"}
         </span>
+        {versus !== null && !tile.alone && !shared && <span className={styles.delta} />}
         {versus !== null && !tile.alone && shared && shared.rows > 0 && (
           <Versus tile={tile} run={versus} shared={shared} significant={interval?.difference?.significant ?? null} />
         )}
-        {beside !== undefined && (
+        {beside !== undefined ? (
           <span className={`number ${styles.beside}`} data-beside={name}>
             {beside.map((one) => (
               <span key={one}>{one}</span>
             ))}
           </span>
+        ) : (
+          figure === "ap" &&
+          waiting &&
+          failed === undefined && (
+            <span className={`number ${styles.beside}`} aria-hidden="true">
+              <span>{BESIDE_WAITING}</span>
+              <span>{BESIDE_WAITING}</span>
+            </span>
+          )
         )}
       </button>
     </Hint>

@@ -81,7 +81,9 @@ export const ConfusionMatrix = memo(function ConfusionMatrix({ subject, versus, 
       {matrix.error ? (
         <Failed error={matrix.error} again={matrix.again} />
       ) : matrix.isPending || matrix.total === undefined ? (
-        <Loading what="confusion matrix" />
+        <div className={styles.waiting}>
+          <Loading what="confusion matrix" />
+        </div>
       ) : minus && matrix.shared?.rows === 0 ? (
         <Empty title="Nothing to compare here.">{noneShared(subject?.run ?? "", versus.run)}</Empty>
       ) : matrix.labels.length === 0 || !ready ? (
