@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: Bytes that are remembered together: a page that shows six runs side by side reads each of them at every step, the first
-#: one also over the rows that it shares with others, and with room for fewer none would be left when its turn comes
-#: again. Runs of 180,000 objects take 28 MiB each.
+#: Bytes that are remembered together: a page that shows six runs side by side reads each of them at every step, the
+#: first one also over the rows that it shares with others, and with room for fewer none would be left when its turn
+#: comes again. Runs of 180,000 objects take 28 MiB each.
 MOST_BYTES: Final = 256 * 2**20
 #: Of one reading: a run of a million objects.
 MOST_OF_ONE: Final = 112 * 2**20
