@@ -67,7 +67,9 @@ def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     while not server.started:
         assert thread.is_alive()
         time.sleep(0.01)
-    yield Service(embedded, f"http://{settings.host}:{port}")
+    made = Service(embedded, f"http://{settings.host}:{port}")
+    yield made
+    made.http.close()
     server.should_exit = True
     thread.join()
 
