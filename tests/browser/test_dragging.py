@@ -200,7 +200,7 @@ def test_a_drag_dims_what_it_has_left_behind_and_asks_the_expensive_questions_at
 
     page.mouse.up()
     last = exact(page).input_value()
-    with page.expect_request(lambda request: "/rows?" in request.url and f"confidence={last}" in request.url):
+    with page.expect_request(lambda request: "/intervals?" in request.url and f"confidence={last}" in request.url):
         page.evaluate("window.release()")
         page.clock.run_for(1_000)
     page.clock.resume()
