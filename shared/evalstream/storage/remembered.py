@@ -19,9 +19,9 @@ T = TypeVar("T")
 
 #: Bytes that are remembered together: a page that shows six runs side by side reads each of them at every step, the
 #: first one also over the rows that it shares with others, and with room for fewer none would be left when its turn
-#: comes again. Runs of 180,000 objects take 28 MiB each.
+#: comes again.
 MOST_BYTES: Final = 256 * 2**20
-#: Of one reading: a run of a million objects.
+#: Of one reading: enough for the largest run that is counted in memory (:mod:`evalstream.stored.columns`).
 MOST_OF_ONE: Final = 112 * 2**20
 #: Rows of a short answer, of which each is taken for a kilobyte.
 SHORT: Final = 1_000
