@@ -29,6 +29,7 @@ from evalstream.events.base import CONTROL, OBJECTS_LIMIT, Crowd
 from evalstream.importers import lvis
 from evalstream.importers.coco_columns import Plain, field, in_pieces, plain_annotations, plain_detections, plain_pieces
 from evalstream.importers.coco_dataset import as_detections, is_dataset
+from evalstream.importers.coco_images import image_key, read_images
 from evalstream.importers.coco_records import (
     ANNOTATIONS,
     DETECTIONS,
@@ -47,11 +48,11 @@ from evalstream.importers.coco_records import (
 )
 from evalstream.importers.coco_shapes import Checks, Shapes, check_numbers, shapes
 from evalstream.importers.columns import Categories, CocoType, Found, Images, Objects, RowKey, Truth, bound
-from evalstream.importers.names import ImageNames, named_by_file, refuse_ambiguous, told
+from evalstream.importers.names import ImageNames, refuse_ambiguous, told
 from evalstream.importers.problems import ImporterError, Problem, refuse
 from evalstream.importers.text import STDIN
 from evalstream.ontology import FREQUENCIES
-from evalstream.scenes import Code, Flag, Float, Int, row_order
+from evalstream.scenes import Code, Flag, Float, Int
 from evalstream.words import count_of
 
 #: Ids are counted where their range is at most so many times their number.
@@ -107,7 +108,7 @@ def read_truth(source: Source, iou_type: CocoType = "bbox", row_key: RowKey = "i
             required(name, f"categories[{i}]", one, CategoryRecord) for i, one in enumerate(document["categories"])
         ]
         annotations = converted(name, document["annotations"], kind, annotation_name, problems)
-    known, listed = _images(name, images, row_key, notes), _categories(name, categories)
+    known, listed = read_images(name, images, row_key, notes), _categories(name, categories)
     federated = iou_type != "keypoints" and lvis.is_federated(images)
     count = len(annotations.own)
     if federated:
@@ -190,58 +191,6 @@ def _refuse_all(objects: Objects, problems: list[Problem]) -> None:
     """Refuse a file of which no record can be read: figures over nothing would look like figures of a bad model."""
     if not len(objects.row):
         refuse(problems)
-
-
-def _key(given: Any) -> str:
-    """Name an image's data row; 1.0 is the 1 of a file that went through a table of floats."""
-    return str(int(given)) if isinstance(given, float) and given.is_integer() else str(given)
-
-
-def _images(source: str, images: Sequence[ImageRecord], row_key: RowKey, notes: list[str]) -> Images:
-    own_names = [_key(image.id) for image in images]
-    if row_key != "id":
-        records = [f"image {name}" for name in own_names]
-        own_names = named_by_file(source, [image.file_name for image in images], records, row_key)
-    by_key = dict(zip(own_names, images, strict=True))
-    for key in by_key:
-        if not key or len(key) > 1024 or _CONTROL.search(key):
-            raise ImporterError(
-                f"{source}: image {key!r}: id: must have 1 to 1024 characters, none a control character"
-            )
-    names = sorted(by_key, key=row_order)
-    left_out = 0
-
-    def text(given: Any, longest: int, *, key: bool = False) -> str:
-        nonlocal left_out
-        if given is None or given == "":
-            return ""
-        if isinstance(given, str) and len(given) <= longest and not (key and _CONTROL.search(given)):
-            return given
-        left_out += 1
-        return ""
-
-    def size(given: Any) -> int:
-        nonlocal left_out
-        if given is None:
-            return 0
-        if isinstance(given, int | float) and given == int(given) and 0 < given < 2**31:
-            return int(given)
-        left_out += 1
-        return 0
-
-    ordered = [by_key[name] for name in names]
-    known = Images(
-        names,
-        [size(image.width) for image in ordered],
-        [size(image.height) for image in ordered],
-        [text(image.file_name, 1024) for image in ordered],
-        [text(image.coco_url, 4096, key=True) for image in ordered],
-        {name: i for i, name in enumerate(names)}
-        | {form: i for i, image in enumerate(ordered) for form in (_key(image.id), image.id)},
-    )
-    if left_out:
-        notes.append(f"Of the images, {left_out:,} of width, height, file_name and coco_url cannot be used.")
-    return known
 
 
 def _categories(source: str, categories: Sequence[CategoryRecord]) -> Categories:
@@ -422,7 +371,7 @@ def _places(place: Mapping[Any, int], given: NDArray[Any] | list[Any]) -> Int:
 def _rows(source: str, records: Sequence[Any], images: Images, checks: Checks) -> Int:
     row = _places(images.place, field(records, "image_id"))
     for i in np.flatnonzero(row < 0).tolist():  # one that is written otherwise: 1.0 for 1
-        row[i] = images.place.get(_key(records[i].image_id), -1)
+        row[i] = images.place.get(image_key(records[i].image_id), -1)
     if not isinstance(records[0] if records else None, DetectionRecord):
         checks.leave_out(row < 0, "image_id", lambda i: f"{source} has no image {records[i].image_id}")
     return row

@@ -54,8 +54,8 @@ def records(text: NDArray[np.uint8], annotated: bool, kind: int) -> _Read:  # ty
     """
 
 
-#: Bytes that are read at a time where a file need not be held whole.
-_PIECE: Final = 4 * 1024 * 1024
+#: Bytes that are read at a time where a file need not be held whole: what comes of them stays in the processor's cache.
+_PIECE: Final = 1024 * 1024
 #: What is read of detections so; masks are where they stand in the whole text.
 _IN_PIECES: Final[dict[CocoType, tuple[str, ...]]] = {
     "bbox": ("image_id", "category_id", "score", "bbox"),

@@ -31,7 +31,7 @@ _CODES: Final = 2**32
 
 def is_federated(images: Sequence[ImageRecord]) -> bool:
     """Whether a file says of its images what was looked for."""
-    return any(isinstance(image.neg_category_ids, list) for image in images)
+    return list in {type(image.neg_category_ids) for image in images}
 
 
 def regions(

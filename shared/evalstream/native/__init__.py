@@ -19,7 +19,7 @@ import ctypes
 import sys
 from collections.abc import Callable, Sequence
 from functools import cache, wraps
-from inspect import signature
+from inspect import get_annotations, signature
 from pathlib import Path
 from typing import Any, Final, TypeVar, get_args, get_origin, get_type_hints, overload
 
@@ -93,7 +93,7 @@ def _calling(function: Kernel, writes: frozenset[str]) -> Kernel:
 
     @cache
     def prepared() -> tuple[Any, list[tuple[str, Any]], Any, int]:
-        hints = get_type_hints(function)
+        hints = get_annotations(function, eval_str=True)
         result = hints.pop("return")
         return getattr(_library, name), list(hints.items()), result, len(hints)
 
