@@ -146,17 +146,19 @@ def plain_pieces(path: Path, iou_type: CocoType = "bbox") -> Plain | None:
     used = dict.fromkeys(columns, 0)
     rest, begun, ended = b"", False, False
     for piece in pieces(path, _PIECE):
-        text = (rest + piece).lstrip()
+        text = bytearray((rest + piece).lstrip())
         if not text:
             continue
         if ended or (begun and not text.startswith((b",", b"]"))):
             return None
         if begun and text.startswith(b"]"):
-            rest, ended = text[1:].lstrip(), True
+            rest, ended = bytes(text[1:].lstrip()), True
             if rest:
                 return None
             continue
-        read = records(np.frombuffer(b"[" + text[1:] if begun else text, np.uint8), False, KINDS.index(iou_type))
+        if begun:
+            text[:1] = b"["  # a list of its own
+        read = records(np.frombuffer(text, np.uint8), False, KINDS.index(iou_type))
         if not read.end:
             return None
         more = path.stat().st_size / len(text)  # how many such pieces there may be
@@ -168,7 +170,7 @@ def plain_pieces(path: Path, iou_type: CocoType = "bbox") -> Plain | None:
             if used[name] > len(column):
                 columns[name] = _with_room(column[:count], own, more)
             columns[name][count : used[name]] = own
-        rest, begun, ended = text[read.end :], True, read.fault < 0
+        rest, begun, ended = bytes(text[read.end :]), True, read.fault < 0
     if not ended or not begun:
         return None
     whole: dict[str, Any] = {name: column[: used[name]] for name, column in columns.items()}

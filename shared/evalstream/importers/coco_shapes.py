@@ -58,6 +58,8 @@ def shapes(
 
 def check_numbers(checks: Checks, given: Flag, values: Float, field: str, shown: Callable[[int], Any]) -> None:
     """Leave out records with a number that is not finite or too large."""
+    if np.min(values, initial=0) >= -COORDINATE_LIMIT and np.max(values, initial=0) <= COORDINATE_LIMIT:
+        return  # as nearly always, and quickly seen
     with np.errstate(invalid="ignore"):
         wrong = np.any(given & ~(np.abs(values) <= COORDINATE_LIMIT), axis=1)
     checks.leave_out(wrong, field, lambda i: f"must be finite, and at most {COORDINATE_LIMIT:g} (got {shown(i)!r})")
@@ -69,7 +71,7 @@ def _boxes(records: Sequence[Any], checks: Checks) -> Shapes:
     else:
         flat = chain.from_iterable(map(attrgetter("bbox"), records))
         box = np.fromiter(flat, np.float64, 4 * len(records)).reshape(-1, 4)
-    check_numbers(checks, np.ones_like(box, np.bool_), box, "bbox", lambda i: list(records[i].bbox))
+    check_numbers(checks, np.ones((1, 1), np.bool_), box, "bbox", lambda i: list(records[i].bbox))
     if not np.all(checks.kept):
         box = np.where(checks.kept[:, None], box, 0)
     area = box[:, 2] * box[:, 3]

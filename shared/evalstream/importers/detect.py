@@ -9,7 +9,7 @@ from typing import Final, Literal, get_args
 from evalstream.importers import fiftyone
 from evalstream.importers.problems import ImporterError
 from evalstream.importers.table import ARROW, PARQUET
-from evalstream.importers.text import STDIN, head, plain_bytes
+from evalstream.importers.text import STDIN, head, pieces
 
 Format = Literal[
     "events",
@@ -38,6 +38,10 @@ _TOKENS: Final = re.compile(r'"tokens"\s*:\s*\[')
 _TAGS: Final = re.compile(r'"(ner_)?tags"\s*:\s*\[')
 _TEXT: Final = re.compile(r'"text"\s*:\s*"')
 _ENTITIES: Final = re.compile(r'"(entities|ents|spans|labels?)"\s*:\s*\[')
+_SEGMENTS: Final = b'"segments_info"'
+_SHAPES: Final = (_SEGMENTS, b'"bbox"', b'"segmentation"', b'"keypoints"')
+#: Bytes of a file that are looked through at a time.
+_PIECE: Final = 1024 * 1024
 _CVAT: Final = re.compile(r"<annotations[\s>]")
 #: Formats that are known and not read, and what to export instead.
 _OTHERS: Final = (
@@ -134,10 +138,15 @@ def _of_coco(path: Path, text: str) -> Format:
         return "panoptic"
     if '"bbox"' in text or not text.startswith("{"):
         return "coco"
-    whole = plain_bytes(path)
-    if b'"segments_info"' in whole:
-        return "panoptic"
-    if b'"caption"' in whole and not any(shape in whole for shape in (b'"bbox"', b'"segmentation"', b'"keypoints"')):
+    end, has_captions = b"", False
+    for piece in pieces(path, _PIECE):
+        part = end + piece  # in which no word is cut in two
+        first = min(((place, word) for word in _SHAPES if (place := part.find(word)) >= 0), default=None)
+        if first is not None:  # segments have their boxes inside
+            return "panoptic" if first[1] == _SEGMENTS else "coco"
+        has_captions |= b'"caption"' in part
+        end = part[-len(_SEGMENTS) :]
+    if has_captions:
         raise ImporterError(
             f"{path}: captions are not read: an image has several, and evalstream compares one text with another;"
             " send them as events of type `text`"

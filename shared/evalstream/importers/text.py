@@ -41,16 +41,26 @@ def plain_bytes(path: Path) -> bytes:
 
 
 def pieces(path: Path, size: int) -> Iterator[bytes]:
-    """Read a file that is not standard input piece by piece: uncompressed, and in the encoding that it has.
+    """Read a file that is not standard input piece by piece: uncompressed, in UTF-8, without a byte order mark.
 
     Raises
     ------
     ImporterError
-        If it cannot be read or uncompressed.
+        If it cannot be read, uncompressed or decoded.
     """
     with _told(path), _opened(path) as file:
-        while piece := file.read(size):
-            yield piece
+        piece = file.read(size)
+        encoding = json.detect_encoding(piece)
+        if encoding == "utf-8":
+            while piece:
+                yield piece
+                piece = file.read(size)
+            return
+        decoder = codecs.getincrementaldecoder(encoding)()
+        while piece:
+            yield decoder.decode(piece).removeprefix("\ufeff").encode()
+            piece = file.read(size)
+        yield decoder.decode(b"", final=True).encode()
 
 
 def head(path: Path, size: int = 65_536) -> str:
