@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
-from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 
@@ -17,13 +14,6 @@ from typer.main import get_command
 if TYPE_CHECKING:
     from typer._click.core import Command, Context
     from typer._click.formatting import HelpFormatter
-
-
-#: M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of mallopt(3).
-_MALLOPT_KEEPING: Final = (-1, -3)
-_MOST_KEPT: Final = 2**30
-#: The command that answers, and has nothing left to do then.
-_ENDS_SOON: Final = "evaluate"
 
 
 class _Place(NamedTuple):
@@ -147,8 +137,6 @@ class _Commands(TyperGroup):
 def command(name: str) -> Command:
     """Import a command, or a group of them."""
     place = COMMANDS[name]
-    if name == _ENDS_SOON:
-        _prepare_to_end_soon()
     group = getattr(uncollected(import_module)(place.module), place.name)
     if not isinstance(group, typer.Typer):
         function, group = group, typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -156,20 +144,6 @@ def command(name: str) -> Command:
     made = get_command(group)
     made.name = name
     return made
-
-
-def _prepare_to_end_soon() -> None:
-    """Leave out what pays in processes that live long, and takes a tenth of the time of one that reads files once."""
-    # To look for plugins of pydantic in the metadata of every package takes as long as to read a file. Who observes
-    # models by one does so in services, or sets this.
-    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-    # The GNU C library gives memory of large columns back to the system, to ask for the same again at the next one.
-    import ctypes  # which a list of commands does without
-
-    tuned = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
-    if tuned is not None:
-        for parameter in _MALLOPT_KEEPING:
-            tuned(parameter, _MOST_KEPT)
 
 
 app = typer.Typer(
@@ -194,21 +168,3 @@ def _main(
     ] = False,
 ) -> None:
     pass
-
-
-def main() -> None:
-    """Run the command that the command line names, and end."""
-    try:
-        app()
-    except SystemExit as end:
-        if sys.argv[1:2] == [_ENDS_SOON] and isinstance(end.code, int):
-            _end_at_once(end.code)
-        raise
-
-
-def _end_at_once(code: int) -> None:
-    """End without giving back, object by object, memory that the system takes back at once; as mypy ends, too."""
-    with suppress(OSError):  # whoever read the answer is gone: as any process ends then
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
