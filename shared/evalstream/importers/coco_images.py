@@ -36,7 +36,7 @@ def read_images(source: str, images: Sequence[ImageRecord], row_key: RowKey, not
         If an image has no usable name.
     """
     ids = [image.id for image in images]
-    named_by_id = (
+    named_by_id = row_key == "id" and _are_sorted_by_value(ids)
         row_key == "id"
         and _all_are(int, ids)
         and all(-_LARGEST < one < _LARGEST for one in (min(ids, default=0), max(ids, default=0)))
@@ -66,6 +66,11 @@ def read_images(source: str, images: Sequence[ImageRecord], row_key: RowKey, not
         notes.append(f"Of the images, {left_out:,} of width, height, file_name and coco_url cannot be used.")
     (width, _), (height, _), (file_name, _), (media_url, _) = columns
     return Images(names, width, height, file_name, media_url, place)
+
+
+def _are_sorted_by_value(ids: list[Any]) -> bool:
+    """Whether ids are integers that :func:`evalstream.scenes.row_order` sorts by their value."""
+    return _all_are(int, ids) and -_LARGEST < min(ids, default=0) <= max(ids, default=0) < _LARGEST
 
 
 def _all_are(kind: type, values: Iterable[Any]) -> bool:
