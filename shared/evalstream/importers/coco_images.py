@@ -37,10 +37,6 @@ def read_images(source: str, images: Sequence[ImageRecord], row_key: RowKey, not
     """
     ids = [image.id for image in images]
     named_by_id = row_key == "id" and _are_sorted_by_value(ids)
-        row_key == "id"
-        and _all_are(int, ids)
-        and all(-_LARGEST < one < _LARGEST for one in (min(ids, default=0), max(ids, default=0)))
-    )
     own_names = list(map(str if named_by_id else image_key, ids))
     if row_key != "id":
         records = [f"image {name}" for name in own_names]
