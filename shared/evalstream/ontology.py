@@ -109,5 +109,6 @@ def with_frequencies(ontology: Ontology, frequency: Mapping[str, Frequency]) -> 
     return ontology.model_copy(update={"classes": classes})
 
 
-#: Not validated: that would build the validator wherever this module is imported.
-NOTHING_DECLARED: Final = Ontology.model_construct()
+#: Not validated: that would build the validator wherever this module is imported. Nor does pydantic make the list, for
+#: it would read the signature of `list` first, in longer than all else here takes.
+NOTHING_DECLARED: Final = Ontology.model_construct(classes=[])
