@@ -98,21 +98,25 @@ def errors(
     columns, said = _read(client, selection, options)
     size = len(columns.labels)
     annotations = np.bincount(columns.annotation_label, minlength=size)
-    order = _by_confidence(columns, np.arange(len(columns.label)))
+    every = np.arange(len(columns.label))
+    per_class_ap, ap = _ap(_curve(columns, every), annotations)
     # In a curve of what was put right, tidecv lists what was right to begin with after the errors, and so ranks it
     # behind errors of equal confidence.
-    errors_first = _by_confidence(columns, np.argsort(columns.right, kind="stable"))
-    per_class_ap, ap = _ap(columns, order, columns.label, columns.right, columns.counts, annotations)
-    fixed = {
-        cause: _ap(columns, errors_first, *_put_right(columns, number), annotations)[1]
-        for number, cause in enumerate(CAUSES[:-1])
-    }
+    errors_first = np.concatenate((every[~columns.right], every[columns.right]))
+    curve = _curve(columns, errors_first)
+    fixed: dict[str, float | None] = {}
+    for number, cause in enumerate(CAUSES[:-1]):
+        if cause in POINTING:
+            put_right = _curve(_put_right(columns, number), errors_first)
+        else:
+            put_right = curve._replace(counts=curve.counts & (curve.cause != number))
+        fixed[cause] = _ap(put_right, annotations)[1]
     fewer = annotations - np.bincount(columns.annotation_label[columns.missed], minlength=size)
-    fixed["missed"] = _ap(columns, errors_first, columns.label, columns.right, columns.counts, fewer)[1]
+    fixed["missed"] = _ap(curve, fewer)[1]
     right_annotations = annotations - np.bincount(columns.annotation_label[~columns.annotation_right], minlength=size)
-    all_found = _ap(columns, errors_first, columns.label, columns.right, columns.counts, right_annotations)[1]
-    right_first = np.argsort(~columns.right, kind="stable")
-    all_sorted = _ap(columns, right_first, columns.label, columns.right, columns.counts, annotations)[1]
+    all_found = _ap(curve, right_annotations)[1]
+    # As if all that is right were more confident than all else.
+    all_sorted = _ap(_curve(columns._replace(confidence=columns.right.astype(np.float64)), every), annotations)[1]
     wrong = [(columns.cause == number) for number in range(len(CAUSES))]
     causes = {
         cause: CauseFigures(
@@ -156,46 +160,56 @@ def errors(
     )
 
 
-def _by_confidence(columns: _Columns, order: Int) -> Int:
-    """Sort positions by decreasing confidence; of equal ones the first comes first."""
-    every = np.ones(len(order), np.bool_)
-    return order[by_confidence(columns.confidence[order], every)]
+class _Curve(NamedTuple):
+    """Predictions by class, and within a class in the order of its curve."""
+
+    label: Int
+    confidence: Float
+    right: Flag
+    counts: Flag
+    cause: Int
 
 
-def _ap(
-    columns: _Columns, order: Int, label: Int, right: Flag, counts: Flag, annotations: Int
-) -> tuple[Float, float | None]:
-    """AP of each class, with its predictions in an order, and their mean: TIDE's.
+def _curve(columns: _Columns, positions: Int) -> _Curve:
+    """Sort predictions by class and decreasing confidence; of equal ones the first of the positions comes first."""
+    chosen = np.ones(len(positions), np.bool_)
+    by_curve = positions[by_confidence(columns.confidence[positions], chosen)]
+    order = by_class(by_curve, columns.label, len(columns.labels))
+    return _Curve(*(getattr(columns, name)[order] for name in _Curve._fields))
+
+
+def _ap(curve: _Curve, annotations: Int) -> tuple[Float, float | None]:
+    """AP of each class, and their mean: TIDE's.
 
     A class of predictions alone is 0, and in the mean.
     """
-    order = by_class(order[counts[order]], label, len(columns.labels))
-    start = np.searchsorted(label[order], np.arange(len(columns.labels) + 1))
-    correct = right[order].astype(np.uint32)
+    start = np.searchsorted(curve.label[curve.counts], np.arange(len(annotations) + 1))
+    correct = curve.right[curve.counts].astype(np.uint32)
     averages = average_detections(
-        start, correct, np.zeros_like(correct), columns.confidence[order], annotations, 1, _RULE
+        start, correct, np.zeros_like(correct), curve.confidence[curve.counts], annotations, 1, _RULE
     )
     ap = np.nan_to_num(averages.precision[0].mean(axis=0), nan=0.0)
     there = (np.diff(start) > 0) | (annotations > 0)
     return ap, float(np.sum(ap[there]) / np.count_nonzero(there)) if np.any(there) else None
 
 
-def _put_right(columns: _Columns, cause: int) -> tuple[Int, Flag, Flag]:
-    """Label, right and counts of each prediction after the errors of one cause were put right."""
+def _put_right(columns: _Columns, cause: int) -> _Columns:
+    """Make the most confident prediction that points to an annotation not found its match, if it is of a cause.
+
+    Errors of either pointing cause compete for an annotation, and only one of them can become its match. All other
+    errors of the cause disappear.
+    """
     errors = columns.cause == cause
     label, right, counts = columns.label.copy(), columns.right.copy(), columns.counts & ~errors
-    if CAUSES[cause] in POINTING:
-        # Errors of either pointing cause compete for an annotation, and only one of them can become its match.
-        open_ = columns.target >= 0
-        open_[open_] = ~columns.annotation_right[columns.target[open_]]
-        pointing = np.flatnonzero(open_)
-        pointing = pointing[np.argsort(-columns.confidence[pointing], kind="stable")]
-        _, winner = np.unique(columns.target[pointing], return_index=True)
-        winners = pointing[winner]
-        winners = winners[errors[winners]]
-        label[winners] = columns.annotation_label[columns.target[winners]]
-        right[winners] = counts[winners] = True
-    return label, right, counts
+    open_ = columns.target >= 0
+    open_[open_] = ~columns.annotation_right[columns.target[open_]]
+    pointing = by_confidence(columns.confidence, open_)
+    _, winner = np.unique(columns.target[pointing], return_index=True)
+    winners = pointing[winner]
+    winners = winners[errors[winners]]
+    label[winners] = columns.annotation_label[columns.target[winners]]
+    right[winners] = counts[winners] = True
+    return columns._replace(label=label, right=right, counts=counts)
 
 
 def _read(client: Client, selection: Selection, options: ErrorOptions) -> tuple[_Columns, list[str]]:

@@ -25,6 +25,7 @@ import numpy as np
 from pydantic import BaseModel, Field
 
 from evalstream.matching.nearest import Nearest
+from evalstream.metrics.detections import by_class, by_confidence
 from evalstream.scenes import Flag, Int
 from evalstream.scoring.columns import Columns
 from evalstream.scoring.counting import Counting, most_counted, of_types
@@ -112,8 +113,7 @@ def causes(
     cause = np.where(is_wrong, np.select(rules, numbers, _BOTH), -1)
     points_to = np.where(is_wrong, np.select(rules, [place for _, _, place in by_rule], -1), -1)
 
-    by_confidence = np.argsort(-of.confidence, kind="stable")
-    pointing = by_confidence[points_to[by_confidence] >= 0][::-1]  # the most confident last, which stays
+    pointing = by_confidence(of.confidence, points_to >= 0)[::-1]  # the most confident last, which stays
     pointed_by = np.full(annotations, -1, np.int64)
     pointed_by[points_to[pointing]] = pointing
     not_found = np.where(pointed_by >= 0, cause[pointed_by] if predictions else -1, _MISSED)
@@ -137,8 +137,8 @@ def _judged(of: Columns, selection: Selection, options: ErrorOptions) -> Flag:
     if options.max_detections is not None:
         about = is_error(selection)[of.prediction.type]
         row = of.prediction.row
-        order = np.lexsort((-of.confidence, ~(chosen & about), row))
-        place = np.empty(len(order), np.int64)
+        order = by_class(by_confidence(of.confidence, chosen & about), row, int(np.max(row, initial=-1)) + 1)
+        place = np.zeros(len(row), np.int64)
         place[order] = np.arange(len(order)) - np.searchsorted(row[order], row[order])
         judged &= (place < options.max_detections) | ~about
     return judged
