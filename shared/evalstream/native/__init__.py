@@ -148,7 +148,7 @@ def fields(kind: Any) -> list[Any]:
 @cache
 def parts(result: Any) -> list[Any]:
     """Return the types of the values that a kernel gives back."""
-    if result is type(None):
+    if result is None:
         return []
     if _is_named_tuple(result):
         return fields(result)

@@ -11,8 +11,9 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from evalstream.matching import AREA_RANGES, MAX_DETECTIONS, MAX_SKELETONS
+from evalstream.native import compiled
 from evalstream.pipeline.fold import Facts
-from evalstream.scenes import Code, Flag, Int
+from evalstream.scenes import Code, Flag, Int, Rectangles
 from evalstream.scoring.columns import Columns, Side
 from evalstream.selection import Selection, holds, object_codes
 from evalstream.types import CODES, UNCOUNTED
@@ -34,45 +35,73 @@ class Counting(NamedTuple):
     ignored: Flag  # of each prediction: whether it is matched to an annotation that does not count
 
 
+class Held(NamedTuple):
+    """What rectangles say that hold somewhere between thresholds."""
+
+    live: Flag  # of each rectangle: whether it holds, and is of the area range and the data rows that are asked about
+    pairs: Flag  # and joins two objects that count, of a type that is asked for, one of which passes the other filters
+    ignored: Flag  # of each prediction: whether one of the live joins it to an annotation that does not count
+    matched: Flag  # or to one that does
+
+
 def count(of: Columns, selection: Selection) -> Counting:
     """Say what counts."""
     rows = selected_rows(of, selection)
-    r = of.rectangle
     confidence, iou = selection.confidence, selection.threshold(selection.iou)
-    live = (
-        (r["confidence_low"] < confidence)
-        & (confidence <= r["confidence_high"])
-        & (r["iou_low"] < iou)
-        & (iou <= r["iou_high"])
-        & rectangles_asked(of, selection, rows)
-    )
+    live, pair_counts, ignored, matched = held(of, selection, rows, (confidence, confidence), (iou, iou))
     annotation_asked, prediction_asked = asked(of, selection, rows)
-    pair_counts = live & ~r["ignored"] & pairs_asked(of, selection)
-    ignored = _any(r["prediction"][live & r["ignored"]], len(of.confidence))
     annotation_counts = annotation_asked & annotations_counted(of, selection)
     prediction_counts = prediction_asked & (of.confidence >= confidence)
     if selection.traits.ignores:
         prediction_counts &= ~ignored
-    within, inside = predictions_counted(of, selection)
-    counted = _any(r["prediction"][live & ~r["ignored"]], len(of.confidence))
-    prediction_counts &= within & (inside | counted)
+    if selection.traits.limited:
+        within, inside = predictions_counted(of, selection)
+        prediction_counts &= within & (inside | matched)
     return Counting(
         rows, annotation_asked, prediction_asked, annotation_counts, prediction_counts, live, pair_counts, ignored
     )
 
 
-def rectangles_asked(of: Columns, selection: Selection, rows: Flag) -> Flag:
-    """Whether each rectangle is of the area range, and of the data rows, that are asked about."""
-    r = of.rectangle
-    in_range = r["area_range"] == list(AREA_RANGES).index(selection.area)
-    return np.asarray(in_range & rows[of.prediction.row[r["prediction"]]])
+def held(
+    of: Columns, selection: Selection, rows: Flag, confidence: tuple[float, float], iou: tuple[float, float]
+) -> Held:
+    """Say what holds at some threshold from the first to the second of each, both included.
+
+    The pair of a rectangle passes the filters where either side does; its type is the prediction's.
+    """
+    asked = _Asked(
+        list(AREA_RANGES).index(selection.area),
+        rows,
+        of.prediction.row,
+        of_features(of, selection),
+        of.annotation.feature,
+        of.prediction.feature,
+        of_types(selection),
+        of.prediction.type,
+    )
+    return Held(*_held_between(of.rectangle, asked, _Between(*confidence, *iou)))
 
 
-def pairs_asked(of: Columns, selection: Selection) -> Flag:
-    """Whether the pair of each rectangle passes the filters: where either side does. Its type is the prediction's."""
-    r, of_feature = of.rectangle, of_features(of, selection)
-    either = of_feature[of.annotation.feature[r["annotation"]]] | of_feature[of.prediction.feature[r["prediction"]]]
-    return np.asarray(either & of_types(selection)[of.prediction.type[r["prediction"]]])
+class _Asked(NamedTuple):
+    area_range: int  # a position in AREA_RANGES
+    rows: Flag  # whether each data row is asked about
+    row: Int  # of each prediction
+    features: Flag
+    annotation_feature: Code
+    prediction_feature: Code
+    types: Flag
+    type: Code  # of each prediction
+
+
+class _Between(NamedTuple):
+    confidence_from: float
+    confidence_to: float
+    iou_from: float
+    iou_to: float
+
+
+@compiled
+def _held_between(rectangles: Rectangles, asked: _Asked, between: _Between) -> tuple[Flag, Flag, Flag, Flag]: ...  # type: ignore[empty-body]
 
 
 def annotations_counted(of: Columns, selection: Selection) -> Flag:
@@ -104,7 +133,12 @@ def asked(of: Columns, selection: Selection, rows: Flag) -> tuple[Flag, Flag]:
     of_feature, of_type = of_features(of, selection), of_types(selection)
 
     def passes(side: Side) -> Flag:
-        return np.asarray(rows[side.row] & of_feature[side.feature] & of_type[side.type])
+        passing: Flag = of_type[side.type]
+        # Where there is no filter, as mostly, nothing needs to be looked up.
+        for flags, place in ((rows, side.row), (of_feature, side.feature)):
+            if not flags.all():
+                passing &= flags[place]
+        return passing
 
     return passes(of.annotation), passes(of.prediction)
 

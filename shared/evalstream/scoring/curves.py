@@ -7,11 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from evalstream.matching import AREA_RANGES
 from evalstream.metrics.detections import by_class, by_confidence
 from evalstream.scenes import Float, Int
 from evalstream.scoring.columns import Columns
-from evalstream.scoring.counting import Counting, count, of_features, of_types, selected_rows
+from evalstream.scoring.counting import Counting, count, held, selected_rows
 from evalstream.selection import Selection
 
 
@@ -100,18 +99,8 @@ def _changes(of: Columns, counting: Counting, selection: Selection) -> tuple[Int
     r = of.rectangle
     iou = selection.threshold(selection.iou)
     own, theirs = of.annotation.label[r["annotation"]], of.prediction.label[r["prediction"]]
-    of_feature = of_features(of, selection)
-    right = (
-        (own == theirs)
-        & (selection.confidence <= r["confidence_high"])
-        & (r["iou_low"] < iou)
-        & (iou <= r["iou_high"])
-        & (r["area_range"] == list(AREA_RANGES).index(selection.area))
-        & ~r["ignored"]
-        & (of_feature[of.annotation.feature[r["annotation"]]] | of_feature[of.prediction.feature[r["prediction"]]])
-        & of_types(selection)[of.prediction.type[r["prediction"]]]
-        & counting.rows[of.prediction.row[r["prediction"]]]
-    )
+    reached = held(of, selection, counting.rows, (selection.confidence, np.inf), (iou, iou))
+    right = (own == theirs) & reached.pairs
     unmade = right & (r["confidence_low"] >= selection.confidence)
     predicted = counting.prediction_counts
     label = np.concatenate((of.prediction.label[predicted], theirs[right], theirs[unmade])).astype(np.int64)

@@ -16,9 +16,8 @@ from evalstream.scoring.columns import Columns
 from evalstream.scoring.counting import (
     annotations_counted,
     asked,
-    pairs_asked,
+    held,
     predictions_counted,
-    rectangles_asked,
     selected_rows,
 )
 from evalstream.selection import QuestionError, Selection
@@ -85,8 +84,8 @@ def confusion_matrices(of: Columns, selection: Selection, confidence: Float, iou
     predicted = prediction_asked & within
     cuts = np.array([selection.threshold(float(one)) for one in iou])
 
-    held = rectangles_asked(of, selection, rows)
-    r = of.rectangle[held]
+    anywhere = held(of, selection, rows, (-np.inf, np.inf), (-np.inf, np.inf))
+    r = of.rectangle[anywhere.live]
     spans = [
         (
             np.searchsorted(thresholds, r[f"{name}_low"], "right"),
@@ -95,7 +94,7 @@ def confusion_matrices(of: Columns, selection: Selection, confidence: Float, iou
         for name, thresholds in (("confidence", confidence), ("iou", cuts))
     ]
     some = (spans[0][0] < spans[0][1]) & (spans[1][0] < spans[1][1])
-    is_pair = some & ~r["ignored"] & pairs_asked(of, selection)[held]
+    is_pair = some & anywhere.pairs[anywhere.live]
     size = len(of.labels)
     actual = of.annotation.label[r["annotation"]].astype(np.int64)
     taken_for = of.prediction.label[r["prediction"]].astype(np.int64)

@@ -11,8 +11,9 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from inspect import get_annotations
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
 import evalstream
 import numpy as np
@@ -82,7 +83,7 @@ def named_tuples(hints: list[Any]) -> Iterator[Any]:
 def test_every_kernel_is_called_as_it_is_defined() -> None:
     expected = {}
     for name, function in declared().items():
-        hints = get_type_hints(function)
+        hints = get_annotations(function, eval_str=True)
         result = hints.pop("return")
         expected[name] = [*map(c_type, hints.values()), *map(c_type, parts(result))]
     defined = {name: kinds for name, kinds in prototypes().items() if not name.startswith("native_")}
@@ -94,7 +95,7 @@ def test_every_named_tuple_is_its_struct() -> None:
     for name, kinds in structs():
         defined.setdefault(name, []).append(kinds)
     for function in declared().values():
-        hints = get_type_hints(function)
+        hints = get_annotations(function, eval_str=True)
         hints.pop("return")
         for kind in named_tuples(list(hints.values())):
             for own in defined[c_type(kind)]:
