@@ -17,7 +17,6 @@ with the effective number of trials.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from statistics import NormalDist
 from typing import Final, NamedTuple
 
@@ -27,11 +26,9 @@ from numpy.typing import NDArray
 from evalstream.metrics.average_precision import Bits, Rule
 from evalstream.native import compiled
 from evalstream.scenes import Code, Flag, Float, Int
+from evalstream.threads import on_threads
 
 Key = NDArray[np.uint64]
-
-#: Threads that work off the replicates of one question: others want processors too.
-_THREADS: Final = 2
 
 
 def _poisson_bounds() -> Key:
@@ -145,8 +142,7 @@ def _resampled(summed: _Summed, sample: Sample, classes: int, thresholds: int, s
         precision, final = summed(weight, annotations)
         return precision / defined, final / defined
 
-    with ThreadPoolExecutor(_THREADS) as pool:  # Python's lock is free while kernels run
-        precision, final = zip(*pool.map(replicate_of, range(replicates + 1)), strict=True)
+    precision, final = zip(*on_threads(replicate_of, range(replicates + 1)), strict=True)
     return Resampled(np.stack(precision), np.stack(final))
 
 

@@ -12,10 +12,13 @@ from evalstream.matching import AREA_RANGES, MAX_DETECTIONS
 from evalstream.metrics.average_precision import Averages, Bits, Rule, average_changes, average_detections
 from evalstream.native import compiled
 from evalstream.scenes import Flag, Float, Int, Rectangles
+from evalstream.threads import on_threads
 
 #: Classes whose curves are in memory at one time. Of more, only the mean of each curve is kept.
 _SLICE: Final = 1_000
 _NO_LIMIT: Final = -1
+#: Detections that are worth threads of their own.
+_MANY: Final = 50_000
 #: By area range and the most detections that count of one row and class.
 Limited = dict[tuple[str, int], Averages]
 
@@ -63,15 +66,18 @@ def averages_by_detection(
     )
     place = places(detections, order)
     has_groups = bool(np.any(detections.group >= 0))
-    averages: Limited = {}
-    recall = np.empty((0, len(detections.labels)))
-    for number, (name, (low, high)) in enumerate((AREA_RANGES if coco else {"all": (-np.inf, np.inf)}).items()):
+    ranges = AREA_RANGES if coco else {"all": (-np.inf, np.inf)}
+
+    def of_range(name: str) -> tuple[Limited, Float | None]:
+        low, high = ranges[name]
         counts = (detections.annotation_area >= low) & (detections.annotation_area <= high)
         annotations = np.bincount(detections.annotation_label[counts], minlength=len(detections.labels))
         used = thresholds if name == "all" else thresholds[:11]
-        found = outcomes(detections, place, number, used)
+        found = outcomes(detections, place, list(ranges).index(name), used)
         if has_groups:
             _count_groups(detections, place, used, found)
+        averages: Limited = {}
+        recall = None
         for most in (MAX_DETECTIONS, *((1, 10) if coco and name == "all" else ())):
             limit = most if coco else _NO_LIMIT
             kept = _kept(ordered, found, low, high, limit, len(used), len(detections.labels))
@@ -84,7 +90,11 @@ def averages_by_detection(
                 recall = np.stack(
                     [_recall(label[bits >> np.uint32(bit) & 1 > 0], annotations) for bit in range(11, len(thresholds))]
                 )
-    return averages, recall
+        return averages, recall
+
+    parts = on_threads(of_range, ranges, worth_it=len(order) > _MANY)
+    averages = {key: own for part, _ in parts for key, own in part.items()}
+    return averages, next(recall for _, recall in parts if recall is not None)
 
 
 def _in_slices(start: Int, annotations: Int, average: Callable[[Int, Int], Averages]) -> Averages:

@@ -19,6 +19,7 @@ from evalstream.stored.columns import read_all
 from evalstream.stored.labels import ALL_CLASSES, PerClassPage
 from evalstream.stored.notes import notes_on
 from evalstream.tabular import Tabular
+from evalstream.threads import on_threads
 from evalstream.types import LOCALISED
 
 if TYPE_CHECKING:
@@ -80,6 +81,8 @@ class _Columns(NamedTuple):
     missed: Flag
 
 
+#: Predictions that are worth threads of their own.
+_MANY: Final = 50_000
 # i/100, not linspace as COCO has it, and no spacing added to the number of detections.
 _RULE: Final = Rule(np.arange(101) / 100, 0.0, stepwise=False, rounded=False)
 
@@ -99,30 +102,33 @@ def errors(
     size = len(columns.labels)
     annotations = np.bincount(columns.annotation_label, minlength=size)
     every = np.arange(len(columns.label))
-    per_class_ap, ap = _ap(_curve(columns, every), annotations)
     # In a curve of what was put right, tidecv lists what was right to begin with after the errors, and so ranks it
     # behind errors of equal confidence.
     errors_first = np.concatenate((every[~columns.right], every[columns.right]))
     curve = _curve(columns, errors_first)
-    fixed: dict[str, float | None] = {}
-    for number, cause in enumerate(CAUSES[:-1]):
-        if cause in POINTING:
-            put_right = _curve(_put_right(columns, number), errors_first)
-        else:
-            put_right = curve._replace(counts=curve.counts & (curve.cause != number))
-        fixed[cause] = _ap(put_right, annotations)[1]
-    fewer = annotations - np.bincount(columns.annotation_label[columns.missed], minlength=size)
-    fixed["missed"] = _ap(curve, fewer)[1]
-    right_annotations = annotations - np.bincount(columns.annotation_label[~columns.annotation_right], minlength=size)
-    all_found = _ap(curve, right_annotations)[1]
-    # As if all that is right were more confident than all else.
-    all_sorted = _ap(_curve(columns._replace(confidence=columns.right.astype(np.float64)), every), annotations)[1]
+
+    def ap_of(state: str) -> _Ap:
+        """AP as it is, or as it would be: with one cause put right, all found, or all that is right before all else."""
+        if state == "as found":
+            return _ap(_curve(columns, every), annotations)
+        if state == "right first":
+            return _ap(_curve(columns._replace(confidence=columns.right.astype(np.float64)), every), annotations)
+        if state in ("all found", "missed"):
+            gone = columns.missed if state == "missed" else ~columns.annotation_right
+            return _ap(curve, annotations - np.bincount(columns.annotation_label[gone], minlength=size))
+        if state in POINTING:
+            return _ap(_curve(_put_right(columns, CAUSES.index(state)), errors_first), annotations)
+        return _ap(curve._replace(counts=curve.counts & (curve.cause != CAUSES.index(state))), annotations)
+
+    states = ("as found", "right first", "all found", *CAUSES)
+    figures = dict(zip(states, on_threads(ap_of, states, worth_it=len(every) > _MANY), strict=True))
+    per_class_ap, ap = figures["as found"]
     wrong = [(columns.cause == number) for number in range(len(CAUSES))]
     causes = {
         cause: CauseFigures(
             count=int(np.count_nonzero(columns.missed if cause == "missed" else wrong[number] & columns.counts)),
             ignored=int(np.count_nonzero(wrong[number] & columns.tried & ~columns.counts)),
-            dap=None if ap is None else max((fixed[cause] or 0.0) - ap, 0.0),
+            dap=None if ap is None else max((figures[cause].mean or 0.0) - ap, 0.0),
         )
         for number, cause in enumerate(CAUSES)
     }
@@ -144,8 +150,8 @@ def errors(
     return Errors(
         ap=ap,
         causes=causes,
-        false_positives_dap=None if ap is None else (all_sorted or 0.0) - ap,
-        false_negatives_dap=None if ap is None else (all_found or 0.0) - ap,
+        false_positives_dap=None if ap is None else (figures["right first"].mean or 0.0) - ap,
+        false_negatives_dap=None if ap is None else (figures["all found"].mean or 0.0) - ap,
         per_class={
             columns.labels[k]: ClassErrors(
                 annotations=int(annotations[k]),
@@ -178,7 +184,12 @@ def _curve(columns: _Columns, positions: Int) -> _Curve:
     return _Curve(*(getattr(columns, name)[order] for name in _Curve._fields))
 
 
-def _ap(curve: _Curve, annotations: Int) -> tuple[Float, float | None]:
+class _Ap(NamedTuple):
+    per_class: Float
+    mean: float | None  # None: there are no classes
+
+
+def _ap(curve: _Curve, annotations: Int) -> _Ap:
     """AP of each class, and their mean: TIDE's.
 
     A class of predictions alone is 0, and in the mean.
@@ -190,7 +201,7 @@ def _ap(curve: _Curve, annotations: Int) -> tuple[Float, float | None]:
     )
     ap = np.nan_to_num(averages.precision[0].mean(axis=0), nan=0.0)
     there = (np.diff(start) > 0) | (annotations > 0)
-    return ap, float(np.sum(ap[there]) / np.count_nonzero(there)) if np.any(there) else None
+    return _Ap(ap, float(np.sum(ap[there]) / np.count_nonzero(there)) if np.any(there) else None)
 
 
 def _put_right(columns: _Columns, cause: int) -> _Columns:
