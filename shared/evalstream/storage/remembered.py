@@ -7,9 +7,12 @@ it does not, and each question reads anew.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
@@ -17,12 +20,23 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: Bytes that are remembered together: a page that shows six runs side by side reads each of them at every step, the
-#: first one also over the rows that it shares with others, and with room for fewer none would be left when its turn
-#: comes again.
-MOST_BYTES: Final = 256 * 2**20
-#: Of one reading: enough for the largest run that is counted in memory (:mod:`evalstream.stored.columns`).
-MOST_OF_ONE: Final = 112 * 2**20
+_LEAST: Final = 256 * 2**20
+
+
+def _memory() -> int:
+    """Return the bytes of memory that this process may use: the machine's, or what its container is given of them."""
+    limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")] if hasattr(os, "sysconf") else []
+    for file in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        with suppress(OSError, ValueError):  # another kind of system, or no limit: "max"
+            limits.append(int(Path(file).read_text()))
+    return min(limits, default=0)
+
+
+#: Bytes that are remembered together: an eighth of memory, and enough for a page that shows six runs side by side in
+#: any case, which reads each of them at every step, the first one also over the rows that it shares with others.
+MOST_BYTES: Final = max(_LEAST, _memory() // 8)
+#: Of one reading.
+MOST_OF_ONE: Final = MOST_BYTES * 7 // 16
 #: Rows of a short answer, of which each is taken for a kilobyte.
 SHORT: Final = 1_000
 
@@ -57,16 +71,31 @@ def remembered(client: Client, key: Hashable, read: Callable[[], T], size: Calla
     state = getattr(client, "known_state", None)
     if state is None:
         return read()
+    known = _recalled(state, key)
+    if known is not None:
+        again: T = known.value
+        return again
     place, number = state
-    with _LOCK:
-        known = _KNOWN.get((place, key))
-        if known is not None and known.number == number:
-            _KNOWN.move_to_end((place, key))
-            again: T = known.value
-            return again
     value = read()
     _keep((place, key), _Known(number, value, size(value) + OVERHEAD))
     return value
+
+
+def recalled(client: Client, key: Hashable) -> Any:
+    """Give what is remembered of a key as :func:`remembered` does; None if it is nothing."""
+    state = getattr(client, "known_state", None)
+    known = None if state is None else _recalled(state, key)
+    return None if known is None else known.value
+
+
+def _recalled(state: tuple[Hashable, int], key: Hashable) -> _Known | None:
+    place, number = state
+    with _LOCK:
+        known = _KNOWN.get((place, key))
+        if known is None or known.number != number:
+            return None
+        _KNOWN.move_to_end((place, key))
+        return known
 
 
 def short_answer(client: Client, sql: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:

@@ -7,7 +7,7 @@ each other.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -21,7 +21,7 @@ from evalstream.pipeline.fold import Facts
 from evalstream.scenes import RECTANGLE, Code, Int
 from evalstream.scoring.columns import Columns, Side
 from evalstream.selection import Selection
-from evalstream.storage.remembered import remembered
+from evalstream.storage.remembered import recalled, remembered
 from evalstream.stored.counted import ROW_KEY, ROW_ORDER, ask, ask_arrow, selected
 from evalstream.stored.roll_up import FEATURES, NO_ROLL_UP
 from evalstream.types import CODES
@@ -90,13 +90,15 @@ def read_columns(
 ) -> Stored | None:
     """Read the selected rows, with what thresholds and filters of objects decide left open; none if they are too large.
 
+    Those that are too large are given if a question that needs them all has read them, and nothing was written since.
     Areas, ranks and area ranges are 0 but under policy ``coco``. With ``ordered`` rows are in COCO's order.
     """
     from clickhouse_connect.driver.exceptions import ClickHouseError  # which whoever has a client has loaded
 
     run = selection.dataset, selection.run
     if run in _LARGE:
-        return None
+        known = _known(client, selection.model_copy(update=_OPEN), ordered, with_nearest)
+        return None if known is None else known._replace(selection=_left(every_kind(client, selection)))
     try:
         return _read(client, selection, ordered, with_nearest, _SETTINGS)
     except ClickHouseError as error:
@@ -128,8 +130,23 @@ def _read(client: Client, selection: Selection, ordered: bool, with_nearest: boo
             array.flags.writeable = False  # others will be given the same
         return found
 
-    known = remembered(client, ("columns", open_to_all.model_dump_json(), ordered, with_nearest), read, _size)
+    known = _known(client, open_to_all, ordered, with_nearest)
+    if known is None:
+        known = remembered(client, _key(open_to_all, ordered, with_nearest), read, _size)
     return known._replace(selection=_left(every_kind(client, selection)))
+
+
+def _key(selection: Selection, ordered: bool, with_nearest: bool) -> Hashable:
+    return "columns", selection.model_dump_json(), ordered, with_nearest
+
+
+def _known(client: Client, selection: Selection, ordered: bool, with_nearest: bool) -> Stored | None:
+    """Give what is remembered with no less in it than is asked for."""
+    for in_order, nearest in ((ordered, with_nearest), (ordered, True), (True, with_nearest), (True, True)):
+        known: Stored | None = recalled(client, _key(selection, in_order, nearest))
+        if known is not None:
+            return known
+    return None
 
 
 def _size(read: Stored) -> int:

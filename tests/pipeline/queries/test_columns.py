@@ -88,6 +88,7 @@ def too_large(dataset: str, run: str) -> Iterator[None]:
     """Have questions answered as of a run that is too large to be read."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(stored_columns._LARGE, (dataset, run), None)
+        patch.setattr(stored_columns, "recalled", lambda _client, _key: None)
         # What was counted in memory is not taken for what the engine counts.
         patch.setattr(stored_tally, "remembered", lambda _client, _key, read, _size: read())
         yield
@@ -169,6 +170,11 @@ def test_a_run_that_is_too_large_to_be_read_is_counted_where_it_is(
     assert overview(client, selection) == expected
     # What is made of single detections is, whatever the size.
     found = average_precisions(client, selection)
+    # And what was read for that is there for others, until something is written.
+    assert stored_columns.read_columns(client, selection) is not None
+    assert overview(client, selection) == expected
+    client.command("SELECT 1")
+    assert stored_columns.read_columns(client, selection) is None
     monkeypatch.undo()
     assert average_precisions(client, selection) == found
 
