@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 
 from evalstream.matching.nearest import Nearest
 from evalstream.pipeline.fold import Facts
-from evalstream.scenes import RECTANGLE, Code, Int
+from evalstream.scenes import RECTANGLE, Code, Int, row_order
 from evalstream.scoring.columns import Columns, Side
 from evalstream.selection import Selection
 from evalstream.storage.remembered import recalled, remembered
-from evalstream.stored.counted import ROW_KEY, ROW_ORDER, ask, ask_arrow, selected
+from evalstream.stored.counted import ROW_KEY, ask, ask_arrow, selected
 from evalstream.stored.roll_up import FEATURES, NO_ROLL_UP
 from evalstream.types import CODES
 
@@ -47,6 +47,13 @@ _READ: Final = (
     "measure_name",
 )
 _NEAREST: Final = ("prediction_own", "prediction_own_iou", "prediction_other", "prediction_other_iou")
+#: By what they are of, a column that is as long in each row as all of them.
+_LISTS: Final = {
+    "annotation": "annotation_label",
+    "prediction": "prediction_label",
+    "match": "match_prediction",
+    "measure": "measure_name",
+}
 #: What only policy `coco` looks at, and is 0 under the others.
 _OF_LIMITS: Final = ("annotation_area", "prediction_area", "prediction_rank", "match_area_range")
 _SETTINGS: Final = {"max_result_bytes": MOST_BYTES}
@@ -124,8 +131,8 @@ def _read(client: Client, selection: Selection, ordered: bool, with_nearest: boo
     def read() -> Stored:
         columns = ["data_row", *to_read(open_to_all, with_nearest=with_nearest)]
         sql, parameters = selected(open_to_all, with_failed=True, columns=columns)
-        sql = f"SELECT *, {ROW_KEY} AS row_key FROM ({sql}) {ROW_ORDER if ordered else ''}"
-        found = stored(ask_arrow(client, sql, parameters, **AS_READ, **settings), open_to_all)
+        sql = f"SELECT *, {ROW_KEY} AS row_key FROM ({sql})"
+        found = stored(ask_arrow(client, sql, parameters, **AS_READ, **settings), open_to_all, ordered=ordered)
         for array in _arrays(found):
             array.flags.writeable = False  # others will be given the same
         return found
@@ -182,7 +189,7 @@ def every_kind(client: Client, selection: Selection) -> Selection:
     return selection.model_copy(update={"feature": features})
 
 
-def stored(table: pa.Table, selection: Selection) -> Stored:
+def stored(table: pa.Table, selection: Selection, *, ordered: bool = False) -> Stored:
     """Take rows as they were read, with the settings :data:`AS_READ`.
 
     Parameters
@@ -191,22 +198,27 @@ def stored(table: pa.Table, selection: Selection) -> Stored:
         The selected rows by name, with the columns of :func:`to_read`; the nearest annotations where it has theirs.
     selection : Selection
         With every kind of its features among them.
+    ordered : bool
+        Whether rows are put in COCO's order.
     """
-    table = table.unify_dictionaries().combine_chunks()
-    failed = np.asarray(pc.not_equal(table["error"], ""))
+    order = _row_order(table["data_row"]) if ordered else None
+    of_rows = slice(None) if order is None else order
+    failed = np.asarray(pc.not_equal(table["error"], ""))[of_rows]
     # Rows that failed have no objects, and are no rows of the columns.
     row = np.cumsum(~failed) - 1
-    labels, label = _coded(table, "label")
-    feature_names, feature = _coded(table, "feature")
-    annotation, prediction = (_side(table, side, row, feature[side], label[side]) for side in SIDES)
-    of_pair = _row(table["match_prediction"])
+    lists = {name: _lists(table[column], order) for name, column in _LISTS.items()}
+    labels, label = _coded(table, "label", lists)
+    feature_names, feature = _coded(table, "feature", lists)
+    annotation, prediction = (_side(table, side, lists[side], row, feature[side], label[side]) for side in SIDES)
+    of_pair = lists["match"].row()
     rectangle = np.zeros(len(of_pair), RECTANGLE)
     for name in RECTANGLE.names or ():
         if f"match_{name}" in table.column_names:
-            rectangle[name] = _flat(table[f"match_{name}"]).to_numpy()
+            rectangle[name] = lists["match"].values(table[f"match_{name}"])
     for side in SIDES:
-        rectangle[side] += _first(table[f"{side}_label"])[of_pair].astype(np.int32)
-    repaired = np.asarray(pc.equal(_flat(table["measure_name"]), "repaired"))
+        rectangle[side] += lists[side].first()[of_pair].astype(np.int32)
+    names, name_of = lists["measure"].words(table["measure_name"])
+    repaired = name_of == names.index("repaired") if "repaired" in names else np.zeros(len(name_of), np.bool_)
     rows = int(np.count_nonzero(~failed))
     columns = Columns(
         selection.policy,
@@ -216,16 +228,17 @@ def stored(table: pa.Table, selection: Selection) -> Stored:
         feature_names,
         labels,
         annotation,
-        _flat(table["annotation_crowd"]).to_numpy(),
+        lists["annotation"].values(table["annotation_crowd"]),
         prediction,
-        _flat(table["prediction_confidence"]).to_numpy(),
-        _numbers(table, "prediction_rank", prediction.row, np.int64),
+        lists["prediction"].values(table["prediction_confidence"]),
+        _numbers(table, "prediction_rank", lists["prediction"], np.int64),
         rectangle,
-        row[_row(table["measure_name"])[repaired]],
+        row[lists["measure"].row()[repaired]],
     )
-    nearest = _nearest(table, columns) if set(_NEAREST) <= set(table.column_names) else None
-    data_row = table["data_row"].combine_chunks().cast(pa.string()).filter(pa.array(~failed))
-    key = table["row_key"].to_numpy()[~failed] if "row_key" in table.column_names else np.empty(0, np.uint64)
+    nearest = _nearest(table, lists, columns) if set(_NEAREST) <= set(table.column_names) else None
+    data_row = table["data_row"].combine_chunks().cast(pa.string())
+    data_row = (data_row if order is None else data_row.take(pa.array(order))).filter(pa.array(~failed))
+    key = table["row_key"].to_numpy()[of_rows][~failed] if "row_key" in table.column_names else np.empty(0, np.uint64)
     return Stored(columns, _left(selection), len(failed) - rows, nearest, data_row, key)
 
 
@@ -250,9 +263,9 @@ def _as_list(array: pa.Array) -> list[Any]:
     return array.to_pylist()  # type: ignore[no-any-return]
 
 
-def _nearest(table: pa.Table, of: Columns) -> Nearest:
-    before = _first(table["annotation_label"])[_row(table["prediction_label"])]
-    own, own_iou, other, other_iou = (_flat(table[name]).to_numpy() for name in _NEAREST)
+def _nearest(table: pa.Table, lists: dict[str, _Lists], of: Columns) -> Nearest:
+    before = lists["annotation"].first()[lists["prediction"].row()]
+    own, own_iou, other, other_iou = (lists["prediction"].values(table[name]) for name in _NEAREST)
     own, other = (np.where(place >= 0, place + before, -1).astype(np.int32) for place in (own, other))
     # Under a roll-up what was the nearest of another class may be of the same one.
     same = np.zeros(len(other), np.bool_)
@@ -267,51 +280,85 @@ def _nearest(table: pa.Table, of: Columns) -> Nearest:
     )
 
 
-def _side(table: pa.Table, side: str, row: Int, feature: Code, label: Code) -> Side:
-    of_object = _row(table[f"{side}_label"])
-    parent = _flat(table[f"{side}_parent"]).to_numpy().astype(np.int64)
-    words, word = _words(table[f"{side}_type"])
+def _side(table: pa.Table, side: str, lists: _Lists, row: Int, feature: Code, label: Code) -> Side:
+    of_object = lists.row()
+    parent = lists.values(table[f"{side}_parent"]).astype(np.int64)
+    words, word = lists.words(table[f"{side}_type"])
     return Side(
         row[of_object],
         np.array([CODES[name] if name else 0 for name in words], np.int32)[word],
         feature,
         label,
-        _numbers(table, f"{side}_area", of_object, np.float64),
-        np.where(parent >= 0, parent + _first(table[f"{side}_label"])[of_object], -1),
+        _numbers(table, f"{side}_area", lists, np.float64),
+        np.where(parent >= 0, parent + lists.first()[of_object], -1),
     )
 
 
-def _numbers(table: pa.Table, name: str, of_object: Int, kind: type[np.number[Any]]) -> NDArray[Any]:
+def _numbers(table: pa.Table, name: str, lists: _Lists, kind: type[np.number[Any]]) -> NDArray[Any]:
     """A column of numbers; where it was not read zeros, which take no memory until they are written to."""
-    return _flat(table[name]).to_numpy().astype(kind) if name in table.column_names else np.zeros(len(of_object), kind)
+    if name in table.column_names:
+        return lists.values(table[name]).astype(kind, copy=False)
+    return np.zeros(int(lists.length.sum()), kind)
 
 
-def _coded(table: pa.Table, name: str) -> tuple[list[str], dict[str, Code]]:
+def _coded(table: pa.Table, name: str, lists: dict[str, _Lists]) -> tuple[list[str], dict[str, Code]]:
     """Code a column of both sides; give the string of each code too, in their order."""
-    of_sides = {side: _words(table[f"{side}_{name}"]) for side in SIDES}
+    of_sides = {side: lists[side].words(table[f"{side}_{name}"]) for side in SIDES}
     names = sorted({word for words, _ in of_sides.values() for word in words})
     at = {word: code for code, word in enumerate(names)}
     return names, {side: np.array([at[w] for w in words], np.int32)[word] for side, (words, word) in of_sides.items()}
 
 
-def _words(column: pa.ChunkedArray) -> tuple[list[str], Int]:
-    """Give the distinct strings of a column of lists, and which one each entry is. Some may be of no entry."""
-    values = _flat(column)
-    values = values if pa.types.is_dictionary(values.type) else pc.dictionary_encode(values)  # what was rolled up
-    return values.dictionary.to_pylist(), values.indices.to_numpy()
+class _Lists(NamedTuple):
+    """Lists that have the same length in each row, whatever they hold: how long they are, and in which order taken."""
+
+    length: Int
+    taken: Int | None  # the positions of their entries; none: as they come
+
+    def first(self) -> Int:
+        """Return where the entries of each row begin."""
+        return np.cumsum(self.length) - self.length
+
+    def row(self) -> Int:
+        """Give the row of each entry."""
+        return np.repeat(np.arange(len(self.length)), self.length)
+
+    def values(self, column: pa.ChunkedArray) -> NDArray[Any]:
+        """Give the entries of a column of numbers or flags."""
+        parts = [chunk.flatten().to_numpy(zero_copy_only=False) for chunk in column.chunks]
+        values = np.concatenate(parts) if parts else np.empty(0, column.type.value_type.to_pandas_dtype())
+        return values if self.taken is None else values[self.taken]
+
+    def words(self, column: pa.ChunkedArray) -> tuple[list[str], Code]:
+        """Give the distinct strings of a column, and which one each entry is. Some may be of no entry."""
+        place: dict[str, int] = {}
+        parts = []
+        for chunk in column.chunks:  # each with a dictionary of its own
+            own = chunk.flatten()
+            own = own if pa.types.is_dictionary(own.type) else pc.dictionary_encode(own)  # what was rolled up
+            codes = np.array([place.setdefault(word, len(place)) for word in own.dictionary.to_pylist()], np.int32)
+            parts.append(codes[own.indices.to_numpy()] if len(own) else np.empty(0, np.int32))
+        words = np.concatenate(parts) if parts else np.empty(0, np.int32)
+        return list(place), words if self.taken is None else words[self.taken]
 
 
-def _flat(column: pa.ChunkedArray) -> pa.Array:
-    return column.combine_chunks().flatten()
+def _lists(column: pa.ChunkedArray, order: Int | None) -> _Lists:
+    lengths = [np.asarray(pc.list_value_length(chunk), np.int64) for chunk in column.chunks]
+    length = np.concatenate(lengths) if lengths else np.empty(0, np.int64)
+    if order is None:
+        return _Lists(length, None)
+    first, ordered = np.cumsum(length) - length, length[order]
+    moved = first[order] - (np.cumsum(ordered) - ordered)
+    return _Lists(ordered, np.repeat(moved, ordered) + np.arange(int(ordered.sum())))
 
 
-def _first(column: pa.ChunkedArray) -> Int:
-    """Return where the entries of each row begin."""
-    lengths = np.asarray(pc.list_value_length(column.combine_chunks()), np.int64)
-    return np.cumsum(lengths) - lengths
-
-
-def _row(column: pa.ChunkedArray) -> Int:
-    """Give the row of each entry."""
-    lengths = np.asarray(pc.list_value_length(column.combine_chunks()), np.int64)
-    return np.repeat(np.arange(len(lengths)), lengths)
+def _row_order(data_row: pa.ChunkedArray) -> Int:
+    """Sort rows as :func:`evalstream.scenes.row_order` does; the engine would move all of their columns about for it."""
+    names = data_row.combine_chunks().cast(pa.string())
+    if pc.all(pc.match_substring_regex(names, "^[0-9]{1,18}$")).as_py():
+        number = names.cast(pa.int64()).to_numpy()
+        order = np.argsort(number, kind="stable")
+        if np.all(number[order][1:] > number[order][:-1]):
+            return order
+    texts = names.to_pylist()
+    return np.array(sorted(range(len(texts)), key=lambda i: row_order(texts[i])), np.int64)

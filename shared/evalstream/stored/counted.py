@@ -226,8 +226,6 @@ ROW_METRICS: Final = {
 assert tuple(ROW_METRICS) == RowMetric.__args__  # type: ignore[attr-defined]
 
 
-#: SQL that sorts data rows as :func:`evalstream.scenes.row_order` does.
-ROW_ORDER: Final = "ORDER BY toInt64OrNull(data_row) NULLS LAST, length(data_row), data_row"
 #: SQL for a hash of a data row's key, which is the same wherever and whenever it is asked for.
 ROW_KEY: Final = "sipHash64(data_row)"
 
