@@ -353,7 +353,7 @@ def _lists(column: pa.ChunkedArray, order: Int | None) -> _Lists:
 
 
 def _row_order(data_row: pa.ChunkedArray) -> Int:
-    """Sort rows as :func:`evalstream.scenes.row_order` does; the engine would move all of their columns about for it."""
+    """Sort rows as :func:`evalstream.scenes.row_order` does; the engine would move all of their columns for it."""
     names = data_row.combine_chunks().cast(pa.string())
     if pc.all(pc.match_substring_regex(names, "^[0-9]{1,18}$")).as_py():
         number = names.cast(pa.int64()).to_numpy()

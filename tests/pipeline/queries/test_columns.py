@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
@@ -225,3 +226,11 @@ def test_rows_whose_results_came_one_after_another_have_labels_of_their_own(clie
     assert set(stored.columns.labels) >= {"car", "bus", "bike"}
     found = overview(client, Selection(dataset="one by one", run="r"))
     assert (found.summary.tp, found.summary.fp, found.summary.fn) == (3, 0, 0)
+
+
+@pytest.mark.parametrize(
+    "names", [["10", "9", "1000000000000000000"], ["10", "9", "7"], ["01", "1", "b", "ab", "-2", "+1"], []]
+)
+def test_rows_come_in_the_order_of_average_precision(names: list[str]) -> None:
+    order = stored_columns._row_order(pa.chunked_array([pa.array(names, pa.string()).dictionary_encode()]))
+    assert [names[i] for i in order] == sorted(names, key=row_order)
