@@ -140,19 +140,19 @@ bench-importers: $(INSTALLED)
 	$(BIN)/python -m benchmarks.importers
 
 bench-queries: $(INSTALLED)
-	$(BIN)/python -m benchmarks.queries
+	$(BIN)/python -m benchmarks.queries --write
 
 bench-upload: $(INSTALLED)
-	$(BIN)/python -m benchmarks.upload
+	$(BIN)/python -m benchmarks.upload --write
 
 bench-scale: $(INSTALLED)
-	$(BIN)/python -m benchmarks.scale
+	$(BIN)/python -m benchmarks.scale --write
 
 bench-load: $(INSTALLED)
 	$(BIN)/python -m benchmarks.load
 
 bench-pipeline: $(INSTALLED)
-	$(BIN)/python -m benchmarks.pipeline
+	$(BIN)/python -m benchmarks.pipeline --write
 
 $(INSTALLED): pyproject.toml constraints.txt hatch_build.py $(shell find shared -name '*.[ch]')
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "evalstream needs Python 3.11 or newer; name one: make PYTHON=python3.11 $(MAKECMDGOALS)")'

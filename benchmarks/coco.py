@@ -13,11 +13,9 @@ import argparse
 import compileall
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
-import time
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -27,6 +25,7 @@ import evalstream_cli
 import numpy as np
 from evalstream.provenance import STATS, STATS_OF_KEYPOINTS
 
+from benchmarks.results import write
 from benchmarks.workload import as_masks, as_skeletons, coco_files
 
 #: pycocotools' calls, which several packages have.
@@ -127,7 +126,6 @@ print(json.dumps(took))
 """
 #: The figures of each kind, in pycocotools' order.
 FIGURES: Final = {"bbox": STATS, "segm": STATS, "keypoints": STATS_OF_KEYPOINTS}
-RESULTS: Final = Path(__file__).parent / "RESULTS.md"
 
 
 class Measured(NamedTuple):
@@ -167,16 +165,12 @@ def main() -> None:
         tables.append(matrices(Path(folder), arguments.images, arguments.per_image))
     print(tables[-1], flush=True)
     if arguments.write:
-        load = f"Load of the machine's {os.cpu_count()} cores at the end: {os.getloadavg()[0]:.1f}."
-        head = (
-            "# Benchmark: COCO files to the figures",
-            f"One core of {platform.machine()}, {platform.system()}, Python {platform.python_version()},"
-            f" {time.strftime('%Y-%m-%d')}. `make bench` prints these tables; a ratio above 1 is slower than ours."
-            f" {load} In process: the second time in one process, in seconds of CPU, from files or from what was read"
-            " of them. vernier reads no masks and skeletons of detections without a box, and is missing there; it reads"
-            " files anew for every figure.",
+        about = (
+            "`make bench`, on one core; a ratio above 1 is slower than ours. In process: the second time in a process,"
+            " in seconds of CPU, from files or from what was read of them. vernier reads no masks and skeletons of"
+            " detections without a box, and is missing there; it reads files anew for every figure."
         )
-        RESULTS.write_text("\n\n".join([*head, *tables]), encoding="utf-8")
+        write("COCO files to the figures", about, tables)
 
 
 def run(folder: Path, images: int, per_image: int, kind: str, peers: list[str]) -> str:

@@ -27,6 +27,7 @@ from evalstream_devcluster import topology
 from evalstream_devcluster.kafka_process import dev_home
 from evalstream_devcluster.topology import Member
 
+from benchmarks.results import write
 from benchmarks.workload import coco_files
 
 
@@ -35,11 +36,20 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=5000)
     parser.add_argument("--per-image", type=int, default=36)
     parser.add_argument("--rate", type=float, default=0, help="predictions a second; 0: as fast as they can be sent")
+    parser.add_argument("--write", action="store_true", help="write it to RESULTS.md")
     arguments = parser.parse_args()
-    asyncio.run(run(arguments.images, arguments.per_image, arguments.rate))
+    lines = asyncio.run(run(arguments.images, arguments.per_image, arguments.rate))
+    print(*lines, sep="\n")
+    if arguments.write:
+        about = (
+            "`make bench-pipeline`: events through Kafka until every question reflects them, on a cluster of `make up`."
+        )
+        rate = f"{arguments.rate:,.0f} predictions a second" if arguments.rate else "as fast as they are sent"
+        write(f"Through Kafka, {rate}", about, ["\n".join(f"- {line}" for line in lines)])
 
 
-async def run(images: int, per_image: int, rate: float) -> None:
+async def run(images: int, per_image: int, rate: float) -> list[str]:
+    """Send, wait, and say what it took, line by line."""
     bootstrap = os.environ.get("KAFKA_BOOTSTRAP", "127.0.0.1:9092")
     url = os.environ.get("EVALSTREAM_URL", "http://127.0.0.1:8000")
     dataset = f"bench-{uuid.uuid4().hex[:8]}"
@@ -65,14 +75,16 @@ async def run(images: int, per_image: int, rate: float) -> None:
     await producer.stop()
     count = images * per_image
     echoed = await echo(bootstrap, predictions)
-    print(f"{count:,} predictions in {images:,} events, sent in {sent - start:.2f} s")
-    print(f"queryable after {done - start:.2f} s")
-    print(f"{count / (done - start):,.0f} predictions/s; Kafka alone, there and back, {count / echoed:,.0f}/s")
-    for name, seconds in cpu.items():
-        print(f"CPU of {name}: {seconds:.2f} s, {seconds / count * 1e6:.2f} µs a prediction")
+    lines = [
+        f"{count:,} predictions in {images:,} events, sent in {sent - start:.2f} s",
+        f"queryable after {done - start:.2f} s",
+        f"{count / (done - start):,.0f} predictions/s; Kafka alone, there and back, {count / echoed:,.0f}/s",
+    ]
+    lines += [f"CPU of {name}: {took:.2f} s, {took / count * 1e6:.2f} µs a prediction" for name, took in cpu.items()]
     if ages:
         within = ", ".join(f"{share:.0%} within {bound(ages, share)} s" for share in (0.5, 0.9, 0.99))
-        print(f"age of predictions when their figures held them: {within}")
+        lines.append(f"age of predictions when their figures held them: {within}")
+    return lines
 
 
 def cpu_seconds(members: list[Member]) -> Counter[str]:

@@ -30,6 +30,7 @@ from pydantic import TypeAdapter
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.results import markdown, write
 from benchmarks.workload import coco_files
 
 DATASET, RUN = "bench", "model"
@@ -78,10 +79,17 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=5_000)
     parser.add_argument("--per-image", type=int, default=36, help="detections an image")
     parser.add_argument("--rounds", type=int, default=7, help="of each question; the median counts")
+    parser.add_argument("--write", action="store_true", help="write it to RESULTS.md")
     given = parser.parse_args()
     measured = measure(given.images, given.per_image, given.rounds)
     title = f"{given.images:,} images, {given.images * given.per_image:,} detections"
-    Console(width=120).print(measured.table(title))
+    table = measured.table(title)
+    Console(width=120).print(table)
+    if given.write:
+        about = (
+            "`make bench-queries`: what questions cost an embedded service, in its own process, median of the rounds."
+        )
+        write(f"Questions of {given.images * given.per_image:,} detections", about, [markdown(table)])
 
 
 def measure(images: int, per_image: int, rounds: int) -> Measured:

@@ -25,6 +25,7 @@ from rich.table import Table
 
 from benchmarks.load import service
 from benchmarks.queries import ASKED
+from benchmarks.results import markdown, write
 from benchmarks.upload import upload, usage, wait_until_there
 from benchmarks.workload import coco_files
 
@@ -70,10 +71,15 @@ def main() -> None:
     parser.add_argument("--parts", type=int, default=20)
     parser.add_argument("--images", type=int, default=12_500, help="of each part")
     parser.add_argument("--per-image", type=int, default=40, help="detections an image")
+    parser.add_argument("--write", action="store_true", help="write it to RESULTS.md")
     given = parser.parse_args()
     console = Console(width=120)
-    for table in measure(given.parts, given.images, given.per_image).tables():
-        console.print(table)
+    tables = list(measure(given.parts, given.images, given.per_image).tables())
+    console.print(*tables)
+    if given.write:
+        about = "`make bench-scale`: one run, loaded by `evalstream upload` into `evalstream up`, asked by a client."
+        title = f"{given.parts * given.images * given.per_image:,} detections in one run"
+        write(title, about, map(markdown, tables))
 
 
 def measure(parts: int, images: int, per_image: int, rounds: int = 1) -> Scale:

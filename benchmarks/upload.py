@@ -25,6 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.load import service
+from benchmarks.results import markdown, write
 from benchmarks.workload import as_masks, coco_files
 
 KINDS = {"bbox": lambda truth, results: (truth, results), "segm": as_masks}
@@ -66,6 +67,7 @@ def main() -> None:
     parser.add_argument("--per-image", type=int, default=40)
     parser.add_argument("--type", choices=KINDS, default="bbox")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--write", action="store_true", help="write it to RESULTS.md")
     given = parser.parse_args()
     table = Table("detections", "s", "detections/s", "events/s", title=f"evalstream upload, {given.type}")
     for name in ("client CPU s", "peak MB", "server CPU s", "MB", "times json"):
@@ -73,6 +75,11 @@ def main() -> None:
     for cost in measure(given.images, given.per_image, given.type, given.rounds):
         table.add_row(*cost.row())
     Console(width=120).print(table)
+    if given.write:
+        about = (
+            "`make bench-upload`: COCO files by `evalstream upload` to an `evalstream up`, until figures reflect them."
+        )
+        write(f"Upload, {given.type}", about, [markdown(table)])
 
 
 def measure(images: int, per_image: int, kind: str = "bbox", rounds: int = 1) -> list[Cost]:
