@@ -108,7 +108,7 @@ def accept_to(producer: AIOKafkaProducer, settings: ServiceSettings) -> Accept:
     """
 
     async def accept(records: list[Record], reader: Reader, _upload: str) -> tuple[int, list[Rejection]]:
-        received, rejected = await asyncio.to_thread(decode, records, reader)
+        received, rejected = await asyncio.to_thread(decode, records, reader, as_models=False)
         topic = settings.topic(ANNOTATIONS if reader.model is AnnotationEvent else PREDICTIONS)
         fields = {field: header for header, field in KNOWN_HEADERS.items()}
         headers = [(fields[name], value.encode()) for name, value in reader.known.items()]

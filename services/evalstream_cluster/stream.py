@@ -108,7 +108,7 @@ def _decoded(
         except UnicodeDecodeError as error:
             reason = f"header {name}: not UTF-8: {error}"
             return Decoded([], [Rejection(item.position, "", reason, item.payload) for item in payloads])
-    return decode(payloads, Reader(model, known))
+    return decode(payloads, Reader(model, known), as_models=False)
 
 
 def _unreadable(records: Sequence[Record], read: _Read) -> dict[str, list[bool]]:

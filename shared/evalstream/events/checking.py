@@ -71,7 +71,7 @@ def decode_columns(events: pa.RecordBatch, reader: Reader, first: int) -> Decode
                 rejected.append(Rejection(first + place, said.data_row, said.reason, said.payload))
             else:
                 records.append(Record(said.payload, first + place, said.version))
-        received, refused = decode(records, reader)
+        received, refused = decode(records, reader, as_models=False)
         rejected += refused
         if received:
             kept.append(events_table(received))

@@ -45,7 +45,7 @@ def events_table(received: Sequence[Received]) -> pa.Table:
         "operation": [event.operation for event in events],
         "deleted_id": [event.ids for event in events],
     }
-    return table_of(heads, [facts_of(event.row) for event in events], map(entries, events))
+    return table_of(heads, [facts_of(event.row) for event in events], map(_entries, received))
 
 
 def facts_of(row: DataRow | None) -> Facts:
@@ -61,6 +61,11 @@ def facts_of(row: DataRow | None) -> Facts:
         row.text or "",
         row.metadata,
     )
+
+
+def _entries(item: Received) -> tuple[list[str], list[Part]]:
+    names, parts = entries(item.event)
+    return (names, parts) if item.boxes is None else (item.boxes.ids + names, item.boxes.parts + parts)
 
 
 def entries(event: Event) -> tuple[list[str], list[Part]]:

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails, from_json
 
 from evalstream.events.base import CONTROL
+from evalstream.events.boxes import Boxes, read_boxes
 from evalstream.events.models import AnnotationEvent, Event, PredictionEvent
 from evalstream.events.objects import mask, metrics
 from evalstream.types import TYPES
@@ -36,6 +37,7 @@ class Received(NamedTuple):
     version: int
     event_id: str
     position: int
+    boxes: Boxes | None = None  # the event's objects, where it has none itself
 
 
 class Rejection(NamedTuple):
@@ -61,36 +63,40 @@ class Reader(NamedTuple):
     known: dict[str, str] = {}  # noqa: RUF012 -- never written to
 
 
-def decode(records: Iterable[Record], reader: Reader) -> Decoded:
+def decode(records: Iterable[Record], reader: Reader, *, as_models: bool = True) -> Decoded:
     """Validate each record on its own; one that is bad rejects itself and no other.
 
     Fields in ``reader.known`` (the dataset and run of an upload's URL) may be left out of a record, not contradicted.
+    Whoever makes columns of events wants no objects ``as_models``, and has those that are boxes in a fifth of the time.
     """
     received: list[Received] = []
     rejected: list[Rejection] = []
     for record in records:
         try:
-            event = _read(record.payload, reader)
+            event, boxes = _read(record.payload, reader, as_models)
         except ValueError as error:
             rejected.append(Rejection(record.position, _data_row(record.payload), str(error), record.payload))
         else:
             version = record.version if event.version is None else event.version
-            received.append(Received(event, version, event.event_id or _digest(record.payload), record.position))
+            event_id = event.event_id or _digest(record.payload)
+            received.append(Received(event, version, event_id, record.position, boxes))
     return Decoded(received, rejected)
 
 
-def _read(payload: bytes, reader: Reader) -> Event:
+def _read(payload: bytes, reader: Reader, as_models: bool) -> tuple[Event, Boxes | None]:
     if len(payload) > PAYLOAD_LIMIT:
         # How much larger nobody may know: of an upload's line only so much is kept.
         raise ValueError(f"the record is larger than {PAYLOAD_LIMIT} bytes, which is the limit")
+    whole = _with_known(payload, reader.known)
     try:
-        event = reader.model.model_validate_json(_with_known(payload, reader.known), context=mask.PngPixels())
+        read = None if as_models else read_boxes(whole, reader.model)
+        event, boxes = read or (reader.model.model_validate_json(whole, context=mask.PngPixels()), None)
     except ValidationError as error:
         raise ValueError(_explain(error, payload)) from None
     for name, value in reader.known.items():
         if getattr(event, name) != value:
             raise ValueError(f"{name}: the record says {getattr(event, name)!r}, it was sent to {value!r}")
-    return event
+    return event, boxes
 
 
 def _with_known(payload: bytes, known: dict[str, str]) -> bytes:

@@ -47,7 +47,7 @@ def ingest(
     tells its lines from those of all others; without one, each batch is an upload of its own. ``recent`` is the memory
     of who matches in this process.
     """
-    received, rejected = decode(records, reader)
+    received, rejected = decode(records, reader, as_models=False)
     if received:
         append_events(client, events_table(received), recent)
     name = upload or uuid4().hex
