@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from importlib import import_module
 
 import typer
 from clickhouse_connect.driver.exceptions import ClickHouseError
+from evalstream.collector import uncollected
 from evalstream_cluster.settings import ServiceSettings
 from pydantic import ValidationError
 
@@ -23,28 +25,24 @@ app = typer.Typer(
 @app.command()
 def ingest() -> None:
     """Take events from Kafka and over HTTP, validate them, and keep them in ClickHouse."""
-    from evalstream_cluster.ingest import run
-
-    _run(run)
+    _run("ingest")
 
 
 @app.command()
 def matcher() -> None:
     """Bring the results of changed data rows up to date. Run as many as there are partitions, at the most."""
-    from evalstream_cluster.matcher import run
-
-    _run(run)
+    _run("matcher")
 
 
 @app.command()
 def query() -> None:
     """Answer questions over HTTP."""
-    from evalstream_cluster.query import run
-
-    _run(run)
+    _run("query")
 
 
-def _run(service: Callable[[ServiceSettings], int]) -> None:
+def _run(name: str) -> None:
+    """Import a service, of which each needs other libraries, and run it."""
+    service: Callable[[ServiceSettings], int] = uncollected(import_module)(f"evalstream_cluster.{name}").run
     from evalstream_cluster.topics import TopicError
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)-8s %(name)s: %(message)s")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -87,6 +88,7 @@ def up(
         timeout_graceful_shutdown=GRACEFUL_SECONDS,
     )
     server = _Server(config)
+    gc.freeze()  # what was imported is no garbage, and is not looked at again and again
     try:
         server.run()
     except KeyboardInterrupt:
