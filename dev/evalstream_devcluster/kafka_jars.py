@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import shutil
@@ -109,9 +110,26 @@ def java_tool(name: str) -> str:
     return path
 
 
+def archive_file(jars: Path) -> Path:
+    """Return where the classes that a broker loads are, or will be, as the Java in use has once loaded them.
+
+    Parameters
+    ----------
+    jars
+        Without symbolic links: an archive is of classes at one place.
+    """
+    return jars.parent / f"{jars.name}-java-{_version(java_tool('java'))}.jsa"
+
+
 def _require_recent(java: str) -> None:
-    # macOS ships a `java` that only says there is none, hence no version means no Java.
-    said = run([java, "-version"]).stderr
-    version = re.search(r'version "(\d+)', said)
-    if version is None or int(version[1]) < JAVA_NEEDED:
+    version = _version(java)
+    number = re.match(r"\d+", version)
+    if number is None or int(number[0]) < JAVA_NEEDED:
         raise KafkaDevError(f"{java} is {'too old' if version else 'not a Java'}. {_JAVA_HINT}")
+
+
+@functools.cache
+def _version(java: str) -> str:
+    """Return the version of a Java; macOS ships a `java` that only says there is none, and so has none."""
+    said = re.search(r'version "([\w.+-]+)"', run([java, "-version"]).stderr)
+    return said[1] if said else ""
