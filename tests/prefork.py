@@ -1,4 +1,4 @@
-"""Processes of ``evalstream`` for tests, forked from one that has imported what they import.
+"""Processes of ``evalstream`` for tests, and of the stand-in for ClickHouse, forked from one that has imported all.
 
 To import it takes a service 3 s of CPU, three quarters of its start, and tests start more than a hundred. What happens
 after that is the same code in a process of its own, which may be killed; and it is this process's child, by whom the
@@ -34,6 +34,7 @@ _MODULES: Final = (
     "evalstream_cli.service",
     "evalstream_cli.up",
     *(f"evalstream_cluster.{name}" for name in ("ingest", "matcher", "query")),
+    "evalstream_devcluster.clickhouse",  # its engine does not bear to be forked once it is imported
 )
 _SUBREAPER: Final = 36  # PR_SET_CHILD_SUBREAPER: children of a process that has ended become this process's
 _asking = threading.Lock()
@@ -120,9 +121,9 @@ class Forked:
 
 @contextmanager
 def services_forked() -> Iterator[None]:
-    """Have :mod:`evalstream_devcluster.services` fork what it starts, too."""
+    """Have :mod:`evalstream_devcluster` fork what it starts, too: services, and stand-ins for ClickHouse."""
     import pytest
-    from evalstream_devcluster import kafka_process
+    from evalstream_devcluster import clickhouse_process, kafka_process
 
     spawn = kafka_process.spawn
 
@@ -136,8 +137,13 @@ def services_forked() -> Iterator[None]:
         pid = fork(command, environment, log)
         return kafka_process.Process(pid, kafka_process._birth_and_end(pid)[0])
 
+    def forked_stand_in(command: list[str], environment: Mapping[str, str], log: Path) -> Forked:
+        return Forked(fork(command, environment, log))
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(kafka_process, "spawn", forked)
+        if sys.platform == "linux":
+            patch.setattr(clickhouse_process, "_spawn", forked_stand_in)
         yield
 
 
@@ -186,11 +192,16 @@ if __name__ == "__main__":
     gc.disable()  # as the command does while it imports
     for name in _MODULES:
         importlib.import_module(name)
+    import typer
     from evalstream_cli.main import app
+    from evalstream_devcluster import clickhouse
 
     # What was imported is no garbage. To look at it all makes each process a copy of its own, at 0.4 s of CPU for one
     # that ends in good order.
     gc.freeze()
     gc.enable()
     if _serve():
-        sys.exit(app())
+        if sys.argv[0] == str(COMMAND):
+            sys.exit(app())
+        del sys.argv[:2]  # the interpreter, and that a module is to be run
+        typer.run(clickhouse.main)

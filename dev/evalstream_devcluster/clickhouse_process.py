@@ -132,15 +132,8 @@ def start(
     if running(path):
         raise RuntimeError(f"another process already serves {path}")
     path.mkdir(parents=True, exist_ok=True)
-    with log_file(path).open("ab") as log:
-        process = subprocess.Popen(  # noqa: S603 - this interpreter and a module of this package
-            [sys.executable, "-m", MODULE, "--path", str(path), "--port", str(port)],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-            env=_environment(users),
-        )
+    command = [sys.executable, "-m", MODULE, "--path", str(path), "--port", str(port)]
+    process = _spawn(command, _environment(users), log_file(path))
     _children[process.pid] = process
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline and process.poll() is None:
@@ -151,6 +144,13 @@ def start(
     process.kill()
     _children.pop(process.pid).wait()
     raise RuntimeError(f"the ClickHouse stand-in did not start; the end of its log:\n{_tail(log_file(path))}")
+
+
+def _spawn(command: list[str], environment: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
+    with log.open("ab") as file:
+        return subprocess.Popen(  # noqa: S603 - this interpreter and a module of this package
+            command, stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True, env=environment
+        )
 
 
 def stop(endpoint: Endpoint, timeout: float = 20) -> None:

@@ -23,6 +23,8 @@ from evalstream_devcluster import clickhouse, clickhouse_cli
 from evalstream_devcluster.clickhouse_engine import split_insert
 from typer.testing import CliRunner
 
+from tests.prefork import services_forked
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -41,9 +43,10 @@ def connect(endpoint: clickhouse.Endpoint, **options: Any) -> Client:
 
 @pytest.fixture(scope="module")
 def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[clickhouse.Endpoint]:
-    endpoint = clickhouse.start(tmp_path_factory.mktemp("clickhouse"), port=0, users={USER: PASSWORD})
-    yield endpoint
-    clickhouse.stop(endpoint)
+    with services_forked():
+        endpoint = clickhouse.start(tmp_path_factory.mktemp("clickhouse"), port=0, users={USER: PASSWORD})
+        yield endpoint
+        clickhouse.stop(endpoint)
 
 
 @pytest.fixture
@@ -55,10 +58,11 @@ def client(endpoint: clickhouse.Endpoint) -> Iterator[Client]:
 @pytest.fixture
 def own_endpoint(tmp_path: Path) -> Iterator[clickhouse.Endpoint]:
     """An endpoint that the test may stop and kill."""
-    endpoint = clickhouse.start(tmp_path, port=0, users={USER: PASSWORD})
-    yield endpoint
-    if alive := clickhouse.running(tmp_path):
-        clickhouse.kill(alive)
+    with services_forked():
+        endpoint = clickhouse.start(tmp_path, port=0, users={USER: PASSWORD})
+        yield endpoint
+        if alive := clickhouse.running(tmp_path):
+            clickhouse.kill(alive)
 
 
 def test_replacing_merge_tree_with_every_type_we_use(client: Client) -> None:
@@ -274,9 +278,9 @@ def test_eight_clients_and_a_slow_query(endpoint: clickhouse.Endpoint, client: C
         connect(endpoint).command(SLOW, settings=SLOW_SETTINGS)
         ended.append(time.monotonic())
 
-    def ping() -> None:
+    def ping(http: httpx.Client) -> None:
         began = time.monotonic()
-        assert httpx.get(f"{endpoint.url}/ping", timeout=60).text == "Ok.\n"
+        assert http.get("/ping").text == "Ok.\n"
         pings.append((began, time.monotonic()))
 
     def work(who: int) -> None:
@@ -289,10 +293,10 @@ def test_eight_clients_and_a_slow_query(endpoint: clickhouse.Endpoint, client: C
 
     slow = threading.Thread(target=sleep)
     slow.start()
-    with ThreadPoolExecutor(8) as pool:
+    with ThreadPoolExecutor(8) as pool, httpx.Client(base_url=endpoint.url, timeout=60) as http:
         working = [pool.submit(work, who) for who in range(8)]
         while slow.is_alive():
-            ping()
+            ping(http)
             time.sleep(0.1)
         for outcome in working:
             outcome.result()
@@ -366,13 +370,13 @@ def test_stop_does_not_wait_for_ever(own_endpoint: clickhouse.Endpoint) -> None:
     assert "Traceback" not in said
 
 
-def test_start_failures(own_endpoint: clickhouse.Endpoint, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_start_failures(endpoint: clickhouse.Endpoint, tmp_path_factory: pytest.TempPathFactory) -> None:
     with pytest.raises(RuntimeError, match="already serves"):
-        clickhouse.start(own_endpoint.path, port=0)
+        clickhouse.start(endpoint.path, port=0)
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(RuntimeError, match="in use"):
         clickhouse.start(tmp_path_factory.mktemp("other"), port=taken.getsockname()[1])
     with pytest.raises(ValueError, match="loopback"):
-        clickhouse.serve(own_endpoint.path, host="0.0.0.0")
+        clickhouse.serve(endpoint.path, host="0.0.0.0")
 
 
 def test_stale_pid_file_is_never_signalled(tmp_path: Path) -> None:
@@ -438,11 +442,11 @@ def test_a_page_in_a_browser_is_refused(endpoint: clickhouse.Endpoint, headers: 
 
 
 def test_names_of_hundreds_of_data_rows_fit_into_statements_that_change_something(
-    own_endpoint: clickhouse.Endpoint,
+    endpoint: clickhouse.Endpoint,
 ) -> None:
     """They are too long for a URL, where the client's own `command` puts them."""
     names = [f"{'é' * 1000}{number}" for number in range(400)]
-    client = open_server(own_endpoint.url, USER, PASSWORD)
+    client = open_server(endpoint.url, USER, PASSWORD)
     migrate(client)
     rows = bury_many(client, [(Scope("d", data_row=name), 5) for name in names], datetime.now(UTC))
     erase_rows(client, rows)

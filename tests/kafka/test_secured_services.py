@@ -53,13 +53,14 @@ class Guarded(NamedTuple):
 @pytest.fixture(scope="module")
 def guarded(doors: Secured, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
     folder = tmp_path_factory.mktemp("guarded")
-    endpoint = clickhouse_process.start(folder / "clickhouse", port=0, users={CLICKHOUSE_USER: CLICKHOUSE_PASSWORD})
-    try:
-        login = {"EVALSTREAM_CLICKHOUSE_URL": endpoint.url, "EVALSTREAM_CLICKHOUSE_USER": CLICKHOUSE_USER}
-        with services_forked():
+    with services_forked():
+        users = {CLICKHOUSE_USER: CLICKHOUSE_PASSWORD}
+        endpoint = clickhouse_process.start(folder / "clickhouse", port=0, users=users)
+        try:
+            login = {"EVALSTREAM_CLICKHOUSE_URL": endpoint.url, "EVALSTREAM_CLICKHOUSE_USER": CLICKHOUSE_USER}
             yield Guarded(folder, doors, login)
-    finally:
-        clickhouse_process.stop(endpoint)
+        finally:
+            clickhouse_process.stop(endpoint)
 
 
 def kafka_password(password: str = KAFKA_PASSWORD) -> Settings:
