@@ -85,7 +85,8 @@ def _download(jars: Path) -> None:
         command = [maven, "--batch-mode", "--no-transfer-progress", "--quiet", "--strict-checksums"]
         command += ["--file", str(POM), "dependency:copy-dependencies"]
         command += ["-DincludeScope=runtime", f"-DoutputDirectory={arriving}"]
-        result = run(command, timeout=DOWNLOAD_SECONDS)
+        environment = {"MAVEN_OPTS": " ".join(SHORT_LIVED), **os.environ}
+        result = run(command, timeout=DOWNLOAD_SECONDS, environment=environment)
         if result.returncode:
             # Without its advice on how to run Maven.
             reasons = re.findall(r"\[ERROR\] (?!To see|Re-run|For more|\[Help)(\S.*)", result.stdout)

@@ -34,11 +34,13 @@ class Process(NamedTuple):
     born: str
 
 
-def run(command: Sequence[str], *, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+def run(
+    command: Sequence[str], *, timeout: float = 60, environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     """Run a command to its end and return what it said, whether or not it failed."""
     try:
         return subprocess.run(  # noqa: S603 - every command is put together in this package
-            command, capture_output=True, text=True, timeout=timeout, check=False
+            command, capture_output=True, text=True, timeout=timeout, check=False, env=environment
         )
     except subprocess.TimeoutExpired as error:
         raise KafkaDevError(f"{Path(command[0]).name} did not come to an end within {timeout:.0f} s.") from error
