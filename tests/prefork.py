@@ -120,17 +120,25 @@ class Forked:
 
 
 @contextmanager
-def services_forked() -> Iterator[None]:
-    """Have :mod:`evalstream_devcluster` fork what it starts, too: services, and stand-ins for ClickHouse."""
+def services_forked(*from_the_beginning: str) -> Iterator[None]:
+    """Have :mod:`evalstream_devcluster` fork what it starts, too: services, and stand-ins for ClickHouse.
+
+    Parameters
+    ----------
+    from_the_beginning
+        Services of which the first is started as its command is, so that it is tested that it imports what it needs.
+    """
     import pytest
     from evalstream_devcluster import clickhouse_process, kafka_process
 
     spawn = kafka_process.spawn
+    as_commands = set(from_the_beginning)
 
     def forked(
         command: Sequence[str], log: Path, environment: Mapping[str, str] | None = None
     ) -> kafka_process.Process:
-        if environment is None or not can_fork(command, environment):
+        if environment is None or not can_fork(command, environment) or command[-1] in as_commands:
+            as_commands.discard(command[-1])
             return spawn(command, log, environment)
         if log.exists():
             log.replace(log.with_suffix(".previous.log"))

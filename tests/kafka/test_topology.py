@@ -28,6 +28,7 @@ from typer.testing import CliRunner
 
 from benchmarks.workload import coco_files
 from tests.asking import asking
+from tests.prefork import services_forked
 
 pytestmark = pytest.mark.kafka
 
@@ -65,10 +66,12 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("EVALSTREAM_DEV_HOME", str(home))
         patch.setenv("EVALSTREAM_KAFKA_TOPIC_PREFIX", PREFIX)
         patch.setenv("EVALSTREAM_KAFKA_GROUP_PREFIX", PREFIX)
-        try:
-            yield home
-        finally:
-            topology.down(home)
+        # How ingest starts from the beginning is tested in test_secured_services.py.
+        with services_forked("matcher", "query"):
+            try:
+                yield home
+            finally:
+                topology.down(home)
 
 
 @pytest.fixture
