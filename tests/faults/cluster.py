@@ -48,7 +48,7 @@ class Cluster:
             "EVALSTREAM_KAFKA_BOOTSTRAP": self.broker.bootstrap,
             "EVALSTREAM_KAFKA_PARTITIONS": str(PARTITIONS),
             "EVALSTREAM_CLICKHOUSE_URL": self.endpoint.url,
-            "EVALSTREAM_BATCH_RECORDS": "40",  # many small batches: many moments at which a fault can strike
+            "EVALSTREAM_BATCH_RECORDS": "30",  # many small batches: many moments at which a fault can strike
             "EVALSTREAM_ATTEMPTS": "6",
         }
         self._members: dict[str, ServiceProcess] = {}
@@ -106,7 +106,7 @@ class Cluster:
         kafka.kill(self.broker)
 
     def _supervise(self) -> None:
-        while not self._stopped.wait(0.2):
+        while not self._stopped.wait(0.5):
             for name, member in list(self._members.items()):
                 with self._lock:
                     ended = self._members.get(name) == member and not services.alive(member)
@@ -144,6 +144,17 @@ def messages(parts: Sequence[Part], dataset: str) -> list[Message]:
     return found
 
 
+def as_uploaded(parts: Sequence[Part], dataset: str) -> list[Message]:
+    """The workload as an upload to another dataset puts it on the topics: the very same events."""
+    found = []
+    for part in parts:
+        topic = "evalstream.predictions" if part.run else "evalstream.annotations"
+        known = {"evalstream-dataset": dataset} | ({"evalstream-run": part.run} if part.run else {})
+        headers = tuple((name, value.encode()) for name, value in known.items())
+        found += [Message(topic, row_key(dataset, json.loads(line)["data_row"]), line, headers) for line in part.lines]
+    return found
+
+
 class Load:
     """Produces messages at a steady rate from a thread of its own, each until the broker has it."""
 
@@ -152,6 +163,7 @@ class Load:
         self._messages = messages
         self._pause = seconds / max(len(messages), 1)
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), daemon=True)
+        self._held_at = len(messages)
         self.sent = 0
         self.error: BaseException | None = None
 
@@ -160,6 +172,7 @@ class Load:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.hold_at(1)
         self._thread.join(PATIENCE)
         assert not self._thread.is_alive(), "the load has come to a halt"
         if self.error:
@@ -168,14 +181,20 @@ class Load:
     def wait_for(self, share: float) -> None:
         """Wait until a share of the messages has been sent."""
         deadline = time.monotonic() + PATIENCE
-        while self.sent < share * len(self._messages) and self._thread.is_alive():
+        while self.sent < round(share * len(self._messages)) and self._thread.is_alive():
             assert time.monotonic() < deadline, "the load has come to a halt"
             time.sleep(0.02)
+
+    def hold_at(self, share: float) -> None:
+        """Send a share of the messages, and no more until told."""
+        self._held_at = round(share * len(self._messages))
 
     async def _run(self) -> None:
         try:
             producer = await _started(self._bootstrap)
             for message in self._messages:
+                while self.sent >= self._held_at:  # noqa: ASYNC110 - it is another thread that says so
+                    await asyncio.sleep(0.02)
                 while True:
                     try:
                         await producer.send_and_wait(
@@ -242,6 +261,6 @@ def found_results(cluster: Cluster, dataset: str) -> dict[tuple[str, str, str], 
 
 
 def moments(seed: int, count: int) -> list[float]:
-    """Shares of a load at which to strike, in order."""
+    """Shares of a load at which to strike, in order: one within each of as many equal parts of it."""
     rng = random.Random(seed)
-    return sorted(rng.uniform(0.1, 0.95) for _ in range(count))
+    return [(number + rng.uniform(0.1, 0.9)) / count for number in range(count)]

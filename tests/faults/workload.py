@@ -22,8 +22,8 @@ from evalstream_embedded.settings import LocalSettings
 
 DATASET = "street"
 RUNS = ("first", "second")
-DATA_ROWS = 300 if os.environ.get("FAULTS") == "full" else 60
-UPLOAD_LINES = 12
+DATA_ROWS = 300 if os.environ.get("FAULTS") == "full" else 40
+UPLOAD_LINES = 8
 POLICIES = LocalSettings(_env_file=None).policies
 #: A declaration that changes who matches whom: masks may match boxes.
 ONTOLOGY = Ontology(across_types=True)
