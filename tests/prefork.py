@@ -46,7 +46,13 @@ def can_fork(command: Sequence[str | Path], environment: Mapping[str, str]) -> b
     return sys.platform == "linux" and Path(command[0]) == COMMAND and not told
 
 
-def fork(command: Sequence[str | Path], environment: Mapping[str, str], log: Path, folder: Path | None = None) -> int:
+def fork(
+    command: Sequence[str | Path],
+    environment: Mapping[str, str],
+    log: Path,
+    folder: Path | None = None,
+    first: str = "",
+) -> int:
     """Start a command of ``evalstream`` in a session of its own; give its number.
 
     Parameters
@@ -55,12 +61,15 @@ def fork(command: Sequence[str | Path], environment: Mapping[str, str], log: Pat
         Receives, at its end, standard output and standard error.
     folder : Path, optional
         The process's working directory; this one's if None.
+    first : str, optional
+        Python that it runs before the command.
     """
     asked = {
         "command": [str(word) for word in command],
         "environment": dict(environment),
         "log": str(log.absolute()),
         "folder": str((folder or Path()).absolute()),
+        "first": first,
     }
     with _asking:
         channel = _imported()
@@ -194,6 +203,7 @@ def _become(asked: Mapping[str, Any]) -> None:
         os.dup2(source, place)
     os.close(nothing)
     os.close(log)
+    exec(asked["first"], {})
 
 
 if __name__ == "__main__":

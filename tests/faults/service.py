@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,6 +15,10 @@ from pathlib import Path
 import httpx
 
 from tests.prefork import COMMAND, Forked, can_fork, fork
+
+#: Whether commands are forked here at all; and how the command runs otherwise, after other Python.
+FORKS = can_fork([COMMAND], {})
+RUN = "from evalstream_cli.main import app; app()"
 
 #: Seconds, for whatever must come sooner or later on however busy a machine.
 PATIENCE = 240
@@ -33,14 +38,20 @@ def environment(**more: str) -> dict[str, str]:
 
 
 class Service:
-    """``evalstream up`` on a folder and a port; may be started again after it ended."""
+    """``evalstream up`` on a folder and a port; may be started again after it ended.
 
-    def __init__(self, folder: Path, command: Sequence[str | Path] = (COMMAND,), **settings: str) -> None:
+    ``first`` is Python that its process runs before the command: what a test has to be otherwise.
+    """
+
+    def __init__(
+        self, folder: Path, command: Sequence[str | Path] = (COMMAND,), first: str = "", **settings: str
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self._command = command
+        self._command = [sys.executable, "-c", f"{first}\n{RUN}"] if first and not FORKS else command
+        self._first = first
         self._settings = settings
         self._process: subprocess.Popen[bytes] | Forked | None = None
 
@@ -61,7 +72,7 @@ class Service:
         command = [*self._command, "up", "--port", str(self.port), "--data", self.folder / "data"]
         variables, log = environment(**self._settings), self.folder / "log"
         if can_fork(command, variables):
-            self._process = Forked(fork(command, variables, log, self.folder))
+            self._process = Forked(fork(command, variables, log, self.folder, self._first))
         else:
             with log.open("ab") as file:
                 self._process = subprocess.Popen(command, cwd=self.folder, env=variables, stdout=file, stderr=file)
@@ -90,8 +101,10 @@ class Service:
 
 
 @contextmanager
-def running(folder: Path, command: Sequence[str | Path] = (COMMAND,), **settings: str) -> Iterator[Service]:
-    service = Service(folder, command, **settings)
+def running(
+    folder: Path, command: Sequence[str | Path] = (COMMAND,), first: str = "", **settings: str
+) -> Iterator[Service]:
+    service = Service(folder, command, first, **settings)
     try:
         service.start()
         yield service
