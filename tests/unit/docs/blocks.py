@@ -26,9 +26,12 @@ def blocks(page: str) -> list[tuple[str, str]]:
 #: Imports what blocks import, and forks itself for each of them: one block changes what others would import. The engine
 #: is not among it, for its library does not survive a fork.
 _FORKS = """
-import json, os, sys
+import gc, json, os, sys
+gc.disable()
 import evalstream.client.clients, evalstream_embedded.app, numpy, pandas, pyarrow.pandas_compat, pycocotools.cocoeval
 import evalstream.events.decoding, evalstream.importers.files
+gc.freeze()  # what is imported is no garbage, and no fork looks for some among it
+gc.enable()
 END = sys.argv[1]
 for folder, script in json.load(sys.stdin):
     child = os.fork()
