@@ -26,17 +26,30 @@ RUNS = {"yolo-s": "v3", "v7": "v3", "v6": "v2"}
 VALUES = ("--policy", "--format")
 
 
-@pytest.fixture
-def dataset(service: Service, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
-    """What stands for every data set: made anew for each page, for some delete."""
-    monkeypatch.chdir(tmp_path)
-    for name, value in (("URL", service.url), ("API_KEY", "key"), ("KEYS_FILE", str(tmp_path / "keys.json"))):
-        monkeypatch.setenv(f"EVALSTREAM_{name}", value)
+def fed(service: Service) -> str:
+    """Make what stands for every data set."""
     dataset = f"commands-{uuid4().hex[:8]}"
     with httpx.Client(base_url=service.url, headers=KEY, timeout=60) as http:
         for run in ("v2", "v3"):
             zoo.feed(http, dataset, run, METRICS)
     return dataset
+
+
+@pytest.fixture(scope="module")
+def shared(service: Service) -> str:
+    return fed(service)
+
+
+@pytest.fixture
+def dataset(
+    service: Service, page: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> str:
+    """What stands for every data set of a page: made anew for those that delete, and for all others once."""
+    monkeypatch.chdir(tmp_path)
+    for name, value in (("URL", service.url), ("API_KEY", "key"), ("KEYS_FILE", str(tmp_path / "keys.json"))):
+        monkeypatch.setenv(f"EVALSTREAM_{name}", value)
+    deletes = any(words[0] == "delete" for words in PAGES[page])
+    return fed(service) if deletes else str(request.getfixturevalue("shared"))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: "-".join(page.parts[-2:]))
