@@ -155,8 +155,7 @@ def figures(http: httpx.Client) -> dict[str, Any]:
     questions = [
         f"{question}?policy={policy}&confidence={confidence}"
         for question in ("summary", "classes", "confusion-matrix", "average-precision", "pr-curve")
-        for policy in ("iou-greedy", "coco", "best-candidate")
-        for confidence in (0, 0.5)
+        for policy, confidence in (("iou-greedy", 0), ("coco", 0), ("coco", 0.5), ("best-candidate", 0.5))
     ]
     return {question: http.get(f"{BASE}/{question}").raise_for_status().json() for question in questions}
 
