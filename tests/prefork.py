@@ -114,6 +114,10 @@ class Forked:
         if self.poll() is None:
             os.kill(self.pid, by)
 
+    def terminate(self) -> None:
+        """Tell it to end."""
+        self.send_signal(signal.SIGTERM)
+
     def kill(self) -> None:
         """End it by force."""
         self.send_signal(signal.SIGKILL)
