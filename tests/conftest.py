@@ -89,13 +89,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         path = item.path.relative_to(HERE).as_posix()
         files.setdefault(path, len(files))
 
-    def order(item: pytest.Item) -> tuple[int, str, int, bool]:
+    def order(item: pytest.Item) -> tuple[int, str, int, bool, bool]:
         path = item.path.relative_to(HERE).as_posix()
         name = together(path)
         rank = next((i for i, first in enumerate(FIRST) if name.startswith(first)), len(FIRST))
         shared = "" if name == path else path.rpartition("/")[0]  # the folder whose fixtures it shares
         # Of one file, those that open engines of their own come before its shared one is open.
-        return rank, shared, files[path], "client" in getattr(item, "fixturenames", ())
+        opens = "client" in getattr(item, "fixturenames", ())
+        return rank, shared, files[path], opens, item.get_closest_marker("last") is not None
 
     items.sort(key=order)
 

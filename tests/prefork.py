@@ -1,6 +1,6 @@
 """Processes of ``evalstream`` for tests, and of the stand-in for ClickHouse, forked from one that has imported all.
 
-To import it takes a service 3 s of CPU, three quarters of its start, and tests start more than a hundred. What happens
+To import it takes a service 1 s of CPU, three quarters of its start, and tests start more than a hundred. What happens
 after that is the same code in a process of its own, which may be killed; and it is this process's child, by whom the
 system has it waited for.
 """

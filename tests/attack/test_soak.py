@@ -32,8 +32,8 @@ pytestmark = pytest.mark.faults
 ROUNDS: Final = 6 if FULL else 2
 #: Of each round, before the kill; at least :data:`LEAST` changes are made, however busy the machine is.
 SECONDS: Final = 60 if FULL else 0
-LEAST: Final = 12
-ROWS: Final = 200 if FULL else 20
+LEAST: Final = 12 if FULL else 8
+ROWS: Final = 200 if FULL else 12
 #: How much more memory than in the first rounds is no growth: what the engine keeps varies.
 SLACK: Final = 1.3
 

@@ -386,6 +386,7 @@ def test_reconcile_and_replay_work_on_the_cluster(cluster: Cluster, monkeypatch:
     assert figures(cluster.query) == expected
 
 
+@pytest.mark.last
 def test_down_stops_everything_and_a_stale_record_is_not_believed(cluster: Cluster) -> None:
     pids = [member.pid for member in topology.status(cluster.home) if member.pid]
     assert topology.down(cluster.home) == len(pids)
