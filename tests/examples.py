@@ -1,10 +1,18 @@
-"""How many examples hypothesis tries where each takes long."""
+"""How many examples hypothesis tries where each takes long, and how many seeds are tried where a test has its own."""
 
 from __future__ import annotations
 
 from hypothesis import settings
 
+#: Of how many examples a share is meant: those that the default profile tries.
+_ORDINARY = 100
+
 
 def some_examples(share: float) -> settings:
     """Try a share of the examples that the profile tries elsewhere, and at least one."""
     return settings(max_examples=max(1, round(share * settings().max_examples)))
+
+
+def some_seeds(count: int) -> range:
+    """Give so many seeds; as many times more as a profile tries more examples than the default one."""
+    return range(max(count, count * settings().max_examples // _ORDINARY))

@@ -25,6 +25,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from tests.examples import some_examples
 from tests.feeding import Objects, close, feed
 
 BOX = {"type": "bbox", "feature": "car", "bbox": [0, 0, 10, 10]}
@@ -156,7 +157,7 @@ def as_event(said: dict[str, Any]) -> dict[str, Any]:
     return event | {"predictions": [BOX | {"id": said["id"], "bbox": [said["x"], 0, 10, 10]}]}
 
 
-@hypothesis_settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(some_examples(0.1), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     events=st.lists(EVENT, min_size=1, max_size=5, unique_by=lambda e: (e["version"], e["event_id"])), data=st.data()
 )

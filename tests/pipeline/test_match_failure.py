@@ -47,7 +47,8 @@ def test_a_row_that_cannot_be_matched_fails_alone(client: Client, corruption: st
     for run in ("v1", "v2"):
         failed = int(run in failing)
         assert progress(client, dataset, run, NAMES) == Progress(9, 0, failed)
-        for policy in NAMES:
+        # Under every policy, and of the other run under the next one with each corruption.
+        for policy in NAMES if run == "v1" else NAMES[list(CORRUPTIONS).index(corruption) % len(NAMES) :][:1]:
             listed = rows(client, Selection(dataset=dataset, run=run, policy=policy), Page()).rows
             assert [row.data_row for row in listed] == [row for row in ROWS if not failed or row != BAD]
             assert {(row.metrics["tp"], row.metrics["fp"], row.metrics["fn"]) for row in listed} == {(2, 0, 0)}
@@ -112,9 +113,11 @@ def reader(said: dict[str, Any]) -> Reader:
 
 
 def send(client: Client, dataset: str, events: Sequence[dict[str, Any]]) -> None:
-    for said in events:
-        done = ingest(client, [Record(json.dumps(said).encode(), 0, 0)], reader(said), "test")
-        assert (done.accepted, done.rejected) == (1, [])
+    for own in ([said for said in events if "run" not in said], [said for said in events if "run" in said]):
+        if own:
+            records = [Record(json.dumps(said).encode(), place, 0) for place, said in enumerate(own)]
+            done = ingest(client, records, reader(own[0]), "test")
+            assert (done.accepted, done.rejected) == (len(own), [])
 
 
 def spoilt(said: dict[str, Any], geometries: list[list[float]], types: list[str]) -> pa.Table:

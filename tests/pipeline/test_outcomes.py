@@ -64,12 +64,20 @@ IN_SQL = {"pair_counts": "counting", "iou": "match_iou"}
 OPTIONS = (ErrorOptions(), ErrorOptions(background=0.4, max_detections=3))
 
 
-@pytest.mark.parametrize(("number", "policy", "area"), [(number, *own) for number, own in enumerate(AREAS)])
-@pytest.mark.parametrize("chosen", FILTERS, ids=str)
+#: Every filter under every other of these, the next ones with the next filter: ``coco`` among them always.
+CASES = [
+    (number, *own, chosen)
+    for place, chosen in enumerate(FILTERS)
+    for number, own in enumerate(AREAS)
+    if (number + place) % 2 == 0
+]
+
+
+@pytest.mark.parametrize(("number", "policy", "area", "chosen"), CASES, ids=str)
 def test_what_is_worked_out_in_memory_is_what_the_engine_says(
     client: Client, number: int, policy: Any, area: Any, chosen: dict[str, Any]
 ) -> None:
-    options = OPTIONS[(number + FILTERS.index(chosen)) % 2]
+    options = OPTIONS[(number // 2 + FILTERS.index(chosen)) % 2]
     selection = Selection(dataset="street", run="v1", policy=policy, area=area, **chosen)
     sql, parameters = caused(selection, options)
     same = "arrayMap((a, p) -> a = p, match_actual, match_predicted) AS same_label"

@@ -53,8 +53,8 @@ def test_of_equal_versions_the_one_inserted_last_stays(client: Client, merged: s
     # There and back again: the last is, block for block, what was inserted before.
     for mark in ("a", "b", "a", "c", "a"):
         results = marked(client, dataset, names, mark)
-        for start in range(0, len(results), 37):  # in many parts, in an order that is not the table's
-            write_results(client, results.slice(start, 37))
+        for start in range(0, len(results), 74):  # in parts, in an order that is not the table's
+            write_results(client, results.slice(start, 74))
         if merged == "between":
             client.command("OPTIMIZE TABLE results FINAL")
         assert marks(client, dataset) == {mark: whole}

@@ -27,7 +27,7 @@ from tests.pipeline.random_data import FEATURES, Data, filter_choices, some_sele
 
 EVERYTHING = CellsPage(limit=100_000)
 #: One selection in so many is asked of the engine too: a question costs it more than all else here.
-SAMPLE = 24
+SAMPLE = 48
 
 
 @pytest.mark.parametrize("policy", list(POLICIES))

@@ -20,7 +20,9 @@ from tests.pipeline.random_data import FEATURES, QUESTIONS, Data, some_selection
 @pytest.mark.parametrize("policy", list(POLICIES))
 def test_curves_at_every_confidence(client: Client, data: Data, policy: str) -> None:
     for place, ((dataset, run), own) in enumerate(data.runs.items()):
-        for number, (c, t) in enumerate(threshold_pairs(own, 2), 2 * place):
+        # One pair of thresholds a run, another one under each policy, and the next filter and area range with it.
+        first = place + list(POLICIES).index(policy)
+        for number, (c, t) in enumerate(threshold_pairs(own, 4)[first % 4 :][:1], first):
             filters = [{}, {"feature": [FEATURES[0], QUESTIONS[0]]}, {"type": ["bbox"]}][number % 3]
             area = list(AREA_RANGES)[number % 4] if policy == "coco" else "all"
             selection = Selection(

@@ -14,6 +14,7 @@ from evalstream_embedded.settings import LocalSettings
 from fastapi.testclient import TestClient
 
 from tests.asking import asking
+from tests.feeding import with_tables
 
 PATIENCE = 60
 
@@ -22,7 +23,9 @@ Post = Callable[..., dict[str, Any]]
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    settings = LocalSettings(_env_file=None, data=tmp_path_factory.mktemp("data"))
+    data = tmp_path_factory.mktemp("data")
+    with_tables(data / "engine")
+    settings = LocalSettings(_env_file=None, data=data)
     with asking(make_app(settings)) as client:
         yield client
 
