@@ -6,7 +6,7 @@
 # make check           before every commit: style, types, and the tests that need no engine, no browser and no broker
 # make test            everything that must hold: style, types, tests
 # make test-durations  the same tests, and where their time goes: by file, by fixture, by kind of work
-# make test-thorough   by hand: twenty times as many random cases, and every fault harder and longer
+# make test-thorough   by hand: eighty times as many random cases, and every fault harder and longer
 # make test-faults     of these, the faults alone
 # make test-attack     by hand, 20 minutes: random requests, bytes, kills and a soak against the embedded service, with a table
 # make test-mutants    by hand: whether the tests notice faults that are seeded into the code
@@ -72,7 +72,7 @@ TESTS := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(WORKERS) --d
 SEED ?= 1028211818
 SHUFFLED := --randomly-seed=$(SEED)
 
-# What answers without an engine, a service, a browser or a broker; of random cases a quarter.
+# What answers without an engine, a service, a browser or a broker.
 QUICK := tests/unit/events tests/unit/geometry tests/unit/matching tests/unit/metrics tests/unit/docs/test_doctests.py \
     tests/unit/docs/test_examples.py tests/unit/docs/test_promises.py tests/unit/deploy tests/unit/stored tests/unit/cluster tests/unit/test_ontology.py tests/pipeline/test_any_event.py
 # But for two that take ten seconds each.
@@ -80,7 +80,7 @@ QUICK += --deselect tests/unit/metrics/test_bootstrap.py::test_intervals_of_aver
     --deselect tests/unit/test_ontology.py::test_the_largest_one_is_read_soon
 
 check: lint
-	HYPOTHESIS_PROFILE=quick $(TESTS) $(SHUFFLED) $(QUICK)
+	$(TESTS) $(SHUFFLED) $(QUICK)
 
 test: lint $(PAGE)
 	$(TESTS) $(SHUFFLED)

@@ -25,10 +25,10 @@ from xdist.scheduler import LoadScopeScheduling
 # and again: a third of the CPU that it takes each process until its first test.
 gc.disable()
 
+#: So many in each run that each takes a second at most; tests of rare cases ask for several times as many.
 settings.register_profile(
-    "default", deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    "default", deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
-settings.register_profile("quick", parent=settings.get_profile("default"), max_examples=25)
 settings.register_profile("thorough", parent=settings.get_profile("default"), max_examples=2000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 

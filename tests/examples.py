@@ -1,15 +1,15 @@
-"""How many examples hypothesis tries where each takes long, and how many seeds are tried where a test has its own."""
+"""How many examples hypothesis tries where each takes long or is rare, and how many seeds a test of its own tries."""
 
 from __future__ import annotations
 
 from hypothesis import settings
 
 #: Of how many examples a share is meant: those that the default profile tries.
-_ORDINARY = 100
+_ORDINARY = 25
 
 
 def some_examples(share: float) -> settings:
-    """Try a share of the examples that the profile tries elsewhere, and at least one."""
+    """Try a share of the examples that the profile tries elsewhere, and at least one; above 1 several times as many."""
     return settings(max_examples=max(1, round(share * settings().max_examples)))
 
 

@@ -157,7 +157,7 @@ def as_event(said: dict[str, Any]) -> dict[str, Any]:
     return event | {"predictions": [BOX | {"id": said["id"], "bbox": [said["x"], 0, 10, 10]}]}
 
 
-@hypothesis_settings(some_examples(0.1), suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(some_examples(0.4), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     events=st.lists(EVENT, min_size=1, max_size=5, unique_by=lambda e: (e["version"], e["event_id"])), data=st.data()
 )

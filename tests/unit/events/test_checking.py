@@ -14,6 +14,8 @@ from evalstream.events.checking import decode_columns, event_records, plain_even
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import some_examples
+
 ANNOTATIONS = Reader(AnnotationEvent, {"dataset": "d"})
 PREDICTIONS = Reader(PredictionEvent, {"dataset": "d", "run": "r"})
 
@@ -215,6 +217,7 @@ HEADS = st.fixed_dictionaries(
 )
 
 
+@some_examples(4)
 @given(st.lists(st.tuples(st.lists(OBJECTS | DRAWN_MASKS, max_size=3), HEADS), min_size=1, max_size=4), st.booleans())
 def test_what_is_plain_is_what_the_models_take(drawn: list[tuple[list[dict[str, Any]], Any]], predicted: bool) -> None:
     reader = PREDICTIONS if predicted else ANNOTATIONS

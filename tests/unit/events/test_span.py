@@ -11,6 +11,8 @@ from evalstream.events.decoding import Decoded
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import some_examples
+
 TEXT = "Zoë 👩‍🔬 met 東京"
 READERS = {"annotations": Reader(AnnotationEvent), "predictions": Reader(PredictionEvent, {"run": "m"})}
 
@@ -42,6 +44,7 @@ def test_every_unit_ends_up_in_code_points(side: str, span: dict[str, Any]) -> N
     assert geometry(decoded(span, side=side)) == [12, 14]
 
 
+@some_examples(4)
 @given(st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=20), st.data())
 def test_units_are_what_encoders_say(text: str, data: st.DataObject) -> None:
     start = data.draw(st.integers(0, len(text) - 1))

@@ -26,6 +26,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pycocotools import mask as coco_mask
 
+from tests.examples import some_examples
+
 TRUTH = {
     "info": {"description": 'a "truth" \u00e9', "annotations": []},
     "images": [{"id": 1, "width": 64, "height": 48, "file_name": "\u00e9.jpg"}, {"id": 2}],
@@ -126,6 +128,7 @@ def test_a_file_read_in_pieces_is_the_file_read_whole(
             assert list(found) == list(whole)
 
 
+@some_examples(4)
 @given(st.floats(min_value=1e-290, max_value=1e290) | st.floats(0, 1000))
 def test_a_double_is_read_as_it_was_written(value: float) -> None:
     for text in (repr(value), f"{value:.25e}", f"{value:.17E}", f"-{value!r}", f"{value:.6f}"):
@@ -133,12 +136,14 @@ def test_a_double_is_read_as_it_was_written(value: float) -> None:
             assert scores(text) == [bits(float(text))] * 2, text
 
 
+@some_examples(4)
 @given(st.from_regex(r"\A-?[0-9]{1,40}(\.[0-9]{0,40})?([eE][-+]?[0-9]{1,3})?\Z") | st.integers().map(str))
 def test_digits_in_any_number_are_rounded_to_the_nearest_double(text: str) -> None:
     for found in scores(text):
         assert found == bits(float(json.loads(text))), text
 
 
+@some_examples(4)
 @given(st.integers(0, 10**17), st.integers(0, 17), st.booleans())
 def test_every_number_of_digits_before_and_after_the_point_is_read(value: int, point: int, negative: bool) -> None:
     digits = str(value).rjust(point + 1, "0")
@@ -385,6 +390,7 @@ def test_bytes_that_are_no_text_are_told(folder: Path, iou_type: Any) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="protects a page of memory as Linux does")
+@some_examples(4)
 @given(st.data())
 def test_nothing_is_read_beyond_the_end(data: st.DataObject) -> None:
     annotated, kind = data.draw(st.booleans()), data.draw(st.sampled_from(KINDS))
