@@ -8,18 +8,19 @@ import pickle
 import shutil
 from collections.abc import Generator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from evalstream_demo import workload
-from evalstream_demo.models import Run, train_runs
-from evalstream_demo.scenes import Scene
-from evalstream_demo.workload import Workload
 from evalstream_devcluster import kafka_process
 from evalstream_devcluster.kafka_jars import java_tool
 from evalstream_devcluster.kafka_process import KafkaDevError
 from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
+
+if TYPE_CHECKING:
+    from evalstream_demo.models import Run
+    from evalstream_demo.scenes import Scene
+    from evalstream_demo.workload import Workload
 
 # While modules are imported and tests are found, nothing becomes garbage, and the collector would look for some again
 # and again: a third of the CPU that it takes each process until its first test.
@@ -131,6 +132,9 @@ def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = folder / "workloads.pickle"
     with kafka_process.locked(folder / "lock"):
         if not made.exists():
+            # Which takes a second, also where nobody wants it, and in the process that gives the others their tests.
+            from evalstream_demo import workload
+            from evalstream_demo.models import train_runs
 
             def kept(scenes: list[Scene]) -> dict[str, Run]:
                 runs = train_runs(scenes)

@@ -16,6 +16,7 @@ from evalstream import coco as ours
 from pycocotools import coco as their_coco
 from pycocotools import cocoeval as their_cocoeval
 
+from tests.examples import some_seeds
 from tests.parity import test_coco, test_keypoints, test_shapes
 
 Document = dict[str, Any]
@@ -112,12 +113,12 @@ def skeletons(seed: int) -> tuple[Document, list[Document]]:
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.__name__)
 @pytest.mark.parametrize(
-    ("files", "iou_type", "count"), [(boxes, "bbox", 40), (masks, "segm", 25), (skeletons, "keypoints", 25)]
+    ("files", "iou_type", "count"), [(boxes, "bbox", 20), (masks, "segm", 12), (skeletons, "keypoints", 12)]
 )
 def test_random_files(
     files: Callable[[int], tuple[Document, list[Document]]], iou_type: str, count: int, setting: Setting
 ) -> None:
-    for seed in range(count):
+    for seed in some_seeds(count):
         truth, results = files(seed)
         one, other = (evaluated(kind, truth, results, iou_type, setting, seed) for kind in ("ours", "theirs"))
         try:

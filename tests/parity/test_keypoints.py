@@ -78,7 +78,7 @@ def test_real_persons_give_the_figures_of_pycocotools(real_data: Path, agree: Ag
 
 
 def test_random_files_give_the_figures_of_pycocotools(client: Client, tmp_path: Path, agree: Agree) -> None:
-    cases = {f"random-{seed}": random_files(random.Random(seed)) for seed in range(60)}
+    cases = {f"random-{seed}": random_files(random.Random(seed)) for seed in range(30)}
     upload_documents(client, tmp_path, cases, "keypoints")
     seen = {"crowd": 0, "unlabelled": 0, "many": 0, "ignored": 0}
     for name, (truth, results) in cases.items():
@@ -87,7 +87,7 @@ def test_random_files_give_the_figures_of_pycocotools(client: Client, tmp_path: 
         agree(
             "AP and AR (COCO, keypoints)",
             "pycocotools 2.0 COCOeval",
-            "60 random files",
+            "30 random files",
             figures(found),
             expected,
             1e-12,
@@ -99,7 +99,7 @@ def test_random_files_give_the_figures_of_pycocotools(client: Client, tmp_path: 
         agree(
             "mean OKS of matches",
             "pycocotools 2.0 COCOeval",
-            "60 random files",
+            "30 random files",
             near.mean_oks,
             float(np.mean([oks for *_, oks in matched])) if matched else None,
             1e-12,
@@ -107,7 +107,7 @@ def test_random_files_give_the_figures_of_pycocotools(client: Client, tmp_path: 
         agree(
             "PCK, per keypoint and overall",
             "NumPy, over pycocotools' matches",
-            "60 random files",
+            "30 random files",
             near.pck,
             pck_by_numpy(matched, ALPHAS, "sqrt_area")[: len(ALPHAS)],
             1e-12,

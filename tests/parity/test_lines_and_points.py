@@ -272,14 +272,14 @@ def test_joints(client: Client, persons: tuple[list[Thing], list[Thing]], agree:
 
 
 def test_random_lines(client: Client, agree: Agree) -> None:
-    for seed in range(8):
+    for seed in range(4):
         case = random_lines(seed)
         if any(case.predictions.values()):
-            compare_lines(client, case, "8 random sets", agree)
+            compare_lines(client, case, "4 random sets", agree)
 
 
 def test_random_points(client: Client, agree: Agree) -> None:
-    for seed in range(8):
+    for seed in range(4):
         case = random_points(seed)
         if any(case.predictions.values()):
-            compare_points(client, case, "8 random sets", agree)
+            compare_points(client, case, "4 random sets", agree)

@@ -130,18 +130,22 @@ def test_14_a_polygon_that_crosses_itself_is_repaired_and_named(client: Client) 
 
 def test_14_real_outlines_that_touch_themselves_are_repaired(client: Client, real_data: Path) -> None:
     document = json.loads((real_data / "coco2014_100" / "instances_val2014_100.json").read_bytes())
-    found = [
-        polygon(np.reshape(ring, (-1, 2)).tolist())
-        for annotation in document["annotations"]
-        if isinstance(annotation["segmentation"], list)
-        for ring in annotation["segmentation"]
-    ]
-    feed(client, "outlines", {"1": found}, {"m": {"1": [item | {"confidence": 0.5} for item in found]}})
-    row = the_row(client, "outlines", policy="iou-greedy")
-    broken = [not shapely.Polygon(item["polygon"][0]).is_valid for item in found]
-    assert [item.repaired for item in row.annotations] == broken
-    assert sum(broken) == 2
-    assert {item.iou for item in row.predictions} == {1.0}
+    found: dict[str, list[dict[str, Any]]] = {}
+    for annotation in document["annotations"]:
+        if isinstance(annotation["segmentation"], list):
+            rings = [polygon(np.reshape(ring, (-1, 2)).tolist()) for ring in annotation["segmentation"]]
+            found.setdefault(str(annotation["image_id"]), []).extend(rings)
+    said = {image: [item | {"confidence": 0.5} for item in own] for image, own in found.items()}
+    feed(client, "outlines", found, {"m": said}, policies=["iou-greedy"])
+    answer = rows(client, of("outlines", policy="iou-greedy"), Page(limit=500)).rows
+    assert {row.data_row for row in answer} == set(found)
+    broken = 0
+    for row in answer:
+        own = [not shapely.Polygon(item["polygon"][0]).is_valid for item in found[row.data_row]]
+        assert [item.repaired for item in row.annotations] == own
+        broken += sum(own)
+        assert {item.iou for item in row.predictions} == {1.0}
+    assert broken == 2
 
 
 def test_15_masks_of_different_sizes_fail_their_row_alone(client: Client) -> None:

@@ -195,15 +195,18 @@ def test_agreement_of_each_question(
                 assert own.accuracy is own.balanced_accuracy is own.kappa is own.mcc is None
                 continue
             actual, predicted = zip(*cases, strict=True)
+            numbers = {name: i for i, name in enumerate(sorted({*actual, *predicted}))}
+            true, said = (np.array([numbers[name] for name in side]) for side in (actual, predicted))
             data = f"{DATA}: unanswered={unanswered}"
-            agree("accuracy", SKLEARN, data, own.accuracy, sk.accuracy_score(actual, predicted))
+            agree("accuracy", SKLEARN, data, own.accuracy, sk.accuracy_score(true, said))
             there = sorted(set(actual) - {NOTHING})
             if there:
-                recall = quiet(sk.recall_score, actual, predicted, labels=there, average="macro")
+                labels_there = [numbers[name] for name in there]
+                recall = quiet(sk.recall_score, true, said, labels=labels_there, average="macro")
                 agree("balanced accuracy", SKLEARN, data, own.balanced_accuracy, recall)
-            agree("kappa", SKLEARN, data, own.kappa, quiet(sk.cohen_kappa_score, actual, predicted))
+            agree("kappa", SKLEARN, data, own.kappa, quiet(sk.cohen_kappa_score, true, said))
             if len(set(actual)) > 1 and len(set(predicted)) > 1:
-                agree("MCC", SKLEARN, data, own.mcc, sk.matthews_corrcoef(actual, predicted))
+                agree("MCC", SKLEARN, data, own.mcc, sk.matthews_corrcoef(true, said))
             else:  # scikit-learn gives 0
                 assert own.mcc is None
                 assert "mcc" in own.undefined
