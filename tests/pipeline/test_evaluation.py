@@ -102,9 +102,9 @@ CASES: Final = [
 ]
 
 
-#: The cases that a question to the engine is put in, the next ones for each: under every policy, with options and
-#: without, of every type always, and of each other dataset for some questions.
-SAMPLES: Final = ((0, 1, 3), (0, 2, 3), (0, 3, 5), (2, 3, 4), (3, 4, 5))
+#: The cases that a question to the engine is put in, the next ones for each: under two policies, with options and
+#: without, of every type mostly, and of each other dataset for some questions.
+SAMPLES: Final = ((0, 3), (2, 3), (3, 5), (2, 4), (0, 1))
 
 
 def asked_in(number: int, name: str) -> Sequence[int]:
@@ -199,8 +199,9 @@ def test_every_question_has_the_answer_of_a_service(answers: Mapping[tuple[int, 
 
 
 def test_the_sample_of_cases_has_every_value() -> None:
+    assert {CASES[i].said["policy"] for places in SAMPLES for i in places} == set(POLICIES)
     for places in SAMPLES:
-        assert {CASES[i].said["policy"] for i in places} == set(POLICIES)
+        assert len({CASES[i].said["policy"] for i in places}) == 2
         assert {CASES[i].options for i in places} == {True, False}
     assert {i for places in SAMPLES for i in places} == set(range(len(CASES)))
 

@@ -53,10 +53,10 @@ SELECTIONS: Final[list[Query]] = [
     {"policy": "iou-greedy", "confidence": 1, "iou": 1},
 ]
 #: Of a dataset with objects of one type alone one in so many of the other questions is asked: others of the next type.
-ONE_IN: Final = 3
-#: Those that take the engine a tenth of a second each are asked of every other dataset with objects of several types,
-#: and of these.
+ONE_IN: Final = 4
+#: Those that take the engine longest are asked of every other dataset with objects of several types, and of these.
 SLOW: Final = [RUN + name for name in ("slices", "comparison", "comparison/objects", "custom-metrics", "intervals")]
+SLOW += [RUN + name for name in ("calibration", "texts", "regression", "roc-curve", "segmentation", "checklists")]
 WHOLE: Final = ("every type", "both sides empty", "metrics and metadata at their limits")
 #: Those that are about a type are asked of a dataset of that type.
 OF_TYPES: Final = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 from clickhouse_connect.driver.client import Client
 from evalstream.queries.confusion_matrix import classes, confusion_matrix
@@ -18,8 +19,13 @@ from tests.pipeline.assertions import assert_row
 from tests.pipeline.random_data import Data, some_selections
 
 
+def two_in_five(selections: Sequence[Selection]) -> list[Selection]:
+    """Of selections for every policy with a filter and without: some of each such pair."""
+    return [one for i, one in enumerate(selections) if i % 5 in (0, 2)]
+
+
 def test_rows_with_their_metrics_and_outcomes(client: Client, data: Data) -> None:
-    for selection in some_selections(data, 2, filtered=True):
+    for selection in two_in_five(some_selections(data, 2, filtered=True)):
         scored = {row.row.data_row: row for row in oracle.score(data.runs[selection.dataset, selection.run], selection)}
         found = rows(client, selection, Page(limit=500))
         assert found.total == len(scored)
@@ -76,7 +82,7 @@ def test_rows_by_conditions_on_their_metrics(client: Client, data: Data) -> None
 
 
 def test_rows_that_have_a_class(client: Client, data: Data) -> None:
-    for selection in some_selections(data, 2, filtered=True):
+    for selection in two_in_five(some_selections(data, 2, filtered=True)):
         features = selection.feature or ["car"]
         asked = selection.model_copy(update={"feature": features, "type": []})
         expected = {
