@@ -23,6 +23,7 @@ from pydantic import SecretStr
 from typer.testing import CliRunner, Result
 
 from tests.asking import asking
+from tests.feeding import with_tables
 from tests.unit.api.embedded import PATIENCE, base, box, replace, send, wait_until_matched
 
 NOTHING_KEPT = 1e-7  # days: what is older than some milliseconds
@@ -32,6 +33,7 @@ ALL = {"days": None, "runs": None}
 @pytest.fixture
 def client(tmp_path: Path) -> Iterator[TestClient]:
     keys = SecretStr("admin=read+write+admin,writer=read+write")
+    with_tables(tmp_path / "engine")
     settings = LocalSettings(_env_file=None, data=tmp_path, api_keys=keys)
     with asking(make_app(settings)) as client:
         client.headers["Authorization"] = "Bearer admin"
