@@ -75,7 +75,7 @@ SHUFFLED := --randomly-seed=$(SEED)
 # What answers without an engine, a service, a browser or a broker.
 QUICK := tests/unit/events tests/unit/geometry tests/unit/matching tests/unit/metrics tests/unit/docs/test_doctests.py \
     tests/unit/docs/test_examples.py tests/unit/docs/test_promises.py tests/unit/deploy tests/unit/stored tests/unit/cluster tests/unit/test_ontology.py tests/pipeline/test_any_event.py
-# But for two that take ten seconds each.
+# But for two that take some seconds each.
 QUICK += --deselect tests/unit/metrics/test_bootstrap.py::test_intervals_of_average_precision_once_moved \
     --deselect tests/unit/test_ontology.py::test_the_largest_one_is_read_soon
 

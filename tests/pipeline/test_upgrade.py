@@ -140,12 +140,12 @@ def columns(client: Client) -> list[tuple[Any, ...]]:
 
 
 def answers(service: TestClient) -> dict[tuple[str, str], Any]:
-    """The answer to every question of the first dataset, under the next policy each time.
+    """The answer to every other question of the first dataset, under the next policy each time.
 
-    It has everything. Of the others it is enough that the tables are what they were.
+    It has everything. Of the other questions and datasets it is enough that the tables are what they were.
     """
     found: dict[tuple[str, str], Any] = {}
-    for number, path in enumerate(QUESTIONS):
+    for number, path in enumerate(one for i, one in enumerate(QUESTIONS) if i % 2 or one.endswith("/summary")):
         query = {"policy": EVERY[number % len(EVERY)], "confidence": 0.25, "roll_up": 1 + number % 2}
         response = ask(service, path, DATASETS[0], query if path in OF_RUNS else {})
         found[DATASETS[0], path] = response.status_code, response.json()
