@@ -113,16 +113,19 @@ def zoo_dataset(http: httpx.Client) -> str:
 
 
 #: Go to a view as the browser's back button does, by way of one without figures: so no part keeps what was folded,
-#: typed or chosen in it. Says whether the page knows the dataset.
-_GO = """([dataset, link]) => {
+#: typed or chosen in it. Says whether the page knows the dataset. The page draws what follows from a step only once the
+#: script that made it has ended.
+_GO = """async ([dataset, link]) => {
     if (!document.getElementById("root")?.children.length) return false;
     const go = (to) => {
         history.pushState(null, "", to);
         dispatchEvent(new PopStateEvent("popstate"));
     };
+    const known = () => [...document.querySelectorAll("section[aria-label='No figures'] button")]
+        .some((one) => one.textContent === dataset);
     go("?d=nowhere");
-    const known = [...document.querySelectorAll("section[aria-label='No figures'] button")];
-    if (!known.some((one) => one.textContent === dataset)) return false;
+    for (let i = 0; i < 20 && !known(); i++) await new Promise((drawn) => setTimeout(drawn));
+    if (!known()) return false;
     go(link);
     return true;
 }"""
