@@ -46,8 +46,15 @@ os.environ.setdefault("KAFKA_HEAP_OPTS", "-Xmx512m -XX:TieredStopAtLevel=1 -XX:+
 
 HERE = Path(__file__).resolve().parent
 #: Folders whose tests run one after another: those that start whole clusters would only slow each other down, and those
-#: of one engine share it, for one process can have one folder of data open at a time.
-TOGETHER = {"kafka": "clusters", "faults": "clusters", "attack": "attack", "pipeline/queries": "queries"}
+#: of one engine share it, for one process can have one folder of data open at a time; and one browser, with one service
+#: that is asked each question once, takes far less CPU than one for each process.
+TOGETHER = {
+    "kafka": "clusters",
+    "faults": "clusters",
+    "attack": "attack",
+    "pipeline/queries": "queries",
+    "browser": "browser",
+}
 #: What takes longest, and mostly waits, first: so others compute meanwhile, and nobody waits for it in the end.
 FIRST = ("clusters", "browser", "queries", "pipeline", "parity")
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Generator, Iterator
+from collections.abc import Callable, Collection, Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -14,7 +15,7 @@ import pytest
 from evalstream_api.page import PAGE
 from evalstream_chromium import NO_CHROMIUM, find_chromium
 from evalstream_demo.workload import Workload
-from playwright.sync_api import Browser, ConsoleMessage, Error, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Error, Page, Request, Route, expect, sync_playwright
 
 from tests.browser import zoo
 from tests.browser.helpers import OBJECTS, PATIENCE, box, send, settle, tile, upload, wait_until_matched
@@ -23,6 +24,8 @@ from tests.faults.service import Service, running
 
 MANY_CLASSES = 3_000
 MANY = "x-many"
+#: Datasets that a fixture sends whole before anybody looks at them, and that stay as they are, as the demo's do.
+STAYING: Final = {zoo.DATASET, MANY, "x-beside", "x-coast", "x-parts"}
 expect.set_options(timeout=PATIENCE)
 
 
@@ -31,6 +34,14 @@ def needed(there: bool, what: str) -> None:
     if not there:
         assert "CI" not in os.environ, what
         pytest.skip(what)
+
+
+def with_page() -> dict[str, str]:
+    """Give what a service must be told to serve the page: nothing where it is built into its usual place.
+
+    Who is told nothing can be forked (``tests/prefork.py``), and starts with a quarter of the CPU.
+    """
+    return {name: os.environ[name] for name in ("EVALSTREAM_PAGE",) if name in os.environ}
 
 
 @pytest.fixture(scope="package")
@@ -56,7 +67,7 @@ def service(chromium: str, demo: dict[str, Workload], tmp_path_factory: pytest.T
     """One service with the demo's data for all tests of the page: who writes, writes to a dataset of its own."""
     media = demo["digits"].annotations.parents[1] / "media"
     with (
-        running(tmp_path_factory.mktemp("page"), EVALSTREAM_MEDIA=str(media), EVALSTREAM_PAGE=str(PAGE)) as service,
+        running(tmp_path_factory.mktemp("page"), EVALSTREAM_MEDIA=str(media), **with_page()) as service,
         httpx.Client(base_url=service.url, timeout=60) as http,
     ):
         for dataset, workload in demo.items():
@@ -79,7 +90,7 @@ def http(service: Service) -> Iterator[httpx.Client]:
 @pytest.fixture(scope="package")
 def address(service: Service, demo: dict[str, Workload]) -> Iterator[str]:
     """Where the page is: before a service that computes once what many tests ask of data that stay."""
-    with remembering(service.url, {*demo, zoo.DATASET, MANY}) as address:
+    with remembering(service.url, {*demo, *STAYING}) as address:
         yield address
 
 
@@ -150,21 +161,56 @@ class Screen:
         self.url = url
         self._http = http
         self._kept = kept
+        self._hearing: list[Callable[[Request], None]] = []
+        self._spoiled = False
+        #: Whether the page may complain on its console: Chromium does so of every answer that it does not get.
+        self.may_complain = False
 
     def open(self, **view: Any) -> Page:
-        """Open a view; wait until its figures are there.
-
-        A page that is there already goes to a view of data that stay as they are: to load it anew, with none of its
-        code compiled, takes more than twice as long. Whoever counts what it asks must have a screen of their own.
-        """
-        link, dataset = f"/?{urlencode(view)}", view.get("d")
-        if dataset not in self._kept or not self.page.evaluate(_GO, [dataset, link]):
-            self.page.goto(self.url + link)
+        """Open a view; wait until its figures are there."""
+        self.go(**view)
         self.page.locator("[data-figure=Precision]").wait_for()
         # Idle alone may come before the first question: then figures still are "…".
         expect(self.page.get_by_label("Headline figures").get_by_text("…", exact=True)).to_have_count(0)
         settle(self.page)
         return self.page
+
+    def go(self, **view: Any) -> Page:
+        """Go to a view, which need not have figures.
+
+        A page that is there already goes to a view of data that stay as they are: to load it anew, with none of its
+        code compiled, takes three times as much CPU. Whoever counts what it asks must have a screen of their own.
+        """
+        link, dataset = f"/?{urlencode(view)}", view.get("d")
+        if dataset not in self._kept or not self.page.evaluate(_GO, [dataset, link]):
+            self.page.goto(self.url + link)
+        return self.page
+
+    def hear(self, note: Callable[[Request], None]) -> None:
+        """Tell of each question of the page, until the test ends."""
+        self.page.on("request", note)
+        self._hearing.append(note)
+
+    def instead(self, pattern: str, answer: Callable[[Route], object]) -> None:
+        """Answer in the service's place, until the test ends; the page knows false answers by then."""
+        self.page.route(pattern, answer)
+        self._spoiled = True
+
+    @contextmanager
+    def beginning(self, script: str) -> Iterator[None]:
+        """Run a script before those of the page, in each that is loaded meanwhile."""
+        self._spoiled = True
+        with self.page.add_init_script(script):
+            yield
+
+    def end(self, *, failed: bool) -> None:
+        """Leave the page to the next test, as somebody finds it who has never been there."""
+        for note in self._hearing:
+            self.page.remove_listener("request", note)
+        self.page.unroute_all(behavior="ignoreErrors")
+        self.page.evaluate(_FORGET)
+        if failed or self._spoiled:
+            self.page.goto("about:blank")
 
     def ask(self, question: str, *, dataset: str = "digits", run: str = "svm", **query: Any) -> Any:
         """What the API says."""
@@ -201,19 +247,26 @@ def screen(
     tmp_path: Path,
 ) -> Iterator[Screen]:
     """The page as somebody finds it who has never been there."""
-    page = shared_page
-    yield from _watched(Screen(page, address, asking, {*demo, zoo.DATASET, MANY}), request, tmp_path)
-    page.unroute_all(behavior="ignoreErrors")
-    page.evaluate(_FORGET)
-    if request.node.stash.get(_FAILED, False):
-        page.goto("about:blank")
+    screen = Screen(shared_page, address, asking, {*demo, *STAYING})
+    yield from _watched(screen, request, tmp_path)
+    screen.end(failed=request.node.stash.get(_FAILED, False))
 
 
 @pytest.fixture
 def own_screen(
+    shared_page: Page, address: str, asking: httpx.Client, request: pytest.FixtureRequest, tmp_path: Path
+) -> Iterator[Screen]:
+    """The same, loaded anew for each view: for who changes the answers there, or counts what is asked."""
+    screen = Screen(shared_page, address, asking)
+    yield from _watched(screen, request, tmp_path)
+    screen.end(failed=request.node.stash.get(_FAILED, False))
+
+
+@pytest.fixture
+def separate_screen(
     browser: Browser, address: str, asking: httpx.Client, request: pytest.FixtureRequest, tmp_path: Path
 ) -> Iterator[Screen]:
-    """The same in a browser of its own: for who changes the time or the answers there, or counts what is asked."""
+    """The same in a browser of its own, which has no history yet: for who holds its clock, or looks at its history."""
     context = browser.new_context()
     yield from _watched(Screen(context.new_page(), address, asking), request, tmp_path)
     context.close()
@@ -241,7 +294,7 @@ def _watched(screen: Screen, request: pytest.FixtureRequest, folder: Path) -> It
     page.remove_listener("console", complain)
     if request.node.stash.get(_FAILED, False):
         page.screenshot(path=folder / "page.png")
-    assert problems == []
+    assert problems == [] or screen.may_complain
 
 
 _FAILED = pytest.StashKey[bool]()

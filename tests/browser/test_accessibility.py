@@ -21,7 +21,25 @@ OPTIONS: dict[str, Any] = {
 #: What a dialog can make wrong of the page behind it, which is looked at where there is none.
 BEHIND = {"resultTypes": ["violations"], "runOnly": ["aria-hidden-focus", "aria-hidden-body", "duplicate-id-aria"]}
 RUNS = {"digits": ("svm", "logreg"), "strokes": ("svm", "logreg"), "notes": ("tagger", "rules")}
-LOOKS = [("light", 1280), ("dark", 390), ("dark", 1280), ("light", 390)]
+#: Every scheme with every width, and each dataset in both schemes and at both widths.
+LOOKS = {
+    "digits": [("light", 1280), ("dark", 390)],
+    "strokes": [("dark", 1280), ("light", 390)],
+    "notes": [("light", 390), ("dark", 1280)],
+}
+
+
+#: What is written smaller than 12 pixels.
+SMALLEST = """() => {
+    const small = new Set();
+    const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    while (walk.nextNode()) {
+        const own = walk.currentNode.parentElement;
+        if (!walk.currentNode.data.trim() || own.closest("svg")) continue;
+        if (parseFloat(getComputedStyle(own).fontSize) < 12) small.add(walk.currentNode.data.trim());
+    }
+    return [...small];
+}"""
 
 
 def serious(screen: Screen, within: str = "html", options: dict[str, Any] = OPTIONS) -> list[str]:
@@ -45,21 +63,18 @@ def look(screen: Screen, scheme: str, width: int) -> None:
 
 
 def assert_nothing_serious(screen: Screen, dataset: str, within: str = "html") -> None:
-    """In every look, of one and the same page: to load it anew for each takes longer than to look at it.
-
-    Every colour and every width of each dataset, and of one all of these together: they do not depend on each other.
-    """
-    for scheme, width in LOOKS if dataset == "digits" else LOOKS[:2]:
+    """In each look, of one and the same page: to load it anew for each takes longer than to look at it."""
+    for scheme, width in LOOKS[dataset]:
         look(screen, scheme, width)
         settle(screen.page)
         found = serious(screen, within)
         assert found == [], (scheme, width, "\n".join(found))
+        assert screen.page.evaluate(SMALLEST) == []
 
 
 @pytest.mark.parametrize("dataset", RUNS)
 def test_the_page_with_two_runs(screen: Screen, dataset: str) -> None:
     run, other = RUNS[dataset]
-    look(screen, *LOOKS[0])
     page = screen.open(d=dataset, a=run, b=other)
     expect(page.locator("[data-flip]").first).to_be_visible()
     # What is far down is asked for when it comes near.
@@ -72,7 +87,6 @@ def test_the_page_with_two_runs(screen: Screen, dataset: str) -> None:
 @pytest.mark.parametrize("dataset", RUNS)
 def test_an_open_data_row(screen: Screen, dataset: str) -> None:
     run, other = RUNS[dataset]
-    look(screen, *LOOKS[0])
     row = screen.ask("rows", dataset=dataset, run=run, limit=DEMO_SCENES, sort="fp", descending=True)["rows"][0]
     page = screen.open(d=dataset, a=run, b=other, row=row["data_row"])
     expect(page.get_by_role("dialog")).to_be_visible()
@@ -82,24 +96,7 @@ def test_an_open_data_row(screen: Screen, dataset: str) -> None:
 
 
 def test_one_run_and_nothing_found(screen: Screen) -> None:
-    screen.open(d="digits", a="svm", m="noise>99")
+    page = screen.go(d="digits", a="svm", m="noise>99")
+    expect(page.get_by_role("region", name="No data rows")).to_be_visible()
+    settle(page)
     assert serious(screen) == []
-
-
-SMALLEST = """() => {
-    const small = new Set();
-    const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-    while (walk.nextNode()) {
-        const own = walk.currentNode.parentElement;
-        if (!walk.currentNode.data.trim() || own.closest("svg")) continue;
-        if (parseFloat(getComputedStyle(own).fontSize) < 12) small.add(walk.currentNode.data.trim());
-    }
-    return [...small];
-}"""
-
-
-def test_no_text_is_smaller_than_12_pixels(screen: Screen) -> None:
-    page = screen.open(d="digits", a="svm", b="logreg")
-    for _, width in LOOKS[:2]:  # of both widths
-        look(screen, "light", width)
-        assert page.evaluate(SMALLEST) == []

@@ -17,6 +17,11 @@ def test_causes_are_counted_and_lead_to_their_objects(screen: Screen) -> None:
         expect(panel.locator(f"[data-cause='{cause}'] td")).to_have_text(
             [shown(figures["count"]), shown(figures["dap"])]
         )
+    # How often a cause occurs is neither good nor bad: its bar has not the colour of what is wrong.
+    bar = panel.locator("[data-cause='wrong class'] td i").first
+    ground = bar.evaluate("(own) => getComputedStyle(own).backgroundColor")
+    wrong = "(own) => { own.style.color = 'var(--wrong)'; return getComputedStyle(own).color; }"
+    assert ground != bar.evaluate(wrong)
     panel.get_by_role("button", name="missed").click()
     expect(total(page)).to_have_text(shown(errors["causes"]["missed"]["count"]))
     press(page.get_by_role("button", name="Remove filter cause: missed"))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import httpx
 from playwright.sync_api import expect
 
+from tests.browser import zoo
 from tests.browser.conftest import Screen
-from tests.browser.helpers import box, see, send
+from tests.browser.helpers import see
 
 GROUND = "(own) => getComputedStyle(own).backgroundColor"
 
@@ -26,24 +26,11 @@ def test_curves_of_classes_have_neither_runs_colour(screen: Screen) -> None:
         assert [comparison.locator(f"[data-run={which}] > i").first.evaluate(GROUND) for which in "ab"] == runs
 
 
-def test_a_class_has_a_swatch_only_where_its_colour_was_declared(screen: Screen) -> None:
-    with httpx.Client(base_url=screen.url, timeout=60) as http:
-        classes = [{"name": "sea", "color": "#123456"}]
-        http.put("/v1/datasets/x-colours/ontology", json={"classes": classes}).raise_for_status()
-        objects = [box("sea", 0), box("land", 1)]
-        send(http, "x-colours", {"r": objects}, {"r": [one | {"confidence": 0.9} for one in objects]})
-    page = screen.open(d="x-colours", a="one")
+def test_a_class_has_a_swatch_only_where_its_colour_was_declared(screen: Screen, zoo_dataset: str) -> None:
+    page = screen.open(d=zoo_dataset, a=zoo.RUN)
     panel = see(page, "Classes")
-    swatch = panel.locator("[data-class=sea] i")
+    swatch = panel.locator("[data-class=bird] i")
     expect(swatch).to_be_visible()
-    assert swatch.evaluate(GROUND) == "rgb(18, 52, 86)"
-    expect(panel.locator("[data-class=land] i")).to_have_count(0)
-
-
-def test_how_often_a_cause_occurs_is_neither_good_nor_bad(screen: Screen) -> None:
-    page = screen.open(d="digits", a="svm")
-    panel = see(page, "Causes of errors")
-    bar = panel.locator("[data-cause='wrong class'] td i").first
-    expect(bar).to_be_attached()
-    color = "(own) => { own.style.color = 'var(--wrong)'; return getComputedStyle(own).color; }"
-    assert bar.evaluate(GROUND) != bar.evaluate(color)
+    assert swatch.evaluate(GROUND) == "rgb(18, 52, 86)"  # zoo.COLOUR
+    expect(panel.locator("[data-class=roof]")).to_be_visible()
+    expect(panel.locator("[data-class=roof] i")).to_have_count(0)

@@ -47,6 +47,12 @@ def table(page: Page, title: str) -> list[list[str]]:
     ]
 
 
+def names_of(cards: Locator) -> list[str]:
+    """The data row and the annotation of each."""
+    keys: list[str] = cards.evaluate_all("cards => cards.map((card) => card.dataset.flip)")
+    return [key.rsplit(" ", 1)[0] for key in keys]
+
+
 def row_of(one: dict[str, Any], name: str, figure: str = "f1") -> list[str]:
     right = one["right"]
     return [
@@ -90,17 +96,14 @@ def test_cells_sentence_and_tables_say_what_the_api_says(
     assert answer["slices"]
 
 
-def test_there_is_nothing_to_compare_without_a_second_run(screen: Screen) -> None:
+def test_a_second_run_brings_one_line_of_objects_and_more_when_asked(screen: Screen) -> None:
     page = screen.open(d="digits", a="svm")
     expect(panel(page)).to_have_count(0)
     page.get_by_label("Compare with").select_option("logreg")
     expect(cards(page).first).to_be_visible()
     page.go_back()
     expect(panel(page)).to_have_count(0)
-
-
-def test_objects_are_one_line_until_more_is_asked_for(screen: Screen) -> None:
-    page = screen.open(d="digits", a="svm", b="logreg")
+    page.go_forward()
     expect(cards(page).first).to_be_visible()
     tops = cards(page).evaluate_all("cards => cards.map((card) => card.getBoundingClientRect().top)")
     assert len(tops) < PAGE
@@ -108,24 +111,29 @@ def test_objects_are_one_line_until_more_is_asked_for(screen: Screen) -> None:
     panel(page).get_by_role("button", name="Show more").click()
     expect(cards(page)).to_have_count(PAGE)
     # The surest first: that is where most can be learnt.
-    expected = [f"{one['data_row']} {one['a']['annotation']['id']}" for one in flips(screen)["flips"]]
-    assert [(key.get_attribute("data-flip") or "").rsplit(" ", 1)[0] for key in cards(page).all()] == expected
+    answer = flips(screen)
+    expected = [f"{one['data_row']} {one['a']['annotation']['id']}" for one in answer["flips"]]
+    assert names_of(cards(page)) == expected
     page.go_back()
     expect(cards(page)).to_have_count(len(tops))
+    # One opens its row, and arrows lead to the next one.
+    second, third = answer["flips"][1:3]
+    cards(page).nth(1).click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("heading", name=second["data_row"])).to_be_visible()
+    expect(dialog).to_contain_text(f"as svm has it · 2 of {answer['total']:,}")
+    assert f"row={second['data_row']}" in page.url
+    page.keyboard.press("ArrowRight")
+    expect(dialog.get_by_role("heading", name=third["data_row"])).to_be_visible()
+    expect(dialog).to_contain_text("3 of ")
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    expect(cards(page).nth(2)).to_be_focused()
+    page.go_back()
+    expect(dialog.get_by_role("heading", name=third["data_row"])).to_be_visible()
 
 
-def test_figures_follow_the_thresholds(screen: Screen) -> None:
-    page = screen.open(d="digits", a="svm", b="logreg")
-    field = page.get_by_label("Confidence threshold, exactly")
-    field.fill("0.9")
-    field.press("Enter")
-    right = versus(screen, confidence=0.9)["right"]
-    for kind in KINDS:
-        expect(panel(page).locator(f"[data-cell={kind}] .number").first).to_have_text(f"{right[kind]:,}")
-    assert right != versus(screen)["right"]
-
-
-def test_a_cell_shows_its_objects(screen: Screen) -> None:
+def test_a_cell_shows_its_objects_by_page_and_follows_the_thresholds(screen: Screen) -> None:
     page = screen.open(d="digits", a="svm", b="logreg")
     total = panel(page).locator("[data-figure=flips-total]")
     for kind in ("neither", "only_b", "both", "only_a"):
@@ -144,39 +152,25 @@ def test_a_cell_shows_its_objects(screen: Screen) -> None:
     page.go_back()
     expect(panel(page).locator("[data-cell=both]")).to_have_attribute("aria-pressed", "true")
     assert "flip=both" in page.url
-
-
-def test_the_objects_of_a_page_are_those_of_the_api(screen: Screen) -> None:
-    page = screen.open(d="digits", a="svm", b="logreg", flip="neither")
+    # The next ones.
+    panel(page).locator("[data-cell=neither]").click()
     panel(page).get_by_role("button", name="Next objects").click()
     answer = flips(screen, "neither", offset=PAGE)
     expect(panel(page)).to_contain_text(f"{PAGE + 1}\N{EN DASH}{2 * PAGE} of {answer['total']:,} objects")
     expected = [f"{one['data_row']} {one['a']['annotation']['id']}" for one in answer["flips"]]
     expect(cards(page).first).to_have_attribute("data-flip", re.compile(f"^{re.escape(expected[0])} "))
-    keys = [card.get_attribute("data-flip") or "" for card in cards(page).all()]
-    assert [key.rsplit(" ", 1)[0] for key in keys] == expected
+    assert names_of(cards(page)) == expected
     assert f"flipfrom={PAGE}" in page.url
     page.go_back()
     expect(panel(page)).to_contain_text(f"1\N{EN DASH}{PAGE} of {answer['total']:,} objects")
-
-
-def test_an_object_opens_its_row_and_arrows_lead_to_the_next_one(screen: Screen) -> None:
-    page = screen.open(d="digits", a="svm", b="logreg")
-    listed = flips(screen)["flips"]
-    second, third = listed[1:3]
-    cards(page).nth(1).click()
-    dialog = page.get_by_role("dialog")
-    expect(dialog.get_by_role("heading", name=second["data_row"])).to_be_visible()
-    expect(dialog).to_contain_text(f"as svm has it · 2 of {flips(screen)['total']:,}")
-    assert f"row={second['data_row']}" in page.url
-    page.keyboard.press("ArrowRight")
-    expect(dialog.get_by_role("heading", name=third["data_row"])).to_be_visible()
-    expect(dialog).to_contain_text("3 of ")
-    page.keyboard.press("Escape")
-    expect(dialog).to_have_count(0)
-    expect(cards(page).nth(2)).to_be_focused()
-    page.go_back()
-    expect(dialog.get_by_role("heading", name=third["data_row"])).to_be_visible()
+    # At another threshold.
+    field = page.get_by_label("Confidence threshold, exactly")
+    field.fill("0.9")
+    field.press("Enter")
+    right = versus(screen, confidence=0.9)["right"]
+    for kind in KINDS:
+        expect(panel(page).locator(f"[data-cell={kind}] .number").first).to_have_text(f"{right[kind]:,}")
+    assert right != versus(screen)["right"]
 
 
 def test_a_link_to_an_open_object_opens_it(screen: Screen) -> None:
@@ -193,19 +187,17 @@ def test_a_link_to_an_open_object_opens_it(screen: Screen) -> None:
     expect(page.get_by_role("dialog")).to_contain_text("1 of ")
 
 
-def test_most_changed_by_another_figure(screen: Screen) -> None:
+def test_what_has_changed_most_by_figure_and_page_narrows_the_page_and_its_chip_goes_back(screen: Screen) -> None:
     page = screen.open(d="digits", a="svm", b="logreg")
-    for figure in ("recall", "precision", "flips"):
-        panel(page).get_by_label("Most changed by").select_option(figure)
+    for by in ("recall", "precision", "flips"):
+        panel(page).get_by_label("Most changed by").select_option(by)
         settle(page)
-        answer = versus(screen, sort=figure, limit=PAGE, slice_limit=PAGE)
-        of = "f1" if figure == "flips" else figure
+        answer = versus(screen, sort=by, limit=PAGE, slice_limit=PAGE)
+        of = "f1" if by == "flips" else by
         assert table(page, "Classes most changed") == [row_of(one, one["label"], of) for one in answer["classes"]]
-        assert f"change={figure}" in page.url
-
-
-def test_classes_and_slices_by_page(screen: Screen) -> None:
-    page = screen.open(d="digits", a="svm", b="logreg")
+        assert f"change={by}" in page.url
+    panel(page).get_by_label("Most changed by").select_option("f1")
+    settle(page)
     for what, title, key, name in (
         ("classes", "Classes most changed", "offset", lambda one: one["label"]),
         ("slices", "Slices most changed", "slice_offset", name_of_slice),
@@ -216,10 +208,8 @@ def test_classes_and_slices_by_page(screen: Screen) -> None:
         expected = [name(one) for one in answer[what]]
         expect(panel(page).get_by_role("region", name=title).locator("tbody button")).to_have_text(expected)
         expect(panel(page)).to_contain_text(f"of {answer[f'{what}_total']} {what}")
-
-
-def test_a_class_and_a_slice_narrow_the_page_and_their_chips_go_back(screen: Screen) -> None:
-    page = screen.open(d="digits", a="svm", b="logreg")
+        page.go_back()
+    # One narrows the page to it.
     figure = tile(page, "TP")
     before = figure.inner_text()
     first = versus(screen)["classes"][0]
@@ -251,6 +241,7 @@ def test_nothing_is_wider_than_the_screen(screen: Screen, dataset: str, run: str
     for width in (1280, 390):
         page.set_viewport_size({"width": width, "height": 900})
         settle(page)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
         unfold(page, "Comparison")
         settle(page)
         assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -23,7 +23,7 @@ def row_labels(page: Page) -> list[str]:
     return [name for name in names if name != "other"]
 
 
-def test_a_cell_leads_to_its_objects_and_rows_and_its_chip_back(screen: Screen) -> None:
+def test_a_cell_leads_to_its_objects_and_rows_its_chip_back_and_keys_to_the_next_one(screen: Screen) -> None:
     page = screen.open(d="digits", a="svm")
     expect(total(page)).to_have_text(str(DEMO_SCENES))
     cells = screen.ask("confusion-matrix")["cells"]
@@ -36,6 +36,15 @@ def test_a_cell_leads_to_its_objects_and_rows_and_its_chip_back(screen: Screen) 
     expect(total(page)).to_have_text(str(expected))
     press(page.get_by_role("button", name="Remove filter"))
     expect(total(page)).to_have_text(str(DEMO_SCENES))
+    # By keys too.
+    buttons = matrix(page).locator("table button")
+    assert buttons.evaluate_all("all => all.filter((one) => one.getAttribute('tabindex') === '0').length") == 1
+    first = row_labels(page)[0]
+    page.get_by_role("button", name=re.compile(f"^{first}, correct")).focus()
+    page.keyboard.press("ArrowLeft")
+    expect(page.get_by_role("button", name=re.compile(f"^{first}, missed"))).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name=f"Remove filter {first} → missed")).to_be_visible()
 
 
 def test_classes_stand_in_the_order_asked_for(screen: Screen) -> None:
@@ -68,9 +77,13 @@ def test_classes_stand_in_the_order_asked_for(screen: Screen) -> None:
     expect(matrix(page)).to_contain_text("No such class.")
 
 
-def test_cells_are_counts_or_shares(screen: Screen) -> None:
+def test_cells_are_counts_or_shares_and_their_sums_are_the_objects(screen: Screen) -> None:
     page = screen.open(d="digits", a="svm")
     answer = screen.ask("confusion-matrix")
+    for name in row_labels(page):
+        expect(matrix(page).locator(f"[data-sum-of-actual='{name}']")).to_have_text(shown(answer["actual_sums"][name]))
+        predicted = matrix(page).locator(f"[data-sum-of-predicted='{name}']")
+        expect(predicted).to_have_text(shown(answer["predicted_sums"][name]))
     cell = next(one for one in answer["cells"] if one["actual"] == "eight" and one["predicted"] == "eight")
     button = page.get_by_role("button", name=re.compile(f"^eight, correct: {cell['count']}"))
     expect(button).to_have_text(str(cell["count"]))
@@ -85,15 +98,6 @@ def test_cells_are_counts_or_shares(screen: Screen) -> None:
     page.get_by_role("button", name="log", exact=True).click()
     assert small.evaluate(colour) != logarithmic
     assert "shade=linear" in page.url
-
-
-def test_sums_of_the_matrix_are_the_objects(screen: Screen) -> None:
-    page = screen.open(d="digits", a="svm")
-    answer = screen.ask("confusion-matrix")
-    for name in row_labels(page):
-        expect(matrix(page).locator(f"[data-sum-of-actual='{name}']")).to_have_text(shown(answer["actual_sums"][name]))
-        predicted = matrix(page).locator(f"[data-sum-of-predicted='{name}']")
-        expect(predicted).to_have_text(shown(answer["predicted_sums"][name]))
 
 
 def test_one_run_less_the_other(screen: Screen) -> None:
@@ -120,24 +124,11 @@ def test_one_run_less_the_other(screen: Screen) -> None:
     expect(page.get_by_role("button", name=f"eight, correct: {mine['eight', 'eight']}", exact=True)).to_be_visible()
 
 
-def test_arrow_keys_lead_through_the_matrix(screen: Screen) -> None:
-    page = screen.open(d="digits", a="svm")
-    cells = matrix(page).locator("table button")
-    assert sum(cells.nth(i).get_attribute("tabindex") == "0" for i in range(cells.count())) == 1
-    first = row_labels(page)[0]
-    right = page.get_by_role("button", name=re.compile(f"^{first}, correct"))
-    right.focus()
-    page.keyboard.press("ArrowLeft")
-    expect(page.get_by_role("button", name=re.compile(f"^{first}, missed"))).to_be_focused()
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("button", name=f"Remove filter {first} → missed")).to_be_visible()
-
-
 def test_thousands_of_classes_are_never_fetched_whole(own_screen: Screen, many: str) -> None:
     screen = own_screen
     asked: list[str] = []
     questions = ("/overview?", "/confusion-matrix?")
-    screen.page.on("request", lambda one: asked.append(one.url) if any(q in one.url for q in questions) else None)
+    screen.hear(lambda one: asked.append(one.url) if any(q in one.url for q in questions) else None)
     page = screen.open(d=many, a="one")
     expect(matrix(page).locator("table")).to_be_visible()
     assert len(row_labels(page)) == 12

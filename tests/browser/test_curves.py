@@ -73,17 +73,13 @@ def test_the_dot_is_dragged_along_the_curve(screen: Screen, kind: str) -> None:
     expect(tile(page, "TP")).to_have_text(before)
 
 
-def test_the_dot_moves_by_keys(screen: Screen) -> None:
-    page = screen.open(d="digits", a="svm", c=0.5)
+def test_the_dot_moves_by_keys_and_to_where_the_chart_is_clicked(screen: Screen) -> None:
+    page = screen.open(d="digits", a="svm", curve="f1", c=0.5)
     dot(page).focus()
     page.keyboard.press("ArrowRight")
     expect(page.get_by_label("Confidence threshold, exactly")).to_have_value("0.51")
     page.keyboard.press("PageDown")
     expect(tile(page, "TP")).to_have_text(shown(screen.headline(confidence=0.41)["tp"]))
-
-
-def test_a_click_on_the_chart_brings_the_dot_there(screen: Screen) -> None:
-    page = screen.open(d="digits", a="svm", curve="f1", c=0.5)
     chart = page.get_by_role("img", name="F1 against confidence threshold")
     size = chart.bounding_box()
     assert size

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import httpx
-from evalstream_api.page import PAGE
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.conftest import with_page
 from tests.browser.helpers import box, send, tile
 from tests.faults.service import running
 
@@ -17,7 +17,7 @@ KEYS = "reader=read,all=read+write+admin"
 def test_a_run_and_then_its_dataset_are_deleted(browser: Browser, tmp_path: Path) -> None:
     admin = {"Authorization": "Bearer all"}
     with (
-        running(tmp_path, EVALSTREAM_API_KEYS=KEYS, EVALSTREAM_PAGE=str(PAGE)) as service,
+        running(tmp_path, EVALSTREAM_API_KEYS=KEYS, **with_page()) as service,
         httpx.Client(base_url=service.url, headers=admin, timeout=60) as http,
     ):
         for run in ("one", "two"):

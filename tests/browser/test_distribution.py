@@ -56,10 +56,16 @@ def assert_side_by_side(screen: Screen, metric: str, sides: dict[str, dict[str, 
     expect(page.locator("[data-figure=histogram] td")).to_have_text(cells)
 
 
-def test_splits_stand_side_by_side(screen: Screen) -> None:
+def test_splits_and_values_of_metadata_stand_side_by_side(screen: Screen) -> None:
     page = screen.open(d="digits", a="svm", hist="fn")
-    see(page, "Distribution").get_by_label("Side by side").select_option("by split")
+    panel = see(page, "Distribution")
+    panel.get_by_label("Side by side").select_option("by split")
     assert_side_by_side(screen, "fn", {name: {"split": name} for name in ("train", "validation", "test")})
+    panel.get_by_label("What is counted").select_option("f1")
+    panel.get_by_label("Side by side").select_option("by surface")
+    values = [one["value"] for one in screen.ask("metadata", key="surface")["values"]]
+    assert 1 < len(values) <= MOST
+    assert_side_by_side(screen, "f1", {value: {"metadata": f"surface={value}"} for value in values})
 
 
 def test_classes_stand_side_by_side(screen: Screen) -> None:
@@ -79,15 +85,6 @@ def test_classes_stand_side_by_side(screen: Screen) -> None:
     names = [one["label"] for one in chosen]
     assert sorted(names) == ["eight", "two"]
     expect(page.locator("[data-figure=histogram] th[scope=col]")).to_have_text(["from", *names])
-
-
-def test_values_of_metadata_stand_side_by_side(screen: Screen) -> None:
-    page = screen.open(d="digits", a="svm", hist="f1")
-    panel = see(page, "Distribution")
-    panel.get_by_label("Side by side").select_option("by surface")
-    values = [one["value"] for one in screen.ask("metadata", key="surface")["values"]]
-    assert 1 < len(values) <= MOST
-    assert_side_by_side(screen, "f1", {value: {"metadata": f"surface={value}"} for value in values})
 
 
 def test_kept_slices_stand_side_by_side(screen: Screen) -> None:
@@ -179,8 +176,8 @@ window.drawings = () => {
 
 
 def test_a_chart_is_drawn_once_and_not_for_what_it_does_not_show(own_screen: Screen) -> None:
-    own_screen.page.add_init_script(DRAWN)
-    page = own_screen.open(d="digits", a="svm", hist="f1")
+    with own_screen.beginning(DRAWN):
+        page = own_screen.open(d="digits", a="svm", hist="f1")
     see(page, "Distribution")
     expect(page.get_by_role("img", name="Histogram: F1").locator("canvas").first).to_be_visible()
     settle(page)

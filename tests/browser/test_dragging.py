@@ -45,8 +45,8 @@ def test_after_a_step_by_key_the_threshold_follows_everything_else(screen: Scree
         expect(exact(page)).to_have_value(value)
 
 
-def test_a_drag_back_to_where_it_began_leaves_the_next_one_a_step_of_its_own(own_screen: Screen) -> None:
-    page = own_screen.open(d="digits", a="svm")
+def test_a_drag_back_to_where_it_began_leaves_the_next_one_a_step_of_its_own(separate_screen: Screen) -> None:
+    page = separate_screen.open(d="digits", a="svm")
     x, y = grab(page)
     page.mouse.move(x + 40, y)
     expect(exact(page)).not_to_have_value("0.5")
@@ -81,22 +81,22 @@ def test_a_step_asks_all_counts_of_a_run_at_once_and_nothing_twice(
 ) -> None:
     page = own_screen.open(d="digits", a="svm", **versus)
     found = []
+    asked: list[str] = []
+
+    def note(request: Request) -> None:
+        if "/v1/" in request.url:
+            asked.append(urlsplit(request.url).path.rpartition("/")[2])
+
+    own_screen.hear(note)
     # Far apart, so that the order of the classes changes. Now and then the page looks whether anything has changed
     # meanwhile: that may fall into a step, but not into all.
     for value in ("0.9", "0.2", "0.75"):
-        asked: list[str] = []
-
-        def note(request: Request, asked: list[str] = asked) -> None:
-            if "/v1/" in request.url:
-                asked.append(urlsplit(request.url).path.rpartition("/")[2])
-
-        page.on("request", note)
+        asked.clear()
         exact(page).fill(value)
         exact(page).press("Enter")
         expect(page.locator("[data-figure=TP]")).to_have_attribute("data-stale", "false")
         expect(page.locator("[data-interval=TP]")).to_contain_text("\N{EN DASH}")
         settle(page)
-        page.remove_listener("request", note)
         found.append({question: asked.count(question) for question in asked if question not in SIGNS})
     assert expected in found, found
 
@@ -121,7 +121,7 @@ def test_of_many_classes_a_step_asks_once_too_and_for_no_curve_that_is_there(
     see(page, "Classes")
     settle(page)
     asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
+    own_screen.hear(lambda request: asked.append(request.url))
     for value in ("0.4", "0.45"):
         exact(page).fill(value)
         exact(page).press("Enter")
@@ -135,7 +135,7 @@ def test_of_many_classes_a_step_asks_once_too_and_for_no_curve_that_is_there(
 def test_the_gallery_follows_the_thresholds_where_it_is_seen(own_screen: Screen) -> None:
     page = own_screen.open(d="digits", a="svm", sort="fp", desc="1")
     asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
+    own_screen.hear(lambda request: asked.append(request.url))
     exact(page).fill("0.9")
     exact(page).press("Enter")
     expect(page.locator("[data-figure=TP]")).to_have_attribute("data-stale", "false")
@@ -160,8 +160,10 @@ window.release = () => { window.holding = false; waiting.forEach((go) => go()); 
 """
 
 
-def test_a_drag_dims_what_it_has_left_behind_and_asks_the_expensive_questions_at_rest(own_screen: Screen) -> None:
-    screen, page = own_screen, own_screen.page
+def test_a_drag_dims_what_it_has_left_behind_and_asks_the_expensive_questions_at_rest(
+    separate_screen: Screen,
+) -> None:
+    screen, page = separate_screen, separate_screen.page
     page.add_init_script(HELD)
     page.clock.install(time="2026-01-01")
     screen.open(d="digits", a="svm", b="logreg")

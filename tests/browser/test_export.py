@@ -56,17 +56,13 @@ def test_exports_hold_what_the_api_says(screen: Screen, tmp_path: Path) -> None:
     assert {"average-precision", "pr-curve"} <= answers.keys()
 
 
-def test_commands_are_set_apart(screen: Screen) -> None:
-    page = screen.open(d="digits", a="svm")
+def test_files_of_the_service_are_those_of_the_view_and_commands_are_set_apart(screen: Screen, tmp_path: Path) -> None:
+    page = screen.open(d="digits", a="svm", c=0.4, split="test")
     page.get_by_role("button", name=re.compile("^Export")).click()
+    # Commands that do the same are set apart from the words around them.
     dialog = page.get_by_role("dialog", name="Export")
     expect(dialog.locator("code", has_text="export-mislabels")).to_be_visible()
     expect(dialog).not_to_contain_text("`")
-
-
-def test_files_of_the_service_are_those_of_the_view(screen: Screen, tmp_path: Path) -> None:
-    page = screen.open(d="digits", a="svm", c=0.4, split="test")
-    page.get_by_role("button", name=re.compile("^Export")).click()
     with page.expect_download() as download:
         page.get_by_role("button", name="Labels from the service, CSV").click()
     assert download.value.suggested_filename == "digits-svm.zip"

@@ -14,7 +14,7 @@ from tests.browser.helpers import box, send, send_broken, tile
 def test_freshness_says_what_is_pending(own_screen: Screen) -> None:
     screen = own_screen
     answer = {"rows": 1400, "done": 1395, "pending": 3, "failed": 2, "state": "running"}
-    screen.page.route("**/progress", lambda route: route.fulfill(json=answer))
+    screen.instead("**/progress", lambda route: route.fulfill(json=answer))
     page = screen.open(d="digits", a="svm")
     expect(page.get_by_text("1,400 rows · 3 pending · 2 failed")).to_be_visible()
     expect(page.get_by_role("button", name="Retry")).to_be_visible()

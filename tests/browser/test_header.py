@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import httpx
-from evalstream_api.page import PAGE
 from playwright.sync_api import Browser, expect
 
-from tests.browser.conftest import Screen
+from tests.browser.conftest import Screen, with_page
 from tests.browser.helpers import send_broken, tile
 from tests.faults.service import running
 
@@ -37,7 +36,7 @@ def test_the_theme_is_remembered(screen: Screen) -> None:
 
 def test_an_api_key_is_asked_for_and_kept(browser: Browser, tmp_path: Path) -> None:
     keys = "reader=read,writer=read+write+admin"
-    with running(tmp_path, EVALSTREAM_API_KEYS=keys, EVALSTREAM_PAGE=str(PAGE)) as service:
+    with running(tmp_path, EVALSTREAM_API_KEYS=keys, **with_page()) as service:
         with httpx.Client(base_url=service.url, headers={"Authorization": "Bearer writer"}, timeout=60) as http:
             send_broken(http)
         context = browser.new_context()

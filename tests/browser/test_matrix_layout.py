@@ -22,39 +22,10 @@ def right(place: Locator) -> float:
     return found["x"] + found["width"]
 
 
-def test_the_title_is_on_the_left(screen: Screen) -> None:
+def test_it_fills_its_panel_and_answers_to_questions_stand_behind_a_line(screen: Screen) -> None:
     page = screen.open(d="digits", a="svm")
     expect(matrix(page).locator("table")).to_be_visible()
     assert left(matrix(page).get_by_role("heading", name="Confusion matrix")) - left(matrix(page)) < 20
-
-
-def test_it_fills_its_panel_and_sums_are_in_sight(screen: Screen) -> None:
-    for unit in ("count", "row"):
-        page = screen.open(d="digits", a="svm", unit=unit)
-        sums = matrix(page).locator("[data-sum-of-actual=eight]")
-        expect(sums).to_be_visible()
-        assert -1 < right(matrix(page)) - 17 - right(sums) < 6
-    expect(matrix(page)).to_contain_text("in the row “false alarm”, of all false alarms")
-
-
-def test_cells_have_room_for_a_finger_on_a_narrow_screen(screen: Screen) -> None:
-    page = screen.page
-    page.set_viewport_size({"width": 390, "height": 844})
-    screen.open(d="digits", a="svm")
-    cells = matrix(page).locator("tbody td button")
-    expect(cells.first).to_be_visible()
-    for cell in cells.all():
-        place = cell.bounding_box()
-        assert place
-        assert min(place["width"], place["height"]) >= 40
-    # All rows are there: the page scrolls, and nothing within it does up and down.
-    scrolled = matrix(page).locator("table").locator("..")
-    assert scrolled.evaluate("(own) => own.scrollHeight <= own.clientHeight")
-
-
-def test_answers_to_questions_stand_behind_a_line(screen: Screen) -> None:
-    page = screen.open(d="digits", a="svm")
-    expect(matrix(page).locator("table")).to_be_visible()
     names = row_labels(page)
     first = next(i for i, name in enumerate(names) if "=" in name)
     assert all("=" in name for name in names[first:])
@@ -65,32 +36,70 @@ def test_answers_to_questions_stand_behind_a_line(screen: Screen) -> None:
     columns = matrix(page).locator("thead th[scope=col]")
     assert columns.nth(first + 1).evaluate(width)[1] != "0px"
     expect(matrix(page).locator("[data-figure=matrix-classes]")).to_have_text("10 classes + 2 answers.")
+    # Sums are in sight, whatever the cells say.
+    sums = matrix(page).locator("[data-sum-of-actual=eight]")
+    for unit in ("count", "row"):
+        page.get_by_label("What the cells say").select_option(unit)
+        page.wait_for_url(lambda url, unit=unit: ("unit=row" in url) == (unit == "row"))
+        settle(page)
+        assert -1 < right(matrix(page)) - 17 - right(sums) < 6
+    expect(matrix(page)).to_contain_text("in the row “false alarm”, of all false alarms")
 
 
-def test_names_that_begin_alike_can_be_told_apart(screen: Screen) -> None:
-    begin = "a long name of a kind of thing, of which there are several that begin in this same way: "
-    with httpx.Client(base_url=screen.url, timeout=60) as http:
-        objects = [box(begin + end, at) for at, end in enumerate(("first", "other"))]
-        send(http, "x-names", {"r": objects}, {"r": [one | {"confidence": 0.9} for one in objects]})
-    page = screen.open(d="x-names", a="one")
+def test_on_a_narrow_screen_cells_have_room_for_a_finger_and_names_are_whole(screen: Screen) -> None:
+    page = screen.page
+    page.set_viewport_size({"width": 390, "height": 844})
+    screen.open(d="digits", a="svm")
+    cells = matrix(page).locator("tbody td button")
+    expect(cells.first).to_be_visible()
+    places = cells.evaluate_all("all => all.map((one) => one.getBoundingClientRect().toJSON())")
+    assert min(min(place["width"], place["height"]) for place in places) >= 40
+    # All rows are there: the page scrolls, and nothing within it does up and down.
+    scrolled = matrix(page).locator("table").locator("..")
+    assert scrolled.evaluate("(own) => own.scrollHeight <= own.clientHeight")
+    # Names of rows are whole.
+    names = matrix(page).locator("tbody th[scope=row]")
+    answers = names.filter(has_text="sharpness=")
+    expect(answers).to_have_count(2)
+    cut = "(one) => one.clientWidth > 0 && one.scrollWidth > one.clientWidth + 1"
+    for name in names.all():
+        assert not name.evaluate(f"(own) => [...own.querySelectorAll('*')].some({cut})"), name.inner_text()
+    expect(answers.first).to_have_text("sharpness=blurred")
+
+
+BEGIN = "a long name of a kind of thing, of which there are several that begin in this same way: "
+HEBREW = (
+    "\N{HEBREW LETTER ALEF}\N{HEBREW LETTER BET}\N{HEBREW LETTER GIMEL} \N{HEBREW LETTER DALET}\N{HEBREW LETTER HE}"
+    " \N{HEBREW LETTER VAV}\N{HEBREW LETTER ZAYIN}\N{HEBREW LETTER HET}"
+)
+SIGNS = ["a=b", "left|right", "path/to", "<b>"]
+
+
+def test_names_are_told_apart_and_read_as_they_were_sent(screen: Screen, http: httpx.Client) -> None:
+    named = [*SIGNS, f"{BEGIN}first", f"{BEGIN}other", HEBREW]
+    said = [SIGNS[-1], *SIGNS[:-1], *named[len(SIGNS) :]]  # of those with signs, each is taken for the one before
+    annotations = {"r": [box(name, at) for at, name in enumerate(named)]}
+    predictions = {"r": [box(name, at, 0.9) for at, name in enumerate(said)]}
+    send(http, "x-names", annotations, predictions)
+    page = screen.open(d="x-names", a="one", lines="a\\=b")
+    heads = matrix(page).locator("tbody th[scope=row]")
+    titles = {name.get_attribute("title") for name in heads.locator("[title]").all()}
+    assert titles - {"false alarm"} == set(named)
+    assert set(SIGNS) < set(row_labels(page))
+    # Long ones by their ends.
     for end in ("first", "other"):
-        name = matrix(page).locator("tbody th[scope=row]").get_by_title(begin + end)
-        start, tail = name.locator("span").all()
+        start, tail = heads.get_by_title(BEGIN + end).locator("span").all()
         assert start.evaluate("(own) => own.scrollWidth > own.clientWidth")
         expect(tail).to_have_text(f" {end}", use_inner_text=False)
         assert right(tail) <= left(matrix(page).locator("tbody td").first)
-
-
-def test_words_of_names_from_right_to_left_keep_their_order(screen: Screen) -> None:
-    name = (
-        "\N{HEBREW LETTER ALEF}\N{HEBREW LETTER BET}\N{HEBREW LETTER GIMEL} \N{HEBREW LETTER DALET}\N{HEBREW LETTER HE}"
-    )
-    name = f"{name} \N{HEBREW LETTER VAV}\N{HEBREW LETTER ZAYIN}\N{HEBREW LETTER HET}"
-    with httpx.Client(base_url=screen.url, timeout=60) as http:
-        send(http, "x-hebrew", {"r": [box(name, 0)]}, {"r": [box(name, 0, 0.9)]})
-    page = screen.open(d="x-hebrew", a="one")
-    start, end = matrix(page).locator("tbody th[scope=row]").get_by_title(name).locator("span").all()
-    assert right(end) <= left(start) + 1
+    # From right to left, words keep their order.
+    start, end_of_name = heads.get_by_title(HEBREW).locator("span").all()
+    assert right(end_of_name) <= left(start) + 1
+    # And signs are no more than signs.
+    expect(page.get_by_role("list", name="Top confusions")).to_contain_text("a=b → <b>")
+    expect(page.locator("[data-class='a\\\\=b']")).to_contain_text("a=b")
+    expect(page.get_by_role("button", name="Remove the curve of a=b")).to_be_visible()
+    assert "\\" not in page.locator("main").inner_text()
 
 
 def thumb(page: Page) -> Locator:
@@ -122,30 +131,3 @@ def test_the_order_waits_for_the_end_of_a_drag(screen: Screen) -> None:
     assert row_labels(page) == before
     page.mouse.up()
     expect(matrix(page).locator("tbody th[scope=row]")).not_to_have_text(["false alarm", *before, "all"])
-
-
-def test_names_of_rows_are_whole_on_a_phone(screen: Screen) -> None:
-    screen.page.set_viewport_size({"width": 390, "height": 844})
-    screen.open(d="digits", a="svm")
-    names = matrix(screen.page).locator("tbody th[scope=row]")
-    answers = names.filter(has_text="sharpness=")
-    expect(answers).to_have_count(2)
-    cut = "(one) => one.clientWidth > 0 && one.scrollWidth > one.clientWidth + 1"
-    for name in names.all():
-        assert not name.evaluate(f"(own) => [...own.querySelectorAll('*')].some({cut})"), name.inner_text()
-    expect(answers.first).to_have_text("sharpness=blurred")
-
-
-def test_a_sign_in_a_name_is_read_as_it_was_sent(screen: Screen, http: httpx.Client) -> None:
-    named = ["a=b", "left|right", "path/to", "<b>"]
-    annotations = {"r": [box(name, at) for at, name in enumerate(named)]}
-    predictions = {"r": [box(named[at - 1], at, 0.9) for at, _ in enumerate(named)]}
-    send(http, "x-signs", annotations, predictions)
-    page = screen.open(d="x-signs", a="one", lines="a\\=b")
-    names = row_labels(page)
-    assert set(names) == set(named)
-    confusions = page.get_by_role("list", name="Top confusions")
-    expect(confusions).to_contain_text("a=b → <b>")
-    expect(page.locator("[data-class='a\\\\=b']")).to_contain_text("a=b")
-    expect(page.get_by_role("button", name="Remove the curve of a=b")).to_be_visible()
-    assert "\\" not in page.locator("main").inner_text()

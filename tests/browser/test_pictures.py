@@ -9,11 +9,10 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from evalstream_api.page import PAGE
 from PIL import Image
 from playwright.sync_api import Browser, expect
 
-from tests.browser.conftest import Screen
+from tests.browser.conftest import Screen, with_page
 from tests.browser.helpers import PATIENCE, press, upload, wait_until_matched
 from tests.faults.service import Service, running
 
@@ -40,7 +39,7 @@ def guarded(chromium: str, tmp_path: Path) -> Iterator[Service]:
     media.mkdir()
     Image.new("RGB", (64, 48), "teal").save(media / "here.png")
     keys = {"EVALSTREAM_API_KEYS": "reader=read,writer=read+write"}
-    with running(tmp_path, EVALSTREAM_MEDIA=str(media), EVALSTREAM_PAGE=str(PAGE), **keys) as service:
+    with running(tmp_path, EVALSTREAM_MEDIA=str(media), **with_page(), **keys) as service:
         with httpx.Client(base_url=service.url, headers={"Authorization": "Bearer writer"}, timeout=60) as http:
             for name in ("here", "gone"):
                 send_row(http, "x-guarded", name, width=64, height=48, media_url=f"/media/{name}.png")

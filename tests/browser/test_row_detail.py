@@ -15,7 +15,7 @@ def shown_metric(value: float | None) -> str:
     return "n/a" if value is None else str(int(value)) if value == int(value) else f"{value:.4f}"
 
 
-def test_a_row_opens_and_arrows_lead_on(screen: Screen) -> None:
+def test_a_row_opens_its_sides_can_be_hidden_and_arrows_lead_on(screen: Screen) -> None:
     page = screen.open(d="digits", a="svm")
     page.locator("[data-item=scene-0003]").click()
     dialog = page.get_by_role("dialog")
@@ -24,6 +24,18 @@ def test_a_row_opens_and_arrows_lead_on(screen: Screen) -> None:
     found = [one for one in row["predictions"] if one["type"] == "bbox" and one["outcome"]]
     there = [one for one in row["annotations"] if one["type"] == "bbox" and one["outcome"]]
     assert dialog.locator("rect").count() == len(found) + len(there)
+    # Either side can be hidden.
+    rects = dialog.locator("svg [data-object] rect")
+    expect(rects).to_have_count(len(there) + len(found))
+    dialog.get_by_role("button", name="Annotations").click()
+    expect(rects).to_have_count(len(found))
+    dialog.get_by_role("button", name="Predictions").click()
+    expect(rects).to_have_count(0)
+    assert "hide=annotation,prediction" in page.url
+    page.go_back()
+    expect(rects).to_have_count(len(found))
+    page.go_back()
+    expect(rects).to_have_count(len(there) + len(found))
     page.keyboard.press("ArrowRight")
     expect(dialog.get_by_role("heading", level=2)).to_have_text("scene-0004")
     page.keyboard.press("Escape")
@@ -42,16 +54,21 @@ def test_a_link_opens_a_row_that_the_gallery_has_not_loaded(screen: Screen) -> N
         expect(
             dialog.locator("dl div", has=page.locator("dt", has_text=re.compile(f"^{key}$"))).locator("dd")
         ).to_have_text(value)
-
-
-def test_a_row_that_is_not_there_says_so(screen: Screen) -> None:
-    page = screen.open(d="digits", a="svm", row="nobody")
-    expect(page.get_by_role("dialog")).to_contain_text("There is no data row nobody here")
+    # One that is not there says so.
+    screen.open(d="digits", a="svm", row="nobody")
+    expect(dialog).to_contain_text("There is no data row nobody here")
 
 
 def test_list_and_drawing_point_at_each_other(screen: Screen, zoo_dataset: str) -> None:
     page = screen.open(d=zoo_dataset, a=zoo.RUN, row="shapes")
     dialog = page.get_by_role("dialog")
+    # Colours are not the only sign.
+    dashes = {
+        side: dialog.locator(f"[data-side={side}]").first.evaluate("(own) => getComputedStyle(own).strokeDasharray")
+        for side in ("annotation", "prediction")
+    }
+    assert dashes == {"annotation": "6px, 4px", "prediction": "none"}
+    expect(dialog.get_by_label("What the colours and signs mean").first).to_contain_text("wrong class or false alarm")
     entry = dialog.locator("[data-case='annotation pond + prediction 2']")
     entry.hover()
     for key in ("annotation pond", "prediction 2"):
@@ -63,25 +80,6 @@ def test_list_and_drawing_point_at_each_other(screen: Screen, zoo_dataset: str) 
     page.wait_for_url(re.compile("object=prediction"))
     page.mouse.move(5, 5)
     expect(lane).to_have_attribute("data-pointed", "true")
-
-
-def test_annotations_and_predictions_can_be_hidden(screen: Screen) -> None:
-    (row,) = screen.ask("rows", data_row="scene-0003")["rows"]
-    count = {
-        side: sum(one["type"] == "bbox" and one["outcome"] is not None for one in row[f"{side}s"])
-        for side in ("annotation", "prediction")
-    }
-    page = screen.open(d="digits", a="svm", row="scene-0003")
-    dialog = page.get_by_role("dialog")
-    rects = dialog.locator("svg [data-object] rect")
-    expect(rects).to_have_count(count["annotation"] + count["prediction"])
-    dialog.get_by_role("button", name="Annotations").click()
-    expect(rects).to_have_count(count["prediction"])
-    dialog.get_by_role("button", name="Predictions").click()
-    expect(rects).to_have_count(0)
-    assert "hide=annotation,prediction" in page.url
-    page.go_back()
-    expect(rects).to_have_count(count["prediction"])
 
 
 def test_one_can_zoom_by_buttons_keys_and_wheel(screen: Screen) -> None:
@@ -112,23 +110,22 @@ def test_one_can_zoom_by_buttons_keys_and_wheel(screen: Screen) -> None:
     expect(dialog.get_by_role("heading", level=2)).to_have_text("scene-0003")
     page.keyboard.press("0")
     assert width() == pytest.approx(whole)
+    # Wherever the focus is.
+    page.get_by_role("button", name="Close").focus()
+    page.keyboard.press("+")
+    expect(picture).to_have_attribute("data-zoom", "1.5")
+    page.keyboard.press("0")
+    expect(picture).to_have_attribute("data-zoom", "1")
 
 
-def test_custom_metrics_of_a_row_are_shown(screen: Screen, zoo_dataset: str) -> None:
+def test_custom_metrics_of_a_row_and_of_an_object_are_shown(screen: Screen, zoo_dataset: str) -> None:
     page = screen.open(d=zoo_dataset, a=zoo.RUN, row="skeletons")
     (row,) = screen.ask("rows", dataset=zoo_dataset, run=zoo.RUN, data_row="skeletons", sort="custom.effort")["rows"]
     effort = row["metrics"]["custom.effort"]
     assert effort == 0.5
     expect(page.get_by_role("dialog").locator("[data-metric='custom.effort'] dd")).to_have_text("0.5000")
     expect(page.get_by_role("dialog").locator("[data-metric='measure.oks'] dd")).to_have_text(re.compile(r"^0\.99"))
-
-
-def test_colours_are_not_the_only_sign(screen: Screen, zoo_dataset: str) -> None:
-    page = screen.open(d=zoo_dataset, a=zoo.RUN, row="shapes")
-    dialog = page.get_by_role("dialog")
-    dashes = {
-        side: dialog.locator(f"[data-side={side}]").first.evaluate("(own) => getComputedStyle(own).strokeDasharray")
-        for side in ("annotation", "prediction")
-    }
-    assert dashes == {"annotation": "6px, 4px", "prediction": "none"}
-    expect(dialog.get_by_label("What the colours and signs mean").first).to_contain_text("wrong class or false alarm")
+    # What was sent for an object stands beside it.
+    screen.open(d=zoo_dataset, a=zoo.RUN, row="shapes", object="prediction 1")
+    entry = page.get_by_role("dialog").locator("[data-case*='prediction 1']")
+    expect(entry.locator("tr", has_text="certainty").locator("td").last).to_have_text("0.7000")

@@ -102,7 +102,11 @@ def test_no_more_runs_than_can_be_told_apart(screen: Screen, beside: str) -> Non
 
 
 def test_a_run_takes_the_place_of_the_compared_one_and_leaves(screen: Screen, beside: str) -> None:
-    page = screen.open(d=beside, a="first", b="second", also="fifth")
+    page = screen.open(d=beside, a="first", b="second", also="gone|fifth")
+    expect(page.get_by_text("There is no run gone in x-beside to put beside the others.")).to_be_visible()
+    page.get_by_role("button", name="Remove from the link").click()
+    expect(page.get_by_text("There is no run gone")).to_have_count(0)
+    expect(row_of(page, "fifth")).to_have_count(1)
     row_of(page, "fifth").get_by_role("button", name="Compare with fifth").click()
     expect(page.get_by_role("combobox", name="Compare with")).to_have_value("fifth")
     expect(row_of(page, "second")).to_have_count(1)
@@ -112,15 +116,8 @@ def test_a_run_takes_the_place_of_the_compared_one_and_leaves(screen: Screen, be
     assert "also=" not in page.url
 
 
-def test_a_run_that_is_gone_is_said(screen: Screen, beside: str) -> None:
-    page = screen.open(d=beside, a="first", also="gone|fifth")
-    expect(page.get_by_text("There is no run gone in x-beside to put beside the others.")).to_be_visible()
-    page.get_by_role("button", name="Remove from the link").click()
-    expect(page.get_by_text("There is no run gone")).to_have_count(0)
-    expect(row_of(page, "fifth")).to_have_count(1)
-
-
-def test_each_further_run_costs_three_questions_and_a_step_of_a_slider_one(screen: Screen, beside: str) -> None:
+def test_each_further_run_costs_three_questions_and_a_step_of_a_slider_one(own_screen: Screen, beside: str) -> None:
+    screen = own_screen
     # By their addresses: now and then the page asks the same again, for data may have changed.
     asked: set[str] = set()
 
@@ -131,7 +128,7 @@ def test_each_further_run_costs_three_questions_and_a_step_of_a_slider_one(scree
         parts = [urlsplit(url).path.split("/") for url in asked]
         return Counter(path[-1] for path in parts if path[-2] == run)
 
-    screen.page.on("request", note)
+    screen.hear(note)
     page = screen.open(d=beside, a="first", b="second", also="fifth|sixth")
     for run in ("fifth", "sixth"):
         assert questions(run) == {"summary": 1, "average-precision": 1, "pr-curve": 1}
@@ -144,13 +141,12 @@ def test_each_further_run_costs_three_questions_and_a_step_of_a_slider_one(scree
     # Average precision and curves are of all detections: at another threshold they are the same.
     assert questions("fifth")["summary"] == 1
     assert len({url for url in asked if "/runs/fifth/" in url and "confidence=0.95" in url}) == 1
-    screen.page.remove_listener("request", note)
 
 
-def test_further_runs_are_asked_once_the_hand_rests(own_screen: Screen, beside: str) -> None:
-    page = own_screen.page
+def test_further_runs_are_asked_once_the_hand_rests(separate_screen: Screen, beside: str) -> None:
+    page = separate_screen.page
     page.clock.install(time="2026-01-01")
-    own_screen.open(d=beside, a="first", b="second", also="fifth|sixth")
+    separate_screen.open(d=beside, a="first", b="second", also="fifth|sixth")
     page.clock.pause_at("2026-01-02")  # from here on no time passes but what is said
     for _ in range(300):
         page.clock.run_for(50)

@@ -13,9 +13,21 @@ from tests.browser.helpers import OBJECTS, see, settle, shown, tile
 SPLITS = ("train", "validation", "test")
 
 
-def test_slices_have_their_size_and_scores_and_are_a_click_away(screen: Screen) -> None:
+def test_slices_are_asked_for_when_seen_have_their_size_and_scores_and_are_a_click_away(own_screen: Screen) -> None:
+    screen = own_screen
+    asked: list[str] = []
+    screen.hear(lambda one: asked.append(one.url) if "/slices?" in one.url else None)
     page = screen.open(d="digits", a="svm")
+    # Just below the screen, where other parts ask already what they are about to show.
+    table = page.get_by_role("region", name="Scores by slice", exact=True)
+    table.evaluate("own => scrollBy(0, own.getBoundingClientRect().top - innerHeight - 100)")
+    settle(page)
+    assert asked == []
     panel = see(page, "Scores by slice")
+    expect(table.locator("[data-slice=test] [data-score=f1]")).not_to_have_text("…")
+    # All of them at once.
+    (url,) = asked
+    assert parse_qs(urlsplit(url).query)["slice"] == [f"split={split}" for split in SPLITS]
     rows = 0
     for split in SPLITS:
         answer = screen.ask("intervals", group="counts", type=OBJECTS, split=split)
@@ -59,20 +71,3 @@ def test_slices_by_metadata_and_those_that_are_kept(screen: Screen) -> None:
     expect(loud.first).to_have_text(shown(screen.headline(metadata="noise>=0.1")["rows"]))
     panel.get_by_role("button", name="loud").click()
     page.wait_for_url(lambda url: "slice=loud" in url and "noise" in url)
-
-
-def test_no_slice_is_asked_for_before_the_table_is_on_the_screen(own_screen: Screen) -> None:
-    screen = own_screen
-    asked: list[str] = []
-    screen.page.on("request", lambda one: asked.append(one.url) if "/slices?" in one.url else None)
-    page = screen.open(d="digits", a="svm")
-    # Just below the screen, where other parts ask already what they are about to show.
-    table = page.get_by_role("region", name="Scores by slice", exact=True)
-    table.evaluate("own => scrollBy(0, own.getBoundingClientRect().top - innerHeight - 100)")
-    settle(page)
-    assert asked == []
-    see(page, "Scores by slice")
-    expect(table.locator("[data-slice=test] [data-score=f1]")).not_to_have_text("…")
-    # All of them at once.
-    (url,) = asked
-    assert parse_qs(urlsplit(url).query)["slice"] == [f"split={split}" for split in SPLITS]

@@ -3,29 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import httpx
-import pytest
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Route, expect
 
 from tests.browser.conftest import Screen
-from tests.browser.helpers import PATIENCE, box, send, settle, shown, split_button, tile, upload
+from tests.browser.helpers import PATIENCE, box, send, shown, split_button, tile, upload
 from tests.conftest import DEMO_SCENES
-from tests.faults.service import Service
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A page that may complain on its console: Chromium does so of every answer that it does not get."""
-    context = browser.new_context()
-    yield context.new_page()
-    context.close()
 
 
 def test_an_unknown_dataset_or_run_shows_nothing_else_in_its_place(screen: Screen) -> None:
-    page = screen.page
-    page.goto(f"{screen.url}/?d=nope")
+    page = screen.go(d="nope")
     expect(page.get_by_text("There is no dataset nope.")).to_be_visible()
     expect(tile(page, "TP")).to_have_count(0)
     page.get_by_role("button", name="digits").click()
@@ -34,13 +22,13 @@ def test_an_unknown_dataset_or_run_shows_nothing_else_in_its_place(screen: Scree
     )
     expect(page.get_by_role("combobox", name="Run", exact=True)).to_have_value(newest["newest_run"])
 
-    page.goto(f"{screen.url}/?d=digits&a=nope")
+    screen.go(d="digits", a="nope")
     expect(page.get_by_text("There is no run nope in digits.")).to_be_visible()
     expect(tile(page, "TP")).to_have_count(0)
     page.get_by_role("button", name="svm").click()
     expect(tile(page, "TP")).to_have_text(shown(screen.headline()["tp"]))
 
-    page.goto(f"{screen.url}/?d=digits&a=svm&b=nope")
+    screen.go(d="digits", a="svm", b="nope")
     expect(page.get_by_text("There is no run nope in digits to compare with.")).to_be_visible()
     page.get_by_role("button", name="logreg", exact=True).click()
     expect(page.get_by_label("Compare with")).to_have_value("logreg")
@@ -84,12 +72,11 @@ def test_an_address_says_what_the_page_shows(own_screen: Screen, http: httpx.Cli
     assert {"d=x-said", "a=a"} <= set(page.evaluate("window.shared").partition("?")[2].split("&"))
 
 
-def test_the_last_figures_stay_while_the_service_is_away(page: Page, service: Service) -> None:
-    page.goto(f"{service.url}/?d=digits&a=svm")
-    expect(tile(page, "TP")).not_to_have_text("…")
-    settle(page)
-    before = tile(page, "TP").inner_text()
-    page.route("**/v1/**", lambda route: route.abort())
+def test_the_last_figures_stay_while_the_service_is_away(screen: Screen) -> None:
+    screen.may_complain = True
+    page = screen.open(d="digits", a="svm")
+    before = screen.figure("TP")
+    screen.instead("**/v1/**", lambda route: route.abort())
     banner = page.get_by_text("No answer from the service since")
     expect(banner).to_be_visible(timeout=PATIENCE)
     # What was asked meanwhile has no answer, and says so neither with an error nor with another view's figures.
@@ -103,9 +90,11 @@ def test_the_last_figures_stay_while_the_service_is_away(page: Page, service: Se
     expect(tile(page, "TP")).not_to_have_text(before)
 
 
-def test_a_service_that_hangs_is_away_too(page: Page, service: Service) -> None:
+def test_a_service_that_hangs_is_away_too(separate_screen: Screen) -> None:
+    separate_screen.may_complain = True
+    page = separate_screen.page
     page.clock.install()
-    page.goto(f"{service.url}/?d=digits&a=svm")
+    separate_screen.go(d="digits", a="svm")
     expect(tile(page, "TP")).not_to_have_text("…")
     held: list[Route] = []
     page.route("**/v1/**", lambda route: held.append(route))
@@ -131,7 +120,7 @@ def test_a_class_that_is_not_there_is_said_not_to_be(screen: Screen) -> None:
 
 def test_nothing_was_sent_yet(screen: Screen) -> None:
     page = screen.page
-    page.route("**/v1/datasets", lambda route: route.fulfill(json={"datasets": []}))
+    screen.instead("**/v1/datasets", lambda route: route.fulfill(json={"datasets": []}))
     page.goto(screen.url)
     expect(page.get_by_text("No events yet.")).to_be_visible()
     expect(page.get_by_text("evalstream upload")).to_be_visible()
@@ -144,8 +133,7 @@ def test_annotations_wait_for_predictions(screen: Screen, http: httpx.Client) ->
         json.dumps({"data_row": f"r{i}", "operation": "replace", "annotations": [box("dog", 0)]}) for i in range(3)
     ]
     upload(http, "/v1/datasets/x-unpredicted/annotations", "\n".join(lines))
-    page = screen.page
-    page.goto(f"{screen.url}/?d=x-unpredicted")
+    page = screen.go(d="x-unpredicted")
     expect(page.get_by_text("No predictions yet. 3 rows annotated.")).to_be_visible()
     expect(page.get_by_text("evalstream upload --dataset x-unpredicted")).to_be_visible()
     expect(page.get_by_text("Loading")).to_have_count(0)
@@ -180,24 +168,23 @@ def test_filters_that_nothing_passes_are_named_with_a_way_out(screen: Screen) ->
 
 
 def test_a_key_that_no_row_has_is_said_not_to_be_there(screen: Screen) -> None:
-    screen.open(d="digits", a="svm")
-    page = screen.page
-    page.goto(f"{screen.url}/?d=digits&a=svm&m=foo%3E%3D3")
+    page = screen.go(d="digits", a="svm", m="foo>=3")
     keys = next(one for one in httpx.get(f"{screen.url}/v1/datasets").json()["datasets"] if one["dataset"] == "digits")
     expect(page.get_by_role("region", name="No data rows")).to_contain_text(
         f"No row has foo>=3.No row has foo. There are {', '.join(keys['metadata'])}."
     )
 
 
-def test_a_figure_without_interval_says_why(page: Page, service: Service, http: httpx.Client) -> None:
+def test_a_figure_without_interval_says_why(own_screen: Screen, http: httpx.Client) -> None:
+    own_screen.may_complain = True
     send(http, "x-one-row", {"r": [box("dog", 0)]}, {"r": [box("dog", 0, 0.9)]})
-    page.goto(f"{service.url}/?d=x-one-row&a=one")
+    page = own_screen.go(d="x-one-row", a="one")
     expect(page.locator("[data-interval=TP]")).to_have_text("interval n/a", timeout=PATIENCE)
     page.locator("[data-figure=TP]").focus()
     expect(page.get_by_role("tooltip")).to_contain_text("No interval: one data row does not tell")
     refused = {"detail": "9 predictions are too many"}
-    page.route("**/intervals?*", lambda route: route.fulfill(status=422, json=refused))
-    page.goto(f"{service.url}/?d=digits&a=svm")
+    own_screen.instead("**/intervals?*", lambda route: route.fulfill(status=422, json=refused))
+    own_screen.go(d="digits", a="svm")
     expect(page.locator("[data-interval=F1]")).to_have_text("interval n/a", timeout=PATIENCE)
     page.locator("[data-figure=F1]").focus()
     expect(page.get_by_role("tooltip")).to_contain_text("No interval: 9 predictions are too many.")

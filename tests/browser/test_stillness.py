@@ -49,27 +49,28 @@ def moved(page: Page) -> tuple[float, list[object]]:
     return sum(one["value"] for one in shifts), shifts
 
 
-@pytest.mark.parametrize("width", [390, 1280, 1600])
-def test_opening_moves_next_to_nothing(own_screen: Screen, width: int) -> None:
-    page = own_screen.page
-    page.add_init_script(WATCH)
-    page.set_viewport_size({"width": width, "height": 900})
-    chosen = {"actual": "four", "predicted": "nine"}
-    for view in ({"d": "digits", "a": "svm"}, {"d": "digits", "a": "svm", "b": "logreg", **chosen}, {"d": "notes"}):
-        own_screen.open(**view)
-        shift, parts = moved(page)
-        assert shift < MOST, (view, parts)
+PLAIN = {"d": "digits", "a": "svm"}
+BOTH = {"d": "digits", "a": "svm", "b": "logreg", "actual": "four", "predicted": "nine"}
 
 
-@pytest.mark.parametrize(("width", "stops"), [(1280, ["classes", "slices", "gallery"]), (390, ["gallery"])])
-def test_what_is_scrolled_to_stays_where_it_is_when_its_answers_come(
-    own_screen: Screen, width: int, stops: list[str]
+@pytest.mark.parametrize(
+    ("width", "views", "stops"),
+    [
+        (390, [BOTH, PLAIN], ["gallery"]),
+        (1280, [BOTH, {"d": "notes"}, PLAIN], ["classes", "slices", "gallery"]),
+        (1600, [BOTH], []),
+    ],
+)
+def test_nothing_moves_when_a_page_opens_nor_when_answers_come_to_what_is_scrolled_to(
+    own_screen: Screen, width: int, views: list[dict[str, str]], stops: list[str]
 ) -> None:
     page = own_screen.page
-    page.add_init_script(WATCH)
     page.set_viewport_size({"width": width, "height": 900})
-    own_screen.open(d="digits", a="svm")
-    moved(page)
+    with own_screen.beginning(WATCH):
+        for view in views:
+            own_screen.open(**view)
+            shift, parts = moved(page)
+            assert shift < MOST, (view, parts)
     for stop in stops:
         page.evaluate(JUMP, stop)
         page.evaluate("window.release()")

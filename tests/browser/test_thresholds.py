@@ -4,33 +4,36 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Screen
 from tests.browser.helpers import OBJECTS, move, shown, tile
 
 
-def test_a_threshold_typed_in_is_taken_exactly(screen: Screen) -> None:
-    page = screen.open(d="digits", a="svm")
+def test_a_threshold_is_typed_in_exactly_set_to_the_best_or_stepped_by_keys(screen: Screen) -> None:
+    page = screen.open(d="digits", a="svm", t=0.9)
     before = screen.figure("TP")
     field = page.get_by_label("Confidence threshold, exactly")
     field.fill("0.8765")
     field.press("Enter")
-    expected = screen.headline(confidence=0.8765)
+    expected = screen.headline(confidence=0.8765, iou=0.9)
     expect(tile(page, "TP")).to_have_text(shown(expected["tp"]))
     assert before != shown(expected["tp"])
     assert "c=0.8765" in page.url
     page.go_back()
     expect(tile(page, "TP")).to_have_text(before)
-
-
-def test_a_slider_moves_by_keys_and_every_figure_follows(screen: Screen) -> None:
-    page = screen.open(d="digits", a="svm", t=0.9)
+    page.get_by_role("button", name="Best F1").click()
+    curve = screen.ask("pr-curve", confidence=0, iou=0.9, type=OBJECTS)["curves"][0]
+    expect(field).to_have_value(str(curve["best_f1_confidence"]))
+    expect(tile(page, "F1")).to_have_text(shown(curve["best_f1"]))
+    page.go_back()
+    expect(tile(page, "TP")).to_have_text(before)
+    # Every figure follows each key.
     slider = page.get_by_role("slider", name="IoU threshold")
     for _ in range(5):
         slider.press("ArrowRight")
     expected = screen.headline(iou=0.95)
+    assert before != shown(expected["tp"])
     expect(tile(page, "TP")).to_have_text(shown(expected["tp"]))
 
 
@@ -56,15 +59,6 @@ def test_a_drag_is_followed_and_is_one_step_back(screen: Screen) -> None:
     expect(page.get_by_label("Confidence threshold, exactly")).to_have_value("0.3")
 
 
-def test_best_f1_is_one_click_away(screen: Screen) -> None:
-    page = screen.open(d="digits", a="svm", c=0.9)
-    page.get_by_role("button", name="Best F1").click()
-    curve = screen.ask("pr-curve", confidence=0, type=OBJECTS)["curves"][0]
-    field = page.get_by_label("Confidence threshold, exactly")
-    expect(field).to_have_value(str(curve["best_f1_confidence"]))
-    expect(tile(page, "F1")).to_have_text(shown(curve["best_f1"]))
-
-
 def test_presets_set_a_threshold_and_can_be_changed(screen: Screen) -> None:
     page = screen.open(d="digits", a="svm")
     page.get_by_role("button", name="Confidence values to choose from").click()
@@ -88,19 +82,19 @@ def test_presets_set_a_threshold_and_can_be_changed(screen: Screen) -> None:
     expect(page.get_by_role("dialog").get_by_role("button", name="0.4375")).to_be_visible()
 
 
-@pytest.mark.parametrize(("kept", "best"), [("recall", "best_precision"), ("precision", "best_recall")])
-def test_a_threshold_for_at_least_so_much(screen: Screen, kept: str, best: str) -> None:
+def test_a_threshold_for_at_least_so_much(screen: Screen) -> None:
     page = screen.open(d="digits", a="svm")
-    page.get_by_role("button", name="At least…").click()
-    field = page.get_by_label(f"{kept.capitalize()} at least")
-    wanted = {"recall": 0.7, "precision": 0.92}[kept]
-    at_least: dict[str, Any] = {kept: wanted}
-    field.fill("1.2")
-    expect(page.get_by_role("dialog")).to_contain_text("A number from 0 to 1.")
-    field.fill(str(wanted))
-    choice = screen.ask("thresholds", type=OBJECTS, confidence=0, per_class=False, **at_least)["overall"][best]
-    expect(page.get_by_role("dialog")).to_contain_text(f"Confidence {choice['confidence']:.4f}")
-    field.press("Enter")
-    expect(page.get_by_label("Confidence threshold, exactly")).to_have_value(str(choice["confidence"]))
-    expect(tile(page, "TP")).to_have_text(shown(choice["tp"]))
-    assert choice[kept] >= wanted
+    for kept, best, wanted in (("recall", "best_precision", 0.7), ("precision", "best_recall", 0.92)):
+        page.get_by_role("button", name="At least…").click()
+        field = page.get_by_label(f"{kept.capitalize()} at least")
+        at_least: dict[str, Any] = {kept: wanted}
+        field.fill("1.2")
+        expect(page.get_by_role("dialog")).to_contain_text("A number from 0 to 1.")
+        field.fill(str(wanted))
+        choice = screen.ask("thresholds", type=OBJECTS, confidence=0, per_class=False, **at_least)["overall"][best]
+        expect(page.get_by_role("dialog")).to_contain_text(f"Confidence {choice['confidence']:.4f}")
+        field.press("Enter")
+        expect(page.get_by_label("Confidence threshold, exactly")).to_have_value(str(choice["confidence"]))
+        expect(tile(page, "TP")).to_have_text(shown(choice["tp"]))
+        assert choice[kept] >= wanted
+        page.keyboard.press("Escape")

@@ -19,11 +19,6 @@ def assert_within(screen: Screen) -> None:
         assert screen.page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-def test_nothing_is_wider_than_the_screen(screen: Screen) -> None:
-    screen.open(d="digits", a="svm", b="logreg")
-    assert_within(screen)
-
-
 def test_the_lower_half_is_not_wider_than_the_screen(screen: Screen, zoo_dataset: str) -> None:
     for dataset, run, row in (("digits", "svm", "scene-0003"), (zoo_dataset, zoo.RUN, "shapes")):
         page = screen.open(d=dataset, a=run)

@@ -15,6 +15,8 @@ from tests.browser.helpers import upload, wait_until_matched
 DATASET = "zoo"
 RUN = "keeper"
 SKELETON = [[0, 1], [1, 2], [2, 3]]
+#: What was declared of birds, and of no other class.
+COLOUR = "#123456"
 _WIDTH, _HEIGHT = 320, 240
 
 Objects = list[dict[str, Any]]
@@ -132,7 +134,8 @@ def rows() -> dict[str, tuple[dict[str, Any], Objects, Objects]]:
 def feed(http: httpx.Client, dataset: str = DATASET, run: str = RUN, metrics: Sequence[str] = ("effort",)) -> None:
     """Send it to a service, and wait until it is matched; each picture has these metrics of its own."""
     base = f"/v1/datasets/{dataset}"
-    http.put(f"{base}/ontology", json={"classes": [{"name": "bird", "skeleton": SKELETON}]}).raise_for_status()
+    bird = {"name": "bird", "skeleton": SKELETON, "color": COLOUR}
+    http.put(f"{base}/ontology", json={"classes": [bird]}).raise_for_status()
     event = {"dataset": dataset, "operation": "replace"}
     truth = [
         event | {"data_row": name, "row": facts, "annotations": objects} for name, (facts, objects, _) in rows().items()
