@@ -18,14 +18,24 @@ from evalstream_demo.workload import Workload
 from playwright.sync_api import Browser, ConsoleMessage, Error, Page, Request, Route, expect, sync_playwright
 
 from tests.browser import zoo
-from tests.browser.helpers import OBJECTS, PATIENCE, box, send, settle, tile, upload, wait_until_matched
+from tests.browser.helpers import (
+    OBJECTS,
+    PATIENCE,
+    STAYING,
+    box,
+    send,
+    settle,
+    stays,
+    tile,
+    upload,
+    wait_until_matched,
+)
 from tests.browser.remembering import remembering
 from tests.faults.service import Service, running
 
 MANY_CLASSES = 3_000
 MANY = "x-many"
-#: Datasets that a fixture sends whole before anybody looks at them, and that stay as they are, as the demo's do.
-STAYING: Final = {zoo.DATASET, MANY, "x-beside", "x-coast", "x-parts"}
+STAYING[zoo.DATASET] = zoo.feed
 expect.set_options(timeout=PATIENCE)
 
 
@@ -64,7 +74,7 @@ def browser(chromium: str) -> Iterator[Browser]:
 
 @pytest.fixture(scope="package")
 def service(chromium: str, demo: dict[str, Workload], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """One service with the demo's data for all tests of the page: who writes, writes to a dataset of its own."""
+    """One service with the data of all tests of the page: who writes, writes to a dataset of its own."""
     media = demo["digits"].annotations.parents[1] / "media"
     with (
         running(tmp_path_factory.mktemp("page"), EVALSTREAM_MEDIA=str(media), **with_page()) as service,
@@ -77,6 +87,8 @@ def service(chromium: str, demo: dict[str, Workload], tmp_path_factory: pytest.T
                 upload(http, f"{base}/runs/{run}/predictions", predictions.read_bytes())
             for run in workload.predictions:
                 wait_until_matched(http, dataset, run)
+        for feed in STAYING.values():
+            feed(http)
         yield service
 
 
@@ -101,8 +113,8 @@ def asking(address: str) -> Iterator[httpx.Client]:
         yield http
 
 
-@pytest.fixture(scope="package")
-def many(http: httpx.Client) -> str:
+@stays(MANY)
+def _many(http: httpx.Client, dataset: str) -> None:
     """A dataset with thousands of classes, of which some forty are what others are taken for."""
     rng = np.random.default_rng(5)
     names = [f"species {i:04}" for i in range(MANY_CLASSES)]
@@ -112,14 +124,18 @@ def many(http: httpx.Client) -> str:
         found = np.where(rng.random(60) < 0.6, own, rng.integers(0, 40, 60))
         annotations[f"r{row}"] = [box(names[one], at) for at, one in enumerate(own)]
         predictions[f"r{row}"] = [box(names[one], at, 0.9) for at, one in enumerate(found)]
-    send(http, MANY, annotations, predictions)
+    send(http, dataset, annotations, predictions)
+
+
+@pytest.fixture
+def many() -> str:
+    """A dataset with thousands of classes."""
     return MANY
 
 
-@pytest.fixture(scope="package")
-def zoo_dataset(http: httpx.Client) -> str:
+@pytest.fixture
+def zoo_dataset() -> str:
     """A small dataset with every kind of shape and answer."""
-    zoo.feed(http)
     return zoo.DATASET
 
 

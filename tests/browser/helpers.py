@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Any
+from typing import Any, Final
 
 import httpx
 from playwright.sync_api import Locator, Page
@@ -142,6 +143,21 @@ def send(
         lines = [json.dumps({"data_row": row, "operation": "replace", side: own}) for row, own in objects.items()]
         upload(http, f"/v1/datasets/{dataset}/{route}", "\n".join(lines))
     wait_until_matched(http, dataset, run)
+
+
+#: By dataset, what sends one that stays as it is: all of them are sent before the first test, for whatever is written
+#: makes the service read anew what it has been asked about before.
+STAYING: Final[dict[str, Callable[[httpx.Client], None]]] = {}
+
+
+def stays(dataset: str) -> Callable[[Callable[[httpx.Client, str], None]], str]:
+    """Have a dataset sent before the first test, by the function that this stands on; give its name."""
+
+    def keep(feed: Callable[[httpx.Client, str], None]) -> str:
+        STAYING[dataset] = lambda http: feed(http, dataset)
+        return dataset
+
+    return keep
 
 
 def send_broken(http: httpx.Client, dataset: str = "x-broken") -> None:

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Screen
-from tests.browser.helpers import OBJECTS, press, see, send, settle, shown, split_button, tile, total
+from tests.browser.helpers import OBJECTS, press, see, send, settle, shown, split_button, stays, tile, total
 from tests.conftest import DEMO_SCENES
 
 #: How many stand side by side at most.
@@ -35,10 +35,14 @@ def test_a_histogram_of_any_metric(screen: Screen) -> None:
         expect(panel.get_by_role("button", name=f"Filter {what}")).to_be_visible()
 
 
-def test_a_dataset_of_answers_alone_opens_with_what_answers_have(screen: Screen, http: httpx.Client) -> None:
+@stays("x-answers")
+def answers(http: httpx.Client, dataset: str) -> None:
     answer = {"type": "radio", "feature": "weather", "answer": "rain"}
-    send(http, "x-answers", {"r0": [answer]}, {"r0": [answer | {"confidence": 0.75}]})
-    page = screen.open(d="x-answers")
+    send(http, dataset, {"r0": [answer]}, {"r0": [answer | {"confidence": 0.75}]})
+
+
+def test_a_dataset_of_answers_alone_opens_with_what_answers_have(screen: Screen) -> None:
+    page = screen.open(d=answers)
     panel = see(page, "Distribution")
     expect(panel.get_by_label("What is counted")).to_have_value("confidence")
     expect(panel.locator("[data-figure=distribution-summary]")).to_contain_text("1 values, mean 0.7500")

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Locator, Page, Request, expect
 
 from tests.browser.conftest import Screen
-from tests.browser.helpers import OBJECTS, see, send, settle, shown, tile
+from tests.browser.helpers import OBJECTS, see, send, settle, shown, stays, tile
 
 #: What takes long to answer.
 EXPENSIVE = {"rows", "objects", "errors", "comparison", "intervals", "slices"}
@@ -101,10 +101,8 @@ def test_a_step_asks_all_counts_of_a_run_at_once_and_nothing_twice(
     assert expected in found, found
 
 
-def test_of_many_classes_a_step_asks_once_too_and_for_no_curve_that_is_there(
-    own_screen: Screen, http: httpx.Client
-) -> None:
-    """As many as the overview gives whole; their matrix is too large for it."""
+@stays("x-hundred")
+def hundred(http: httpx.Client, dataset: str) -> None:
     names = [f"kind {i:03}" for i in range(100)]
     others = [
         {"type": "bbox", "id": str(i), "feature": name, "bbox": [20 * i, 0, 9, 9]} for i, name in enumerate(names)
@@ -116,8 +114,12 @@ def test_of_many_classes_a_step_asks_once_too_and_for_no_curve_that_is_there(
         ]
         for row in range(25)
     }
-    send(http, "x-hundred", annotations, predictions)
-    page = own_screen.open(d="x-hundred", a="one")
+    send(http, dataset, annotations, predictions)
+
+
+def test_of_many_classes_a_step_asks_once_too_and_for_no_curve_that_is_there(own_screen: Screen) -> None:
+    """As many as the overview gives whole; their matrix is too large for it."""
+    page = own_screen.open(d=hundred, a="one")
     see(page, "Classes")
     settle(page)
     asked: list[str] = []

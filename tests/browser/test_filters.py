@@ -8,7 +8,7 @@ import httpx
 from playwright.sync_api import Browser, expect
 
 from tests.browser.conftest import Screen
-from tests.browser.helpers import box, send, shown, split_button, suggestions, tile, total
+from tests.browser.helpers import box, send, shown, split_button, stays, suggestions, tile, total
 from tests.conftest import DEMO_SCENES
 
 
@@ -106,20 +106,24 @@ def test_a_slice_is_kept_and_a_link_holds_it(screen: Screen, browser: Browser) -
     context.close()
 
 
-def test_classes_roll_up(screen: Screen, http: httpx.Client) -> None:
+@stays("x-families")
+def families(http: httpx.Client, dataset: str) -> None:
     kinds = [("animal", None), ("dog", "animal"), ("cat", "animal"), ("poodle", "dog"), ("car", None)]
     classes = [{"name": name} | ({"parent": parent} if parent else {}) for name, parent in kinds]
-    http.put("/v1/datasets/x-families/ontology", json={"classes": classes}).raise_for_status()
+    http.put(f"/v1/datasets/{dataset}/ontology", json={"classes": classes}).raise_for_status()
     send(
         http,
-        "x-families",
+        dataset,
         {"r": [box(name, at) for at, name in enumerate(["poodle", "dog", "cat", "car"])]},
         {"r": [box(name, at, 0.9) for at, name in enumerate(["dog", "cat", "cat", "car"])]},
     )
-    page = screen.open(d="x-families", a="one")
+
+
+def test_classes_roll_up(screen: Screen) -> None:
+    page = screen.open(d=families, a="one")
     expect(tile(page, "TP")).to_have_text("2")
     page.get_by_label("Level of classes").select_option("1")
-    expected = screen.headline(dataset="x-families", run="one", roll_up=1)
+    expected = screen.headline(dataset=families, run="one", roll_up=1)
     assert expected["tp"] == 4
     expect(tile(page, "TP")).to_have_text("4")
     expect(page.get_by_role("button", name="animal, correct: 3", exact=True)).to_be_visible()

@@ -6,7 +6,7 @@ import httpx
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import Screen
-from tests.browser.helpers import box, send, settle
+from tests.browser.helpers import box, send, settle, stays
 from tests.browser.test_confusion_matrix import matrix, row_labels
 
 
@@ -75,16 +75,23 @@ HEBREW = (
 SIGNS = ["a=b", "left|right", "path/to", "<b>"]
 
 
-def test_names_are_told_apart_and_read_as_they_were_sent(screen: Screen, http: httpx.Client) -> None:
-    named = [*SIGNS, f"{BEGIN}first", f"{BEGIN}other", HEBREW]
-    said = [SIGNS[-1], *SIGNS[:-1], *named[len(SIGNS) :]]  # of those with signs, each is taken for the one before
-    annotations = {"r": [box(name, at) for at, name in enumerate(named)]}
+NAMES = [*SIGNS, f"{BEGIN}first", f"{BEGIN}other", HEBREW]
+
+
+@stays("x-names")
+def named(http: httpx.Client, dataset: str) -> None:
+    """Of those with signs, each is taken for the one before."""
+    said = [SIGNS[-1], *SIGNS[:-1], *NAMES[len(SIGNS) :]]
+    annotations = {"r": [box(name, at) for at, name in enumerate(NAMES)]}
     predictions = {"r": [box(name, at, 0.9) for at, name in enumerate(said)]}
-    send(http, "x-names", annotations, predictions)
-    page = screen.open(d="x-names", a="one", lines="a\\=b")
+    send(http, dataset, annotations, predictions)
+
+
+def test_names_are_told_apart_and_read_as_they_were_sent(screen: Screen) -> None:
+    page = screen.open(d=named, a="one", lines="a\\=b")
     heads = matrix(page).locator("tbody th[scope=row]")
     titles = {name.get_attribute("title") for name in heads.locator("[title]").all()}
-    assert titles - {"false alarm"} == set(named)
+    assert titles - {"false alarm"} == set(NAMES)
     assert set(SIGNS) < set(row_labels(page))
     # Long ones by their ends.
     for end in ("first", "other"):

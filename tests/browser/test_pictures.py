@@ -13,7 +13,7 @@ from PIL import Image
 from playwright.sync_api import Browser, expect
 
 from tests.browser.conftest import Screen, with_page
-from tests.browser.helpers import PATIENCE, press, upload, wait_until_matched
+from tests.browser.helpers import PATIENCE, press, stays, upload, wait_until_matched
 from tests.faults.service import Service, running
 
 LONG = "a-survey-of-the-harbour-with-a-name-that-is-longer-than-a-card/tile-000123.png"
@@ -80,13 +80,12 @@ def test_pictures_are_fetched_with_the_key_and_forgotten(browser: Browser, guard
     context.close()
 
 
-@pytest.fixture(scope="module")
-def coast(http: httpx.Client) -> str:
-    send_row(http, "x-coast", LONG, width=64, height=48, coordinates="lonlat")
-    return "x-coast"
+@stays("x-coast")
+def coast(http: httpx.Client, dataset: str) -> None:
+    send_row(http, dataset, LONG, width=64, height=48, coordinates="lonlat")
 
 
-def test_rows_in_degrees_have_lines_of_longitude_and_latitude(screen: Screen, coast: str) -> None:
+def test_rows_in_degrees_have_lines_of_longitude_and_latitude(screen: Screen) -> None:
     page = screen.open(d=coast, a="one", row=LONG)
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text("Drawn by longitude and latitude, north up")
@@ -100,7 +99,7 @@ def test_rows_in_degrees_have_lines_of_longitude_and_latitude(screen: Screen, co
     assert higher["y"] < lower["y"]
 
 
-def test_a_long_name_is_cut_in_its_middle(screen: Screen, coast: str) -> None:
+def test_a_long_name_is_cut_in_its_middle(screen: Screen) -> None:
     page = screen.open(d=coast, a="one")
     card = page.locator("[data-item]").first
     card.scroll_into_view_if_needed()

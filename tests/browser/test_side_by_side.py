@@ -8,14 +8,12 @@ from collections import Counter
 from urllib.parse import urlsplit
 
 import httpx
-import pytest
 from playwright.sync_api import Locator, Page, Request, expect
 
 from tests.browser.conftest import Screen
-from tests.browser.helpers import box, send, settle, shown, signed, upload, wait_until_matched
+from tests.browser.helpers import box, send, settle, shown, signed, stays, upload, wait_until_matched
 from tests.browser.test_accessibility import look, serious
 
-DATASET = "x-beside"
 ROWS = ["r0", "r1", "r2", "r3"]
 #: How many of the four boxes each run finds on each row, and on which rows it has been.
 RUNS = {
@@ -29,18 +27,17 @@ RUNS = {
 }
 
 
-@pytest.fixture(scope="module")
-def beside(http: httpx.Client) -> str:
+@stays("x-beside")
+def beside(http: httpx.Client, dataset: str) -> None:
     annotations = {row: [box("ship", at) for at in range(4)] for row in ROWS}
-    send(http, DATASET, annotations, {row: [] for row in ROWS}, "sixth")
+    send(http, dataset, annotations, {row: [] for row in ROWS}, "sixth")
     for run, (found, rows) in RUNS.items():
         lines = [
             {"data_row": row, "operation": "replace", "predictions": [box("ship", at, 0.9) for at in range(found)]}
             for row in rows
         ]
-        upload(http, f"/v1/datasets/{DATASET}/runs/{run}/predictions", "\n".join(map(json.dumps, lines)))
-        wait_until_matched(http, DATASET, run)
-    return DATASET
+        upload(http, f"/v1/datasets/{dataset}/runs/{run}/predictions", "\n".join(map(json.dumps, lines)))
+        wait_until_matched(http, dataset, run)
 
 
 def row_of(page: Page, run: str) -> Locator:
@@ -53,7 +50,7 @@ def choose(page: Page, *runs: str) -> None:
         page.get_by_role("checkbox", name=run).check()
 
 
-def test_runs_are_measured_by_the_first_over_the_rows_of_both(screen: Screen, beside: str) -> None:
+def test_runs_are_measured_by_the_first_over_the_rows_of_both(screen: Screen) -> None:
     page = screen.open(d=beside, a="first", b="second")
     choose(page, "left|right=1", "short", "apart")
     page.keyboard.press("Escape")
@@ -82,7 +79,7 @@ def test_runs_are_measured_by_the_first_over_the_rows_of_both(screen: Screen, be
     expect(said).to_contain_text("No curve, for no data row is shared: apart.")
 
 
-def test_no_more_runs_than_can_be_told_apart(screen: Screen, beside: str) -> None:
+def test_no_more_runs_than_can_be_told_apart(screen: Screen) -> None:
     page = screen.open(d=beside, a="first", b="second", also="left%7Cright=1|short|apart|fifth|sixth")
     expect(page.locator("[data-run-line]")).to_have_count(6)
     page.get_by_role("button", name="+ 4 runs").click()
@@ -101,7 +98,7 @@ def test_no_more_runs_than_can_be_told_apart(screen: Screen, beside: str) -> Non
     expect(row_of(page, "fifth")).to_have_count(1)
 
 
-def test_a_run_takes_the_place_of_the_compared_one_and_leaves(screen: Screen, beside: str) -> None:
+def test_a_run_takes_the_place_of_the_compared_one_and_leaves(screen: Screen) -> None:
     page = screen.open(d=beside, a="first", b="second", also="gone|fifth")
     expect(page.get_by_text("There is no run gone in x-beside to put beside the others.")).to_be_visible()
     page.get_by_role("button", name="Remove from the link").click()
@@ -116,7 +113,7 @@ def test_a_run_takes_the_place_of_the_compared_one_and_leaves(screen: Screen, be
     assert "also=" not in page.url
 
 
-def test_each_further_run_costs_three_questions_and_a_step_of_a_slider_one(own_screen: Screen, beside: str) -> None:
+def test_each_further_run_costs_three_questions_and_a_step_of_a_slider_one(own_screen: Screen) -> None:
     screen = own_screen
     # By their addresses: now and then the page asks the same again, for data may have changed.
     asked: set[str] = set()
@@ -143,7 +140,7 @@ def test_each_further_run_costs_three_questions_and_a_step_of_a_slider_one(own_s
     assert len({url for url in asked if "/runs/fifth/" in url and "confidence=0.95" in url}) == 1
 
 
-def test_further_runs_are_asked_once_the_hand_rests(separate_screen: Screen, beside: str) -> None:
+def test_further_runs_are_asked_once_the_hand_rests(separate_screen: Screen) -> None:
     page = separate_screen.page
     page.clock.install(time="2026-01-01")
     separate_screen.open(d=beside, a="first", b="second", also="fifth|sixth")

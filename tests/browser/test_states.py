@@ -8,7 +8,7 @@ import httpx
 from playwright.sync_api import Route, expect
 
 from tests.browser.conftest import Screen
-from tests.browser.helpers import PATIENCE, box, send, shown, split_button, tile, upload
+from tests.browser.helpers import PATIENCE, box, send, shown, split_button, stays, tile, upload
 from tests.conftest import DEMO_SCENES
 
 
@@ -128,20 +128,28 @@ def test_nothing_was_sent_yet(screen: Screen) -> None:
     expect(page.get_by_role("link", name="the API")).to_have_attribute("href", "docs")
 
 
-def test_annotations_wait_for_predictions(screen: Screen, http: httpx.Client) -> None:
+@stays("x-unpredicted")
+def unpredicted(http: httpx.Client, dataset: str) -> None:
     lines = [
         json.dumps({"data_row": f"r{i}", "operation": "replace", "annotations": [box("dog", 0)]}) for i in range(3)
     ]
-    upload(http, "/v1/datasets/x-unpredicted/annotations", "\n".join(lines))
-    page = screen.go(d="x-unpredicted")
+    upload(http, f"/v1/datasets/{dataset}/annotations", "\n".join(lines))
+
+
+def test_annotations_wait_for_predictions(screen: Screen) -> None:
+    page = screen.go(d=unpredicted)
     expect(page.get_by_text("No predictions yet. 3 rows annotated.")).to_be_visible()
     expect(page.get_by_text("evalstream upload --dataset x-unpredicted")).to_be_visible()
     expect(page.get_by_text("Loading")).to_have_count(0)
 
 
-def test_predictions_wait_for_annotations(screen: Screen, http: httpx.Client) -> None:
-    send(http, "x-unannotated", {}, {"r": [box("dog", 0, 0.9), box("cat", 1, 0.8)]})
-    page = screen.open(d="x-unannotated", a="one")
+@stays("x-unannotated")
+def unannotated(http: httpx.Client, dataset: str) -> None:
+    send(http, dataset, {}, {"r": [box("dog", 0, 0.9), box("cat", 1, 0.8)]})
+
+
+def test_predictions_wait_for_annotations(screen: Screen) -> None:
+    page = screen.open(d=unannotated, a="one")
     expect(page.get_by_text("No annotations yet on the data rows of this run")).to_be_visible()
     expect(page.get_by_text("No annotations here.")).to_be_visible()
     expect(tile(page, "FP")).to_have_text("2")
@@ -175,10 +183,14 @@ def test_a_key_that_no_row_has_is_said_not_to_be_there(screen: Screen) -> None:
     )
 
 
-def test_a_figure_without_interval_says_why(own_screen: Screen, http: httpx.Client) -> None:
+@stays("x-one-row")
+def one_row(http: httpx.Client, dataset: str) -> None:
+    send(http, dataset, {"r": [box("dog", 0)]}, {"r": [box("dog", 0, 0.9)]})
+
+
+def test_a_figure_without_interval_says_why(own_screen: Screen) -> None:
     own_screen.may_complain = True
-    send(http, "x-one-row", {"r": [box("dog", 0)]}, {"r": [box("dog", 0, 0.9)]})
-    page = own_screen.go(d="x-one-row", a="one")
+    page = own_screen.go(d=one_row, a="one")
     expect(page.locator("[data-interval=TP]")).to_have_text("interval n/a", timeout=PATIENCE)
     page.locator("[data-figure=TP]").focus()
     expect(page.get_by_role("tooltip")).to_contain_text("No interval: one data row does not tell")

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from tests.browser import zoo
 from tests.browser.conftest import Screen
-from tests.browser.helpers import OBJECTS, box, press, see, send, settle, shown, signed, tile, total
+from tests.browser.helpers import OBJECTS, box, press, see, send, settle, shown, signed, stays, tile, total
 from tests.conftest import DEMO_SCENES
 
 
@@ -76,19 +76,17 @@ def test_what_is_not_defined_is_na_with_its_reason(screen: Screen) -> None:
     expect(tile(page, "Recall")).to_have_text("0.0000")
 
 
-@pytest.fixture(scope="module")
-def parts(http: httpx.Client) -> str:
+@stays("x-parts")
+def parts(http: httpx.Client, dataset: str) -> None:
     """Runs that know different data rows of eight. The first one is right on the even rows, the others on all."""
-    dataset = "x-parts"
     truth = {f"r{i}": [box("dog", 0), box("cat", 1)] for i in range(8)}
     for run, rows in {"one": range(6), "two": range(4, 8), "last": range(6, 8)}.items():
         found = {f"r{i}": [box("dog", 0, 0.9)] + [box("cat", 1, 0.8)] * (run != "one" or i % 2 == 0) for i in rows}
         send(http, dataset, truth, found, run=run)
         truth = {}
-    return dataset
 
 
-def test_figures_curves_and_histograms_of_two_runs_are_over_the_rows_of_both(screen: Screen, parts: str) -> None:
+def test_figures_curves_and_histograms_of_two_runs_are_over_the_rows_of_both(screen: Screen) -> None:
     asked: list[str] = []
     screen.hear(lambda request: asked.append(request.url))
     page = screen.open(d=parts, a="one", b="two", hist="confidence")
@@ -130,7 +128,7 @@ def test_figures_curves_and_histograms_of_two_runs_are_over_the_rows_of_both(scr
     expect(total(page)).to_have_text("2")
 
 
-def test_runs_without_a_common_row_have_no_difference(screen: Screen, parts: str) -> None:
+def test_runs_without_a_common_row_have_no_difference(screen: Screen) -> None:
     page = screen.open(d=parts, a="last", b="one")
     expect(page.locator("[data-figure=shared-rows]")).to_have_text(
         "last and one have no data row in common here: there is no difference to tell."
