@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.browser import zoo
 from tests.browser.conftest import Screen
@@ -129,3 +129,18 @@ def test_custom_metrics_of_a_row_and_of_an_object_are_shown(screen: Screen, zoo_
     screen.open(d=zoo_dataset, a=zoo.RUN, row="shapes", object="prediction 1")
     entry = page.get_by_role("dialog").locator("[data-case*='prediction 1']")
     expect(entry.locator("tr", has_text="certainty").locator("td").last).to_have_text("0.7000")
+
+
+def test_a_metric_that_is_refused_hides_no_other(own_screen: Screen, zoo_dataset: str) -> None:
+    """All are asked for at once; where that is refused, for one of them cannot be compared, each is asked for alone."""
+
+    def refuse(route: Route) -> None:
+        if route.request.url.count("&metric=") > 1:
+            route.fulfill(status=422, json={"detail": "its values cannot be compared"})
+        else:
+            route.continue_()
+
+    own_screen.may_complain = True
+    own_screen.instead("**/rows?*", refuse)
+    page = own_screen.open(d=zoo_dataset, a=zoo.RUN, row="skeletons")
+    expect(page.get_by_role("dialog").locator("[data-metric='custom.effort'] dd")).to_have_text("0.5000")

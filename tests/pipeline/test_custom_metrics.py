@@ -242,6 +242,8 @@ def test_what_cannot_be_asked_says_why(client: Client, sent: Mapping[str, SentRo
             distribution(client, selection, metric)
     with pytest.raises(QuestionError, match="no custom metric"):
         rows(client, selection, Page(sort="custom.nowhere"))
+    with pytest.raises(QuestionError, match="no custom metric"):
+        rows(client, selection, Page(metric=["custom.nowhere"]))
     with pytest.raises(ValueError, match=r"no(t a)? custom metric"):
         Page(sort="customs")
 

@@ -185,6 +185,17 @@ def test_rows_are_sorted_and_chosen_by_their_mean(asked: Client, name: str) -> N
     }
 
 
+def test_rows_give_all_metrics_that_are_named_at_once(asked: Client) -> None:
+    selection, names = Selection(dataset=DATASET, run=RUN, iou=0.2), [f"measure.{name}" for name in ("error", *TYPE)]
+    together = rows(asked, selection, Page(metric=names, sort=names[0], limit=500)).rows
+    for name in names:
+        alone = rows(asked, selection, Page(sort=name, limit=500)).rows
+        assert {row.data_row: row.metrics[name] for row in together} == {
+            row.data_row: row.metrics[name] for row in alone
+        }
+    assert all(set(names) <= row.metrics.keys() for row in together)
+
+
 def test_there_are_pairs_to_measure(asked: Client) -> None:
     found = by_name(measures(asked, Selection(dataset=DATASET, run=RUN, iou=0.2)))
     assert min(found[name].count for name in ("distance", "chamfer", "frechet", "hausdorff", "error")) > 3

@@ -69,6 +69,9 @@ class Page(RowConditions):
         "mean of a measure over the row's correct pairs",
     )
     descending: bool = False
+    metric: list[CustomName | MeasureName] = Field(
+        default=[], max_length=100, description="metrics to give with each row besides those it is sorted by"
+    )
     after: str | None = Field(
         default=None,
         description="only rows after this one, in the order of keys: the last one of a page gives the next page, "
@@ -207,7 +210,8 @@ def rows_named(client: Client, selection: Selection, names: Sequence[str], page:
         return []
     only = selection.model_copy(update={"data_row": list(names)})
     _check_size(client, only)
-    named = {page.sort, *(parse_condition(text).name for text in page.where)} - {"data_row", *ROW_METRICS}
+    conditions = (parse_condition(text).name for text in page.where)
+    named = {page.sort, *page.metric, *conditions} - {"data_row", *ROW_METRICS}
     (sql, parameters), column = _with_metrics(client, only, scored(only) if named else selected(only), named)
     columns = (*_ROW, *_ANNOTATION, *_PREDICTION, *_MEASURE, *_BOUNDS, *to_read(only, with_nearest=True))
     chosen = ", ".join(dict.fromkeys((*columns, *column.values())))

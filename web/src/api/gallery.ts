@@ -62,20 +62,26 @@ export function useRow(subject: Subject | null, view: View, name: string) {
   });
 }
 
+/** How many metrics a question may name. */
+const NAMED = 100;
+
 /** Metrics of one data row that are given only where they are named: custom ones and measures. */
 export function useNamedMetrics(subject: Subject | null, view: View, row: string, names: string[]) {
-  const questions = names.map((sort) => ({
-    ...asking("rows", subject, { ...filterOf(view), data_row: [row], limit: 1, sort }),
+  const naming = (metric: string[]) => ({
+    ...asking("rows", subject, { ...filterOf(view), data_row: [row], limit: 1, metric }),
     retry: false,
-  }));
-  return useQueries({
-    queries: questions,
-    combine: (answers) =>
-      answers.map((answer, i) => ({
-        name: names[i] ?? "",
-        value: answer.data?.rows[0]?.metrics[names[i] ?? ""] ?? null,
-        known: answer.isSuccess,
-      })),
+  });
+  const parts = Array.from({ length: Math.ceil(names.length / NAMED) }, (_, i) =>
+    names.slice(i * NAMED, (i + 1) * NAMED),
+  );
+  const answers = useQueries({ queries: parts.map(naming) });
+  // One that was sent with more than one aggregation is refused, and all that are named with it: then each is asked alone.
+  const alone = parts.filter((_, i) => answers[i]?.isError).flat();
+  const answersAlone = useQueries({ queries: alone.map((name) => naming([name])) });
+  return names.map((name) => {
+    const at = alone.indexOf(name);
+    const answer = at < 0 ? answers[Math.floor(names.indexOf(name) / NAMED)] : answersAlone[at];
+    return { name, value: answer?.data?.rows[0]?.metrics[name] ?? null, known: answer?.isSuccess ?? false };
   });
 }
 
