@@ -15,6 +15,7 @@ import pytest
 from evalstream_api.page import PAGE
 from evalstream_chromium import NO_CHROMIUM, find_chromium
 from evalstream_demo.workload import Workload
+from PIL import Image
 from playwright.sync_api import Browser, ConsoleMessage, Error, Page, Request, Route, expect, sync_playwright
 
 from tests.browser import zoo
@@ -96,6 +97,25 @@ def service(chromium: str, demo: dict[str, Workload], tmp_path_factory: pytest.T
 def http(service: Service) -> Iterator[httpx.Client]:
     """For those who send data of their own."""
     with httpx.Client(base_url=service.url, timeout=120) as http:
+        yield http
+
+
+@pytest.fixture(scope="package")
+def guarded(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service that wants a key for all it has, its pictures too."""
+    folder = tmp_path_factory.mktemp("guarded")
+    media = folder / "media"
+    media.mkdir()
+    Image.new("RGB", (64, 48), "teal").save(media / "here.png")
+    keys = {"EVALSTREAM_API_KEYS": "reader=read,writer=read+write+admin"}
+    with running(folder, EVALSTREAM_MEDIA=str(media), **with_page(), **keys) as service:
+        yield service
+
+
+@pytest.fixture(scope="package")
+def writing(guarded: Service) -> Iterator[httpx.Client]:
+    """For those who send data there."""
+    with httpx.Client(base_url=guarded.url, headers={"Authorization": "Bearer writer"}, timeout=60) as http:
         yield http
 
 

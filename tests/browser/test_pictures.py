@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
-import pytest
-from PIL import Image
 from playwright.sync_api import Browser, expect
 
-from tests.browser.conftest import Screen, with_page
+from tests.browser.conftest import Screen
 from tests.browser.helpers import PATIENCE, press, stays, upload, wait_until_matched
-from tests.faults.service import Service, running
+from tests.faults.service import Service
 
 LONG = "a-survey-of-the-harbour-with-a-name-that-is-longer-than-a-card/tile-000123.png"
 
@@ -31,22 +27,11 @@ def send_row(http: httpx.Client, dataset: str, name: str, **facts: object) -> No
     wait_until_matched(http, dataset, "one")
 
 
-@pytest.fixture
-def guarded(chromium: str, tmp_path: Path) -> Iterator[Service]:
-    """A service that wants a key for all it has, its pictures too."""
-    assert chromium
-    media = tmp_path / "media"
-    media.mkdir()
-    Image.new("RGB", (64, 48), "teal").save(media / "here.png")
-    keys = {"EVALSTREAM_API_KEYS": "reader=read,writer=read+write"}
-    with running(tmp_path, EVALSTREAM_MEDIA=str(media), **with_page(), **keys) as service:
-        with httpx.Client(base_url=service.url, headers={"Authorization": "Bearer writer"}, timeout=60) as http:
-            for name in ("here", "gone"):
-                send_row(http, "x-guarded", name, width=64, height=48, media_url=f"/media/{name}.png")
-        yield service
-
-
-def test_pictures_are_fetched_with_the_key_and_forgotten(browser: Browser, guarded: Service) -> None:
+def test_pictures_are_fetched_with_the_key_and_forgotten(
+    browser: Browser, guarded: Service, writing: httpx.Client
+) -> None:
+    for name in ("here", "gone"):
+        send_row(writing, "x-guarded", name, width=64, height=48, media_url=f"/media/{name}.png")
     context = browser.new_context()
     context.add_init_script(
         "const revoke = URL.revokeObjectURL; window.revoked = [];"
@@ -55,7 +40,7 @@ def test_pictures_are_fetched_with_the_key_and_forgotten(browser: Browser, guard
     page = context.new_page()
     fetched: list[str] = []
     page.on("request", lambda request: fetched.append(urlsplit(request.url).path))
-    page.goto(guarded.url)
+    page.goto(f"{guarded.url}/?d=x-guarded")
     page.get_by_label("API key", exact=True).fill("reader", timeout=PATIENCE)
     page.get_by_role("button", name="Use key").click()
     card = page.locator("[data-item=here]")
