@@ -199,6 +199,28 @@ def test_two_installations_at_once_fetch_the_jars_once(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {first.name, "install.lock"}
 
 
+def test_classes_are_kept_for_the_next_start() -> None:
+    (option,) = kafka._archived(kafka.default_home())
+    said, _, archive = option.partition("=")
+    assert said == "-XX:SharedArchiveFile"
+    assert Path(archive).stat().st_size > 10_000_000
+
+
+def test_a_java_that_keeps_no_classes_does_without_and_is_not_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / kafka.install(kafka.default_home()).name).mkdir()
+    asked: list[Path] = []
+
+    def refused(home: Path, *_: object) -> None:
+        asked.append(home)
+        raise kafka.KafkaDevError("Unrecognized option")
+
+    monkeypatch.setattr(kafka, "_format", refused)
+    assert kafka._archived(tmp_path) == kafka._archived(tmp_path) == []
+    assert asked == [tmp_path]
+
+
 def test_what_is_missing_is_named_with_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("JAVA_HOME", raising=False)
