@@ -124,7 +124,7 @@ def test_an_older_folder_gives_the_numbers_of_a_fresh_one(client: Client) -> Non
 
     migrate(client)
     assert progress(client, "street", "v1", EVERY) == Progress(5, 4, 0)  # of the fifth there is nothing to add
-    assert reconcile(client, EVERY) == 4
+    assert reconcile(client, EVERY, dataset="street") == 4
     after = (
         summary(client, selection),
         rows(client, selection, Page()),
@@ -204,7 +204,7 @@ def test_what_the_policies_of_an_older_store_disagree_on_is_matched_anew(client:
     assert progress(client, "apart", "v1", EVERY) == Progress(5, 3, 0)
     assert progress(client, "apart", "v1", ["iou-greedy"]) == Progress(5, 1, 0)
     client.command("DELETE FROM results WHERE dataset = 'apart' AND data_row = 'r1'")  # no event is that new
-    assert reconcile(client, EVERY) == 3
+    assert reconcile(client, EVERY, dataset="apart") == 3
     assert columns(client) == before
 
 
