@@ -10,7 +10,7 @@ from tests.browser.helpers import send_broken, tile
 from tests.faults.service import Service
 
 
-def test_the_policys_meaning_shows_on_focus_and_on_hover(screen: Screen) -> None:
+def test_the_policys_meaning_shows_on_focus_and_on_hover_and_the_theme_is_remembered(screen: Screen) -> None:
     page = screen.open(d="digits", a="svm", p="coco")
     page.get_by_label("Policy").focus()
     expect(page.get_by_role("tooltip")).to_contain_text("pycocotools")
@@ -18,10 +18,7 @@ def test_the_policys_meaning_shows_on_focus_and_on_hover(screen: Screen) -> None
     expect(page.get_by_role("tooltip")).to_have_count(0)
     page.get_by_label("Policy").hover()
     expect(page.get_by_role("tooltip")).to_contain_text("most confident first")
-
-
-def test_the_theme_is_remembered(screen: Screen) -> None:
-    page = screen.open(d="digits", a="svm")
+    # The theme is remembered.
     ground = "getComputedStyle(document.body).backgroundColor"
     light = page.evaluate(ground)
     page.get_by_role("button", name="Use dark colours").click()
