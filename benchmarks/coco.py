@@ -16,6 +16,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -166,7 +167,8 @@ def main() -> None:
     print(tables[-1], flush=True)
     if arguments.write:
         about = (
-            "`make bench`, on one core; a ratio above 1 is slower than ours. In process: the second time in a process,"
+            "`make bench`, on one core; a ratio above 1 is slower than ours. Of a process that takes less than"
+            f" {_QUICK} s the best of {_RUNS} runs counts, whosever it is. In process: the second time in a process,"
             " in seconds of CPU, from files or from what was read of them. vernier reads no masks and skeletons of"
             " detections without a box, and is missing there; it reads files anew for every figure."
         )
@@ -190,10 +192,11 @@ def matrices(folder: Path, images: int, per_image: int) -> str:
     Nobody wants to wait for each of the others', so that the mean of some stands for all.
     """
     gt, dt, data = written(folder, images, per_image, "bbox")
-    ours_took, count, cells = json.loads(process([sys.executable, "-c", _OUR_MATRICES, gt, dt])[1])
+    said = best([sys.executable, "-c", _OUR_MATRICES, gt, dt], lambda _took, said: json.loads(said)[0])[1]
+    ours_took, count, cells = json.loads(said)
     for together, alone in cells:
         assert together == alone, (together, alone)
-    some = json.loads(process([sys.executable, "-c", _HOTCOCO_MATRICES, gt, dt])[1])
+    some = json.loads(best([sys.executable, "-c", _HOTCOCO_MATRICES, gt, dt], _said)[1])
     theirs = count * float(np.mean(some))
     lines = [
         f"## Confusion matrices of boxes at 101 by 101 thresholds: {data}",
@@ -248,25 +251,40 @@ def ours(files: list[str]) -> Measured:
     """Run the command that the README names, and the library."""
     gt, dt, kind = files
     command = [str(Path(sys.executable).with_name("evalstream")), "evaluate", "--policy", "coco", "--json"]
-    took, said = process([*command, "--type", kind, "--annotations", gt, "--predictions", dt])
+    took, said = best([*command, "--type", kind, "--annotations", gt, "--predictions", dt], _cpu)
     figures = json.loads(said)
     known = [-1 if figures[name] is None else figures[name] for name in FIGURES[kind]]
     return Measured(*took, *_again(_OURS, files), known)
 
 
 def peer(name: str, files: list[str]) -> Measured:
-    took, said = process([sys.executable, "-c", _ONCE.format(steps=PEERS[name]), *files])
+    took, said = best([sys.executable, "-c", _ONCE.format(steps=PEERS[name]), *files], _cpu)
     again, held = _again(PEERS[name], files)
     figures = json.loads(said.splitlines()[-1])[: len(FIGURES[files[2]])]
     return Measured(*took, again, None if name in _HOLD_NOTHING else held, figures)
 
 
+def _cpu(took: tuple[float, float, float], _said: str) -> float:
+    return took[1]
+
+
+def _said(_took: tuple[float, float, float], said: str) -> float:
+    """Add up the seconds that a process tells of itself."""
+    return float(sum(json.loads(said.splitlines()[-1])))
+
+
 def _again(steps: str, files: list[str]) -> tuple[float, float]:
     """Give the seconds of CPU of the second time in one process: from files, and without reading them."""
-    said = process([sys.executable, "-c", _TWICE.format(steps=steps), *files])[1]
+    said = best([sys.executable, "-c", _TWICE.format(steps=steps), *files], _said)[1]
     reading, figures = json.loads(said.splitlines()[-1])
     return reading + figures, figures
 
+
+#: Runs of a command that takes less than so many seconds, of which the best counts.
+_RUNS: Final = 5
+_QUICK: Final = 10
+#: Seconds, seconds of CPU and megabytes of a process, and what it printed.
+Ran = tuple[tuple[float, float, float], str]
 
 #: Runs a command as a child of a small process: a large one would lend it its own peak of memory.
 _LAUNCHER: Final = """
@@ -279,7 +297,18 @@ print(json.dumps([took, said]))
 """
 
 
-def process(command: list[str]) -> tuple[tuple[float, float, float], str]:
+def best(command: list[str], cost: Callable[[tuple[float, float, float], str], float]) -> Ran:
+    """Run a command again while it is quick, and give the run of the least cost.
+
+    What a virtual machine takes for memory that is touched for the first time varies from run to run.
+    """
+    runs = [process(command)]
+    while len(runs) < _RUNS and runs[0][0][0] < _QUICK:
+        runs.append(process(command))
+    return min(runs, key=lambda ran: cost(*ran))
+
+
+def process(command: list[str]) -> Ran:
     """Run a command; give its seconds, its seconds of CPU and its peak of memory in MB, and what it printed."""
     launched = [sys.executable, "-c", _LAUNCHER, *command]
     took, said = json.loads(subprocess.run(launched, stdout=subprocess.PIPE, check=True).stdout)

@@ -21,6 +21,18 @@ def test_every_peer_and_kind_is_there() -> None:
     assert {peer for peers in PEERS.values() for peer in peers} == coco.PEERS.keys()
 
 
+@pytest.fixture(autouse=True)
+def _once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(coco, "_RUNS", 1)
+
+
+def test_of_some_runs_the_best_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(coco, "_RUNS", 3)
+    seconds = iter([3.0, 1.0, 2.0])
+    monkeypatch.setattr(coco, "process", lambda _command: ((0.1, next(seconds), 9.0), "said"))
+    assert coco.best([], lambda took, _said: took[1]) == ((0.1, 1.0, 9.0), "said")
+
+
 @pytest.mark.parametrize("kind", coco.FIGURES)
 def test_a_small_form_of_it(tmp_path: Path, kind: str) -> None:
     peers = PEERS[kind]
