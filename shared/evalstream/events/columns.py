@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 import pyarrow as pa
 from pydantic_core import to_json
 
+from evalstream.collector import uncollected
 from evalstream.events.base import Crowd, Object, Part
 from evalstream.events.decoding import Received
 from evalstream.events.models import AnnotationEvent, DataRow, Event, MetadataValue, PredictionEvent, object_ids
@@ -33,6 +34,7 @@ class Facts(NamedTuple):
     metadata: Mapping[str, MetadataValue] = MappingProxyType({})
 
 
+@uncollected
 def events_table(received: Sequence[Received]) -> pa.Table:
     """Turn valid events into the rows of table ``events``, in the order given (schema ``EVENTS``)."""
     events = [item.event for item in received]

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails, from_json
 
+from evalstream.collector import uncollected
 from evalstream.events.base import CONTROL
 from evalstream.events.boxes import Boxes, read_boxes
 from evalstream.events.models import AnnotationEvent, Event, PredictionEvent
@@ -63,6 +64,7 @@ class Reader(NamedTuple):
     known: dict[str, str] = {}  # noqa: RUF012 -- never written to
 
 
+@uncollected
 def decode(records: Iterable[Record], reader: Reader, *, as_models: bool = True) -> Decoded:
     """Validate each record on its own; one that is bad rejects itself and no other.
 
