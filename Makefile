@@ -17,7 +17,7 @@
 # make bench-importers each importer on a file that is made for it: speed and memory
 # make bench-queries  what questions cost an embedded service, after a write and at the next threshold
 # make bench-upload    COCO files to an embedded service until every figure reflects them
-# make bench-scale     a run of 10 million predictions: load, memory, disk, every question; seven minutes, 3 GB of disk
+# make bench-scale     a run of 10 million predictions: load, memory, disk, every question; some minutes, 3 GB of disk
 # make bench-load      200 readers and 4 writers at a time: how long answers take, and how many are turned away
 # make bench           against pycocotools and its rivals, in one run; LARGE=1 with 1.8 million detections, too, but not for
 #                      pycocotools: ten minutes more, and 4 GB of memory

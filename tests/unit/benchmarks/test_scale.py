@@ -15,5 +15,5 @@ def test_a_small_form_of_it() -> None:
     assert set(scale.questions) == set(ASKED)
     assert not [why for why in scale.questions.values() if isinstance(why, str)]
     assert len(scale.loads) == 2
-    assert scale.disk > 0
+    assert 0 < scale.in_use <= scale.disk
     assert len(list(scale.tables())) == 2
