@@ -281,8 +281,8 @@ def _again(steps: str, files: list[str]) -> tuple[float, float]:
 
 
 #: Runs of a command that takes less than so many seconds, of which the best counts.
-_RUNS: Final = 5
-_QUICK: Final = 10
+_RUNS: Final = 3
+_QUICK: Final = 4
 #: Seconds, seconds of CPU and megabytes of a process, and what it printed.
 Ran = tuple[tuple[float, float, float], str]
 
