@@ -247,7 +247,7 @@ def resampled_changes(
     first = curves[0]
     counts = first.counted > 0
     start = np.append(0, np.cumsum(counts))[first.start]
-    parts = [_steps(own) for own in curves]
+    parts = on_threads(_steps, curves)
     before = np.cumsum([0, *(len(own.row) for own in parts)])
     steps = _Steps(
         np.concatenate([own.start[:-1] + at for own, at in zip(parts, before, strict=False)] + [before[-1:]]),

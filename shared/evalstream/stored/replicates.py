@@ -29,6 +29,7 @@ from evalstream.stored.row_sums import (
     joined,
     numbers_by_row,
 )
+from evalstream.threads import on_threads
 from evalstream.types import LOCALISED
 
 if TYPE_CHECKING:
@@ -144,11 +145,13 @@ def _average_precision(
     sample = Sample(stored.key, included, columns.annotation_label, columns.annotation_row)
     replicates = options.ap_replicates or FEWEST
     if selection.traits.revokes:
-        curves = []
         changes = all_changes(columns, selection.confidence)
-        for t in thresholds:
-            own = changes_at(changes, float(t), len(columns.labels))
-            curves.append(Curves(own.start, columns.row[own.prediction], own.delta_tp, own.counted, own.is_point))
+
+        def curves_at(t: float) -> Curves:
+            own = changes_at(changes, t, len(columns.labels))
+            return Curves(own.start, columns.row[own.prediction], own.delta_tp, own.counted, own.is_point)
+
+        curves = on_threads(curves_at, thresholds.tolist())
         averages = resampled_changes(curves, sample, rule, options.seed, replicates)
     else:
         order = in_order(columns, limited=selection.traits.limited)
