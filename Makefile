@@ -15,7 +15,7 @@
 # make agreement       docs/agreement.md anew, from the parity tests
 # make bench-log       what run.log costs a training loop, in CPU
 # make bench-importers each importer on a file that is made for it: speed and memory
-# make bench-queries  what questions cost an embedded service, after a write and at the next threshold
+# make bench-queries  what questions about 1 million detections cost an embedded service, after a write and at the next threshold
 # make bench-upload    COCO files to an embedded service until every figure reflects them
 # make bench-scale     a run of 10 million predictions: load, memory, disk, every question; some minutes, 3 GB of disk
 # make bench-load      200 readers and 4 writers at a time: how long answers take, and how many are turned away
@@ -140,7 +140,7 @@ bench-importers: $(INSTALLED)
 	$(BIN)/python -m benchmarks.importers
 
 bench-queries: $(INSTALLED)
-	$(BIN)/python -m benchmarks.queries --write
+	$(BIN)/python -m benchmarks.queries --images 27778 --write
 
 bench-upload: $(INSTALLED)
 	$(BIN)/python -m benchmarks.upload --write
@@ -152,7 +152,7 @@ bench-load: $(INSTALLED)
 	$(BIN)/python -m benchmarks.load
 
 bench-pipeline: $(INSTALLED)
-	$(BIN)/python -m benchmarks.pipeline --write
+	$(BIN)/python -m benchmarks.pipeline --images 20000 --write
 
 $(INSTALLED): pyproject.toml constraints.txt hatch_build.py $(shell find shared -name '*.[ch]')
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "evalstream needs Python 3.11 or newer; name one: make PYTHON=python3.11 $(MAKECMDGOALS)")'
