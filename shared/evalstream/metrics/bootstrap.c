@@ -12,6 +12,8 @@ typedef struct { Keys bounds; Bytes weight; int64_t bits, look; } Poisson;
 /* … and where true positives come and go. */
 typedef struct { Ints start; Codes row, delta_tp, seen; Flags last; } Steps;
 
+#define TOGETHER 8  /* evalstream.metrics.bootstrap._TOGETHER */
+
 static const uint64_t GOLDEN = 0x9E3779B97F4A7C15u;
 
 /* Splitmix64's mixing function. */
@@ -33,12 +35,16 @@ static inline int64_t weight_of(uint64_t key, uint64_t stream, const Poisson *po
     return weight;
 }
 
-KERNEL bootstrap_row_weights(Keys key, Flags included, int64_t seed, int64_t replicate, const Poisson *poisson,
-                             Ints *weight) {
-    RETURN_ROOM(weight, key.n);
-    uint64_t stream = stream_of(seed, replicate);
-    for (int64_t r = 0; r < key.n; r++)
-        weight->at[r] = !included.at[r] ? 0 : replicate > 0 ? weight_of(key.at[r], stream, poisson) : 1;
+/* The weights of a row in several replicates stand side by side. */
+KERNEL bootstrap_row_weights(Keys key, Flags included, int64_t seed, int64_t first, int64_t count,
+                             const Poisson *poisson, Bytes *weight) {
+    RETURN_ROOM(weight, key.n * count);
+    for (int64_t b = 0; b < count; b++) {
+        uint64_t stream = stream_of(seed, first + b);
+        for (int64_t r = 0; r < key.n; r++)
+            weight->at[r * count + b] =
+                (uint8_t)(!included.at[r] ? 0 : first + b > 0 ? weight_of(key.at[r], stream, poisson) : 1);
+    }
     return 0;
 }
 
@@ -62,10 +68,12 @@ KERNEL bootstrap_resampled_sums(Keys key, Floats values, int64_t columns, int64_
     return 0;
 }
 
-KERNEL bootstrap_annotations(Ints label, Ints row, Ints weight, int64_t classes, Ints *found) {
-    found->at = ZEROS(classes, int64_t), found->n = classes;
+KERNEL bootstrap_annotations(Ints label, Ints row, Bytes weight, int64_t classes, Ints *found) {
+    found->at = ZEROS(classes * TOGETHER, int64_t), found->n = classes * TOGETHER;
     if (!found->at) return OUT_OF_MEMORY;
-    for (int64_t j = 0; j < label.n; j++) found->at[label.at[j]] += weight.at[row.at[j]];
+    for (int64_t j = 0; j < label.n; j++)
+        for (int b = 0; b < TOGETHER; b++)
+            found->at[label.at[j] * TOGETHER + b] += weight.at[row.at[j] * TOGETHER + b];
     return 0;
 }
 
@@ -104,13 +112,16 @@ KERNEL bootstrap_events(Ints start, Bits correct, Bits ignored, Flags tied, int6
     return 0;
 }
 
-/* The points of a curve that reach a recall further than the one before; of those that reach the same, the best. */
+/* The curves of one class in the replicates at hand: the best precision of the points between one recall and the next. */
 typedef struct {
     const Rule *rule;
-    int64_t annotations;
-    int64_t *reached, *tp, *seen;  /* which recall each reaches, its true positives, and the detections up to it */
-    int64_t last, beyond;          /* the last point, and how many true positives reach the next recall */
-} Points;
+    int64_t n[TOGETHER];           /* annotations */
+    int64_t slots[TOGETHER];       /* how many of the recalls are told apart by so many annotations */
+    uint16_t *slot[TOGETHER];      /* of each count of true positives, up to n, where its precision goes */
+    uint16_t *reached[TOGETHER];   /* of each slot, the last recall that is reached there */
+    double *best[TOGETHER];        /* of each slot, the best precision */
+    void *memory;
+} Curves;
 
 /* Find the last of the recalls that is not above a given one; the first one is 0. */
 static int64_t bin(double recall, Floats recalls) {
@@ -129,118 +140,185 @@ static int64_t first_beyond(double recall, int64_t annotations) {
     return found;
 }
 
-/* List a point if it reaches the next recall, or put it in the place of the last if it has the better precision. */
-static inline void reach(Points *points, int64_t tp, int64_t seen) {
-    if (tp >= points->beyond) {
-        Floats recalls = points->rule->recalls;
-        int64_t at = ++points->last, reached = bin((double)tp / (double)points->annotations, recalls);
-        points->reached[at] = reached, points->tp[at] = tp, points->seen[at] = seen;
-        points->beyond = reached + 1 < recalls.n ? first_beyond(recalls.at[reached + 1], points->annotations)
-                                                 : points->annotations + 1;
-    } else if (tp * points->seen[points->last] >= points->tp[points->last] * seen) {
-        points->tp[points->last] = tp, points->seen[points->last] = seen;
+/* Make room for the curves of any class. */
+static bool prepare(Curves *curves, const Rule *rule, Ints annotations) {
+    int64_t most = 0, recalls = rule->recalls.n;
+    for (int64_t i = 0; i < annotations.n; i++)
+        if (annotations.at[i] > most) most = annotations.at[i];
+    size_t own = (size_t)recalls * sizeof(double) + (size_t)(recalls + most + 1) * sizeof(uint16_t);
+    own = (own + sizeof(double) - 1) / sizeof(double) * sizeof(double);
+    curves->rule = rule;
+    char *at = curves->memory = malloc(TOGETHER * own);
+    for (int b = 0; at && b < TOGETHER; b++, at += own) {
+        curves->best[b] = (double *)at;
+        curves->reached[b] = (uint16_t *)(curves->best[b] + recalls);
+        curves->slot[b] = curves->reached[b] + recalls;
+    }
+    return at;
+}
+
+/* Begin a class with so many annotations in each replicate. */
+static void begin_class(Curves *curves, const int64_t *annotations) {
+    Floats recalls = curves->rule->recalls;
+    for (int b = 0; b < TOGETHER; b++) {
+        int64_t n = curves->n[b] = annotations[b], slots = 0;
+        curves->slot[b][0] = curves->reached[b][0] = 0;
+        for (int64_t tp = 0; n && tp <= n; slots++) {
+            int64_t reached = bin((double)tp / (double)n, recalls);
+            int64_t end = reached + 1 < recalls.n ? first_beyond(recalls.at[reached + 1], n) : n + 1;
+            curves->reached[b][slots] = (uint16_t)reached;
+            for (; tp < end; tp++) curves->slot[b][tp] = (uint16_t)slots;
+        }
+        curves->slots[b] = slots;
     }
 }
 
-/* Sum the interpolated precision over the recalls, from the points listed. */
-static double area(const Points *points) {
-    double highest = 0.0, sum = 0.0;
-    for (int64_t j = points->last; j >= 0; j--) {
-        highest = greatest((double)points->tp[j] / ((double)points->seen[j] + points->rule->spacing), highest);
-        sum += highest * (double)(points->reached[j] - (j > 0 ? points->reached[j - 1] : -1));
+static void begin_curves(const Curves *curves) {
+    for (int b = 0; b < TOGETHER; b++) memset(curves->best[b], 0, (size_t)curves->slots[b] * sizeof(double));
+}
+
+/* Put a point of one curve where it goes. */
+static inline void put(const Curves *curves, int b, int64_t tp, double precision) {
+    double *best = &curves->best[b][curves->slot[b][tp < curves->n[b] ? tp : curves->n[b]]];
+    *best = precision > *best ? precision : *best;
+}
+
+/* A point of each curve. Without a branch, for which of them improves it cannot be foretold. */
+static inline void put_all(const Curves *curves, const int32_t *tp, const int32_t *seen) {
+    double precision[TOGETHER];
+    for (int b = 0; b < TOGETHER; b++) precision[b] = (double)tp[b] / ((double)seen[b] + curves->rule->spacing);
+    for (int b = 0; b < TOGETHER; b++) put(curves, b, tp[b], precision[b]);
+}
+
+/* Add to the sums over classes, of replicates in which the class has annotations. */
+static void end_curves(const Curves *curves, const int32_t *tp, double *total, double *found) {
+    for (int b = 0; b < TOGETHER; b++) {
+        if (!curves->n[b]) continue;
+        double highest = 0.0, sum = 0.0;
+        int64_t above = -1;  /* the recall that the point before reaches; without a point the next one's precision holds */
+        for (int64_t j = curves->slots[b] - 1; j >= 0; j--) {
+            if (curves->best[b][j] <= 0.0) continue;
+            int64_t reached = curves->reached[b][j];
+            sum += highest * (double)(above - reached);
+            highest = greatest(curves->best[b][j], highest);
+            above = reached;
+        }
+        sum += highest * (double)(above + 1);
+        found[b] += (double)tp[b] / (double)curves->n[b];
+        total[b] += sum / (double)curves->rule->recalls.n;
     }
-    return sum;
 }
 
 static bool sums(int64_t thresholds, Floats *total, Floats *found) {
-    total->at = ZEROS(thresholds, double), total->n = thresholds;
-    found->at = ZEROS(thresholds, double), found->n = thresholds;
+    total->n = found->n = thresholds * TOGETHER;
+    total->at = ZEROS(total->n, double), found->at = ZEROS(found->n, double);
     return total->at && found->at;
 }
 
+static bool any(const int64_t *annotations) {
+    for (int b = 0; b < TOGETHER; b++)
+        if (annotations[b]) return true;
+    return false;
+}
+
 KERNEL bootstrap_sum_detections(Ints start, Codes row, Bits correct, Bits ignored, Ints first, Ints size,
-                                Ints event_start, Codes event, Ints weight, Ints annotations, int64_t thresholds,
+                                Ints event_start, Codes event, Bytes weight, Ints annotations, int64_t thresholds,
                                 const Rule *rule, Floats *total, Floats *found) {
-    int64_t most = longest((Ints){start.at, start.n - 1}, (Ints){start.at + 1, start.n - 1}), recalls = rule->recalls.n;
-    OWNED int32_t *copies = ALLOCATE(most, int32_t);   /* of each detection of the class at hand, its row's weight */
-    OWNED int32_t *seen_at = ALLOCATE(most, int32_t);  /* and their sum up to it */
-    OWNED int64_t *point = ALLOCATE(3 * recalls, int64_t);
-    if (!copies || !seen_at || !point || !sums(thresholds, total, found)) return OUT_OF_MEMORY;
-    for (int64_t k = 0; k < annotations.n; k++) {
-        int64_t n = annotations.at[k], begin = start.at[k];
-        if (!n) continue;
-        int32_t seen = 0;
+    int64_t most = longest((Ints){start.at, start.n - 1}, (Ints){start.at + 1, start.n - 1});
+    /* Of each detection of the class at hand, its row's weights, and their sums up to it. */
+    OWNED uint8_t *copies = ALLOCATE(most * TOGETHER, uint8_t);
+    OWNED int32_t *seen_at = ALLOCATE(most * TOGETHER, int32_t);
+    Curves curves;
+    if (!copies || !seen_at || !sums(thresholds, total, found) || !prepare(&curves, rule, annotations))
+        return OUT_OF_MEMORY;
+    for (int64_t k = 0; k < start.n - 1; k++) {
+        const int64_t begin = start.at[k], *own = &annotations.at[k * TOGETHER];
+        if (!any(own)) continue;
+        begin_class(&curves, own);
+        int32_t seen[TOGETHER] = {0};
         for (int64_t i = begin; i < start.at[k + 1]; i++) {
-            copies[i - begin] = (int32_t)weight.at[row.at[i]];
-            seen_at[i - begin] = seen += copies[i - begin];
+            memcpy(&copies[(i - begin) * TOGETHER], &weight.at[(int64_t)row.at[i] * TOGETHER], TOGETHER);
+            for (int b = 0; b < TOGETHER; b++) seen[b] += copies[(i - begin) * TOGETHER + b];
+            memcpy(&seen_at[(i - begin) * TOGETHER], seen, sizeof(seen));
         }
         for (int64_t t = 0; t < thresholds; t++) {
             uint32_t bit = UINT32_C(1) << t;
-            Points points = {rule, n, point, point + recalls, point + 2 * recalls, -1, 1};
-            int64_t tp = 0, out = 0, done = 0;  /* out: detections that did not count */
+            int32_t tp[TOGETHER] = {0}, out[TOGETHER] = {0}, counted[TOGETHER];  /* out: those that did not count */
+            int64_t done[TOGETHER] = {0};
+            begin_curves(&curves);
             for (int64_t e = event_start.at[k * thresholds + t]; e < event_start.at[k * thresholds + t + 1]; e++) {
                 int64_t d = event.at[e];
                 if (d >= 0) {
                     /* Of copies of one detection the last has the best precision, and so is the only one to matter;
                      * without copies it is no better than the point before it. */
-                    tp += copies[d];
-                    if (tp > 0) reach(&points, tp, seen_at[d] - out);
-                } else if (~d >= done) {
-                    d = ~d;
-                    int64_t head = first.at[begin + d], last = begin + d, times = copies[d], counted;
-                    /* Tied ones of one row are copied as a sequence; otherwise this one is a sequence by itself. */
-                    if (times > 1) {
-                        last = head + size.at[head] - 1;
-                        counted = seen_at[head - begin] - times - out;
-                    } else {
-                        head = begin + d;
-                        counted = seen_at[d] - times - out;
+                    for (int b = 0; b < TOGETHER; b++) {
+                        tp[b] += copies[d * TOGETHER + b];
+                        counted[b] = seen_at[d * TOGETHER + b] - out[b];
                     }
-                    done = last + 1 - begin;
-                    for (int64_t copy = 0; copy < times; copy++) {
+                    put_all(&curves, tp, counted);
+                    continue;
+                }
+                d = ~d;
+                for (int b = 0; b < TOGETHER; b++) {
+                    if (d < done[b]) continue;
+                    int64_t head = first.at[begin + d], last = begin + d;
+                    int32_t times = copies[d * TOGETHER + b];
+                    /* Tied ones of one row are copied as a sequence; otherwise this one is a sequence by itself. */
+                    if (times > 1) last = head + size.at[head] - 1;
+                    else head = begin + d;
+                    int32_t own_counted = seen_at[(head - begin) * TOGETHER + b] - times - out[b];
+                    done[b] = last + 1 - begin;
+                    for (int32_t copy = 0; copy < times; copy++) {
                         for (int64_t c = head; c <= last; c++) {
                             if (ignored.at[c] & bit) {
-                                out++;
+                                out[b]++;
                                 continue;
                             }
-                            counted++;
-                            if (correct.at[c] & bit) reach(&points, ++tp, counted);
+                            own_counted++;
+                            if (!(correct.at[c] & bit)) continue;
+                            tp[b]++;
+                            put(&curves, b, tp[b], (double)tp[b] / ((double)own_counted + rule->spacing));
                         }
                     }
                 }
             }
-            found->at[t] += (double)tp / (double)n;
-            total->at[t] += area(&points) / (double)recalls;
+            end_curves(&curves, tp, &total->at[t * TOGETHER], &found->at[t * TOGETHER]);
         }
     }
+    free(curves.memory);
     return 0;
 }
 
-KERNEL bootstrap_sum_steps(Ints start, Codes row, const Steps *steps, Ints weight, Ints annotations, int64_t thresholds,
-                           const Rule *rule, Floats *total, Floats *found) {
-    int64_t classes = start.n - 1, recalls = rule->recalls.n;
-    int64_t most = longest((Ints){start.at, classes}, (Ints){start.at + 1, classes});
-    OWNED int32_t *seen_at = ZEROS(most + 1, int32_t);  /* the weights of the first so many of the class at hand */
-    OWNED int64_t *point = ALLOCATE(3 * recalls, int64_t);
-    if (!seen_at || !point || !sums(thresholds, total, found)) return OUT_OF_MEMORY;
-    for (int64_t k = 0; k < annotations.n; k++) {
-        int64_t n = annotations.at[k], begin = start.at[k];
-        if (!n) continue;
-        for (int64_t i = begin; i < start.at[k + 1]; i++)
-            seen_at[i - begin + 1] = seen_at[i - begin] + (int32_t)weight.at[row.at[i]];
+KERNEL bootstrap_sum_steps(Ints start, Codes row, const Steps *steps, Bytes weight, Ints annotations,
+                           int64_t thresholds, const Rule *rule, Floats *total, Floats *found) {
+    int64_t classes = start.n - 1, most = longest((Ints){start.at, classes}, (Ints){start.at + 1, classes});
+    /* The weights of the first so many detections of the class at hand. */
+    OWNED int32_t *seen_at = ALLOCATE((most + 1) * TOGETHER, int32_t);
+    Curves curves;
+    if (!seen_at || !sums(thresholds, total, found) || !prepare(&curves, rule, annotations)) return OUT_OF_MEMORY;
+    for (int64_t k = 0; k < classes; k++) {
+        const int64_t begin = start.at[k], *annotated = &annotations.at[k * TOGETHER];
+        if (!any(annotated)) continue;
+        begin_class(&curves, annotated);
+        int32_t seen[TOGETHER] = {0};
+        memcpy(seen_at, seen, sizeof(seen));
+        for (int64_t i = begin; i < start.at[k + 1]; i++) {
+            for (int b = 0; b < TOGETHER; b++) seen[b] += weight.at[(int64_t)row.at[i] * TOGETHER + b];
+            memcpy(&seen_at[(i - begin + 1) * TOGETHER], seen, sizeof(seen));
+        }
         for (int64_t t = 0; t < thresholds; t++) {
-            Points points = {rule, n, point, point + recalls, point + 2 * recalls, -1, 1};
-            int64_t tp = 0, best = 0, own = t * classes + k;
+            int64_t own = t * classes + k;
+            int32_t tp[TOGETHER] = {0};
+            begin_curves(&curves);
             for (int64_t e = steps->start.at[own]; e < steps->start.at[own + 1]; e++) {
-                tp += steps->delta_tp.at[e] * weight.at[steps->row.at[e]];
-                /* With no more true positives than there have been before, recall and precision are no better. */
-                if (!steps->last.at[e] || tp <= best) continue;
-                best = tp;
-                reach(&points, tp, seen_at[steps->seen.at[e]]);
+                const int32_t delta = steps->delta_tp.at[e];
+                for (int b = 0; b < TOGETHER; b++)
+                    tp[b] += delta * weight.at[(int64_t)steps->row.at[e] * TOGETHER + b];
+                if (steps->last.at[e]) put_all(&curves, tp, &seen_at[(int64_t)steps->seen.at[e] * TOGETHER]);
             }
-            found->at[t] += (double)tp / (double)n;
-            total->at[t] += area(&points) / (double)recalls;
+            end_curves(&curves, tp, &total->at[t * TOGETHER], &found->at[t * TOGETHER]);
         }
     }
+    free(curves.memory);
     return 0;
 }

@@ -29,6 +29,10 @@ from evalstream.scenes import Code, Flag, Float, Int
 from evalstream.threads import on_threads
 
 Key = NDArray[np.uint64]
+Weights = NDArray[np.uint8]
+
+#: Replicates that are made together: what is looked up for one detection is then looked up once for all of them.
+_TOGETHER: Final = 8
 
 
 def _poisson_bounds() -> Key:
@@ -73,11 +77,12 @@ def row_weights(key: Key, included: Flag, seed: int, replicate: int) -> Int:
     included : (rows,) bool
         Rows that are not have weight 0.
     """
-    return _row_weights(key, included, seed, replicate, _POISSON)
+    return _row_weights(key, included, seed, replicate, 1, _POISSON).astype(np.int64)
 
 
 @compiled
-def _row_weights(key: Key, included: Flag, seed: int, replicate: int, poisson: _Poisson) -> Int: ...
+def _row_weights(key: Key, included: Flag, seed: int, first: int, count: int, poisson: _Poisson) -> Weights:
+    """Weights in so many replicates from the first on, ``(rows · count,)``: those of one row side by side."""
 
 
 def resampled_sums(key: Key, values: Float, seed: int, replicates: int) -> Float:
@@ -121,29 +126,26 @@ class Resampled(NamedTuple):
 
 
 @compiled
-def _annotations(label: Int, row: Int, weight: Int, classes: int) -> Int:
-    """Count the annotations of each class, copies included."""
+def _annotations(label: Int, row: Int, weight: Weights, classes: int) -> Int:
+    """Count the annotations of each class, copies included, ``(classes · _TOGETHER,)``."""
 
 
 #: Of the weights of data rows and the annotations of each class: sums over classes with annotations, of average
-#: precision and of final recall, ``(thresholds,)`` each.
-_Summed = Callable[[Int, Int], tuple[Float, Float]]
+#: precision and of final recall, ``(thresholds · _TOGETHER,)`` each.
+_Summed = Callable[[Weights, Int], tuple[Float, Float]]
 
 
 def _resampled(summed: _Summed, sample: Sample, classes: int, thresholds: int, seed: int, replicates: int) -> Resampled:
-    nothing = np.full(thresholds, np.nan)
-
-    def replicate_of(replicate: int) -> tuple[Float, Float]:
-        weight = row_weights(sample.key, sample.included, seed, replicate)
+    def some_from(first: int) -> tuple[Float, Float]:
+        weight = _row_weights(sample.key, sample.included, seed, first, _TOGETHER, _POISSON)
         annotations = _annotations(sample.annotation_label, sample.annotation_row, weight, classes)
-        defined = np.count_nonzero(annotations)
-        if not defined:
-            return nothing, nothing
-        precision, final = summed(weight, annotations)
-        return precision / defined, final / defined
+        defined = np.count_nonzero(annotations.reshape(classes, _TOGETHER), axis=0)
+        precision, final = (sums.reshape(thresholds, _TOGETHER) for sums in summed(weight, annotations))
+        with np.errstate(invalid="ignore"):
+            return (precision / defined).T, (final / defined).T
 
-    precision, final = zip(*on_threads(replicate_of, range(replicates + 1)), strict=True)
-    return Resampled(np.stack(precision), np.stack(final))
+    precision, final = zip(*on_threads(some_from, range(0, replicates + 1, _TOGETHER)), strict=True)
+    return Resampled(*(np.concatenate(parts)[: replicates + 1] for parts in (precision, final)))
 
 
 def resampled_detections(
@@ -179,7 +181,7 @@ def resampled_detections(
     event_start, event = _events(start, correct, ignored, size[first] > 1, thresholds)
     small = row.astype(np.int32)
 
-    def summed(weight: Int, annotations: Int) -> tuple[Float, Float]:
+    def summed(weight: Weights, annotations: Int) -> tuple[Float, Float]:
         return _sum_detections(
             start, small, correct, ignored, first, size, event_start, event, weight, annotations, thresholds, rule
         )
@@ -197,7 +199,7 @@ def _sum_detections(
     size: Int,
     event_start: Int,
     event: NDArray[np.int32],
-    weight: Int,
+    weight: Weights,
     annotations: Int,
     thresholds: int,
     rule: Rule,
@@ -255,7 +257,7 @@ def resampled_changes(
     )
     row = first.row[counts].astype(np.int32)
 
-    def summed(weight: Int, annotations: Int) -> tuple[Float, Float]:
+    def summed(weight: Weights, annotations: Int) -> tuple[Float, Float]:
         return _sum_steps(start, row, steps, weight, annotations, len(curves), rule)
 
     return _resampled(summed, sample, len(start) - 1, len(curves), seed, replicates)
@@ -286,7 +288,7 @@ def _steps(curves: Curves) -> _Steps:
 
 @compiled
 def _sum_steps(
-    start: Int, row: Code, steps: _Steps, weight: Int, annotations: Int, thresholds: int, rule: Rule
+    start: Int, row: Code, steps: _Steps, weight: Weights, annotations: Int, thresholds: int, rule: Rule
 ) -> tuple[Float, Float]: ...
 
 
