@@ -9,7 +9,7 @@ typedef struct {
 
 /* evalstream.metrics.bootstrap: how 64 random bits come to a weight. */
 typedef struct { Keys bounds; Bytes weight; int64_t bits, look; } Poisson;
-/* … and where true positives come and go. */
+/* evalstream.metrics.detections.Steps, by data rows. */
 typedef struct { Ints start; Codes row, delta_tp, seen; Flags last; } Steps;
 
 #define TOGETHER 8  /* evalstream.metrics.bootstrap._TOGETHER */
@@ -307,7 +307,7 @@ KERNEL bootstrap_sum_steps(Ints start, Codes row, const Steps *steps, Bytes weig
             memcpy(&seen_at[(i - begin + 1) * TOGETHER], seen, sizeof(seen));
         }
         for (int64_t t = 0; t < thresholds; t++) {
-            int64_t own = t * classes + k;
+            int64_t own = k * thresholds + t;
             int32_t tp[TOGETHER] = {0};
             begin_curves(&curves);
             for (int64_t e = steps->start.at[own]; e < steps->start.at[own + 1]; e++) {

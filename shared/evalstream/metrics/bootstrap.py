@@ -16,7 +16,7 @@ with the effective number of trials.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from statistics import NormalDist
 from typing import Final, NamedTuple
 
@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evalstream.metrics.average_precision import Bits, Rule
+from evalstream.metrics.detections import AllChanges, Steps, steps
 from evalstream.native import compiled
 from evalstream.scenes import Code, Flag, Float, Int
 from evalstream.threads import on_threads
@@ -219,19 +220,12 @@ def _events(start: Int, correct: Bits, ignored: Bits, tied: Flag, thresholds: in
     """
 
 
-class Curves(NamedTuple):
-    """Changes of the curves at one IoU threshold, as ``average_changes`` takes it, with the row of each change."""
-
-    start: Int
-    row: Int
-    delta_tp: Int
-    counted: Int
-    is_point: Flag
-
-
 def resampled_changes(
-    curves: Sequence[Curves],
+    changes: AllChanges,
+    row: Int,
     sample: Sample,
+    classes: int,
+    thresholds: Float,
     rule: Rule,
     seed: int,
     replicates: int,
@@ -243,53 +237,31 @@ def resampled_changes(
 
     Parameters
     ----------
-    curves : sequence of Curves
-        One a threshold; at all of them the same detections count.
+    changes : AllChanges
+        At any threshold.
+    row : (predictions,) int64
+        The data row of each.
+    thresholds : (n,) float64
+        Of IoU.
     """
-    first = curves[0]
-    counts = first.counted > 0
-    start = np.append(0, np.cumsum(counts))[first.start]
-    parts = on_threads(_steps, curves)
-    before = np.cumsum([0, *(len(own.row) for own in parts)])
-    steps = _Steps(
-        np.concatenate([own.start[:-1] + at for own, at in zip(parts, before, strict=False)] + [before[-1:]]),
-        *(np.concatenate(columns) for columns in list(zip(*parts, strict=True))[1:]),
-    )
-    row = first.row[counts].astype(np.int32)
+    counts = changes.delta_tp == 0
+    start = np.searchsorted(changes.label[counts], np.arange(classes + 1))
+    small = row.astype(np.int32)
+    counted = small[changes.prediction[counts]]
+    own = steps(changes, thresholds, classes)
+    own = own._replace(prediction=small[own.prediction])
 
     def summed(weight: Weights, annotations: Int) -> tuple[Float, Float]:
-        return _sum_steps(start, row, steps, weight, annotations, len(curves), rule)
+        return _sum_steps(start, counted, own, weight, annotations, len(thresholds), rule)
 
-    return _resampled(summed, sample, len(start) - 1, len(curves), seed, replicates)
-
-
-class _Steps(NamedTuple):
-    """Changes of true positives, threshold by threshold and class by class, in the order of the curves."""
-
-    start: Int  # (thresholds · classes + 1,)
-    row: Code
-    delta_tp: Code  # how many more there are
-    seen: Code  # how many detections of the class count at the next point
-    last: Flag  # whether that point comes before the next step
-
-
-def _steps(curves: Curves) -> _Steps:
-    """Find the steps at one threshold."""
-    point = np.flatnonzero(curves.is_point)
-    step = np.flatnonzero(curves.delta_tp)
-    at = point[np.searchsorted(point, step)]
-    seen = np.append(0, np.cumsum(curves.counted))
-    label = np.searchsorted(curves.start, step, side="right") - 1
-    start = np.searchsorted(step, curves.start)
-    last = np.append(np.diff(at) != 0, np.bool_(True))[: len(at)]
-    row, delta_tp, counted = curves.row[step], curves.delta_tp[step], seen[at + 1] - seen[curves.start[label]]
-    return _Steps(start, row.astype(np.int32), delta_tp.astype(np.int32), counted.astype(np.int32), last)
+    return _resampled(summed, sample, classes, len(thresholds), seed, replicates)
 
 
 @compiled
 def _sum_steps(
-    start: Int, row: Code, steps: _Steps, weight: Weights, annotations: Int, thresholds: int, rule: Rule
-) -> tuple[Float, Float]: ...
+    start: Int, row: Code, steps: Steps, weight: Weights, annotations: Int, thresholds: int, rule: Rule
+) -> tuple[Float, Float]:
+    """The prediction of a step is its data row here."""
 
 
 class Bounds(NamedTuple):

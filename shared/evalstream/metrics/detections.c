@@ -86,7 +86,73 @@ KERNEL detections_by_class(Ints order, Ints label, int64_t classes, Ints *groupe
 }
 
 /* evalstream.metrics.detections.AllChanges */
-typedef struct { Ints prediction, label; Floats confidence, iou_low, iou_high; Ints delta_tp; } AllChanges;
+typedef struct { Codes prediction, label; Floats confidence, iou_low, iou_high; Codes delta_tp; } AllChanges;
+
+/* See evalstream.metrics.detections.all_changes. */
+KERNEL detections_changes_in(Ints order, Ints own, Rectangles made, Ints unmade, Ints label, Floats confidence,
+                             Codes *prediction, Codes *labels, Floats *at, Floats *iou_low, Floats *iou_high,
+                             Codes *delta_tp) {
+    RETURN_ROOM(prediction, order.n);
+    RETURN_ROOM(labels, order.n);
+    RETURN_ROOM(at, order.n);
+    RETURN_ROOM(iou_low, order.n);
+    RETURN_ROOM(iou_high, order.n);
+    RETURN_ROOM(delta_tp, order.n);
+    for (int64_t i = 0; i < order.n; i++) {
+        int64_t which = order.at[i];
+        if (which < own.n) {
+            prediction->at[i] = (int32_t)own.at[which], delta_tp->at[i] = 0;
+            at->at[i] = confidence.at[own.at[which]], iou_low->at[i] = -INFINITY, iou_high->at[i] = INFINITY;
+        } else {
+            bool is_made = which < own.n + made.n;
+            const Rectangle *r = &made.at[is_made ? which - own.n : unmade.at[which - own.n - made.n]];
+            prediction->at[i] = r->prediction, delta_tp->at[i] = is_made ? 1 : -1;
+            at->at[i] = is_made ? r->confidence_high : r->confidence_low;
+            iou_low->at[i] = r->iou_low, iou_high->at[i] = r->iou_high;
+        }
+        labels->at[i] = (int32_t)label.at[prediction->at[i]];
+    }
+    return 0;
+}
+
+/* See evalstream.metrics.detections.steps. */
+KERNEL detections_steps_of(const AllChanges *all, Ints start, Floats thresholds, Ints *step_start, Codes *prediction,
+                           Codes *delta_tp, Codes *seen, Flags *last) {
+    RETURN_ROOM(step_start, (start.n - 1) * thresholds.n + 1);
+    step_start->at[0] = 0;
+    int64_t steps = 0;
+    for (int64_t i = 0; i < all->prediction.n; i++)
+        if (all->delta_tp.at[i])
+            for (int64_t t = 0; t < thresholds.n; t++)
+                steps += all->iou_low.at[i] < thresholds.at[t] && thresholds.at[t] <= all->iou_high.at[i];
+    RETURN_ROOM(prediction, steps);
+    RETURN_ROOM(delta_tp, steps);
+    RETURN_ROOM(seen, steps);
+    RETURN_ROOM(last, steps);
+    int64_t count = 0;
+    for (int64_t k = 0; k < start.n - 1; k++) {
+        for (int64_t t = 0; t < thresholds.n; t++) {
+            const double threshold = thresholds.at[t];
+            int32_t counted = 0;
+            int64_t i = start.at[k];
+            while (i < start.at[k + 1]) {
+                const double confidence = all->confidence.at[i];
+                int64_t first = count;
+                for (; i < start.at[k + 1] && all->confidence.at[i] == confidence; i++) {
+                    counted += !all->delta_tp.at[i];
+                    if (!all->delta_tp.at[i] || !(all->iou_low.at[i] < threshold && threshold <= all->iou_high.at[i]))
+                        continue;
+                    prediction->at[count] = all->prediction.at[i];
+                    delta_tp->at[count++] = all->delta_tp.at[i];
+                }
+                for (int64_t step = first; step < count; step++)
+                    seen->at[step] = counted, last->at[step] = step + 1 == count;
+            }
+            step_start->at[k * thresholds.n + t + 1] = count;
+        }
+    }
+    return 0;
+}
 
 /* See evalstream.metrics.detections.changes_at. */
 KERNEL detections_changes_within(const AllChanges *all, double threshold, int64_t classes, Ints *start,

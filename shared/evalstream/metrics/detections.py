@@ -11,7 +11,7 @@ import numpy as np
 from evalstream.matching import AREA_RANGES, MAX_DETECTIONS
 from evalstream.metrics.average_precision import Averages, Bits, Rule, average_changes, average_detections
 from evalstream.native import compiled
-from evalstream.scenes import Flag, Float, Int, Rectangles
+from evalstream.scenes import Code, Flag, Float, Int, Rectangles
 from evalstream.threads import on_threads
 
 #: Classes whose curves are in memory at one time. Of more, only the mean of each curve is kept.
@@ -234,11 +234,13 @@ def averages_by_confidence(
     """
     annotations = np.bincount(detections.annotation_label, minlength=len(detections.labels))
     changes = all_changes(detections, least)
-    averages = []
-    for t in thresholds[:11]:
-        own = changes_at(changes, float(t), len(detections.labels))
+
+    def average_at(threshold: float) -> Averages:
+        own = changes_at(changes, threshold, len(detections.labels))
         curve = own.delta_tp, own.counted, own.is_point
-        averages.append(_in_slices(own.start, annotations, partial(_of_changes, curve, rule)))
+        return _in_slices(own.start, annotations, partial(_of_changes, curve, rule))
+
+    averages = on_threads(average_at, thresholds[:11].tolist(), worth_it=len(changes.label) > _MANY)
     r = detections.rectangle[_can_count(detections)]
     r = r[(r["confidence_low"] < least) & (least <= r["confidence_high"])]
     label = detections.label[r["prediction"]]
@@ -254,12 +256,12 @@ def _can_count(detections: Detections) -> Flag:
 class AllChanges(NamedTuple):
     """Changes as the confidence threshold sinks, class by class, each with the IoU thresholds at which there is one."""
 
-    prediction: Int  # a position among all predictions
-    label: Int
+    prediction: Code  # a position among all predictions
+    label: Code
     confidence: Float
     iou_low: Float
     iou_high: Float
-    delta_tp: Int  # 0: the prediction itself comes in
+    delta_tp: Code  # 0: the prediction itself comes in
 
 
 class Changes(NamedTuple):
@@ -274,22 +276,21 @@ class Changes(NamedTuple):
 
 def all_changes(detections: Detections, least: float) -> AllChanges:
     """List the changes at any IoU threshold, down to a confidence."""
-    r = detections.rectangle[_can_count(detections)]
-    unmade = r[r["confidence_low"] >= least]
+    made = detections.rectangle[_can_count(detections)]
+    unmade = np.flatnonzero(made["confidence_low"] >= least)
     own = np.flatnonzero(detections.chosen)
-    always = np.full(len(own), np.inf)
-    prediction = np.concatenate((own, r["prediction"], unmade["prediction"]))
-    confidence = np.concatenate((detections.confidence[own], r["confidence_high"], unmade["confidence_low"]))
-    label = detections.label[prediction]
-    order = by_class(by_confidence(confidence, confidence >= least), label, len(detections.labels))
-    return AllChanges(
-        prediction[order],
-        label[order],
-        confidence[order],
-        np.concatenate((-always, r["iou_low"], unmade["iou_low"]))[order],
-        np.concatenate((always, r["iou_high"], unmade["iou_high"]))[order],
-        np.repeat([0, 1, -1], (len(own), len(r), len(unmade)))[order],
+    confidence = np.concatenate(
+        (detections.confidence[own], made["confidence_high"], made["confidence_low"][unmade]), dtype=np.float64
     )
+    theirs = detections.label[made["prediction"]]
+    label = np.concatenate((detections.label[own], theirs, theirs[unmade]))
+    order = by_class(by_confidence(confidence, confidence >= least), label, len(detections.labels))
+    return _changes_in(order, own, made, unmade, detections.label, detections.confidence)
+
+
+@compiled
+def _changes_in(order: Int, own: Int, made: Rectangles, unmade: Int, label: Int, confidence: Float) -> AllChanges:
+    """Lay out what an order is of: predictions that come in, matches that are made, and those of them unmade again."""
 
 
 def changes_at(changes: AllChanges, threshold: float, classes: int) -> Changes:
@@ -299,3 +300,22 @@ def changes_at(changes: AllChanges, threshold: float, classes: int) -> Changes:
 
 @compiled
 def _changes_within(changes: AllChanges, threshold: float, classes: int) -> tuple[Int, Int, Int, Int, Flag]: ...
+
+
+class Steps(NamedTuple):
+    """Changes of true positives at many IoU thresholds: class by class, within it threshold by threshold."""
+
+    start: Int  # (classes · thresholds + 1,)
+    prediction: Code  # a position among all predictions
+    delta_tp: Code  # how many more there are
+    seen: Code  # how many detections of the class come in up to this confidence
+    last: Flag  # whether it is the last step at this confidence
+
+
+def steps(changes: AllChanges, thresholds: Float, classes: int) -> Steps:
+    """Take the changes of true positives at each IoU threshold."""
+    return _steps_of(changes, np.searchsorted(changes.label, np.arange(classes + 1)), thresholds)
+
+
+@compiled
+def _steps_of(changes: AllChanges, start: Int, thresholds: Float) -> Steps: ...

@@ -15,8 +15,8 @@ from pydantic import BaseModel, Field
 
 from evalstream.events.base import Name
 from evalstream.metrics.average_precision import IOU_THRESHOLDS, RULES
-from evalstream.metrics.bootstrap import Curves, Key, Sample, resampled_changes, resampled_detections, resampled_sums
-from evalstream.metrics.detections import Detections, all_changes, changes_at, in_order, outcomes, places
+from evalstream.metrics.bootstrap import Key, Sample, resampled_changes, resampled_detections, resampled_sums
+from evalstream.metrics.detections import Detections, all_changes, in_order, outcomes, places
 from evalstream.scenes import Flag, Float
 from evalstream.scoring.detections import detections
 from evalstream.selection import Selection
@@ -29,7 +29,6 @@ from evalstream.stored.row_sums import (
     joined,
     numbers_by_row,
 )
-from evalstream.threads import on_threads
 from evalstream.types import LOCALISED
 
 if TYPE_CHECKING:
@@ -146,13 +145,9 @@ def _average_precision(
     replicates = options.ap_replicates or FEWEST
     if selection.traits.revokes:
         changes = all_changes(columns, selection.confidence)
-
-        def curves_at(t: float) -> Curves:
-            own = changes_at(changes, t, len(columns.labels))
-            return Curves(own.start, columns.row[own.prediction], own.delta_tp, own.counted, own.is_point)
-
-        curves = on_threads(curves_at, thresholds.tolist())
-        averages = resampled_changes(curves, sample, rule, options.seed, replicates)
+        averages = resampled_changes(
+            changes, columns.row, sample, len(columns.labels), thresholds, rule, options.seed, replicates
+        )
     else:
         order = in_order(columns, limited=selection.traits.limited)
         found = outcomes(columns, places(columns, order), 0, thresholds)

@@ -7,7 +7,6 @@ import pytest
 import scipy.stats
 from evalstream.metrics.average_precision import RULES, average_changes, average_detections
 from evalstream.metrics.bootstrap import (
-    Curves,
     Key,
     Sample,
     bounds_of_equal,
@@ -18,7 +17,8 @@ from evalstream.metrics.bootstrap import (
     row_weights,
     wilson_bounds,
 )
-from evalstream.scenes import Flag, Float, Int
+from evalstream.metrics.detections import AllChanges, changes_at
+from evalstream.scenes import Flag, Float
 
 RULE = RULES["101-point"]
 
@@ -119,32 +119,38 @@ def test_average_precision_with_losses_is_that_of_repeated_rows(seed: int) -> No
     label, row, confidence = rng.integers(0, classes, size), rng.integers(0, rows, size), rng.integers(3, 9, size) / 8
     truth_label, truth_row = rng.integers(0, classes, 90), rng.integers(0, rows, 90)
 
-    def curves(matched: Int, lost: Int, least: Float) -> Curves:
-        """Detections that count, some true positives at their confidence or below, some lost again further below."""
-        which = np.concatenate((np.arange(size), matched, lost))
-        at = np.concatenate((confidence, confidence[matched] - 1 / 8, least))
-        delta = np.repeat([0, 1, -1], (size, len(matched), len(lost)))
-        counted = np.repeat([1, 0, 0], (size, len(matched), len(lost)))
-        order = np.lexsort((-at, label[which]))
-        start = np.searchsorted(label[which][order], np.arange(classes + 1))
-        changed = (np.diff(label[which][order]) != 0) | (np.diff(at[order]) != 0)
-        is_point = np.append(changed, np.bool_(True))[: len(order)]
-        return Curves(start, row[which][order], delta[order], counted[order], is_point)
-
-    thresholds = []
-    for share in (0.7, 0.3, 0.0):
-        matched = np.flatnonzero(rng.random(size) < share)
-        lost = matched[rng.random(len(matched)) < 0.4]
-        thresholds.append(curves(matched, lost, confidence[lost] - rng.integers(2, 4, len(lost)) / 8))
-    found = resampled_changes(thresholds, Sample(key, _all(rows), truth_label, truth_row), RULE, 5, 30)
+    # Detections, of which some are true positives at their confidence or below it, within a range of IoU, and some of
+    # these are lost again further below.
+    matched = np.flatnonzero(rng.random(size) < 0.7)
+    low = rng.integers(0, 3, len(matched)) / 4
+    high = low + rng.integers(0, 3, len(matched)) / 4
+    gone = rng.random(len(matched)) < 0.4
+    which = np.concatenate((np.arange(size), matched, matched[gone]))
+    below = confidence[matched[gone]] - rng.integers(2, 4, np.count_nonzero(gone)) / 8
+    at = np.concatenate((confidence, confidence[matched] - 1 / 8, below))
+    order = np.lexsort((-at, label[which]))
+    always = np.full(size, np.inf)
+    changes = AllChanges(
+        which[order].astype(np.int32),
+        label[which][order].astype(np.int32),
+        at[order],
+        np.concatenate((-always, low, low[gone]))[order],
+        np.concatenate((always, high, high[gone]))[order],
+        np.repeat([0, 1, -1], (size, len(matched), np.count_nonzero(gone)))[order].astype(np.int32),
+    )
+    thresholds = np.array([0.2, 0.5, 0.9])
+    sample = Sample(key, _all(rows), truth_label, truth_row)
+    found = resampled_changes(changes, row, sample, classes, thresholds, RULE, 5, 30)
     for b in range(31):
         weight = row_weights(key, _all(rows), 5, b)
         annotations = np.bincount(truth_label, weight[truth_row], classes).astype(np.int64)
-        for t, own in enumerate(thresholds):
+        for t, threshold in enumerate(thresholds):
+            own = changes_at(changes, threshold, classes)
             # The changes of a row that stands twice come twice; the point comes after all of one confidence.
+            times = weight[row[own.prediction]]
             group = np.append(0, np.cumsum(own.is_point))[:-1]
-            again = np.repeat(np.arange(len(own.row)), weight[own.row])
-            start = np.append(0, np.cumsum(weight[own.row]))[own.start]
+            again = np.repeat(np.arange(len(times)), times)
+            start = np.append(0, np.cumsum(times))[own.start]
             is_point = np.append(np.diff(group[again]) != 0, np.bool_(True))[: len(again)]
             plain = average_changes(start, own.delta_tp[again], own.counted[again], is_point, annotations, RULE)
             np.testing.assert_allclose(found.precision[b, t], _mean(plain.precision)[0], rtol=1e-12)
