@@ -90,6 +90,7 @@ class Stored(NamedTuple):
     nearest: Nearest | None  # where it was asked for
     data_row: pa.Array  # the name of each row
     key: NDArray[np.uint64]  # and its hash (:data:`ROW_KEY`), where it was read
+    measured: list[str]  # every name of what was measured, and perhaps more
 
 
 def read_columns(
@@ -239,7 +240,7 @@ def stored(table: pa.Table, selection: Selection, *, ordered: bool = False) -> S
     data_row = table["data_row"].combine_chunks().cast(pa.string())
     data_row = (data_row if order is None else data_row.take(pa.array(order))).filter(pa.array(~failed))
     key = table["row_key"].to_numpy()[of_rows][~failed] if "row_key" in table.column_names else np.empty(0, np.uint64)
-    return Stored(columns, _left(selection), len(failed) - rows, nearest, data_row, key)
+    return Stored(columns, _left(selection), len(failed) - rows, nearest, data_row, key, names)
 
 
 def as_dicts(table: pa.Table) -> Iterator[dict[str, Any]]:

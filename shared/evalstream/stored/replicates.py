@@ -20,7 +20,7 @@ from evalstream.metrics.detections import Detections, all_changes, in_order, out
 from evalstream.scenes import Flag, Float
 from evalstream.scoring.detections import detections
 from evalstream.selection import Selection
-from evalstream.stored.columns import read_all
+from evalstream.stored.columns import Stored, read_all, read_columns
 from evalstream.stored.row_sums import (
     Figure,
     RowSums,
@@ -29,7 +29,7 @@ from evalstream.stored.row_sums import (
     joined,
     numbers_by_row,
 )
-from evalstream.types import LOCALISED
+from evalstream.types import CODES, CUSTOM
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
@@ -78,25 +78,33 @@ class Read(NamedTuple):
 
 def read(client: Client, selection: Selection, options: IntervalOptions) -> Read:
     """Read what figures are made of, row by row."""
-    sums = counts_by_row(client, selection)
+    with_detections = "average_precision" in options.group
+    stored = read_all(client, selection, ordered=True) if with_detections else read_columns(client, selection)
+    sums = counts_by_row(client, selection, stored)
     notes: list[str] = []
     if "counts" not in options.group:
         sums = sums._replace(values=np.empty((len(sums.key), 0)), figures={}, totals=set())
-    if "regression" in options.group and selection.area == "all":
+    if "regression" in options.group and selection.area == "all" and _may_have_numbers(stored):
         sums = joined(sums, *numbers_by_row(client, selection, sums.data_row))
-    if "custom" in options.group:
+    if "custom" in options.group and _may_have_custom_metrics(stored):
         values, figures, totals, notes = custom_metrics_by_row(client, selection, sums.data_row)
         sums = joined(sums, values, figures)._replace(totals=sums.totals | totals)
     # In the order of their hashes: sums must not depend on the order in which the engine came upon the rows.
     order = np.argsort(sums.key, kind="stable")
     sums = sums._replace(data_row=sums.data_row.take(pa.array(order)), key=sums.key[order], values=sums.values[order])
-    found = _detected(client, selection) if "average_precision" in options.group else None
+    found = _detected(stored) if stored is not None and with_detections else None
     return Read(sums, found, selection, notes)
 
 
-def _detected(client: Client, selection: Selection) -> Detected:
-    localised = selection.model_copy(update={"type": selection.type or list(LOCALISED)})
-    stored = read_all(client, localised, ordered=True)
+def _may_have_numbers(stored: Stored | None) -> bool:
+    return stored is None or bool(np.any(stored.columns.annotation.type == CODES["number"]))
+
+
+def _may_have_custom_metrics(stored: Stored | None) -> bool:
+    return stored is None or any(name.startswith(CUSTOM) for name in stored.measured)
+
+
+def _detected(stored: Stored) -> Detected:
     return Detected(detections(stored.columns, stored.selection), stored.data_row, stored.key)
 
 

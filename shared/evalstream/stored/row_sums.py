@@ -20,7 +20,7 @@ from evalstream.scoring.columns import Side
 from evalstream.scoring.counting import count
 from evalstream.selection import Selection
 from evalstream.stored.answers import answered
-from evalstream.stored.columns import Stored, read_columns
+from evalstream.stored.columns import Stored
 from evalstream.stored.counted import ROW_KEY, ask_arrow, scored
 from evalstream.stored.custom_metrics import custom_by_row
 from evalstream.types import AGGREGATIONS, CODES, CUSTOM
@@ -81,9 +81,8 @@ _RATIOS: Final[dict[str, tuple[dict[str, int], dict[str, int]]]] = {
 }
 
 
-def counts_by_row(client: Client, selection: Selection) -> RowSums:
-    """Count what every data row of a run holds, one entry a row of the selection, in no order."""
-    stored = read_columns(client, selection)
+def counts_by_row(client: Client, selection: Selection, stored: Stored | None) -> RowSums:
+    """Count what every data row of a run holds, in no order: of what was read, or in the engine where nothing was."""
     data_row, key, values = _counted_there(client, selection) if stored is None else _counted_here(stored)
     totals = {name: _total(_weights(part)) for name, part in TOTALS.items()}
     ratios = {name: _ratio(*map(_weights, sides)) for name, sides in _RATIOS.items()}
