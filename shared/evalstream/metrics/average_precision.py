@@ -75,7 +75,7 @@ def average_detections(
     correct, ignored : (detections,) uint32
         Bit t is set where the detection is a true positive, or does not count, at threshold t.
     confidence : (detections,) float64
-        Theirs.
+        Theirs; only a stepwise rule looks at them.
     annotations : (classes,) int64
         How many annotations of the class count.
     thresholds : int

@@ -75,7 +75,7 @@ KERNEL detections_by_confidence(Floats confidence, Flags chosen, Ints *order) {
     return 0;
 }
 
-KERNEL detections_by_class(Ints order, Ints label, int64_t classes, Ints *grouped) {
+KERNEL detections_by_class(Ints order, Codes label, int64_t classes, Ints *grouped) {
     OWNED int64_t *start = ZEROS(classes + 1, int64_t);
     if (!start) return OUT_OF_MEMORY;
     RETURN_ROOM(grouped, order.n);
@@ -89,7 +89,7 @@ KERNEL detections_by_class(Ints order, Ints label, int64_t classes, Ints *groupe
 typedef struct { Codes prediction, label; Floats confidence, iou_low, iou_high; Codes delta_tp; } AllChanges;
 
 /* See evalstream.metrics.detections.all_changes. */
-KERNEL detections_changes_in(Ints order, Ints own, Rectangles made, Ints unmade, Ints label, Floats confidence,
+KERNEL detections_changes_in(Ints order, Ints own, Rectangles made, Ints unmade, Codes label, Floats confidence,
                              Codes *prediction, Codes *labels, Floats *at, Floats *iou_low, Floats *iou_high,
                              Codes *delta_tp) {
     RETURN_ROOM(prediction, order.n);
@@ -110,7 +110,7 @@ KERNEL detections_changes_in(Ints order, Ints own, Rectangles made, Ints unmade,
             at->at[i] = is_made ? r->confidence_high : r->confidence_low;
             iou_low->at[i] = r->iou_low, iou_high->at[i] = r->iou_high;
         }
-        labels->at[i] = (int32_t)label.at[prediction->at[i]];
+        labels->at[i] = label.at[prediction->at[i]];
     }
     return 0;
 }
@@ -181,14 +181,15 @@ KERNEL detections_changes_within(const AllChanges *all, double threshold, int64_
 }
 
 /* evalstream.metrics.detections._Ordered and Outcomes */
-typedef struct { Ints label; Floats confidence; Ints rank; Floats area; } Ordered;
+typedef struct { Codes label; Floats confidence; Ints rank; Floats area; } Ordered;
 typedef struct { Bits matched, correct, ignored; } Outcomes;
 
 /* See evalstream.metrics.detections._kept. */
 KERNEL detections_kept(const Ordered *ordered, const Outcomes *outcomes, double low, double high, int64_t limit,
                        int64_t thresholds, int64_t classes, Ints *start, Bits *own_correct, Bits *own_ignored,
                        Floats *own_confidence) {
-    const int64_t n = ordered->label.n, *label = ordered->label.at, *rank = ordered->rank.at;
+    const int32_t *label = ordered->label.at;
+    const int64_t n = ordered->label.n, *rank = ordered->rank.at;
     const double *area = ordered->area.at;
     RETURN_ROOM(start, classes + 1);
     RETURN_ROOM(own_correct, n);

@@ -27,7 +27,7 @@ class Detections(NamedTuple):
     """A selection flattened: every prediction in COCO's order of images, every annotation, every rectangle."""
 
     labels: list[str]
-    label: Int  # of each prediction, a position in labels
+    label: Code  # of each prediction, a position in labels
     confidence: Float
     rank: Int
     most: Int  # how many of its type, class and row count to policy `coco`
@@ -125,7 +125,7 @@ def _of_changes(own: tuple[Int, Int, Flag], rule: Rule, start: Int, annotations:
 class _Ordered(NamedTuple):
     """Columns of the chosen predictions in the order of :func:`in_order`."""
 
-    label: Int
+    label: Code
     confidence: Float
     rank: Int
     area: Float
@@ -177,7 +177,7 @@ def by_confidence(confidence: Float, chosen: Flag) -> Int:
 
 
 @compiled
-def by_class(order: Int, label: Int, classes: int) -> Int:
+def by_class(order: Int, label: Code, classes: int) -> Int:
     """Part positions by their labels, from 0 up, each class in the order that is given."""
 
 
@@ -289,7 +289,7 @@ def all_changes(detections: Detections, least: float) -> AllChanges:
 
 
 @compiled
-def _changes_in(order: Int, own: Int, made: Rectangles, unmade: Int, label: Int, confidence: Float) -> AllChanges:
+def _changes_in(order: Int, own: Int, made: Rectangles, unmade: Int, label: Code, confidence: Float) -> AllChanges:
     """Lay out what an order is of: predictions that come in, matches that are made, and those of them unmade again."""
 
 

@@ -27,6 +27,7 @@
 typedef struct { double *at; int64_t n; } Floats;
 typedef struct { int64_t *at; int64_t n; } Ints;
 typedef struct { int32_t *at; int64_t n; } Codes;
+typedef struct { int8_t *at; int64_t n; } Smalls;
 typedef struct { bool *at; int64_t n; } Flags;
 typedef struct { uint8_t *at; int64_t n; } Bytes;
 typedef struct { uint32_t *at; int64_t n; } Bits;

@@ -7,10 +7,19 @@ from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 import numpy as np
 from pydantic import BaseModel, Field
 
-from evalstream.metrics.average_precision import Rule, average_detections
+from evalstream.metrics.average_precision import Bits, Rule, average_detections
 from evalstream.metrics.detections import by_class, by_confidence
-from evalstream.scenes import Flag, Float, Int
-from evalstream.scoring.causes import AS_TIDE, CAUSES, POINTING, Caused, ErrorOptions, causes
+from evalstream.scenes import Code, Flag, Float, Int
+from evalstream.scoring.causes import (
+    AS_TIDE,
+    CAUSES,
+    POINTING,
+    CauseCode,
+    Caused,
+    ErrorOptions,
+    causes,
+    most_confident,
+)
 from evalstream.scoring.columns import Columns
 from evalstream.scoring.counting import Counting, count
 from evalstream.scoring.notes import unusual
@@ -69,14 +78,14 @@ class _Columns(NamedTuple):
     """Every prediction that is tried, or points to an annotation that counts, and these, in the order of the rows."""
 
     labels: list[str]
-    label: Int  # of each prediction, a position in labels; of one that is not tried what it should have been
+    label: Code  # of each prediction, a position in labels; of one that is not tried what it should have been
     confidence: Float
     tried: Flag  # whether its class passes the filter: else it may only be put right
     right: Flag
     counts: Flag  # whether it is in the curve: not if it is ignored
-    cause: Int  # a position in CAUSES, −1: none
-    target: Int  # the annotation that it should have been, −1: none that counts
-    annotation_label: Int
+    cause: CauseCode
+    target: Code  # the annotation that it should have been, −1: none that counts
+    annotation_label: Code
     annotation_right: Flag
     missed: Flag
 
@@ -105,19 +114,23 @@ def errors(
     # In a curve of what was put right, tidecv lists what was right to begin with after the errors, and so ranks it
     # behind errors of equal confidence.
     errors_first = np.concatenate((every[~columns.right], every[columns.right]))
+    as_found, errors_first = on_threads(
+        lambda positions: _by_confidence(columns, positions), (every, errors_first), worth_it=len(every) > _MANY
+    )
     curve = _curve(columns, errors_first)
+    best = _best_pointing(columns)
 
     def ap_of(state: str) -> _Ap:
         """AP as it is, or as it would be: with one cause put right, all found, or all that is right before all else."""
         if state == "as found":
-            return _ap(_curve(columns, every), annotations)
+            return _ap(_curve(columns, as_found), annotations)
         if state == "right first":
-            return _ap(_curve(columns._replace(confidence=columns.right.astype(np.float64)), every), annotations)
+            return _right_first(columns, annotations)
         if state in ("all found", "missed"):
             gone = columns.missed if state == "missed" else ~columns.annotation_right
             return _ap(curve, annotations - np.bincount(columns.annotation_label[gone], minlength=size))
         if state in POINTING:
-            return _ap(_curve(_put_right(columns, CAUSES.index(state)), errors_first), annotations)
+            return _ap(_curve(_put_right(columns, best, CAUSES.index(state)), errors_first), annotations)
         return _ap(curve._replace(counts=curve.counts & (curve.cause != CAUSES.index(state))), annotations)
 
     states = ("as found", "right first", "all found", *CAUSES)
@@ -169,19 +182,22 @@ def errors(
 class _Curve(NamedTuple):
     """Predictions by class, and within a class in the order of its curve."""
 
-    label: Int
-    confidence: Float
+    start: Int  # those of class k are start[k] : start[k + 1]
     right: Flag
     counts: Flag
-    cause: Int
+    cause: CauseCode
 
 
-def _curve(columns: _Columns, positions: Int) -> _Curve:
-    """Sort predictions by class and decreasing confidence; of equal ones the first of the positions comes first."""
-    chosen = np.ones(len(positions), np.bool_)
-    by_curve = positions[by_confidence(columns.confidence[positions], chosen)]
-    order = by_class(by_curve, columns.label, len(columns.labels))
-    return _Curve(*(getattr(columns, name)[order] for name in _Curve._fields))
+def _by_confidence(columns: _Columns, positions: Int) -> Int:
+    """Sort positions by decreasing confidence; of equal ones the first comes first."""
+    return positions[by_confidence(columns.confidence[positions], np.ones(len(positions), np.bool_))]
+
+
+def _curve(columns: _Columns, order: Int) -> _Curve:
+    """Part all predictions, which are in the order of a curve, by class."""
+    by_curve = by_class(order, columns.label, len(columns.labels))
+    start = np.append(0, np.cumsum(np.bincount(columns.label, minlength=len(columns.labels))))
+    return _Curve(start, columns.right[by_curve], columns.counts[by_curve], columns.cause[by_curve])
 
 
 class _Ap(NamedTuple):
@@ -194,30 +210,45 @@ def _ap(curve: _Curve, annotations: Int) -> _Ap:
 
     A class of predictions alone is 0, and in the mean.
     """
-    start = np.searchsorted(curve.label[curve.counts], np.arange(len(annotations) + 1))
-    correct = curve.right[curve.counts].astype(np.uint32)
-    averages = average_detections(
-        start, correct, np.zeros_like(correct), curve.confidence[curve.counts], annotations, 1, _RULE
-    )
+    counted = np.append(0, np.cumsum(curve.counts))[curve.start]
+    correct, ignored = curve.right.astype(np.uint32), (~curve.counts).astype(np.uint32)
+    return _mean_of(curve.start, correct, ignored, np.diff(counted) > 0, annotations)
+
+
+def _right_first(columns: _Columns, annotations: Int) -> _Ap:
+    """AP with all that is right before all else, which then changes nothing."""
+    size = len(columns.labels)
+    right = np.bincount(columns.label[columns.right & columns.counts], minlength=size)
+    correct = np.ones(int(right.sum()), np.uint32)
+    predicted = np.bincount(columns.label[columns.counts], minlength=size) > 0
+    return _mean_of(np.append(0, np.cumsum(right)), correct, np.zeros_like(correct), predicted, annotations)
+
+
+def _mean_of(start: Int, correct: Bits, ignored: Bits, predicted: Flag, annotations: Int) -> _Ap:
+    confidence = np.empty(0)  # which this rule does not look at
+    averages = average_detections(start, correct, ignored, confidence, annotations, 1, _RULE)
     ap = np.nan_to_num(averages.precision[0].mean(axis=0), nan=0.0)
-    there = (np.diff(start) > 0) | (annotations > 0)
+    there = predicted | (annotations > 0)
     return _Ap(ap, float(np.sum(ap[there]) / np.count_nonzero(there)) if np.any(there) else None)
 
 
-def _put_right(columns: _Columns, cause: int) -> _Columns:
-    """Make the most confident prediction that points to an annotation not found its match, if it is of a cause.
+def _best_pointing(columns: _Columns) -> Int:
+    """Give the most confident prediction that points to each annotation which was not found, where there is one.
 
-    Errors of either pointing cause compete for an annotation, and only one of them can become its match. All other
-    errors of the cause disappear.
+    Errors of either pointing cause compete for an annotation, and only one of them can become its match.
     """
+    found = np.append(columns.annotation_right, np.bool_(True))  # a target of −1 is the last
+    best = most_confident(
+        np.where(found[columns.target], np.int32(-1), columns.target), columns.confidence, len(columns.annotation_right)
+    )
+    return best[best >= 0]
+
+
+def _put_right(columns: _Columns, best: Int, cause: int) -> _Columns:
+    """Make matches of those of the best that are errors of a cause. All other errors of the cause disappear."""
     errors = columns.cause == cause
     label, right, counts = columns.label.copy(), columns.right.copy(), columns.counts & ~errors
-    open_ = columns.target >= 0
-    open_[open_] = ~columns.annotation_right[columns.target[open_]]
-    pointing = by_confidence(columns.confidence, open_)
-    _, winner = np.unique(columns.target[pointing], return_index=True)
-    winners = pointing[winner]
-    winners = winners[errors[winners]]
+    winners = best[errors[best]]
     label[winners] = columns.annotation_label[columns.target[winners]]
     right[winners] = counts[winners] = True
     return columns._replace(label=label, right=right, counts=counts)
@@ -234,20 +265,17 @@ def _read(client: Client, selection: Selection, options: ErrorOptions) -> tuple[
 def _taken(of: Columns, counting: Counting, caused: Caused) -> _Columns:
     """Take what the analysis is made of."""
     counts = counting.annotation_counts
-    points = np.where(caused.points_to >= 0, caused.points_to, 0)
-    to_one = np.zeros(len(points), np.bool_)
-    if len(counts):
-        to_one = (caused.points_to >= 0) & counts[points]
+    countable = np.append(counts, np.bool_(False))  # an annotation of −1 is the last
+    to_one = countable[caused.points_to]
     taken = np.flatnonzero(caused.tried | caused.judged & to_one)
     label = of.prediction.label.copy()
     other = taken[~caused.tried[taken]]
-    label[other] = of.annotation.label[points[other]]
+    label[other] = of.annotation.label[caused.points_to[other]]
     used = np.zeros(len(of.labels), np.bool_)
     used[label[taken]] = True
     used[of.annotation.label[counts]] = True
-    place = np.cumsum(used) - 1
-    target = np.full(len(taken), -1, np.int64)
-    target[to_one[taken]] = (np.cumsum(counts) - 1)[points[taken[to_one[taken]]]]
+    place = (np.cumsum(used) - 1).astype(np.int32)
+    number = np.where(countable, np.cumsum(countable) - 1, -1).astype(np.int32)  # among the annotations that count
     return _Columns(
         [name for name, use in zip(of.labels, used, strict=True) if use],
         place[label[taken]],
@@ -256,7 +284,7 @@ def _taken(of: Columns, counting: Counting, caused: Caused) -> _Columns:
         caused.right[taken],
         counting.prediction_counts[taken],
         caused.cause[taken],
-        target,
+        number[caused.points_to[taken]],
         place[of.annotation.label[counts]],
         caused.annotation_right[counts],
         caused.annotation_cause[counts] == CAUSES.index("missed"),

@@ -134,7 +134,7 @@ def _changes_there(
     known = words.dictionary.to_pylist()
     names = sorted({*annotations, *known})
     at = {name: code for code, name in enumerate(names)}
-    place = np.array([at[name] for name in known], np.int64)
+    place = np.array([at[name] for name in known], np.int32)
     confidence, tp, predictions = (table[name].to_numpy() for name in ("confidence", "tp", "predictions"))
     return in_order(
         Changes(

@@ -22,11 +22,13 @@ from __future__ import annotations
 from typing import Final, Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
 from evalstream.matching.nearest import Nearest
 from evalstream.metrics.detections import by_class, by_confidence
-from evalstream.scenes import Flag, Int
+from evalstream.native import compiled
+from evalstream.scenes import Code, Flag, Float, Int
 from evalstream.scoring.columns import Columns
 from evalstream.scoring.counting import Counting, most_counted, of_types
 from evalstream.selection import Selection
@@ -55,7 +57,9 @@ class ErrorOptions(BaseModel):
 
 AS_TIDE: Final = ErrorOptions()
 
-_WRONG_CLASS, _POOR, _BOTH, _DUPLICATE, _BACKGROUND, _MISSED = range(len(CAUSES))
+_MISSED: Final = CAUSES.index("missed")
+#: A position in :data:`CAUSES`, −1 for none.
+CauseCode = NDArray[np.int8]
 _LOCALISED: Final = [CODES[name] for name in LOCALISED]
 
 
@@ -65,8 +69,8 @@ class Caused(NamedTuple):
     judged: Flag  # whether the prediction passes the limits and all filters but that of classes
     tried: Flag  # whether it passes that too
     right: Flag  # whether it is matched, and correctly
-    cause: Int  # of each prediction that is judged
-    points_to: Int  # the annotation that a poorly localised prediction or one of the wrong class should be, −1: none
+    cause: CauseCode  # of each prediction that is judged
+    points_to: Code  # the annotation that a poorly localised prediction or one of the wrong class should be, −1: none
     annotation_right: Flag
     annotation_cause: Int
 
@@ -94,33 +98,34 @@ def causes(
     right[r["prediction"][joined & same]] = True
     annotation_right[r["annotation"][joined & same]] = True
     wrong = r[joined & ~same][::-1]  # backwards, for of several the first is meant
-    wrongly = np.full(predictions, -1, np.int64)
+    wrongly = np.full(predictions, -1, np.int32)
     wrongly[wrong["prediction"]] = wrong["annotation"]
-
     t = selection.threshold(selection.iou)
-    nothing = np.full(predictions, -1, np.int64)
-    enough = np.greater if selection.traits.strict else np.greater_equal
-    by_rule: list[tuple[Flag, int, Int]] = [
-        (wrongly >= 0, _WRONG_CLASS, wrongly),
-        ((options.background <= near.own_iou) & (near.own_iou <= t), _POOR, near.own.astype(np.int64)),
-        ((near.other >= 0) & enough(near.other_iou, t), _WRONG_CLASS, near.other.astype(np.int64)),
-        ((near.own >= 0) & enough(near.own_iou, t), _DUPLICATE, nothing),
-        (np.maximum(near.own_iou, near.other_iou) <= options.background, _BACKGROUND, nothing),
-    ]
-    rules = [rule for rule, _, _ in by_rule]
-    numbers = [np.full(predictions, number, np.int64) for _, number, _ in by_rule]
-    is_wrong = judged & ~right
-    cause = np.where(is_wrong, np.select(rules, numbers, _BOTH), -1)
-    points_to = np.where(is_wrong, np.select(rules, [place for _, _, place in by_rule], -1), -1)
-
-    pointing = by_confidence(of.confidence, points_to >= 0)[::-1]  # the most confident last, which stays
-    pointed_by = np.full(annotations, -1, np.int64)
-    pointed_by[points_to[pointing]] = pointing
+    cause, points_to = _explained(judged & ~right, wrongly, near, options.background, t, selection.traits.strict)
+    pointed_by = most_confident(points_to, of.confidence, annotations)
     not_found = np.where(pointed_by >= 0, cause[pointed_by] if predictions else -1, _MISSED)
     annotation_cause = np.where(counting.annotation_counts & ~annotation_right, not_found, -1)
     return Caused(
         judged, judged & counting.prediction_asked, right, cause, points_to, annotation_right, annotation_cause
     )
+
+
+@compiled
+def _explained(  # type: ignore[empty-body]
+    wrong: Flag, wrongly: Code, near: Nearest, background: float, iou: float, strict: bool
+) -> tuple[CauseCode, Code]:
+    """Of predictions that are wrong, the cause, and the annotation that each points to.
+
+    Parameters
+    ----------
+    wrongly : (predictions,) int32
+        The annotation of another class that the policy matches it to, −1: none.
+    """
+
+
+@compiled
+def most_confident(target: Code, confidence: Float, targets: int) -> Int:  # type: ignore[empty-body]
+    """Give the most confident entry of each target, of equal ones the first, −1 for none; a target of −1 is none."""
 
 
 def is_error(selection: Selection) -> Flag:
@@ -137,7 +142,8 @@ def _judged(of: Columns, selection: Selection, options: ErrorOptions) -> Flag:
     if options.max_detections is not None:
         about = is_error(selection)[of.prediction.type]
         row = of.prediction.row
-        order = by_class(by_confidence(of.confidence, chosen & about), row, int(np.max(row, initial=-1)) + 1)
+        rows = int(np.max(row, initial=-1)) + 1
+        order = by_class(by_confidence(of.confidence, chosen & about), row.astype(np.int32), rows)
         place = np.zeros(len(row), np.int64)
         place[order] = np.arange(len(order)) - np.searchsorted(row[order], row[order])
         judged &= (place < options.max_detections) | ~about

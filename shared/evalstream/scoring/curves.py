@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from evalstream.metrics.detections import by_class, by_confidence
-from evalstream.scenes import Float, Int
+from evalstream.scenes import Code, Float, Int
 from evalstream.scoring.columns import Columns
 from evalstream.scoring.counting import Counting, count, held, selected_rows
 from evalstream.selection import Selection
@@ -33,7 +33,7 @@ class Changes(NamedTuple):
 
     labels: list[str]
     annotations: Int  # of each label
-    label: Int  # a position in labels
+    label: Code  # a position in labels
     confidence: Float
     tp: Int  # how many there are more
     predictions: Int
@@ -90,7 +90,7 @@ def of_labels(changes: Changes) -> list[Steps]:
     return steps
 
 
-def _changes(of: Columns, counting: Counting, selection: Selection) -> tuple[Int, Float, Int, Int]:
+def _changes(of: Columns, counting: Counting, selection: Selection) -> tuple[Code, Float, Int, Int]:
     """Say what changes, as parallel columns: label, confidence, true positives more or fewer, predictions more.
 
     A prediction comes in; a correct match is made; it is unmade again (only where a policy lets a less confident
@@ -103,7 +103,7 @@ def _changes(of: Columns, counting: Counting, selection: Selection) -> tuple[Int
     right = (own == theirs) & reached.pairs
     unmade = right & (r["confidence_low"] >= selection.confidence)
     predicted = counting.prediction_counts
-    label = np.concatenate((of.prediction.label[predicted], theirs[right], theirs[unmade])).astype(np.int64)
+    label = np.concatenate((of.prediction.label[predicted], theirs[right], theirs[unmade]))
     confidence = np.concatenate((of.confidence[predicted], r["confidence_high"][right], r["confidence_low"][unmade]))
     sizes = [int(np.count_nonzero(one)) for one in (predicted, right, unmade)]
     return label, confidence, np.repeat([0, 1, -1], sizes), np.repeat([1, 0, 0], sizes)

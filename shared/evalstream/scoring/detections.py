@@ -6,7 +6,6 @@ import numpy as np
 
 from evalstream.events.base import Crowd
 from evalstream.metrics.detections import Detections
-from evalstream.scenes import Code, Int
 from evalstream.scoring.columns import Columns
 from evalstream.scoring.counting import asked, most_counted, selected_rows
 from evalstream.selection import Selection, object_codes
@@ -23,25 +22,22 @@ def detections(of: Columns, selection: Selection, *, groups: bool = False) -> De
     used = np.zeros(len(of.labels), np.bool_)
     used[of.prediction.label[chosen]] = True
     used[of.annotation.label[counted]] = True
-    place = np.where(used, np.cumsum(used) - 1, -1)
+    place = np.where(used, np.cumsum(used) - 1, -1).astype(np.int32)
     r = of.rectangle
     group = np.broadcast_to(np.int64(-1), len(r))
     if groups:
         in_group = r["ignored"] & (of.crowd[r["annotation"]] == Crowd.GROUP_OF)
         group = np.where(in_group, r["annotation"], np.int64(-1))
 
-    def label(own: Code) -> Int:
-        return place[own].astype(np.int64)
-
     return Detections(
         labels=[name for name, use in zip(of.labels, used, strict=True) if use],
-        label=label(of.prediction.label),
+        label=place[of.prediction.label],
         confidence=of.confidence,
         rank=of.rank,
         most=most_counted(of.prediction.type),
         area=of.prediction.area,
         chosen=chosen,
-        annotation_label=label(of.annotation.label[counted]),
+        annotation_label=place[of.annotation.label[counted]].astype(np.int64),
         annotation_area=of.annotation.area[counted],
         rectangle=r,
         correct=of.annotation.label[r["annotation"]] == of.prediction.label[r["prediction"]],

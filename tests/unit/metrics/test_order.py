@@ -14,7 +14,7 @@ _DETECTIONS = st.lists(
 
 @given(_DETECTIONS)
 def test_order_is_that_of_a_stable_sort(detections: list[tuple[int, float, bool]]) -> None:
-    label = np.array([one for one, _, _ in detections], np.int64)
+    label = np.array([one for one, _, _ in detections], np.int32)
     confidence = np.array([one for _, one, _ in detections], np.float64)
     chosen = np.array([one for _, _, one in detections], np.bool_)
     expected = np.lexsort((-confidence, label))

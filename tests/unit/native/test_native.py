@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[3]
 #: The types of single values, and of the entries of columns, as C names them.
 SCALARS = {int: "int64_t", float: "double", bool: "bool"}
 COLUMNS = {
-    "float64": "Floats", "int64": "Ints", "int32": "Codes", "bool": "Flags", "uint8": "Bytes", "uint32": "Bits",
+    "float64": "Floats", "int64": "Ints", "int32": "Codes", "int8": "Smalls", "bool": "Flags", "uint8": "Bytes", "uint32": "Bits",
     "uint64": "Keys",
 }  # fmt: skip
 PARAMETER = re.compile(r"(?:const )?(\w+) ?\*?(\w+)")
