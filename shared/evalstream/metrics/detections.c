@@ -45,33 +45,67 @@ static inline uint64_t descending(double value) {
 
 typedef struct { uint64_t key; int64_t place; } Keyed;
 
-#define DIGIT 11
-
-/* Digit after digit of the keys, the last one first; every pass is stable. */
-KERNEL detections_by_confidence(Floats confidence, Flags chosen, Ints *order) {
-    OWNED Keyed *one = ALLOCATE(confidence.n, Keyed), *other = ALLOCATE(confidence.n, Keyed);
-    if (!one || !other) return OUT_OF_MEMORY;
-    int64_t count = 0;
-    uint64_t differing = 0;
-    for (int64_t i = 0; i < confidence.n; i++) {
-        if (!chosen.at[i]) continue;
-        one[count] = (Keyed){descending(confidence.at[i]), i};
-        differing |= one[count].key ^ one[0].key;
-        count++;
+/* Sort digit after digit of the keys, the last one first; every pass is stable. `spare` has room for as many. */
+static void sort_keyed(Keyed *keyed, Keyed *spare, int64_t n) {
+    enum { FEW = 32, DIGIT = 8, WIDE = 11, MANY = 1 << 16 };
+    if (n <= FEW) {
+        for (int64_t i = 1; i < n; i++) {
+            Keyed own = keyed[i];
+            int64_t j = i;
+            for (; j > 0 && keyed[j - 1].key > own.key; j--) keyed[j] = keyed[j - 1];
+            keyed[j] = own;
+        }
+        return;
     }
-    Keyed *from = one, *to = other;
-    for (int shift = 0; shift < 64; shift += DIGIT) {
-        const uint64_t mask = (1 << DIGIT) - 1;
+    const int digit = n < MANY ? DIGIT : WIDE;
+    const uint64_t mask = (UINT64_C(1) << digit) - 1;
+    uint64_t differing = 0;
+    for (int64_t i = 0; i < n; i++) differing |= keyed[i].key ^ keyed[0].key;
+    Keyed *from = keyed, *to = spare;
+    for (int shift = 0; shift < 64; shift += digit) {
         if (!(differing >> shift & mask)) continue;
-        int64_t next[(1 << DIGIT) + 1] = {0};
-        for (int64_t i = 0; i < count; i++) next[(from[i].key >> shift & mask) + 1]++;
-        for (int64_t digit = 0; digit < 1 << DIGIT; digit++) next[digit + 1] += next[digit];
-        for (int64_t i = 0; i < count; i++) to[next[from[i].key >> shift & mask]++] = from[i];
+        int64_t next[(1 << WIDE) + 1] = {0};
+        for (int64_t i = 0; i < n; i++) next[(from[i].key >> shift & mask) + 1]++;
+        for (uint64_t own = 0; own < mask; own++) next[own + 1] += next[own];
+        for (int64_t i = 0; i < n; i++) to[next[from[i].key >> shift & mask]++] = from[i];
         Keyed *swap = from;
         from = to, to = swap;
     }
+    if (from != keyed) memcpy(keyed, from, (size_t)n * sizeof(*keyed));
+}
+
+KERNEL detections_by_confidence(Floats confidence, Flags chosen, Ints *order) {
+    OWNED Keyed *keyed = ALLOCATE(confidence.n, Keyed), *spare = ALLOCATE(confidence.n, Keyed);
+    if (!keyed || !spare) return OUT_OF_MEMORY;
+    int64_t count = 0;
+    for (int64_t i = 0; i < confidence.n; i++)
+        if (chosen.at[i]) keyed[count++] = (Keyed){descending(confidence.at[i]), i};
+    sort_keyed(keyed, spare, count);
     RETURN_ROOM(order, count);
-    for (int64_t i = 0; i < count; i++) order->at[i] = from[i].place;
+    for (int64_t i = 0; i < count; i++) order->at[i] = keyed[i].place;
+    return 0;
+}
+
+/* By class first, for a class is small enough for the cache of the processor. */
+KERNEL detections_ranked(Codes label, Floats confidence, Flags chosen, Flags last, int64_t classes, Ints *order) {
+    OWNED int64_t *start = ZEROS(classes + 1, int64_t), *next = ALLOCATE(classes, int64_t);
+    if (!start || !next) return OUT_OF_MEMORY;
+    int64_t most = 0;
+    for (int64_t i = 0; i < label.n; i++) start[label.at[i] + 1] += chosen.at[i];
+    for (int64_t k = 0; k < classes; k++) {
+        if (start[k + 1] > most) most = start[k + 1];
+        next[k] = start[k];
+        start[k + 1] += start[k];
+    }
+    OWNED Keyed *keyed = ALLOCATE(start[classes], Keyed), *spare = ALLOCATE(most, Keyed);
+    if (!keyed || !spare) return OUT_OF_MEMORY;
+    for (int later = 0; later < (last.n ? 2 : 1); later++)
+        for (int64_t i = 0; i < label.n; i++)
+            if (chosen.at[i] && (!last.n || last.at[i] == later))
+                keyed[next[label.at[i]]++] = (Keyed){descending(confidence.at[i]), i};
+    RETURN_ROOM(order, start[classes]);
+    for (int64_t k = 0; k < classes; k++) sort_keyed(&keyed[start[k]], spare, start[k + 1] - start[k]);
+    for (int64_t i = 0; i < order->n; i++) order->at[i] = keyed[i].place;
     return 0;
 }
 

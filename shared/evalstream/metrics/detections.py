@@ -17,6 +17,7 @@ from evalstream.threads import on_threads
 #: Classes whose curves are in memory at one time. Of more, only the mean of each curve is kept.
 _SLICE: Final = 1_000
 _NO_LIMIT: Final = -1
+NO_FLAGS: Final = np.empty(0, np.bool_)
 #: Detections that are worth threads of their own.
 _MANY: Final = 50_000
 #: By area range and the most detections that count of one row and class.
@@ -168,12 +169,20 @@ def in_order(detections: Detections, *, limited: bool) -> Int:
     chosen = detections.chosen
     if limited:
         chosen = chosen & (detections.rank < np.minimum(detections.most, MAX_DETECTIONS))
-    return by_class(by_confidence(detections.confidence, chosen), detections.label, len(detections.labels))
+    return ranked(detections.label, detections.confidence, chosen, NO_FLAGS, len(detections.labels))
 
 
 @compiled
 def by_confidence(confidence: Float, chosen: Flag) -> Int:
     """Give the positions of what is chosen by decreasing confidence; of equal ones the first comes first."""
+
+
+@compiled
+def ranked(label: Code, confidence: Float, chosen: Flag, last: Flag, classes: int) -> Int:
+    """Give the positions of what is chosen by label, and within a label by decreasing confidence.
+
+    Of equal ones those that are ``last`` come last, none where that is empty; otherwise the first comes first.
+    """
 
 
 @compiled
@@ -284,7 +293,7 @@ def all_changes(detections: Detections, least: float) -> AllChanges:
     )
     theirs = detections.label[made["prediction"]]
     label = np.concatenate((detections.label[own], theirs, theirs[unmade]))
-    order = by_class(by_confidence(confidence, confidence >= least), label, len(detections.labels))
+    order = ranked(label, confidence, confidence >= least, NO_FLAGS, len(detections.labels))
     return _changes_in(order, own, made, unmade, detections.label, detections.confidence)
 
 

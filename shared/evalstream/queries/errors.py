@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import BaseModel, Field
 
 from evalstream.metrics.average_precision import Bits, Rule, average_detections
-from evalstream.metrics.detections import by_class, by_confidence
+from evalstream.metrics.detections import NO_FLAGS, ranked
 from evalstream.scenes import Code, Flag, Float, Int
 from evalstream.scoring.causes import (
     AS_TIDE,
@@ -110,31 +110,27 @@ def errors(
     columns, said = _read(client, selection, options)
     size = len(columns.labels)
     annotations = np.bincount(columns.annotation_label, minlength=size)
-    every = np.arange(len(columns.label))
     # In a curve of what was put right, tidecv lists what was right to begin with after the errors, and so ranks it
     # behind errors of equal confidence.
-    errors_first = np.concatenate((every[~columns.right], every[columns.right]))
-    as_found, errors_first = on_threads(
-        lambda positions: _by_confidence(columns, positions), (every, errors_first), worth_it=len(every) > _MANY
-    )
-    curve = _curve(columns, errors_first)
+    curve = _curve(columns, last=columns.right)
     best = _best_pointing(columns)
 
     def ap_of(state: str) -> _Ap:
         """AP as it is, or as it would be: with one cause put right, all found, or all that is right before all else."""
         if state == "as found":
-            return _ap(_curve(columns, as_found), annotations)
+            return _ap(_curve(columns, last=NO_FLAGS), annotations)
         if state == "right first":
             return _right_first(columns, annotations)
         if state in ("all found", "missed"):
             gone = columns.missed if state == "missed" else ~columns.annotation_right
             return _ap(curve, annotations - np.bincount(columns.annotation_label[gone], minlength=size))
         if state in POINTING:
-            return _ap(_curve(_put_right(columns, best, CAUSES.index(state)), errors_first), annotations)
+            put_right = _put_right(columns, best, CAUSES.index(state))
+            return _ap(_curve(put_right, last=columns.right), annotations)
         return _ap(curve._replace(counts=curve.counts & (curve.cause != CAUSES.index(state))), annotations)
 
     states = ("as found", "right first", "all found", *CAUSES)
-    figures = dict(zip(states, on_threads(ap_of, states, worth_it=len(every) > _MANY), strict=True))
+    figures = dict(zip(states, on_threads(ap_of, states, worth_it=len(columns.label) > _MANY), strict=True))
     per_class_ap, ap = figures["as found"]
     wrong = [(columns.cause == number) for number in range(len(CAUSES))]
     causes = {
@@ -188,16 +184,12 @@ class _Curve(NamedTuple):
     cause: CauseCode
 
 
-def _by_confidence(columns: _Columns, positions: Int) -> Int:
-    """Sort positions by decreasing confidence; of equal ones the first comes first."""
-    return positions[by_confidence(columns.confidence[positions], np.ones(len(positions), np.bool_))]
-
-
-def _curve(columns: _Columns, order: Int) -> _Curve:
-    """Part all predictions, which are in the order of a curve, by class."""
-    by_curve = by_class(order, columns.label, len(columns.labels))
-    start = np.append(0, np.cumsum(np.bincount(columns.label, minlength=len(columns.labels))))
-    return _Curve(start, columns.right[by_curve], columns.counts[by_curve], columns.cause[by_curve])
+def _curve(columns: _Columns, last: Flag) -> _Curve:
+    """Put all predictions in the order of their curves; of equal confidences those that are ``last`` come last."""
+    size = len(columns.labels)
+    order = ranked(columns.label, columns.confidence, np.ones(len(columns.label), np.bool_), last, size)
+    start = np.append(0, np.cumsum(np.bincount(columns.label, minlength=size)))
+    return _Curve(start, columns.right[order], columns.counts[order], columns.cause[order])
 
 
 class _Ap(NamedTuple):

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
 from evalstream.matching.nearest import Nearest
-from evalstream.metrics.detections import by_class, by_confidence
+from evalstream.metrics.detections import NO_FLAGS, ranked
 from evalstream.native import compiled
 from evalstream.scenes import Code, Flag, Float, Int
 from evalstream.scoring.columns import Columns
@@ -143,7 +143,7 @@ def _judged(of: Columns, selection: Selection, options: ErrorOptions) -> Flag:
         about = is_error(selection)[of.prediction.type]
         row = of.prediction.row
         rows = int(np.max(row, initial=-1)) + 1
-        order = by_class(by_confidence(of.confidence, chosen & about), row.astype(np.int32), rows)
+        order = ranked(row.astype(np.int32), of.confidence, chosen & about, NO_FLAGS, rows)
         place = np.zeros(len(row), np.int64)
         place[order] = np.arange(len(order)) - np.searchsorted(row[order], row[order])
         judged &= (place < options.max_detections) | ~about

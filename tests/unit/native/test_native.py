@@ -26,8 +26,8 @@ ROOT = Path(__file__).resolve().parents[3]
 #: The types of single values, and of the entries of columns, as C names them.
 SCALARS = {int: "int64_t", float: "double", bool: "bool"}
 COLUMNS = {
-    "float64": "Floats", "int64": "Ints", "int32": "Codes", "int8": "Smalls", "bool": "Flags", "uint8": "Bytes", "uint32": "Bits",
-    "uint64": "Keys",
+    "float64": "Floats", "int64": "Ints", "int32": "Codes", "int8": "Smalls", "bool": "Flags", "uint8": "Bytes",
+    "uint32": "Bits", "uint64": "Keys",
 }  # fmt: skip
 PARAMETER = re.compile(r"(?:const )?(\w+) ?\*?(\w+)")
 
