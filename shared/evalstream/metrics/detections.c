@@ -87,23 +87,30 @@ KERNEL detections_by_confidence(Floats confidence, Flags chosen, Ints *order) {
 }
 
 /* By class first, for a class is small enough for the cache of the processor. */
-KERNEL detections_ranked(Codes label, Floats confidence, Flags chosen, Flags last, int64_t classes, Ints *order) {
-    OWNED int64_t *start = ZEROS(classes + 1, int64_t), *next = ALLOCATE(classes, int64_t);
-    if (!start || !next) return OUT_OF_MEMORY;
-    int64_t most = 0;
-    for (int64_t i = 0; i < label.n; i++) start[label.at[i] + 1] += chosen.at[i];
+KERNEL detections_ranked(Codes label, Floats confidence, Flags chosen, Flags last, int64_t classes, Ints *order,
+                         Ints *starts) {
+    OWNED int64_t *next = ALLOCATE(classes, int64_t), *taken = ALLOCATE(label.n, int64_t);
+    int64_t *start = starts->at = ZEROS(classes + 1, int64_t), count = 0, most = 0;
+    starts->n = classes + 1;
+    if (!start || !next || !taken) return OUT_OF_MEMORY;
+    for (int later = 0; later < (last.n ? 2 : 1); later++) {
+        for (int64_t i = 0; i < label.n; i++) {
+            /* Without a branch, for which way it goes cannot be foretold. */
+            taken[count] = i;
+            count += chosen.at[i] & (!last.n || last.at[i] == later);
+        }
+    }
+    for (int64_t i = 0; i < count; i++) start[label.at[taken[i]] + 1]++;
     for (int64_t k = 0; k < classes; k++) {
         if (start[k + 1] > most) most = start[k + 1];
         next[k] = start[k];
         start[k + 1] += start[k];
     }
-    OWNED Keyed *keyed = ALLOCATE(start[classes], Keyed), *spare = ALLOCATE(most, Keyed);
+    OWNED Keyed *keyed = ALLOCATE(count, Keyed), *spare = ALLOCATE(most, Keyed);
     if (!keyed || !spare) return OUT_OF_MEMORY;
-    for (int later = 0; later < (last.n ? 2 : 1); later++)
-        for (int64_t i = 0; i < label.n; i++)
-            if (chosen.at[i] && (!last.n || last.at[i] == later))
-                keyed[next[label.at[i]]++] = (Keyed){descending(confidence.at[i]), i};
-    RETURN_ROOM(order, start[classes]);
+    for (int64_t i = 0; i < count; i++)
+        keyed[next[label.at[taken[i]]]++] = (Keyed){descending(confidence.at[taken[i]]), taken[i]};
+    RETURN_ROOM(order, count);
     for (int64_t k = 0; k < classes; k++) sort_keyed(&keyed[start[k]], spare, start[k + 1] - start[k]);
     for (int64_t i = 0; i < order->n; i++) order->at[i] = keyed[i].place;
     return 0;

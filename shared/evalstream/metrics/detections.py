@@ -61,7 +61,7 @@ def averages_by_detection(
     averages, recall
         The averages at the first 11 thresholds; the final recalls at the others, ``(n, classes)``.
     """
-    order = in_order(detections, limited=coco)
+    order, _ = in_order(detections, limited=coco)
     ordered = _Ordered(
         detections.label[order], detections.confidence[order], detections.rank[order], detections.area[order]
     )
@@ -123,6 +123,13 @@ def _of_changes(own: tuple[Int, Int, Flag], rule: Rule, start: Int, annotations:
     return average_changes(start, delta_tp, counted, is_point, annotations, rule)
 
 
+class Ranked(NamedTuple):
+    """Some of the predictions by label, and within a label by decreasing confidence."""
+
+    order: Int  # positions
+    start: Int  # (labels + 1,): those of label k are order[start[k] : start[k + 1]]
+
+
 class _Ordered(NamedTuple):
     """Columns of the chosen predictions in the order of :func:`in_order`."""
 
@@ -161,7 +168,7 @@ def _kept(
     """
 
 
-def in_order(detections: Detections, *, limited: bool) -> Int:
+def in_order(detections: Detections, *, limited: bool) -> Ranked:
     """Sort the chosen predictions by class, and within a class by decreasing confidence.
 
     ``limited``: those alone that are among the most of their row that count to policy ``coco``.
@@ -178,8 +185,8 @@ def by_confidence(confidence: Float, chosen: Flag) -> Int:
 
 
 @compiled
-def ranked(label: Code, confidence: Float, chosen: Flag, last: Flag, classes: int) -> Int:
-    """Give the positions of what is chosen by label, and within a label by decreasing confidence.
+def ranked(label: Code, confidence: Float, chosen: Flag, last: Flag, classes: int) -> Ranked:
+    """Sort what is chosen by label, and within a label by decreasing confidence.
 
     Of equal ones those that are ``last`` come last, none where that is empty; otherwise the first comes first.
     """
@@ -293,7 +300,7 @@ def all_changes(detections: Detections, least: float) -> AllChanges:
     )
     theirs = detections.label[made["prediction"]]
     label = np.concatenate((detections.label[own], theirs, theirs[unmade]))
-    order = ranked(label, confidence, confidence >= least, NO_FLAGS, len(detections.labels))
+    order, _ = ranked(label, confidence, confidence >= least, NO_FLAGS, len(detections.labels))
     return _changes_in(order, own, made, unmade, detections.label, detections.confidence)
 
 

@@ -75,11 +75,12 @@ class Errors(Tabular):
 
 
 class _Columns(NamedTuple):
-    """Every prediction that is tried, or points to an annotation that counts, and these, in the order of the rows."""
+    """Predictions and the annotations that count, in the order of the rows."""
 
     labels: list[str]
     label: Code  # of each prediction, a position in labels; of one that is not tried what it should have been
     confidence: Float
+    chosen: Flag  # whether it is tried, or points to an annotation that counts: of others nothing is looked at
     tried: Flag  # whether its class passes the filter: else it may only be put right
     right: Flag
     counts: Flag  # whether it is in the curve: not if it is ignored
@@ -187,8 +188,7 @@ class _Curve(NamedTuple):
 def _curve(columns: _Columns, last: Flag) -> _Curve:
     """Put all predictions in the order of their curves; of equal confidences those that are ``last`` come last."""
     size = len(columns.labels)
-    order = ranked(columns.label, columns.confidence, np.ones(len(columns.label), np.bool_), last, size)
-    start = np.append(0, np.cumsum(np.bincount(columns.label, minlength=size)))
+    order, start = ranked(columns.label, columns.confidence, columns.chosen, last, size)
     return _Curve(start, columns.right[order], columns.counts[order], columns.cause[order])
 
 
@@ -202,9 +202,10 @@ def _ap(curve: _Curve, annotations: Int) -> _Ap:
 
     A class of predictions alone is 0, and in the mean.
     """
-    counted = np.append(0, np.cumsum(curve.counts))[curve.start]
+    predicted = np.diff(curve.start) > 0
+    predicted[predicted] = np.logical_or.reduceat(curve.counts, curve.start[:-1][predicted]) if predicted.any() else []
     correct, ignored = curve.right.astype(np.uint32), (~curve.counts).astype(np.uint32)
-    return _mean_of(curve.start, correct, ignored, np.diff(counted) > 0, annotations)
+    return _mean_of(curve.start, correct, ignored, predicted, annotations)
 
 
 def _right_first(columns: _Columns, annotations: Int) -> _Ap:
@@ -251,32 +252,31 @@ def _read(client: Client, selection: Selection, options: ErrorOptions) -> tuple[
     assert near is not None
     counting = count(of, left)
     said = notes_on(client, selection, failed, unusual(of, counting, left)).notes
-    return _taken(of, counting, causes(of, counting, near, left, options)), said
+    return _of_analysis(of, counting, causes(of, counting, near, left, options)), said
 
 
-def _taken(of: Columns, counting: Counting, caused: Caused) -> _Columns:
-    """Take what the analysis is made of."""
+def _of_analysis(of: Columns, counting: Counting, caused: Caused) -> _Columns:
+    """Say which predictions the analysis is made of, and name only the classes that these and the annotations have."""
     counts = counting.annotation_counts
     countable = np.append(counts, np.bool_(False))  # an annotation of −1 is the last
-    to_one = countable[caused.points_to]
-    taken = np.flatnonzero(caused.tried | caused.judged & to_one)
+    chosen = caused.tried | caused.judged & countable[caused.points_to]
     label = of.prediction.label.copy()
-    other = taken[~caused.tried[taken]]
+    other = np.flatnonzero(chosen & ~caused.tried)
     label[other] = of.annotation.label[caused.points_to[other]]
-    used = np.zeros(len(of.labels), np.bool_)
-    used[label[taken]] = True
+    used = np.bincount(label[chosen], minlength=len(of.labels)) > 0
     used[of.annotation.label[counts]] = True
     place = (np.cumsum(used) - 1).astype(np.int32)
     number = np.where(countable, np.cumsum(countable) - 1, -1).astype(np.int32)  # among the annotations that count
     return _Columns(
         [name for name, use in zip(of.labels, used, strict=True) if use],
-        place[label[taken]],
-        of.confidence[taken],
-        caused.tried[taken],
-        caused.right[taken],
-        counting.prediction_counts[taken],
-        caused.cause[taken],
-        number[caused.points_to[taken]],
+        place[label],
+        of.confidence,
+        chosen,
+        caused.tried,
+        caused.right,
+        counting.prediction_counts & chosen,
+        caused.cause,
+        number[caused.points_to],
         place[of.annotation.label[counts]],
         caused.annotation_right[counts],
         caused.annotation_cause[counts] == CAUSES.index("missed"),

@@ -143,8 +143,8 @@ def _judged(of: Columns, selection: Selection, options: ErrorOptions) -> Flag:
         about = is_error(selection)[of.prediction.type]
         row = of.prediction.row
         rows = int(np.max(row, initial=-1)) + 1
-        order = ranked(row.astype(np.int32), of.confidence, chosen & about, NO_FLAGS, rows)
+        order, start = ranked(row.astype(np.int32), of.confidence, chosen & about, NO_FLAGS, rows)
         place = np.zeros(len(row), np.int64)
-        place[order] = np.arange(len(order)) - np.searchsorted(row[order], row[order])
+        place[order] = np.arange(len(order)) - start[row[order]]
         judged &= (place < options.max_detections) | ~about
     return judged

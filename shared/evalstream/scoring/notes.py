@@ -35,7 +35,8 @@ def unusual(of: Columns, counting: Counting, selection: Selection) -> Unusual:
     # What is nested shares its parent's fate, and is not counted beside it.
     root = counting.prediction_asked & (of.prediction.parent < 0)
     there = root & (of.confidence >= selection.confidence)
-    beyond = there & (of.rank >= most_counted(of.prediction.type))
+    limited = selection.traits.limited  # else ranks are not known, and nothing is beyond
+    beyond = there & (of.rank >= most_counted(of.prediction.type)) if limited else np.empty(0, np.bool_)
     negative = root & (of.confidence < 0)
     regions = counting.annotation_asked & ~np.isin(of.crowd, object_codes(selection))
     flags = beyond, negative, there & counting.ignored, regions, counting.rows[of.repaired]

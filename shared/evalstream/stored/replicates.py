@@ -157,9 +157,8 @@ def _average_precision(
             changes, columns.row, sample, len(columns.labels), thresholds, rule, options.seed, replicates
         )
     else:
-        order = in_order(columns, limited=selection.traits.limited)
+        order, start = in_order(columns, limited=selection.traits.limited)
         found = outcomes(columns, places(columns, order), 0, thresholds)
-        start = np.searchsorted(columns.label[order], np.arange(len(columns.labels) + 1))
         row, confidence = columns.row[order], columns.confidence[order]
         averages = resampled_detections(
             start,

@@ -24,7 +24,7 @@ def test_order_is_that_of_a_stable_sort(detections: list[tuple[int, float, bool]
     order = by_confidence(confidence, chosen)
     assert [i for i in np.argsort(-confidence, kind="stable") if chosen[i]] == order.tolist()
     assert [i for i in expected if chosen[i]] == by_class(order, label, 4).tolist()
-    assert [i for i in expected if chosen[i]] == ranked(label, confidence, chosen, NO_FLAGS, 4).tolist()
+    assert [i for i in expected if chosen[i]] == ranked(label, confidence, chosen, NO_FLAGS, 4).order.tolist()
 
 
 @pytest.mark.parametrize("seed", some_seeds(40))
@@ -35,4 +35,6 @@ def test_of_equal_confidences_those_come_last_that_shall(seed: int) -> None:
     confidence = rng.choice([rng.random(size), rng.integers(0, 9, size) / 8])
     last, chosen = rng.random(size) < 0.5, rng.random(size) < 0.8
     expected = [i for i in np.lexsort((last, -confidence, label)) if chosen[i]]
-    assert expected == ranked(label, confidence, chosen, last, 3).tolist()
+    order, start = ranked(label, confidence, chosen, last, 3)
+    assert expected == order.tolist()
+    assert start.tolist() == np.searchsorted(label[order], np.arange(4)).tolist()
