@@ -48,21 +48,20 @@ KERNEL bootstrap_row_weights(Keys key, Flags included, int64_t seed, int64_t fir
     return 0;
 }
 
-KERNEL bootstrap_resampled_sums(Keys key, Floats values, int64_t columns, int64_t seed, int64_t replicates,
+KERNEL bootstrap_resampled_sums(Keys key, Floats values, int64_t columns, int64_t seed, int64_t first, int64_t count,
                                 const Poisson *poisson, Floats *sums) {
-    int64_t all = replicates + 1;
-    OWNED double *weight = ALLOCATE(all, double);
-    OWNED uint64_t *stream = ALLOCATE(all, uint64_t);
-    sums->at = ZEROS(columns * all, double), sums->n = columns * all;
+    OWNED double *weight = ALLOCATE(count, double);
+    OWNED uint64_t *stream = ALLOCATE(count, uint64_t);
+    sums->at = ZEROS(columns * count, double), sums->n = columns * count;
     if (!weight || !stream || !sums->at) return OUT_OF_MEMORY;
-    weight[0] = 1.0;
-    for (int64_t b = 1; b < all; b++) stream[b] = stream_of(seed, b);
+    for (int64_t b = 0; b < count; b++) stream[b] = stream_of(seed, first + b);
     for (int64_t r = 0; r < key.n; r++) {
-        for (int64_t b = 1; b < all; b++) weight[b] = (double)weight_of(key.at[r], stream[b], poisson);
+        for (int64_t b = 0; b < count; b++) weight[b] = (double)weight_of(key.at[r], stream[b], poisson);
+        if (!first) weight[0] = 1.0;
         for (int64_t j = 0; j < columns; j++) {
-            double value = values.at[r * columns + j], *own = &sums->at[j * all];
+            double value = values.at[r * columns + j], *own = &sums->at[j * count];
             if (value == 0.0) continue;
-            for (int64_t b = 0; b < all; b++) own[b] += weight[b] * value;
+            for (int64_t b = 0; b < count; b++) own[b] += weight[b] * value;
         }
     }
     return 0;

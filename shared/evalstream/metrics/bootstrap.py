@@ -34,6 +34,10 @@ Weights = NDArray[np.uint8]
 
 #: Replicates that are made together: what is looked up for one detection is then looked up once for all of them.
 _TOGETHER: Final = 8
+#: Replicates of sums that are made together: their sums stay in the cache of the processor.
+_SUMMED: Final = 256
+#: Rows that are not worth threads.
+_FEW_ROWS: Final = 1_000
 
 
 def _poisson_bounds() -> Key:
@@ -102,12 +106,19 @@ def resampled_sums(key: Key, values: Float, seed: int, replicates: int) -> Float
         Entry 0 is the plain sum.
     """
     columns = values.shape[1]
-    sums = _resampled_sums(key, values, columns, seed, replicates, _POISSON)
-    return np.ascontiguousarray(sums.reshape(columns, replicates + 1).T)
+
+    def some_from(first: int) -> Float:
+        count = min(_SUMMED, replicates + 1 - first)
+        return _resampled_sums(key, values, columns, seed, first, count, _POISSON).reshape(columns, count).T
+
+    return np.concatenate(on_threads(some_from, range(0, replicates + 1, _SUMMED), worth_it=len(key) > _FEW_ROWS))
 
 
 @compiled
-def _resampled_sums(key: Key, values: Float, columns: int, seed: int, replicates: int, poisson: _Poisson) -> Float: ...
+def _resampled_sums(
+    key: Key, values: Float, columns: int, seed: int, first: int, count: int, poisson: _Poisson
+) -> Float:
+    """Sum in so many replicates from the first on, ``(columns · count,)``."""
 
 
 class Sample(NamedTuple):

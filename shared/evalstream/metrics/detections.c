@@ -13,7 +13,7 @@ KERNEL detections_bits(double low, double high, Floats thresholds, int64_t *bits
 }
 
 /* See evalstream.metrics.detections.outcomes. */
-KERNEL detections_outcomes_at(Rectangles rectangles, Flags same, Ints place, int64_t area, Floats thresholds,
+KERNEL detections_outcomes_at(Rectangles rectangles, Flags same, Codes place, int64_t area, Floats thresholds,
                               int64_t count, Bits *matched, Bits *correct, Bits *ignored) {
     matched->at = ZEROS(count, uint32_t), matched->n = count;
     correct->at = ZEROS(count, uint32_t), correct->n = count;
@@ -221,34 +221,54 @@ KERNEL detections_changes_within(const AllChanges *all, double threshold, int64_
     return 0;
 }
 
-/* evalstream.metrics.detections._Ordered and Outcomes */
-typedef struct { Codes label; Floats confidence; Ints rank; Floats area; } Ordered;
+KERNEL detections_places(Ints order, int64_t count, Codes *place) {
+    RETURN_ROOM(place, count);
+    memset(place->at, -1, (size_t)count * sizeof(*place->at));
+    for (int64_t i = 0; i < order.n; i++) place->at[order.at[i]] = (int32_t)i;
+    return 0;
+}
+
+/* See evalstream.metrics.detections._limits. */
+KERNEL detections_limits(Floats area, Ints rank, Floats lows, Floats highs, Ints most, Bytes *limits) {
+    RETURN_ROOM(limits, area.n);
+    for (int64_t i = 0; i < area.n; i++) {
+        uint8_t bits = 0;
+        for (int64_t r = 0; r < lows.n; r++)
+            bits |= (uint8_t)((area.at[i] >= lows.at[r] && area.at[i] <= highs.at[r]) << r);
+        for (int64_t m = 0; m < most.n; m++) bits |= (uint8_t)((rank.at[i] < most.at[m]) << (lows.n + m));
+        limits->at[i] = bits;
+    }
+    return 0;
+}
+
+/* evalstream.metrics.detections.Outcomes */
 typedef struct { Bits matched, correct, ignored; } Outcomes;
 
 /* See evalstream.metrics.detections._kept. */
-KERNEL detections_kept(const Ordered *ordered, const Outcomes *outcomes, double low, double high, int64_t limit,
-                       int64_t thresholds, int64_t classes, Ints *start, Bits *own_correct, Bits *own_ignored,
+KERNEL detections_kept(Ints start, Bytes limits, const Outcomes *outcomes, Floats confidence, int64_t inside,
+                       int64_t few, int64_t thresholds, Ints *own_start, Bits *own_correct, Bits *own_ignored,
                        Floats *own_confidence) {
-    const int32_t *label = ordered->label.at;
-    const int64_t n = ordered->label.n, *rank = ordered->rank.at;
-    const double *area = ordered->area.at;
-    RETURN_ROOM(start, classes + 1);
+    const int64_t n = outcomes->correct.n;
+    RETURN_ROOM(own_start, start.n);
     RETURN_ROOM(own_correct, n);
     RETURN_ROOM(own_ignored, n);
-    RETURN_ROOM(own_confidence, n);
+    RETURN_ROOM(own_confidence, confidence.n);
     const uint32_t every = (uint32_t)((UINT64_C(1) << thresholds) - 1);
-    int64_t count = 0, begun = 0;
-    for (int64_t i = 0; i < n; i++) {
-        if (limit >= 0 && rank[i] >= limit) continue;
-        bool outside = area[i] < low || area[i] > high;
-        uint32_t out = outcomes->ignored.at[i] | (outside ? ~outcomes->matched.at[i] : 0);
-        if ((out & every) == every) continue;
-        while (begun <= label[i]) start->at[begun++] = count;
-        own_correct->at[count] = outcomes->correct.at[i];
-        own_ignored->at[count] = out;
-        own_confidence->at[count++] = ordered->confidence.at[i];
+    int64_t count = 0;
+    for (int64_t k = 0; k < start.n; k++) {
+        own_start->at[k] = count;
+        for (int64_t i = start.at[k]; k + 1 < start.n && i < start.at[k + 1]; i++) {
+            if (few && !(limits.at[i] & few)) continue;
+            bool outside = inside && !(limits.at[i] & inside);
+            uint32_t out = outcomes->ignored.at[i] | (outside ? ~outcomes->matched.at[i] : 0);
+            if ((out & every) == every) continue;
+            own_correct->at[count] = outcomes->correct.at[i];
+            own_ignored->at[count] = out;
+            if (confidence.n) own_confidence->at[count] = confidence.at[i];
+            count++;
+        }
     }
-    while (begun <= classes) start->at[begun++] = count;
-    own_correct->n = own_ignored->n = own_confidence->n = count;
+    own_correct->n = own_ignored->n = count;
+    own_confidence->n = confidence.n ? count : 0;
     return 0;
 }

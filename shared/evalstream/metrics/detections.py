@@ -7,6 +7,7 @@ from functools import partial
 from typing import Final, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from evalstream.matching import AREA_RANGES, MAX_DETECTIONS
 from evalstream.metrics.average_precision import Averages, Bits, Rule, average_changes, average_detections
@@ -16,7 +17,9 @@ from evalstream.threads import on_threads
 
 #: Classes whose curves are in memory at one time. Of more, only the mean of each curve is kept.
 _SLICE: Final = 1_000
-_NO_LIMIT: Final = -1
+#: How many detections of a row and class count besides, of the area range `all`.
+_FEWER: Final = (1, 10)
+_NO_LIMITS: Final = np.empty(0, np.uint8)
 NO_FLAGS: Final = np.empty(0, np.bool_)
 #: Detections that are worth threads of their own.
 _MANY: Final = 50_000
@@ -31,9 +34,8 @@ class Detections(NamedTuple):
     label: Code  # of each prediction, a position in labels
     confidence: Float
     rank: Int
-    most: Int  # how many of its type, class and row count to policy `coco`
     area: Float
-    chosen: Flag  # by the filters
+    chosen: Flag  # by the filters, and by how many of a class and row count to the policy
     annotation_label: Int  # of each annotation that is no crowd and passes the filters
     annotation_area: Float
     rectangle: Rectangles  # prediction is a position among all predictions
@@ -61,27 +63,31 @@ def averages_by_detection(
     averages, recall
         The averages at the first 11 thresholds; the final recalls at the others, ``(n, classes)``.
     """
-    order, _ = in_order(detections, limited=coco)
-    ordered = _Ordered(
-        detections.label[order], detections.confidence[order], detections.rank[order], detections.area[order]
-    )
-    place = places(detections, order)
-    has_groups = bool(np.any(detections.group >= 0))
+    order, start = in_order(detections)
     ranges = AREA_RANGES if coco else {"all": (-np.inf, np.inf)}
+    limits = _NO_LIMITS
+    if coco:
+        lows, highs = np.array(list(ranges.values())).T
+        limits = _limits(detections.area, detections.rank, lows, highs, np.array(_FEWER))[order]
+    # A stepwise curve alone looks at it.
+    confidence = detections.confidence[order] if rule.stepwise else np.empty(0)
+    place = places(order, len(detections.label))
+    has_groups = bool(np.any(detections.group >= 0))
 
     def of_range(name: str) -> tuple[Limited, Float | None]:
         low, high = ranges[name]
         counts = (detections.annotation_area >= low) & (detections.annotation_area <= high)
         annotations = np.bincount(detections.annotation_label[counts], minlength=len(detections.labels))
         used = thresholds if name == "all" else thresholds[:11]
-        found = outcomes(detections, place, list(ranges).index(name), used)
+        found = outcomes(detections, place, len(order), list(ranges).index(name), used)
         if has_groups:
             _count_groups(detections, place, used, found)
         averages: Limited = {}
         recall = None
-        for most in (MAX_DETECTIONS, *((1, 10) if coco and name == "all" else ())):
-            limit = most if coco else _NO_LIMIT
-            kept = _kept(ordered, found, low, high, limit, len(used), len(detections.labels))
+        inside = 1 << list(ranges).index(name) if coco else 0
+        for number, most in ((None, MAX_DETECTIONS), *(enumerate(_FEWER) if coco and name == "all" else ())):
+            few = 0 if number is None else 1 << len(ranges) + number
+            kept = _kept(start, limits, found, confidence, inside, few, len(used))
             own = kept.correct, kept.ignored, kept.confidence
             averages[name, most] = _in_slices(kept.start, annotations, partial(_of_detections, own, rule))
             if name == "all" and most == MAX_DETECTIONS:
@@ -130,15 +136,6 @@ class Ranked(NamedTuple):
     start: Int  # (labels + 1,): those of label k are order[start[k] : start[k + 1]]
 
 
-class _Ordered(NamedTuple):
-    """Columns of the chosen predictions in the order of :func:`in_order`."""
-
-    label: Code
-    confidence: Float
-    rank: Int
-    area: Float
-
-
 class Outcomes(NamedTuple):
     """For each prediction in an order, a bit a threshold."""
 
@@ -153,30 +150,35 @@ class _Kept(NamedTuple):
     start: Int
     correct: Bits
     ignored: Bits
-    confidence: Float
+    confidence: Float  # where they were given
+
+
+@compiled
+def _limits(area: Float, rank: Int, lows: Float, highs: Float, most: Int) -> NDArray[np.uint8]:
+    """Say of each prediction which area ranges it is in, a bit each, and then whether its rank is below each number."""
 
 
 @compiled
 def _kept(
-    ordered: _Ordered, outcomes: Outcomes, low: float, high: float, limit: int, thresholds: int, classes: int
+    start: Int,
+    limits: NDArray[np.uint8],
+    outcomes: Outcomes,
+    confidence: Float,
+    inside: int,
+    few: int,
+    thresholds: int,
 ) -> _Kept:
-    """Take the predictions whose rank is below ``limit``, where that is not below 0.
+    """Take the predictions that have the bit ``few`` among their limits.
 
-    Matched to an annotation that counts, a prediction counts, whatever its own area; any other outside the range from
-    ``low`` to ``high`` is ignored. Those that are ignored at all of so many thresholds are left out: no curve looks at
-    them.
+    Matched to an annotation that counts, a prediction counts, whatever its own area; any other without the bit
+    ``inside`` is ignored. Those that are ignored at all of so many thresholds are left out: no curve looks at them.
+    A bit of 0 is no limit.
     """
 
 
-def in_order(detections: Detections, *, limited: bool) -> Ranked:
-    """Sort the chosen predictions by class, and within a class by decreasing confidence.
-
-    ``limited``: those alone that are among the most of their row that count to policy ``coco``.
-    """
-    chosen = detections.chosen
-    if limited:
-        chosen = chosen & (detections.rank < np.minimum(detections.most, MAX_DETECTIONS))
-    return ranked(detections.label, detections.confidence, chosen, NO_FLAGS, len(detections.labels))
+def in_order(detections: Detections) -> Ranked:
+    """Sort the chosen predictions by class, and within a class by decreasing confidence."""
+    return ranked(detections.label, detections.confidence, detections.chosen, NO_FLAGS, len(detections.labels))
 
 
 @compiled
@@ -204,22 +206,19 @@ def _recall(labels: Int, annotations: Int) -> Float:
     return recall
 
 
-def places(detections: Detections, order: Int) -> Int:
-    """Say where each prediction stands in an order of some of them; −1 for the others."""
-    place = np.full(len(detections.label), -1)
-    place[order] = np.arange(len(order))
-    return place
+@compiled
+def places(order: Int, count: int) -> Code:
+    """Say where each of so many predictions stands in an order of some of them; −1 for the others."""
 
 
-def outcomes(detections: Detections, place: Int, area: int, thresholds: Float) -> Outcomes:
-    """Say what becomes of each prediction at each threshold, in the order that their places give."""
-    count = int(np.max(place, initial=-1)) + 1
+def outcomes(detections: Detections, place: Code, count: int, area: int, thresholds: Float) -> Outcomes:
+    """Say what becomes of each prediction at each threshold, in the order, of so many, that their places give."""
     return Outcomes(*_outcomes_at(detections.rectangle, detections.correct, place, area, thresholds, count))
 
 
 @compiled
 def _outcomes_at(
-    rectangles: Rectangles, same: Flag, place: Int, area: int, thresholds: Float, count: int
+    rectangles: Rectangles, same: Flag, place: Code, area: int, thresholds: Float, count: int
 ) -> tuple[Bits, Bits, Bits]: ...
 
 
@@ -227,7 +226,7 @@ def _outcomes_at(
 def _bits(low: float, high: float, thresholds: Float) -> int: ...
 
 
-def _count_groups(detections: Detections, place: Int, thresholds: Float, found: Outcomes) -> None:
+def _count_groups(detections: Detections, place: Code, thresholds: Float, found: Outcomes) -> None:
     """Make the most confident of the predictions that a group takes out of the count a true positive, in place."""
     at = place[detections.rectangle["prediction"]]
     inside = np.flatnonzero((detections.group >= 0) & (at >= 0))

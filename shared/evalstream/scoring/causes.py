@@ -30,7 +30,7 @@ from evalstream.metrics.detections import NO_FLAGS, ranked
 from evalstream.native import compiled
 from evalstream.scenes import Code, Flag, Float, Int
 from evalstream.scoring.columns import Columns
-from evalstream.scoring.counting import Counting, most_counted, of_types
+from evalstream.scoring.counting import Counting, among_most, of_types
 from evalstream.selection import Selection
 from evalstream.types import CODES, LOCALISED
 
@@ -138,7 +138,7 @@ def _judged(of: Columns, selection: Selection, options: ErrorOptions) -> Flag:
     judged: Flag = chosen & (of.confidence >= selection.confidence)
     if not selection.traits.limited:
         return judged
-    judged &= of.rank < most_counted(of.prediction.type)
+    judged &= among_most(of)
     if options.max_detections is not None:
         about = is_error(selection)[of.prediction.type]
         row = of.prediction.row

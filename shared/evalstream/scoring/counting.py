@@ -115,7 +115,7 @@ def predictions_counted(of: Columns, selection: Selection) -> tuple[Flag, Flag]:
     if not selection.traits.limited:
         always = np.ones(len(of.confidence), np.bool_)
         return always, always
-    return of.rank < most_counted(of.prediction.type), _inside(of.prediction, selection)
+    return among_most(of), _inside(of.prediction, selection)
 
 
 def _inside(side: Side, selection: Selection) -> Flag:
@@ -123,9 +123,11 @@ def _inside(side: Side, selection: Selection) -> Flag:
     return (low <= side.area) & (side.area <= high)
 
 
-def most_counted(types: Code) -> Int:
-    """Return how many predictions of a type, class and row count under policy ``coco``."""
-    return np.where(types == _KEYPOINTS, MAX_SKELETONS, MAX_DETECTIONS)
+def among_most(of: Columns) -> Flag:
+    """Whether each prediction is among the most of its type, class and row that count under policy ``coco``."""
+    among: Flag = of.rank < MAX_DETECTIONS
+    skeletons = of.prediction.type == _KEYPOINTS
+    return among & (~skeletons | (of.rank < MAX_SKELETONS)) if skeletons.any() else among
 
 
 def asked(of: Columns, selection: Selection, rows: Flag) -> tuple[Flag, Flag]:

@@ -7,7 +7,7 @@ import numpy as np
 from evalstream.events.base import Crowd
 from evalstream.metrics.detections import Detections
 from evalstream.scoring.columns import Columns
-from evalstream.scoring.counting import asked, most_counted, selected_rows
+from evalstream.scoring.counting import among_most, asked, selected_rows
 from evalstream.selection import Selection, object_codes
 from evalstream.types import LOCALISED
 
@@ -17,6 +17,8 @@ def detections(of: Columns, selection: Selection, *, groups: bool = False) -> De
     localised = selection.model_copy(update={"type": selection.type or list(LOCALISED)})
     annotation_asked, prediction_asked = asked(of, localised, selected_rows(of, selection))
     chosen = prediction_asked & (of.confidence >= selection.confidence)
+    if selection.traits.limited:
+        chosen &= among_most(of)
     codes = (*object_codes(selection), *((Crowd.GROUP_OF,) if groups else ()))
     counted = annotation_asked & np.isin(of.crowd, codes)
     used = np.zeros(len(of.labels), np.bool_)
@@ -34,7 +36,6 @@ def detections(of: Columns, selection: Selection, *, groups: bool = False) -> De
         label=place[of.prediction.label],
         confidence=of.confidence,
         rank=of.rank,
-        most=most_counted(of.prediction.type),
         area=of.prediction.area,
         chosen=chosen,
         annotation_label=place[of.annotation.label[counted]].astype(np.int64),

@@ -8,7 +8,7 @@ import numpy as np
 
 from evalstream.matching import MAX_DETECTIONS, MAX_SKELETONS
 from evalstream.scoring.columns import Columns
-from evalstream.scoring.counting import Counting, most_counted, row_filter
+from evalstream.scoring.counting import Counting, among_most, row_filter
 from evalstream.selection import Selection, object_codes
 from evalstream.words import count_of
 
@@ -36,7 +36,7 @@ def unusual(of: Columns, counting: Counting, selection: Selection) -> Unusual:
     root = counting.prediction_asked & (of.prediction.parent < 0)
     there = root & (of.confidence >= selection.confidence)
     limited = selection.traits.limited  # else ranks are not known, and nothing is beyond
-    beyond = there & (of.rank >= most_counted(of.prediction.type)) if limited else np.empty(0, np.bool_)
+    beyond = there & ~among_most(of) if limited else np.empty(0, np.bool_)
     negative = root & (of.confidence < 0)
     regions = counting.annotation_asked & ~np.isin(of.crowd, object_codes(selection))
     flags = beyond, negative, there & counting.ignored, regions, counting.rows[of.repaired]

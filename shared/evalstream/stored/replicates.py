@@ -157,8 +157,8 @@ def _average_precision(
             changes, columns.row, sample, len(columns.labels), thresholds, rule, options.seed, replicates
         )
     else:
-        order, start = in_order(columns, limited=selection.traits.limited)
-        found = outcomes(columns, places(columns, order), 0, thresholds)
+        order, start = in_order(columns)
+        found = outcomes(columns, places(order, len(columns.label)), len(order), 0, thresholds)
         row, confidence = columns.row[order], columns.confidence[order]
         averages = resampled_detections(
             start,
