@@ -111,17 +111,18 @@ def errors(
     columns, said = _read(client, selection, options)
     size = len(columns.labels)
     annotations = np.bincount(columns.annotation_label, minlength=size)
+    many = bool(np.count_nonzero(columns.chosen) > _MANY)
     # In a curve of what was put right, tidecv lists what was right to begin with after the errors, and so ranks it
     # behind errors of equal confidence.
-    curve = _curve(columns, last=columns.right)
+    as_found, curve = on_threads(lambda last: _curve(columns, last), (NO_FLAGS, columns.right), worth_it=many)
     best = _best_pointing(columns)
 
     def ap_of(state: str) -> _Ap:
         """AP as it is, or as it would be: with one cause put right, all found, or all that is right before all else."""
         if state == "as found":
-            return _ap(_curve(columns, last=NO_FLAGS), annotations)
+            return _ap(as_found, annotations)
         if state == "right first":
-            return _right_first(columns, annotations)
+            return _right_first(curve, annotations)
         if state in ("all found", "missed"):
             gone = columns.missed if state == "missed" else ~columns.annotation_right
             return _ap(curve, annotations - np.bincount(columns.annotation_label[gone], minlength=size))
@@ -130,24 +131,21 @@ def errors(
             return _ap(_curve(put_right, last=columns.right), annotations)
         return _ap(curve._replace(counts=curve.counts & (curve.cause != CAUSES.index(state))), annotations)
 
-    states = ("as found", "right first", "all found", *CAUSES)
-    figures = dict(zip(states, on_threads(ap_of, states, worth_it=len(columns.label) > _MANY), strict=True))
+    states = (*CAUSES, "as found", "right first", "all found")  # those that take longest first
+    figures = dict(zip(states, on_threads(ap_of, states, worth_it=many), strict=True))
     per_class_ap, ap = figures["as found"]
-    wrong = [(columns.cause == number) for number in range(len(CAUSES))]
-    causes = {
-        cause: CauseFigures(
-            count=int(np.count_nonzero(columns.missed if cause == "missed" else wrong[number] & columns.counts)),
-            ignored=int(np.count_nonzero(wrong[number] & columns.tried & ~columns.counts)),
-            dap=None if ap is None else max((figures[cause].mean or 0.0) - ap, 0.0),
-        )
+    counted = {
+        cause: np.bincount(columns.annotation_label[columns.missed], minlength=size)
+        if cause == "missed"
+        else _by_class(curve, curve.counts & (curve.cause == number))
         for number, cause in enumerate(CAUSES)
     }
-    counted = {
-        cause: np.bincount(
-            columns.annotation_label[columns.missed]
-            if cause == "missed"
-            else columns.label[wrong[number] & columns.counts],
-            minlength=size,
+    ignored = np.bincount(columns.cause[columns.tried & ~columns.counts & (columns.cause >= 0)], minlength=len(CAUSES))
+    causes = {
+        cause: CauseFigures(
+            count=int(counted[cause].sum()),
+            ignored=int(ignored[number]),
+            dap=None if ap is None else max((figures[cause].mean or 0.0) - ap, 0.0),
         )
         for number, cause in enumerate(CAUSES)
     }
@@ -202,19 +200,26 @@ def _ap(curve: _Curve, annotations: Int) -> _Ap:
 
     A class of predictions alone is 0, and in the mean.
     """
-    predicted = np.diff(curve.start) > 0
-    predicted[predicted] = np.logical_or.reduceat(curve.counts, curve.start[:-1][predicted]) if predicted.any() else []
+    predicted = _by_class(curve, curve.counts) > 0
     correct, ignored = curve.right.astype(np.uint32), (~curve.counts).astype(np.uint32)
     return _mean_of(curve.start, correct, ignored, predicted, annotations)
 
 
-def _right_first(columns: _Columns, annotations: Int) -> _Ap:
+def _right_first(curve: _Curve, annotations: Int) -> _Ap:
     """AP with all that is right before all else, which then changes nothing."""
-    size = len(columns.labels)
-    right = np.bincount(columns.label[columns.right & columns.counts], minlength=size)
+    right = _by_class(curve, curve.right & curve.counts)
     correct = np.ones(int(right.sum()), np.uint32)
-    predicted = np.bincount(columns.label[columns.counts], minlength=size) > 0
-    return _mean_of(np.append(0, np.cumsum(right)), correct, np.zeros_like(correct), predicted, annotations)
+    start = np.append(0, np.cumsum(right))
+    return _mean_of(start, correct, np.zeros_like(correct), _by_class(curve, curve.counts) > 0, annotations)
+
+
+def _by_class(curve: _Curve, chosen: Flag) -> Int:
+    """Count what is chosen of each class."""
+    there = np.diff(curve.start) > 0
+    count = np.zeros(len(there), np.int64)
+    if there.any():
+        count[there] = np.add.reduceat(chosen, curve.start[:-1][there], dtype=np.int64)
+    return count
 
 
 def _mean_of(start: Int, correct: Bits, ignored: Bits, predicted: Flag, annotations: Int) -> _Ap:

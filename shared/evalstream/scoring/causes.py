@@ -92,14 +92,17 @@ def causes(
     predictions, annotations = len(of.confidence), len(of.crowd)
     judged = _judged(of, selection, options)
     r = of.rectangle
-    joined = counting.live & ~r["ignored"] & judged[r["prediction"]]
-    same = of.annotation.label[r["annotation"]] == of.prediction.label[r["prediction"]]
+    live = np.flatnonzero(counting.live)
+    live = live[~r["ignored"][live]]
+    prediction, annotation = r["prediction"][live], r["annotation"][live]
+    joined = judged[prediction]
+    prediction, annotation = prediction[joined], annotation[joined]
+    same = of.annotation.label[annotation] == of.prediction.label[prediction]
     right, annotation_right = np.zeros(predictions, np.bool_), np.zeros(annotations, np.bool_)
-    right[r["prediction"][joined & same]] = True
-    annotation_right[r["annotation"][joined & same]] = True
-    wrong = r[joined & ~same][::-1]  # backwards, for of several the first is meant
+    right[prediction[same]] = True
+    annotation_right[annotation[same]] = True
     wrongly = np.full(predictions, -1, np.int32)
-    wrongly[wrong["prediction"]] = wrong["annotation"]
+    wrongly[prediction[~same][::-1]] = annotation[~same][::-1]  # backwards, for of several the first is meant
     t = selection.threshold(selection.iou)
     cause, points_to = _explained(judged & ~right, wrongly, near, options.background, t, selection.traits.strict)
     pointed_by = most_confident(points_to, of.confidence, annotations)
