@@ -16,12 +16,16 @@ from typing import Any, Final
 from clickhouse_connect.driver.exceptions import ClickHouseError
 from evalstream.events.versions import OutOfVersionsError
 from evalstream.selection import QuestionError
+from evalstream.storage.room import NoRoomError
+from evalstream.telemetry import SHED
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from pydantic.json_schema import models_json_schema
 from starlette.requests import ClientDisconnect
 from starlette.routing import Match
+
+from evalstream_service.load import RETRY_SECONDS
 
 log = logging.getLogger(__name__)
 
@@ -162,6 +166,11 @@ def tell_errors(app: FastAPI) -> None:
     @app.exception_handler(QuestionError)
     def _wrong_question(_request: Request, error: QuestionError) -> JSONResponse:
         return JSONResponse({"detail": str(error)}, 422)
+
+    @app.exception_handler(NoRoomError)
+    def _no_room(_request: Request, error: NoRoomError) -> JSONResponse:
+        SHED.labels("memory").inc()
+        return JSONResponse({"detail": str(error)}, 503, {"Retry-After": str(RETRY_SECONDS)})
 
     @app.exception_handler(OSError)
     def _system(_request: Request, error: OSError) -> JSONResponse:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from anyio import CapacityLimiter, to_thread
+from evalstream.storage import room
 from evalstream.telemetry import JOINED, SHED
 from fastapi import FastAPI, HTTPException, Request
 
@@ -131,11 +132,13 @@ class Bounds(Protocol):
     questions_at_work: int
     questions_under_way: int
     uploads_under_way: int
+    questions_memory: int | None
 
 
 def bound_load(app: FastAPI, bounds: Bounds) -> None:
     """Bound what the service does at a time, and how long and large bodies may be."""
     app.add_middleware(BoundedBodies)
+    room.allow(bounds.questions_memory)
     app.state.load = Load(
         Questions("questions", at_work=bounds.questions_at_work, under_way=bounds.questions_under_way),
         Questions("progress", at_work=PROGRESS_AT_WORK, under_way=bounds.questions_under_way),

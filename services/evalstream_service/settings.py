@@ -41,6 +41,11 @@ class HttpSettings(BaseSettings):
     max_upload_bytes: int = Field(default=1024**3, gt=0, description="of one request")
     questions_at_work: int = Field(default=8, ge=1, description="questions computed at a time")
     questions_under_way: int = Field(default=128, ge=1, description="at work or waiting; beyond: 429")
+    questions_memory: int | None = Field(
+        default=None,
+        ge=2**20,
+        description="bytes that questions which look at each object have together; half of memory if not set",
+    )
     uploads_under_way: int = Field(default=16, ge=1, description="and other changes; beyond: 429")
     policies: tuple[PolicyName, ...] = Field(
         default=get_args(PolicyName), min_length=1, description="the matching policies that results are kept for"

@@ -24,6 +24,7 @@ from evalstream.scoring.counting import count
 from evalstream.scoring.detections import detections
 from evalstream.scoring.notes import unusual
 from evalstream.selection import QuestionError, Selection
+from evalstream.storage.room import given_back
 from evalstream.stored.labels import ALL_CLASSES, PerClassPage
 from evalstream.tabular import Tabular
 from evalstream.types import LOCALISED
@@ -126,6 +127,7 @@ class AveragePrecision(ClassFigures, FrequencyFigures, Tabular):
     notes: list[str] = Field(description="what has to be known of this answer")
 
 
+@given_back()
 def average_precisions(
     client: Client, selection: Selection, options: ApOptions = _AS_COCO, page: PerClassPage = ALL_CLASSES
 ) -> AveragePrecision:

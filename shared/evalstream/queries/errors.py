@@ -24,6 +24,7 @@ from evalstream.scoring.columns import Columns
 from evalstream.scoring.counting import Counting, count
 from evalstream.scoring.notes import unusual
 from evalstream.selection import Selection
+from evalstream.storage.room import given_back
 from evalstream.stored.columns import read_all
 from evalstream.stored.labels import ALL_CLASSES, PerClassPage
 from evalstream.stored.notes import notes_on
@@ -97,6 +98,7 @@ _MANY: Final = 50_000
 _RULE: Final = Rule(np.arange(101) / 100, 0.0, stepwise=False, rounded=False)
 
 
+@given_back()
 def errors(
     client: Client, selection: Selection, options: ErrorOptions = AS_TIDE, page: PerClassPage = ALL_CLASSES
 ) -> Errors:

@@ -18,6 +18,7 @@ from pydantic import BaseModel, Field
 from evalstream.metrics.bootstrap import bounds_of_equal, percentile_bounds, wilson_bounds
 from evalstream.scenes import Float
 from evalstream.selection import Filter, QuestionError, Selection
+from evalstream.storage.room import given_back
 from evalstream.stored.label_counts import REASONS
 from evalstream.stored.replicates import FEWEST, IntervalOptions, Read, defined_rows, read, replicates
 from evalstream.stored.row_sums import TOTALS, Figure
@@ -92,6 +93,7 @@ class Intervals(Tabular):
     notes: list[str] = Field(description="what has to be known of this answer")
 
 
+@given_back()
 def intervals(client: Client, selection: Selection, options: IntervalOptions | None = None) -> Intervals:
     """Give the headline figures with confidence intervals; with a second run, their differences too.
 

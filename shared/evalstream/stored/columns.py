@@ -20,8 +20,10 @@ from evalstream.matching.nearest import Nearest
 from evalstream.pipeline.fold import Facts
 from evalstream.scenes import RECTANGLE, Code, Int, row_order
 from evalstream.scoring.columns import Columns, Side
-from evalstream.selection import Selection
+from evalstream.selection import QuestionError, Selection
+from evalstream.storage import room
 from evalstream.storage.remembered import recalled, remembered
+from evalstream.storage.results import of_policy
 from evalstream.stored.counted import ROW_KEY, ask, ask_arrow, selected
 from evalstream.stored.roll_up import FEATURES, NO_ROLL_UP
 from evalstream.types import CODES
@@ -31,6 +33,13 @@ if TYPE_CHECKING:
 
 #: A run whose columns here are larger than this is counted where it is: about 1,500,000 objects.
 MOST_BYTES: Final = 112 * 2**20
+#: What a question that looks at each object takes for one, at the most: what is read, what the engine needs to hand it
+#: over, and what is made of it. A rectangle counts as an object. Measured, over millions of them.
+BYTES_OF_OBJECT: Final = 500
+#: And for a data row, its name included.
+BYTES_OF_ROW: Final = 1_000
+#: Room that is taken without a closer look.
+_LITTLE: Final = 64 * 2**20
 #: The engine's code for an answer that is larger than asked for.
 _TOO_LARGE: Final = "396"
 #: Runs, by dataset and name, that were too large when they were last read. It saves the attempt, and decides no answer.
@@ -105,7 +114,7 @@ def read_columns(
 
     run = selection.dataset, selection.run
     if run in _LARGE:
-        known = _known(client, selection.model_copy(update=_OPEN), ordered, with_nearest)
+        known: Stored | None = recalled(client, _keys(selection.model_copy(update=_OPEN), ordered, with_nearest))
         return None if known is None else known._replace(selection=_left(every_kind(client, selection)))
     try:
         return _read(client, selection, ordered, with_nearest, _SETTINGS)
@@ -119,11 +128,66 @@ def read_columns(
 
 
 def read_all(client: Client, selection: Selection, *, ordered: bool = False, with_nearest: bool = False) -> Stored:
-    """Read the selected rows as :func:`read_columns` does, however large they are.
+    """Read the selected rows as :func:`read_columns` does, as many as there is room for.
 
-    What is made of single detections needs all of them in memory.
+    What is made of single detections needs all of them in memory (:mod:`evalstream.storage.room`).
+
+    Raises
+    ------
+    QuestionError
+        If they take more room than one question may have.
+    NoRoomError
+        If others have it now.
     """
-    return _read(client, selection, ordered, with_nearest, {})
+    size = _take_room(client, selection)
+    return _read(client, selection, ordered, with_nearest, {"max_result_bytes": max(size, MOST_BYTES)})
+
+
+def _take_room(client: Client, selection: Selection) -> int:
+    """Take room for the selected rows and what is made of them, before any is read; give the bytes."""
+    size = _needed(_most_objects(client, selection))
+    if size > _LITTLE:  # but versions that were replaced are among them, and rows that are not selected
+        found = _objects(client, selection)
+        size = _needed(found)
+        if size + room.own() > room.most():
+            raise QuestionError(
+                f"{found.annotations:,} annotations and {found.predictions:,} predictions are selected: to look at each"
+                f" would take about {room.in_words(size)} of memory, and one question may have"
+                f" {room.in_words(room.most())}; narrow it with a split or a metadata filter, or raise"
+                " EVALSTREAM_QUESTIONS_MEMORY"
+            )
+    room.take(size)
+    return size
+
+
+class _Objects(NamedTuple):
+    rows: int
+    annotations: int
+    predictions: int
+    rectangles: int
+
+
+def _needed(found: _Objects) -> int:
+    return BYTES_OF_ROW * found.rows + BYTES_OF_OBJECT * (found.annotations + found.predictions + found.rectangles)
+
+
+_SIZES: Final = ("annotation_type", "prediction_type", "match_prediction")
+_SUMS: Final = ", ".join(["count()", *(f"sum(length({{{name}}}))" for name in _SIZES)])
+
+
+def _most_objects(client: Client, selection: Selection) -> _Objects:
+    """Count what is stored of a run: no less than what is selected of it, and a fraction of the time to count that."""
+    names = {name: name for name in _SIZES} | {"match_prediction": f"`{of_policy(selection.policy, 'prediction')}`"}
+    where = "dataset = {dataset:String} AND run IN ('', {run:String})"
+    bound = {"dataset": selection.dataset, "run": selection.run}
+    return _Objects(*ask(client, f"SELECT {_SUMS.format(**names)} FROM results WHERE {where}", bound)[0])
+
+
+def _objects(client: Client, selection: Selection) -> _Objects:
+    """Count what is selected. Only the lengths of lists are read."""
+    rows, parameters = selected(selection.model_copy(update=_OPEN), with_failed=True, columns=_SIZES)
+    sums = _SUMS.format(**{name: name for name in _SIZES})
+    return _Objects(*ask(client, f"SELECT {sums} FROM ({rows})", parameters)[0])
 
 
 def _read(client: Client, selection: Selection, ordered: bool, with_nearest: bool, settings: dict[str, int]) -> Stored:
@@ -138,23 +202,16 @@ def _read(client: Client, selection: Selection, ordered: bool, with_nearest: boo
             array.flags.writeable = False  # others will be given the same
         return found
 
-    known = _known(client, open_to_all, ordered, with_nearest)
-    if known is None:
-        known = remembered(client, _key(open_to_all, ordered, with_nearest), read, _size)
-    return known._replace(selection=_left(every_kind(client, selection)))
+    key, *larger = _keys(open_to_all, ordered, with_nearest)
+    found = remembered(client, key, read, _size, or_else=larger)
+    return found._replace(selection=_left(every_kind(client, selection)))
 
 
-def _key(selection: Selection, ordered: bool, with_nearest: bool) -> Hashable:
-    return "columns", selection.model_dump_json(), ordered, with_nearest
-
-
-def _known(client: Client, selection: Selection, ordered: bool, with_nearest: bool) -> Stored | None:
-    """Give what is remembered with no less in it than is asked for."""
-    for in_order, nearest in ((ordered, with_nearest), (ordered, True), (True, with_nearest), (True, True)):
-        known: Stored | None = recalled(client, _key(selection, in_order, nearest))
-        if known is not None:
-            return known
-    return None
+def _keys(selection: Selection, ordered: bool, with_nearest: bool) -> list[Hashable]:
+    """Give the key of what is asked for, and then those of readings with no less in them."""
+    others = ((ordered, with_nearest), (ordered, True), (True, with_nearest), (True, True))
+    said = selection.model_dump_json()
+    return [("columns", said, in_order, nearest) for in_order, nearest in dict.fromkeys(others)]
 
 
 def _size(read: Stored) -> int:

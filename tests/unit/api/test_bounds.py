@@ -11,8 +11,12 @@ from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
-from evalstream.stored import counted
+from evalstream.storage import room
+from evalstream.stored import columns, counted
+from evalstream_embedded.app import make_app
+from evalstream_embedded.settings import LocalSettings
 from evalstream_service.backend import backend_in
+from evalstream_service.load import RETRY_SECONDS
 from fastapi.testclient import TestClient
 
 from tests.unit.api.embedded import base, box, client, replace, send, wait_until_matched
@@ -104,3 +108,37 @@ def test_what_the_system_cannot_write_is_told_and_not_acknowledged(client: TestC
         assert client.post(f"{base('full')}/annotations", content=line).status_code == 507
     assert client.get("/v1/dead-letters").json() == before
     assert client.post(f"{base('full')}/annotations", content=line).json()["rejected"] == 1
+
+
+@pytest.mark.parametrize("question", ["errors", "average-precision", "intervals"])
+def test_a_question_for_which_others_leave_no_room_is_to_come_back(
+    asked: TestClient, monkeypatch: pytest.MonkeyPatch, question: str
+) -> None:
+    with monkeypatch.context() as patch, room.given_back():
+        patch.setattr(room, "WAIT_SECONDS", 0.01)
+        room.take(room.most())
+        answer = asked.get(f"{base('d', 'm')}/{question}")
+    assert answer.status_code == 503, answer.text
+    assert answer.headers["Retry-After"] == str(RETRY_SECONDS)
+    assert "other questions have the memory that this one needs" in answer.json()["detail"]
+    assert asked.get(f"{base('d', 'm')}/{question}").status_code == 200
+
+
+def test_a_question_that_would_take_more_room_than_there_is_names_what_to_do(
+    asked: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(columns, "_LITTLE", 0)
+        patch.setattr(room, "_most", 100)
+        answer = asked.get(f"{base('d', 'm')}/average-precision?iou=0.25")
+    assert answer.status_code == 422, answer.text
+    detail = answer.json()["detail"]
+    assert detail.startswith("0 annotations and 1 predictions are selected: to look at each would take about ")
+    assert "narrow it with a split or a metadata filter, or raise EVALSTREAM_QUESTIONS_MEMORY" in detail
+
+
+def test_the_room_of_questions_is_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "_most", room.most())  # as it was, afterwards
+    monkeypatch.setenv("EVALSTREAM_QUESTIONS_MEMORY", "3000000000")
+    make_app(LocalSettings(_env_file=None, data=tmp_path))
+    assert room.most() == 3_000_000_000

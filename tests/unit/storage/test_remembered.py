@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from clickhouse_connect.driver.client import Client
@@ -15,6 +17,7 @@ from evalstream.storage import remembered as memory
 from evalstream.storage.engine import client_per_thread, open_embedded
 from evalstream.storage.remembered import remembered, short_answer
 
+PATIENCE: Final = 60
 COUNT = "SELECT count() FROM numbered"
 
 
@@ -170,3 +173,118 @@ def test_six_runs_side_by_side_are_all_remembered(client: Client, monkeypatch: p
         for run in range(6):
             remembered(client, ("run", run), lambda run=run: read.append(run), lambda _: 36 * 2**20)
     assert read == [*range(6)]
+
+
+class Reader:
+    """Reads on the threads of a pool; a reading ends when it is told to."""
+
+    def __init__(self, client: Client, pool: ThreadPoolExecutor) -> None:
+        self._client, self._pool = client, pool
+        self._go = threading.Event()
+        self._begun = threading.Semaphore(0)
+        self.read: list[Any] = []
+        self.fails = False
+
+    def ask(self, key: str, or_else: Sequence[str] = ()) -> Future[str]:
+        return self._pool.submit(remembered, self._client, key, lambda: self._read(key), len, or_else=or_else)
+
+    def _read(self, key: str) -> str:
+        self.read.append(key)
+        self._begun.release()
+        assert self._go.wait(PATIENCE)
+        if self.fails and len(self.read) == 1:
+            raise ValueError("it fails")
+        return f"what is at {key}"
+
+    def has_begun(self) -> bool:
+        return self._begun.acquire(timeout=PATIENCE)
+
+    def let_go(self) -> None:
+        self._go.set()
+
+
+@pytest.fixture
+def reader(client: Client) -> Iterator[Reader]:
+    with ThreadPoolExecutor(8) as pool:
+        yield Reader(client, pool)
+
+
+@pytest.fixture
+def waiting(monkeypatch: pytest.MonkeyPatch) -> threading.Semaphore:
+    """Released whenever somebody begins to wait for the reading of another."""
+    begun = threading.Semaphore(0)
+
+    class Noted(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            begun.release()
+            return super().wait(timeout)
+
+    class Reading(memory._Reading):
+        def __init__(self) -> None:
+            super().__init__()
+            self.over = Noted()
+
+    monkeypatch.setattr(memory, "_Reading", Reading)
+    return begun
+
+
+def test_who_asks_for_what_is_being_read_waits_for_it(reader: Reader, waiting: threading.Semaphore) -> None:
+    first = reader.ask("a")
+    assert reader.has_begun()
+    others = [reader.ask("a"), reader.ask("b", or_else=["c", "a"])]
+    for _ in others:
+        assert waiting.acquire(timeout=PATIENCE)
+    another = reader.ask("d")  # which waits for nobody
+    assert reader.has_begun()
+    reader.let_go()
+    assert {one.result(PATIENCE) for one in (first, *others)} == {"what is at a"}
+    assert another.result(PATIENCE) == "what is at d"
+    assert reader.read == ["a", "d"]
+    assert not memory._UNDER_WAY
+
+
+def test_what_fails_is_read_by_one_of_those_who_waited(reader: Reader, waiting: threading.Semaphore) -> None:
+    reader.fails = True
+    first = reader.ask("a")
+    assert reader.has_begun()
+    others = [reader.ask("a") for _ in range(3)]
+    for _ in others:
+        assert waiting.acquire(timeout=PATIENCE)
+    reader.let_go()
+    with pytest.raises(ValueError, match="it fails"):
+        first.result(PATIENCE)
+    assert [one.result(PATIENCE) for one in others] == ["what is at a"] * 3
+    assert reader.read == ["a", "a"]
+
+
+def test_who_has_waited_for_long_reads_as_well(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "WAIT_SECONDS", 0.01)
+    asked = [reader.ask("a"), reader.ask("a")]
+    assert reader.has_begun()
+    assert reader.has_begun()
+    reader.let_go()
+    assert [one.result(PATIENCE) for one in asked] == ["what is at a"] * 2
+
+
+def test_what_was_read_before_a_write_is_not_for_who_asks_after_it(reader: Reader, client: Client) -> None:
+    before = reader.ask("a")
+    assert reader.has_begun()
+    client.insert("numbered", [[1]], column_names=["n"])
+    after = reader.ask("a")
+    assert reader.has_begun()
+    reader.let_go()
+    assert before.result(PATIENCE) == after.result(PATIENCE)
+    assert reader.read == ["a", "a"]
+
+
+def test_what_is_too_large_to_be_remembered_is_shared(
+    reader: Reader, waiting: threading.Semaphore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "MOST_OF_ONE", 1)
+    asked = [reader.ask("a")]
+    assert reader.has_begun()
+    asked.append(reader.ask("a"))
+    assert waiting.acquire(timeout=PATIENCE)
+    reader.let_go()
+    assert asked[0].result(PATIENCE) is asked[1].result(PATIENCE)
+    assert reader.read == ["a"]
