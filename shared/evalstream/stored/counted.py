@@ -15,6 +15,7 @@ import pyarrow as pa
 from evalstream.matching import AREA_RANGES, MAX_DETECTIONS, MAX_SKELETONS
 from evalstream.scoring.outcomes import RowMetric
 from evalstream.selection import ORDERED, QuestionError, Selection, object_codes, parse_condition
+from evalstream.storage import room
 from evalstream.storage.remembered import short_answer
 from evalstream.storage.results import MATCHES, of_policy
 from evalstream.storage.settings import QUERY
@@ -258,7 +259,16 @@ def check_rows(client: Client, selection: Selection) -> None:
 
 def ask(client: Client, sql: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
     """Run a bounded question; return its rows."""
-    return short_answer(client, _bounded(sql, QUERY), parameters)
+    return short_answer(client, _bounded(sql, QUERY | _in_memory()), parameters)
+
+
+#: Bytes that any answer of the engine may have.
+LEAST_ANSWER: Final = 64 * 2**20
+
+
+def _in_memory() -> dict[str, Any]:
+    """Bound an answer of the engine: it is there twice, and what is made of it besides."""
+    return {"max_result_bytes": max(room.most() // 8, LEAST_ANSWER)}
 
 
 #: To compress columns, and to undo it, takes longer than the rest of what it takes to hand them over.
@@ -268,7 +278,7 @@ _PLAIN: Final = {"output_format_arrow_compression_method": "none"}
 def ask_arrow(client: Client, sql: str, parameters: dict[str, Any], **settings: int) -> pa.Table:
     """Run a bounded question; return its columns."""
     # A stream, for a file would have to have one dictionary for all blocks: rows of several inserts have several.
-    stream = client.raw_query(_bounded(sql, QUERY | _PLAIN | settings), parameters, fmt="ArrowStream")
+    stream = client.raw_query(_bounded(sql, QUERY | _PLAIN | _in_memory() | settings), parameters, fmt="ArrowStream")
     return pa.ipc.open_stream(stream).read_all()
 
 

@@ -137,6 +137,20 @@ def test_a_question_that_would_take_more_room_than_there_is_names_what_to_do(
     assert "narrow it with a split or a metadata filter, or raise EVALSTREAM_QUESTIONS_MEMORY" in detail
 
 
+@pytest.mark.parametrize("question", ["entities", "roc-curve", "calibration"])
+def test_an_answer_of_the_engine_that_is_too_large_for_memory_is_refused(
+    asked: TestClient, monkeypatch: pytest.MonkeyPatch, question: str
+) -> None:
+    path = f"{base('d', 'm')}/{question}"
+    with monkeypatch.context() as patch:
+        patch.setattr(room, "_most", 8)
+        patch.setattr(counted, "LEAST_ANSWER", 1)
+        answer = asked.get(path, params={"confidence": 0.75})
+    assert answer.status_code == 422, answer.text
+    assert "the answer is larger than it may be; narrow the question" in answer.json()["detail"]
+    assert asked.get(path, params={"confidence": 0.75}).status_code == 200
+
+
 def test_the_room_of_questions_is_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, "_most", room.most())  # as it was, afterwards
     monkeypatch.setenv("EVALSTREAM_QUESTIONS_MEMORY", "3000000000")
