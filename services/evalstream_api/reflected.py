@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode
 
-from evalstream.positions import PositionError, read
+from evalstream.positions import PositionError, PositionsUnknownError, read
 from evalstream_service.backend import backend_of
 from fastapi import HTTPException, Request, Response
 from fastapi.routing import APIRoute
@@ -16,8 +14,6 @@ from fastapi.routing import APIRoute
 #: Seconds that a question waits, unless it says so itself; and that it may say.
 USUAL_SECONDS: Final = 5.0
 MOST_SECONDS: Final = 30.0
-#: Seconds after which it is looked again. The look itself is two comparisons.
-_LOOK_SECONDS: Final = 0.01
 
 #: What the OpenAPI document says of it.
 PARAMETERS: Final[dict[str, Any]] = {
@@ -28,7 +24,7 @@ PARAMETERS: Final[dict[str, Any]] = {
             "required": False,
             "schema": {"type": "string"},
             "description": "the `position` of an upload: wait until the answer reflects it, and say 425 if it does not "
-            "in time. Only where one process stores and matches (`evalstream up`); a cluster refuses it (422)",
+            "in time",
         },
         {
             "name": "at_least_seconds",
@@ -69,31 +65,28 @@ async def reflected(request: Request) -> None:
     Raises
     ------
     HTTPException
-        425 if it is not in time, 422 if it is no position or nobody here knows of positions.
+        425 if it is not in time, 422 if it is no position or nobody can tell, 503 if who can does not answer.
     """
     wanted: dict[str, str] = request.scope.get("evalstream.at_least", {})
     if not wanted:
         return
-    is_reflected = backend_of(request).is_reflected
-    if is_reflected is None:
-        raise HTTPException(
-            422, "at_least: a cluster does not know positions; ask for `progress` until nothing is pending"
-        )
+    reflects = backend_of(request).reflected
+    if reflects is None:
+        raise HTTPException(422, "at_least: this service does not know how far uploads have come")
+    seconds = _seconds(wanted.get("at_least_seconds", ""))
     try:
-        position = read(wanted.get("at_least", ""))
+        done = await reflects(read(wanted.get("at_least", "")), seconds)
     except PositionError as error:
         raise HTTPException(422, f"at_least: {error}") from None
-    seconds = _seconds(wanted.get("at_least_seconds", ""))
-    deadline = time.monotonic() + seconds
-    while not is_reflected(position):
-        if time.monotonic() >= deadline:
-            raise HTTPException(
-                425,
-                f"position {wanted['at_least']} is not reflected yet, after {seconds:g} s; ask again, or have"
-                f" at_least_seconds be more (at most {MOST_SECONDS:g})",
-                {"Retry-After": "1"},
-            )
-        await asyncio.sleep(_LOOK_SECONDS)
+    except PositionsUnknownError as error:
+        raise HTTPException(503, f"at_least: {error}", {"Retry-After": "1"}) from None
+    if not done:
+        raise HTTPException(
+            425,
+            f"position {wanted['at_least']} is not reflected yet, after {seconds:g} s; ask again, or have"
+            f" at_least_seconds be more (at most {MOST_SECONDS:g})",
+            {"Retry-After": "1"},
+        )
 
 
 def _seconds(given: str) -> float:

@@ -58,7 +58,7 @@ async def put_complete(request: Request, dataset: Annotated[Name, Path()], run: 
     closed, last = 0, ""
     while events := await run_in_threadpool(lambda after: closing_events(clients(), dataset, run, after), last):
         records = [Record(line, closed + i, 0) for i, line in enumerate(events.values(), 1)]
-        accepted, rejected = await accept(records, reader, upload)
+        accepted, rejected, _ = await accept(records, reader, upload)
         assert not rejected, rejected[0].reason
         closed += accepted
         last = next(reversed(events))

@@ -8,10 +8,11 @@ from urllib.parse import quote, unquote
 from uuid import uuid4
 
 from evalstream.changes import REASONS_TOLD, RejectedLine, Upload
-from evalstream.events import AnnotationEvent, PredictionEvent, Reader, Record, Rejection
+from evalstream.events import AnnotationEvent, PredictionEvent, Reader, Record
 from evalstream.events.base import Name
 from evalstream.events.decoding import PAYLOAD_LIMIT
-from evalstream_service.backend import intake_of
+from evalstream.positions import latest
+from evalstream_service.backend import Kept, intake_of
 from evalstream_service.errors import KEYED, declared
 from evalstream_service.load import change
 from evalstream_service.security import require
@@ -91,18 +92,20 @@ async def _upload(request: Request, reader: Reader) -> Upload:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     kept = _kept_columns if kind == arrow_stream.MEDIA_TYPE else _kept_lines
     result = Upload(accepted=0, rejected=0, errors=[])
-    async for accepted, rejected in kept(request, reader):
+    positions: list[str | None] = []
+    async for accepted, rejected, position in kept(request, reader):
+        positions.append(position)
         result.accepted += accepted
         result.rejected += len(rejected)
         room = REASONS_TOLD - len(result.errors)
         result.errors += [
             RejectedLine(line=item.position, data_row=item.data_row, reason=item.reason) for item in rejected[:room]
         ]
-    result.position = intake_of(request).position()
+    result.position = latest(positions) if positions else intake_of(request).position()
     return result
 
 
-async def _kept_lines(request: Request, reader: Reader) -> AsyncIterator[tuple[int, list[Rejection]]]:
+async def _kept_lines(request: Request, reader: Reader) -> AsyncIterator[Kept]:
     """Keep events that come as lines, a batch at a time."""
     accept, clock = intake_of(request).accept, intake_of(request).clock
     name = uuid4().hex
@@ -118,7 +121,7 @@ async def _kept_lines(request: Request, reader: Reader) -> AsyncIterator[tuple[i
         yield await accept(batch, reader, name)
 
 
-async def _kept_columns(request: Request, reader: Reader) -> AsyncIterator[tuple[int, list[Rejection]]]:
+async def _kept_columns(request: Request, reader: Reader) -> AsyncIterator[Kept]:
     """Keep events that come in columns, a batch at a time."""
     accept, name, first = intake_of(request).accept_columns, uuid4().hex, 1
     async for batch in arrow_stream.batches(_bounded(request)):

@@ -16,11 +16,21 @@ from evalstream_cluster.settings import ServiceSettings
 MESSAGE_LIMIT = 32 * 1024 * 1024
 
 
+def stage_group(settings: ServiceSettings, stage: str) -> str:
+    """Name the group of a stage's consumers."""
+    return f"{settings.kafka_group_prefix}.{stage}"
+
+
+def kafka_reader(settings: ServiceSettings) -> AIOKafkaConsumer:
+    """Make a client that asks how far partitions reach; it is in no group, and reads nothing."""
+    return AIOKafkaConsumer(client_id="evalstream-query", **_client(settings))
+
+
 def kafka_consumer(settings: ServiceSettings, stage: str) -> AIOKafkaConsumer:
     """Make a member of a stage's group; it commits nothing by itself."""
     return AIOKafkaConsumer(
         client_id=f"evalstream-{stage}",
-        group_id=f"{settings.kafka_group_prefix}.{stage}",
+        group_id=stage_group(settings, stage),
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         fetch_min_bytes=64 * 1024,  # the broker gathers a batch, for at most fetch_max_wait_ms

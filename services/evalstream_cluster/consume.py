@@ -56,6 +56,7 @@ class Consumer:
         self._begun: float | None = None
         self._busy = asyncio.Lock()
         self._done: dict[TopicPartition, int] = {}  # the offset after the last record dealt with
+        self._uncommitted: dict[TopicPartition, int] = {}  # of these, what Kafka did not take yet
         self._end: Callable[[TopicPartition], int | None] = lambda _partition: None
         self.on_failure: Callable[[], None] = lambda: None
 
@@ -109,6 +110,9 @@ async def _consume(
             if records:
                 async with state._busy:
                     await _work_off(client, records, process, settings, state)
+            elif state._uncommitted:  # whoever waits for what was done last would wait until there is more to do
+                async with state._busy:
+                    await _commit(client, state)
     except Exception as error:  # whatever it is: who has ended must not look like who has nothing to do
         log.critical("%s gives up", state.stage, exc_info=error)
         state._fail(error)
@@ -127,8 +131,10 @@ async def _work_off(
         return
     finally:
         state._begun = None
-    await _commit(client, records)
-    state._done.update({TopicPartition(r.topic, r.partition): r.offset + 1 for r in records})
+    ends = {TopicPartition(record.topic, record.partition): record.offset + 1 for record in records}
+    state._uncommitted.update(ends)
+    await _commit(client, state)
+    state._done.update(ends)
     BATCH_SIZE.labels(state.stage).observe(len(records))
     LAST_BATCH.labels(state.stage).set_to_current_time()
 
@@ -174,15 +180,18 @@ async def _patiently(process: Process, records: Sequence[Record], attempts: int,
             await process(records)
 
 
-async def _commit(consumer: AIOKafkaConsumer, records: Sequence[Record]) -> None:
-    offsets = {TopicPartition(record.topic, record.partition): record.offset + 1 for record in records}
+async def _commit(consumer: AIOKafkaConsumer, state: Consumer) -> None:
+    if not state._uncommitted:  # the partitions were revoked meanwhile
+        return
     try:
-        await consumer.commit(offsets)
+        await consumer.commit(state._uncommitted)
     except (CommitFailedError, IllegalStateError):
         # The partitions are another member's by now: it will do the same work once more, to the same effect.
         COMMITS_REFUSED.inc()
     except KafkaError as error:
-        log.warning("offsets were not committed (%s); the records will come again", error)
+        log.warning("offsets were not committed (%s); trying again with the next batch, or soon without", error)
+        return
+    state._uncommitted.clear()
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
@@ -194,6 +203,7 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
         async with self._state._busy:  # until the batch in hand is done and committed
             self._state._assigned = frozenset()
         for partition in revoked:
+            self._state._uncommitted.pop(partition, None)
             with suppress(KeyError):
                 LAG.remove(partition.topic, str(partition.partition))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 
@@ -14,6 +14,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from evalstream.events import AnnotationEvent, Reader, Record, Rejection, decode
 from evalstream.events.checking import event_records
+from evalstream.positions import latest
 from evalstream.storage.engine import Clients
 from evalstream.storage.events import predicted_rows
 from evalstream.storage.migrate import migrated_clients
@@ -21,7 +22,7 @@ from evalstream_api.changes import ROUTERS
 from evalstream_api.retention import retention_applied
 from evalstream_api.uploads import BATCH_LINES
 from evalstream_service.application import make_application
-from evalstream_service.backend import Accept, AcceptColumns, Backend, Intake, RematchAll, use_backend
+from evalstream_service.backend import Accept, AcceptColumns, Backend, Intake, Kept, RematchAll, use_backend
 from evalstream_service.security import checked_keys
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
@@ -29,6 +30,7 @@ from fastapi.responses import JSONResponse
 from evalstream_cluster.connection import clickhouse, kafka_producer
 from evalstream_cluster.consume import Consumer, consuming
 from evalstream_cluster.dead_letters import put_back
+from evalstream_cluster.positions import START, written
 from evalstream_cluster.row_key import row_key
 from evalstream_cluster.serve import serve
 from evalstream_cluster.settings import ServiceSettings
@@ -55,12 +57,12 @@ def run(settings: ServiceSettings) -> int:
     consumer = Consumer("ingest", settings.stuck_seconds)
     topics = [settings.topic(ANNOTATIONS), settings.topic(PREDICTIONS)]
     with migrated_clients(lambda: clickhouse(settings)) as clients:
-        asyncio.run(ensure_topics(settings))
+        ids = asyncio.run(ensure_topics(settings))
 
         @asynccontextmanager
         async def lifespan(app: FastAPI) -> AsyncIterator[None]:
             async with producing(settings) as producer:
-                accept = accept_to(producer, settings)
+                accept = accept_to(producer, settings, ids)
                 intake = Intake(
                     accept=accept,
                     accept_columns=accept_columns_by(accept),
@@ -68,6 +70,7 @@ def run(settings: ServiceSettings) -> int:
                     rematch_all=rematch_all_by(clients, producer, settings),
                     clock=time.time_ns,
                     max_upload_bytes=settings.max_upload_bytes,
+                    position=lambda: START,
                 )
                 use_backend(app, Backend(clients=clients, policies=settings.policies, intake=intake))
                 process = ingest_records(clients, producer, settings)
@@ -100,14 +103,14 @@ def _tell_kafka_errors(app: FastAPI) -> None:
         return JSONResponse({"detail": f"Kafka does not take records now ({error!r}); send it again"}, 503)
 
 
-def accept_to(producer: AIOKafkaProducer, settings: ServiceSettings) -> Accept:
+def accept_to(producer: AIOKafkaProducer, settings: ServiceSettings, ids: Mapping[str, str]) -> Accept:
     """Accept uploads by putting every line, as it came, on its topic: Kafka's acknowledgement is ours.
 
     Lines are validated first, only to answer at once; those that cannot be read go the same way, and end as dead
-    letters where all others do.
+    letters where all others do. ``ids`` are those of topics, for positions.
     """
 
-    async def accept(records: list[Record], reader: Reader, _upload: str) -> tuple[int, list[Rejection]]:
+    async def accept(records: list[Record], reader: Reader, _upload: str) -> Kept:
         received, rejected = await asyncio.to_thread(decode, records, reader, as_models=False)
         topic = settings.topic(ANNOTATIONS if reader.model is AnnotationEvent else PREDICTIONS)
         fields = {field: header for header, field in KNOWN_HEADERS.items()}
@@ -118,8 +121,8 @@ def accept_to(producer: AIOKafkaProducer, settings: ServiceSettings) -> Accept:
                 await producer.send(topic, record.payload, key=keys.get(record.position), headers=headers)
                 for record in records
             ]
-            await asyncio.gather(*sent)
-        return len(received), rejected
+            kept = await asyncio.gather(*sent)
+        return Kept(len(received), rejected, written(kept, ids, settings))
 
     return accept
 
@@ -127,19 +130,18 @@ def accept_to(producer: AIOKafkaProducer, settings: ServiceSettings) -> Accept:
 def accept_columns_by(accept: Accept) -> AcceptColumns:
     """Accept events in columns by saying each as a line, for topics hold an event a record."""
 
-    async def accept_columns(
-        events: pa.RecordBatch, reader: Reader, upload: str, first: int
-    ) -> tuple[int, list[Rejection]]:
-        accepted, rejected = 0, list[Rejection]()
+    async def accept_columns(events: pa.RecordBatch, reader: Reader, upload: str, first: int) -> Kept:
+        accepted, rejected, positions = 0, list[Rejection](), list[str | None]()
         for start in range(0, events.num_rows, BATCH_LINES):
             said = await asyncio.to_thread(list, event_records(events.slice(start, BATCH_LINES)))
             records = [Record(item.payload, first + start + i, item.version) for i, item in enumerate(said)]
-            count, refused = await accept(records, reader, upload)
+            count, refused, position = await accept(records, reader, upload)
             accepted += count
+            positions.append(position)
             # Of what no line can say, the columns know why better than the line that stands for them.
             own = {first + start + i: item.reason for i, item in enumerate(said) if item.reason}
             rejected += [item._replace(reason=own.get(item.position, item.reason)) for item in refused]
-        return accepted, rejected
+        return Kept(accepted, rejected, latest(positions) if positions else START)
 
     return accept_columns
 

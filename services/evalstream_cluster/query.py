@@ -24,6 +24,7 @@ from evalstream_service.security import checked_keys
 from fastapi import FastAPI
 
 from evalstream_cluster.connection import clickhouse
+from evalstream_cluster.reflected import reflecting
 from evalstream_cluster.serve import serve
 from evalstream_cluster.settings import ServiceSettings
 
@@ -46,17 +47,18 @@ def run(settings: ServiceSettings) -> int:
     with migrated_clients(lambda: clickhouse(settings)) as clients:
 
         @asynccontextmanager
-        async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        async def lifespan(app: FastAPI) -> AsyncIterator[None]:
             stopped = threading.Event()
             thread = threading.Thread(target=_keep_gauges, args=(clients, settings, stopped), name="gauges")
             thread.start()
-            yield
+            async with reflecting(settings) as reflected:
+                use_backend(app, Backend(clients=clients, policies=settings.policies, reflected=reflected.wait))
+                yield
             stopped.set()
             thread.join()
 
         media = [] if settings.media is None else [media_router(settings.media)]
         app = make_application("evalstream", settings, keys, [questions.router, exports.router, *media], lifespan)
-        use_backend(app, Backend(clients=clients, policies=settings.policies))
         page.serve(app)
         return serve(app, settings)
 

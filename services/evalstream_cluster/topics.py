@@ -6,6 +6,7 @@ partition of each, in order.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -15,6 +16,7 @@ from pydantic import BaseModel, Field
 
 from evalstream_cluster.connection import MESSAGE_LIMIT, kafka_admin
 from evalstream_cluster.settings import ServiceSettings
+from evalstream_cluster.topic_ids import topics_as_they_are
 
 ANNOTATIONS: Final = "annotations"
 PREDICTIONS: Final = "predictions"
@@ -34,8 +36,8 @@ class TopicError(EvalstreamError, RuntimeError):
     """The topics cannot be made, or are not as they must be."""
 
 
-async def ensure_topics(settings: ServiceSettings) -> None:
-    """Create the topics that are missing, and check those that are there.
+async def ensure_topics(settings: ServiceSettings) -> Mapping[str, str]:
+    """Create the topics that are missing, and check those that are there; give their ids.
 
     Raises
     ------
@@ -62,6 +64,7 @@ async def ensure_topics(settings: ServiceSettings) -> None:
             if code and error is not TopicAlreadyExistsError:
                 raise TopicError(f"topic {name} cannot be created: {rest[0] if rest and rest[0] else error.__name__}")
         descriptions = await admin.describe_topics(names)
+        ids = (await topics_as_they_are(admin, names)).ids
     finally:
         await admin.close()
     for topic in descriptions:
@@ -71,6 +74,7 @@ async def ensure_topics(settings: ServiceSettings) -> None:
                 f"topic {topic['topic']} has {partitions} partitions, not {settings.kafka_partitions}: set"
                 f" EVALSTREAM_KAFKA_PARTITIONS={partitions}, the same for every service"
             )
+    return ids
 
 
 async def _start(admin: AIOKafkaAdminClient, settings: ServiceSettings) -> None:

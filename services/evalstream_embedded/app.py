@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from typing import Final
 from uuid import uuid4
 
 import pyarrow as pa
-from evalstream.events import Reader, Record, Rejection
+from evalstream.events import Reader, Record
 from evalstream.pipeline.ingest import ingest, ingest_columns
 from evalstream.storage.dead_letters import DeadLetter
 from evalstream.storage.engine import Clients, open_embedded
@@ -27,6 +29,7 @@ from evalstream_service.backend import (
     AcceptColumns,
     Backend,
     Intake,
+    Kept,
     PutBack,
     RematchAll,
     backend_in,
@@ -43,6 +46,8 @@ from evalstream_embedded.settings import LocalSettings
 
 #: Of events that were just written, what is held in memory until they are matched: some million boxes.
 RECENT_BYTES: Final = 128 * 1024 * 1024
+#: Seconds after which it is looked again whether the matcher has come far enough. The look itself is two comparisons.
+_LOOK_SECONDS: Final = 0.01
 
 
 def make_app(settings: LocalSettings) -> FastAPI:
@@ -75,7 +80,7 @@ def make_app(settings: LocalSettings) -> FastAPI:
             )
             use_backend(
                 app,
-                Backend(clients=clients, policies=settings.policies, intake=intake, is_reflected=matcher.is_reflected),
+                Backend(clients=clients, policies=settings.policies, intake=intake, reflected=_reflected(matcher)),
             )
             async with retention_applied(clients, intake):
                 READY.set(1)
@@ -97,29 +102,42 @@ def make_app(settings: LocalSettings) -> FastAPI:
 
 
 def _accept(clients: Clients, matcher: Matcher, clock: Clock, recent: Recent) -> Accept:
-    def keep(records: list[Record], reader: Reader, upload: str) -> tuple[int, list[Rejection]]:
+    def keep(records: list[Record], reader: Reader, upload: str) -> Kept:
         done = ingest(clients(), records, reader, route_of(reader), upload, recent)
         clock.saw(done.newest)
         matcher.tell(done.changed)
-        return done.accepted, done.rejected
+        return Kept(done.accepted, done.rejected, matcher.position())
 
-    async def accept(records: list[Record], reader: Reader, upload: str) -> tuple[int, list[Rejection]]:
+    async def accept(records: list[Record], reader: Reader, upload: str) -> Kept:
         return await run_in_threadpool(keep, records, reader, upload)
 
     return accept
 
 
 def _accept_columns(clients: Clients, matcher: Matcher, clock: Clock, recent: Recent) -> AcceptColumns:
-    def keep(events: pa.RecordBatch, reader: Reader, upload: str, first: int) -> tuple[int, list[Rejection]]:
+    def keep(events: pa.RecordBatch, reader: Reader, upload: str, first: int) -> Kept:
         done = ingest_columns(clients(), events, reader, route_of(reader), upload, first, recent)
         clock.saw(done.newest)
         matcher.tell(done.changed)
-        return done.accepted, done.rejected
+        return Kept(done.accepted, done.rejected, matcher.position())
 
-    async def accept(events: pa.RecordBatch, reader: Reader, upload: str, first: int) -> tuple[int, list[Rejection]]:
+    async def accept(events: pa.RecordBatch, reader: Reader, upload: str, first: int) -> Kept:
         return await run_in_threadpool(keep, events, reader, upload, first)
 
     return accept
+
+
+def _reflected(matcher: Matcher) -> Callable[[Mapping[str, int], float], Awaitable[bool]]:
+    async def reflected(position: Mapping[str, int], seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
+        while True:
+            if matcher.is_reflected(position):
+                return True
+            if time.monotonic() >= deadline:
+                return False
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    return reflected
 
 
 def _rematch_all(matcher: Matcher) -> RematchAll:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import pyarrow as pa
 from evalstream.events import Reader, Record, Rejection
@@ -12,11 +13,20 @@ from evalstream.storage.dead_letters import DeadLetter
 from evalstream.storage.engine import Clients
 from fastapi import FastAPI, Request
 
-#: Keeps a batch of the upload that goes by a name for good before it returns; gives the number of events kept, and
-#: what was rejected.
-Accept = Callable[[list[Record], Reader, str], Awaitable[tuple[int, list[Rejection]]]]
+
+class Kept(NamedTuple):
+    """What became of a batch."""
+
+    accepted: int
+    rejected: list[Rejection]
+    #: Of all that was accepted of it (:mod:`evalstream.positions`); None: it is not known.
+    position: str | None
+
+
+#: Keeps a batch of the upload that goes by a name for good before it returns.
+Accept = Callable[[list[Record], Reader, str], Awaitable[Kept]]
 #: The same of a batch of events in columns, of which the first has a position in the upload.
-AcceptColumns = Callable[[pa.RecordBatch, Reader, str, int], Awaitable[tuple[int, list[Rejection]]]]
+AcceptColumns = Callable[[pa.RecordBatch, Reader, str, int], Awaitable[Kept]]
 #: Puts a record back where it came from, and returns once that is acknowledged.
 PutBack = Callable[[DeadLetter], Awaitable[None]]
 #: Sees to it that every data row of a dataset is matched anew; returns once that can no longer be forgotten.
@@ -34,8 +44,8 @@ class Intake:
     #: Gives the version of what comes without one: the time in nanoseconds; in the embedded mode above all there is.
     clock: Callable[[], int]
     max_upload_bytes: int
-    #: Gives the position of what is accepted by now (:mod:`evalstream.positions`); None: nobody here knows it.
-    position: Callable[[], str | None] = lambda: None
+    #: Gives the position of an upload of nothing.
+    position: Callable[[], str]
     #: Set when a retention was declared, and so may have to be applied at once.
     retention_due: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -49,8 +59,9 @@ class Backend:
     policies: Sequence[str]
     #: None: this service only answers questions.
     intake: Intake | None = None
-    #: Whether answers reflect a position, by its numbers; None: nobody here knows.
-    is_reflected: Callable[[dict[str, int]], bool] | None = None
+    #: Waits for at most so many seconds until answers reflect a position, given by its numbers, and tells whether they
+    #: do; None: nobody here knows.
+    reflected: Callable[[Mapping[str, int], float], Awaitable[bool]] | None = None
     #: Of each (dataset, run) that was there, how many deletions there had been: it is there until there are more.
     runs_seen: dict[tuple[str, str], int] = field(default_factory=dict)
 

@@ -1,7 +1,7 @@
 """How far a stream of events has come: what an upload answers with, and what a question may wait for.
 
 To others a position is a word. Within it stands, by the name of each log that events are appended to, how many changes
-of it there were: ``a1b2c3.17``, several joined by commas.
+of it there were: ``a1b2c3.17``, several joined by commas. In a cluster the logs are partitions of topics.
 """
 
 from __future__ import annotations
@@ -14,11 +14,15 @@ from evalstream.errors import EvalstreamError
 
 _PART: Final = re.compile(r"([0-9a-z-]{1,64})\.([0-9]{1,18})")
 #: Logs in one position.
-_MOST: Final = 1_000
+_MOST: Final = 2_001
 
 
 class PositionError(EvalstreamError, ValueError):
     """A text is no position; the message says what is."""
+
+
+class PositionsUnknownError(EvalstreamError, RuntimeError):
+    """Who knows how far a stream has come does not answer now."""
 
 
 def written(numbers: Mapping[str, int]) -> str:

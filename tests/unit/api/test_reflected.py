@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import threading
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
+from evalstream.positions import PositionsUnknownError
 from evalstream_embedded import matcher
 from evalstream_embedded.matcher import Matcher
 from evalstream_service.backend import backend_in
@@ -83,9 +85,25 @@ def test_the_rest_of_the_query_is_held_to_its_model(client: TestClient) -> None:
 
 
 def test_a_service_that_does_not_match_refuses(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backend_in(client.app), "is_reflected", None)
+    monkeypatch.setattr(backend_in(client.app), "reflected", None)
     answer = summary(client, "now", at_least="a.1")
-    assert (answer.status_code, "a cluster does not know positions" in answer.json()["detail"]) == (422, True)
+    assert (answer.status_code, "does not know how far uploads have come" in answer.json()["detail"]) == (422, True)
+
+
+def test_who_knows_of_positions_and_does_not_answer_is_told(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away = AsyncMock(side_effect=PositionsUnknownError("Kafka is away"))
+    monkeypatch.setattr(backend_in(client.app), "reflected", away)
+    answer = summary(client, "now", at_least="a.1")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+    assert answer.json()["detail"] == "at_least: Kafka is away"
+    away.assert_awaited_once_with({"a": 1}, 5)
+
+
+def test_an_upload_of_nothing_has_a_position(client: TestClient) -> None:
+    position = send(client, "nothing", "r")["position"]
+    assert summary(client, "now", at_least=position, at_least_seconds=SOON).status_code == 200
 
 
 def test_positions_of_an_earlier_process_wait_for_what_it_left() -> None:

@@ -14,7 +14,7 @@ from tests.unit.events.test_checking import PREDICTIONS, batch, event
 
 def test_each_event_is_a_record_that_is_the_same_when_it_is_sent_again() -> None:
     topic = Topic()
-    accept = accept_columns_by(accept_to(topic, settings()))  # type: ignore[arg-type]
+    accept = accept_columns_by(accept_to(topic, settings(), {}))  # type: ignore[arg-type]
     events = batch(
         event({"confidence": 0.5}, predicted=True),
         event({"label": "bus"}, predicted=True, data_row="b"),
@@ -23,8 +23,8 @@ def test_each_event_is_a_record_that_is_the_same_when_it_is_sent_again() -> None
 
     async def twice() -> None:
         for _ in range(2):
-            accepted, rejected = await accept(events, PREDICTIONS, "upload", 11)
-            assert accepted == 1
+            accepted, rejected, position = await accept(events, PREDICTIONS, "upload", 11)
+            assert (accepted, position) == (1, f"p0.{len(topic.records)}")
             assert [(item.position, item.data_row) for item in rejected] == [(12, "b"), (13, "c")]
             assert "object_label: object 0 has 'bus'" in rejected[0].reason
             assert "predictions.0.confidence" in rejected[1].reason
@@ -36,12 +36,12 @@ def test_each_event_is_a_record_that_is_the_same_when_it_is_sent_again() -> None
 
 def test_what_no_line_can_say_is_a_dead_letter_behind_the_topic_too() -> None:
     topic = Topic()
-    accept = accept_to(topic, settings())  # type: ignore[arg-type]
+    accept = accept_to(topic, settings(), {})  # type: ignore[arg-type]
 
     async def sent() -> None:
         await accept_columns_by(accept)(batch(event({"parent": 1}, predicted=True)), PREDICTIONS, "upload", 1)
         (record,) = topic.records
-        accepted, rejected = await accept([Record(record.value, 1, 1)], PREDICTIONS, "upload")
+        accepted, rejected, _ = await accept([Record(record.value, 1, 1)], PREDICTIONS, "upload")
         assert (accepted, len(rejected)) == (0, 1)
 
     asyncio.run(sent())

@@ -10,13 +10,15 @@ from typing import Any
 from unittest.mock import AsyncMock
 
 import pytest
-from aiokafka.structs import ConsumerRecord
+from aiokafka import TopicPartition
+from aiokafka.structs import ConsumerRecord, RecordMetadata
 from clickhouse_connect.driver.client import Client
 from evalstream.pipeline.reconcile import reconcile
 from evalstream.queries.summary import summary
 from evalstream.selection import Selection
 from evalstream_api import runs
 from evalstream_cluster.ingest import accept_columns_by, accept_to
+from evalstream_cluster.positions import START
 from evalstream_cluster.stream import ingest_records
 from evalstream_service.application import make_application
 from evalstream_service.backend import Backend, Intake, use_backend
@@ -38,14 +40,14 @@ class Topic:
 
     async def send(
         self, topic: str, value: bytes, key: bytes | None, headers: list[tuple[str, bytes]]
-    ) -> asyncio.Future[None]:
+    ) -> asyncio.Future[RecordMetadata]:
         assert topic == TOPIC
         offset = len(self.records)
         self.records.append(
             ConsumerRecord(topic, 0, offset, 1_000, 0, key, value, None, len(key or b""), len(value), tuple(headers))
         )
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        done.set_result(None)
+        done: asyncio.Future[RecordMetadata] = asyncio.get_running_loop().create_future()
+        done.set_result(RecordMetadata(topic, 0, TopicPartition(topic, 0), offset, 1_000, 0, 0))
         return done
 
 
@@ -58,7 +60,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
 
 def test_it_goes_through_kafka_and_may_be_asked_for_again_before_it_has_arrived(client: Client) -> None:
     topic, told = Topic(), Told()
-    accept = accept_to(topic, settings())  # type: ignore[arg-type]
+    accept = accept_to(topic, settings(), {})  # type: ignore[arg-type]
     intake = Intake(
         accept=accept,
         accept_columns=accept_columns_by(accept),
@@ -66,6 +68,7 @@ def test_it_goes_through_kafka_and_may_be_asked_for_again_before_it_has_arrived(
         rematch_all=AsyncMock(),
         clock=time.time_ns,
         max_upload_bytes=settings().max_upload_bytes,
+        position=lambda: START,
     )
 
     @asynccontextmanager
