@@ -196,19 +196,45 @@ def test_files_come_in_columns(cluster: Cluster, tmp_path: Path) -> None:
     sent = CliRunner().invoke(app, words)
     assert "16 events accepted, 0 rejected" in sent.output, sent.output
     answer = cluster.ingest.post("/v1/datasets/files/runs/lines/predictions", content=b"\n".join(lines)).json()
-    assert answer == {"accepted": 8, "rejected": 0, "errors": [], "position": None}
-
-    def there(run: str) -> bool:
-        progress = cluster.query.get(f"/v1/datasets/files/runs/{run}/progress")
-        return progress.is_success and progress.json()["rows"] == 8 and not progress.json()["pending"]
-
-    until(lambda: there("columns") and there("lines"))
+    position = answer.pop("position")
+    assert answer == {"accepted": 8, "rejected": 0, "errors": []}
+    for run, told in (("columns", sent.output.partition("position ")[2].split()[0]), ("lines", position)):
+        query = {"at_least": told, "at_least_seconds": 30}
+        progress = cluster.query.get(f"/v1/datasets/files/runs/{run}/progress", params=query).raise_for_status().json()
+        assert (progress["rows"], progress["pending"]) == (8, 0)
     for question in ("summary", "confusion-matrix", "average-precision?policy=coco"):
         columns, own = (cluster.query.get(f"/v1/datasets/files/runs/{run}/{question}") for run in ("columns", "lines"))
         assert columns.json() == own.json()
     assert read.columns is not None
-    refused = cluster.query.get("/v1/datasets/files/runs/columns/summary", params={"at_least": "a.1"})
-    assert refused.status_code == 422
+
+
+def test_a_question_waits_for_what_a_producer_put_on_the_topics(cluster: Cluster) -> None:
+    where = {"dataset": "produced", "run": RUN}
+    records = [
+        {"topic": PREDICTIONS, "key": name.encode(), "value": json.dumps(event | where | {"data_row": name}).encode()}
+        for name, event in ((f"row {n}", {"operation": "replace", "predictions": []}) for n in range(ROWS))
+    ]
+    # Its own clients tell partition and offset; one of the records cannot be read, and is a dead letter.
+    places = [
+        place.split("/") for place in produce(cluster.bootstrap, [*records, {"topic": PREDICTIONS, "value": b"?"}])
+    ]
+    ends = {partition: int(offset) + 1 for _, partition, offset in places}  # the last of each partition stays
+    position = ",".join(f"p{partition}.{end}" for partition, end in ends.items())
+    path = f"/v1/datasets/produced/runs/{RUN}"
+    query = {"at_least": position, "at_least_seconds": 30}
+    assert cluster.query.get(f"{path}/summary", params=query).raise_for_status().json()["rows"] == ROWS
+    assert ids(cluster.ingest) == ["/".join(places[-1])]
+    say(cluster, "drop", "--yes", *ids(cluster.ingest))
+    # Beyond what is there nobody knows; and of other topics, or none, nobody can tell.
+    later = {"at_least": f"p0.{10**9}", "at_least_seconds": 0}
+    assert cluster.query.get(f"{path}/summary", params=later).status_code == 425
+    for refused, reason in (
+        (f"p0-{'0' * 8}.1", "was made anew since"),
+        ("p999.1", "has no partition 999"),
+        ("a1b2c3.17", "is no partition"),
+    ):
+        answer = cluster.query.get(f"{path}/summary", params={"at_least": refused})
+        assert (answer.status_code, reason in answer.json()["detail"]) == (422, True), answer.text
 
 
 def test_a_declaration_has_every_row_matched_anew(cluster: Cluster) -> None:
