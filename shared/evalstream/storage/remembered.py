@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
 T = TypeVar("T")
+K = TypeVar("K", bound=Hashable)
 
 _LEAST: Final = 256 * 2**20
 
@@ -141,6 +142,19 @@ def recalled(client: Client, keys: Sequence[Hashable]) -> Any:
     with _LOCK:
         found = (_found(state, key) for key in keys)
         return next((known.value for known in found if known is not None), None)
+
+
+def outdated(client: Client, keys: Sequence[K]) -> tuple[K, Any] | None:
+    """Give the first of some keys of which something was remembered at an earlier state of the tables, and what."""
+    state = getattr(client, "known_state", None)
+    if state is None:
+        return None
+    with _LOCK:
+        for key in keys:
+            known = _KNOWN.get((state[0], key))
+            if known is not None and known.number != state[1]:
+                return key, known.value
+    return None
 
 
 def _found(state: _State, key: Hashable) -> _Known | None:

@@ -7,7 +7,7 @@ each other.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -22,10 +22,11 @@ from evalstream.scenes import RECTANGLE, Code, Int, row_order
 from evalstream.scoring.columns import Columns, Side
 from evalstream.selection import QuestionError, Selection
 from evalstream.storage import room
-from evalstream.storage.remembered import recalled, remembered
+from evalstream.storage.remembered import outdated, recalled, remembered
 from evalstream.storage.results import of_policy
 from evalstream.stored.counted import ROW_KEY, ask, ask_arrow, selected
 from evalstream.stored.roll_up import FEATURES, NO_ROLL_UP
+from evalstream.stored.splice import MOST_CHANGED, Parts, Rows, changed_rows, results_parts, splice
 from evalstream.types import CODES
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ BYTES_OF_OBJECT: Final = 500
 BYTES_OF_ROW: Final = 1_000
 #: Room that is taken without a closer look.
 _LITTLE: Final = 64 * 2**20
+#: A reading of fewer bytes is done again as a whole: that takes no longer than to ask what has changed.
+WORTH_IT = 8 * 2**20
 #: The engine's code for an answer that is larger than asked for.
 _TOO_LARGE: Final = "396"
 #: Runs, by dataset and name, that were too large when they were last read. It saves the attempt, and decides no answer.
@@ -100,6 +103,8 @@ class Stored(NamedTuple):
     data_row: pa.Array  # the name of each row
     key: NDArray[np.uint64]  # and its hash (:data:`ROW_KEY`), where it was read
     measured: list[str]  # every name of what was measured, and perhaps more
+    failed: pa.Array  # the name of each row that failed
+    parts: Parts | None = None  # of the table when it was read, or before; none: not known
 
 
 def read_columns(
@@ -192,26 +197,82 @@ def _objects(client: Client, selection: Selection) -> _Objects:
 
 def _read(client: Client, selection: Selection, ordered: bool, with_nearest: bool, settings: dict[str, int]) -> Stored:
     open_to_all = selection.model_copy(update=_OPEN)
+    keys = _keys(open_to_all, ordered, with_nearest)
+    earlier: Stored | None = None
+    key = keys[0]
+    if recalled(client, keys) is None:
+        known = outdated(client, keys)
+        # Of a row that another run has as well, or that only the ontology says what its labels are, parts do not tell.
+        if known and _of_rows_alone(open_to_all) and _size(known[1]) >= WORTH_IT:
+            key, earlier = known
 
     def read() -> Stored:
-        columns = ["data_row", *to_read(open_to_all, with_nearest=with_nearest)]
-        sql, parameters = selected(open_to_all, with_failed=True, columns=columns)
-        sql = f"SELECT *, {ROW_KEY} AS row_key FROM ({sql})"
-        found = stored(ask_arrow(client, sql, parameters, **AS_READ, **settings), open_to_all, ordered=ordered)
+        found = _renewed(client, open_to_all, key, earlier, settings)
         for array in _arrays(found):
             array.flags.writeable = False  # others will be given the same
         return found
 
-    key, *larger = _keys(open_to_all, ordered, with_nearest)
-    found = remembered(client, key, read, _size, or_else=larger)
+    found = remembered(client, key, read, _size, or_else=[one for one in keys if one != key])
     return found._replace(selection=_left(every_kind(client, selection)))
 
 
-def _keys(selection: Selection, ordered: bool, with_nearest: bool) -> list[Hashable]:
+def _of_rows_alone(selection: Selection) -> bool:
+    """Whether a data row's results alone decide whether it is selected, and what is read of it."""
+    return selection.shared_with is None and not selection.roll_up and selection.missing_rows == "leave_out"
+
+
+def _renewed(
+    client: Client, selection: Selection, key: Key, earlier: Stored | None, settings: dict[str, int]
+) -> Stored:
+    """Read what is selected; only the data rows that have changed, where an earlier reading has the others."""
+    parts = None if earlier is None else results_parts(client)  # before anything is read
+    if earlier is not None and earlier.parts is not None and parts is not None:
+        changed = changed_rows(client, selection, earlier.parts, parts)
+        if changed is not None and len(changed) <= MOST_CHANGED * len(earlier.data_row):
+            found = _rows(client, selection, key, settings, changed) if len(changed) else None
+            return (earlier if found is None else _spliced(earlier, changed, found, key))._replace(parts=parts)
+    state = getattr(client, "known_state", None)
+    found = _rows(client, selection, key, settings, None)
+    if parts is None and state is not None and _size(found) >= WORTH_IT:
+        parts = results_parts(client)
+        if (
+            getattr(client, "known_state", None) != state
+        ):  # something was written meanwhile: they may have more than what was read
+            parts = None
+    return found._replace(parts=parts)
+
+
+def _rows(client: Client, selection: Selection, key: Key, settings: dict[str, int], names: pa.Array | None) -> Stored:
+    """Read the selected rows; only those of some names, if any are given."""
+    columns = ["data_row", *to_read(selection, with_nearest=key.with_nearest)]
+    sql, parameters = selected(selection, with_failed=True, columns=columns, among=names)
+    sql = f"SELECT *, {ROW_KEY} AS row_key FROM ({sql})"
+    return stored(ask_arrow(client, sql, parameters, **AS_READ, **settings), selection, ordered=key.ordered)
+
+
+def _spliced(earlier: Stored, changed: pa.Array, found: Stored, key: Key) -> Stored:
+    one, other = (Rows(read.columns, read.nearest, read.data_row, read.key) for read in (earlier, found))
+    rows = splice(one, changed, other, _row_order if key.ordered else None)
+    failed = pa.concat_arrays(
+        [earlier.failed.filter(pc.invert(pc.is_in(earlier.failed, value_set=changed))), found.failed]
+    )
+    measured = sorted({*earlier.measured, *found.measured})
+    return Stored(rows.columns, found.selection, len(failed), rows.nearest, rows.data_row, rows.key, measured, failed)
+
+
+class Key(NamedTuple):
+    """What is remembered of a run."""
+
+    selection: str
+    ordered: bool
+    with_nearest: bool
+
+
+def _keys(selection: Selection, ordered: bool, with_nearest: bool) -> list[Key]:
     """Give the key of what is asked for, and then those of readings with no less in them."""
     others = ((ordered, with_nearest), (ordered, True), (True, with_nearest), (True, True))
     said = selection.model_dump_json()
-    return [("columns", said, in_order, nearest) for in_order, nearest in dict.fromkeys(others)]
+    return [Key(said, in_order, nearest) for in_order, nearest in dict.fromkeys(others)]
 
 
 def _size(read: Stored) -> int:
@@ -294,10 +355,11 @@ def stored(table: pa.Table, selection: Selection, *, ordered: bool = False) -> S
         row[lists["measure"].row()[repaired]],
     )
     nearest = _nearest(table, lists, columns) if set(_NEAREST) <= set(table.column_names) else None
-    data_row = table["data_row"].combine_chunks().cast(pa.string())
-    data_row = (data_row if order is None else data_row.take(pa.array(order))).filter(pa.array(~failed))
+    names_of_rows = table["data_row"].combine_chunks().cast(pa.string())
+    names_of_rows = names_of_rows if order is None else names_of_rows.take(pa.array(order))
+    data_row, failed_row = names_of_rows.filter(pa.array(~failed)), names_of_rows.filter(pa.array(failed))
     key = table["row_key"].to_numpy()[of_rows][~failed] if "row_key" in table.column_names else np.empty(0, np.uint64)
-    return Stored(columns, _left(selection), len(failed) - rows, nearest, data_row, key, names)
+    return Stored(columns, _left(selection), len(failed) - rows, nearest, data_row, key, names, failed_row)
 
 
 def as_dicts(table: pa.Table) -> Iterator[dict[str, Any]]:
@@ -410,9 +472,9 @@ def _lists(column: pa.ChunkedArray, order: Int | None) -> _Lists:
     return _Lists(ordered, np.repeat(moved, ordered) + np.arange(int(ordered.sum())))
 
 
-def _row_order(data_row: pa.ChunkedArray) -> Int:
+def _row_order(data_row: pa.Array | pa.ChunkedArray) -> Int:
     """Sort rows as :func:`evalstream.scenes.row_order` does; the engine would move all of their columns for it."""
-    names = data_row.combine_chunks().cast(pa.string())
+    names = (data_row.combine_chunks() if isinstance(data_row, pa.ChunkedArray) else data_row).cast(pa.string())
     if pc.all(pc.match_substring_regex(names, "^[0-9]{1,18}$")).as_py():
         number = names.cast(pa.int64()).to_numpy()
         order = np.argsort(number, kind="stable")

@@ -37,11 +37,18 @@ class Fragment(NamedTuple):
     parameters: dict[str, Any]
 
 
-def selected(selection: Selection, *, with_failed: bool = False, columns: Collection[str] | None = None) -> Fragment:
+def selected(
+    selection: Selection,
+    *,
+    with_failed: bool = False,
+    columns: Collection[str] | None = None,
+    among: pa.Array | None = None,
+) -> Fragment:
     """SQL for the results of the selected data rows, unscored; what the policy says of them is in ``match_…``.
 
     Rows that could not be matched are left out, unless asked for; they have an ``error`` and no objects. ``columns``
-    names those that are needed, which spares the engine a look at all the others.
+    names those that are needed, which spares the engine a look at all the others; ``among`` leaves only rows of these
+    names.
     """
     where = ["has(policies, {policy:String})"]
     if selection.both_sides:
@@ -49,6 +56,9 @@ def selected(selection: Selection, *, with_failed: bool = False, columns: Collec
         where.append(f"(error != '' OR {both})")
     parameters: dict[str, Any] = {"dataset": selection.dataset, "run": selection.run, "policy": selection.policy}
     parameters["roll_up"] = selection.roll_up or NO_ROLL_UP
+    if among is not None:
+        where.append("data_row IN {among:Array(String)}")
+        parameters["among"] = among.to_pylist()
     if selection.data_row:
         where.append("data_row IN {data_row:Array(String)}")
         parameters["data_row"] = selection.data_row
