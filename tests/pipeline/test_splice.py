@@ -66,14 +66,14 @@ def test_any_changes_end_in_what_is_read_as_a_whole(client: Client, read: Read, 
     write(client, rng, dataset, rng.sample(names, 12), RUN)
     selection = Selection(dataset=dataset, run=RUN, policy=policy, **SELECTED[seed % len(SELECTED)])
     variants = [(True, seed % 2 == 0), (seed % 3 == 0, True)]
-    for _ in range(5):
+    for step in range(5):
         for ordered, with_nearest in variants:
             found = read_all(client, selection, ordered=ordered, with_nearest=with_nearest)
             key = Key("", ordered, with_nearest)
             whole = columns._rows(client, selection.model_copy(update=columns._OPEN), key, {}, None)
             assert plain(found, ordered, with_nearest) == plain(whole, ordered, with_nearest)
             assert found.rows_failed == whole.rows_failed
-        change(client, rng, dataset, names)
+        change(client, rng, dataset, names, "some" if step == 0 else rng.choice(KINDS))
     alone = selection.shared_with is None and not selection.roll_up and selection.missing_rows == "leave_out"
     assert any(names is not None for names in read.names) == alone
 
@@ -151,8 +151,10 @@ def write(client: Client, rng: random.Random, dataset: str, names: list[str], ru
             )
 
 
-def change(client: Client, rng: random.Random, dataset: str, names: list[str]) -> None:
-    kind = rng.choice(["some", "some", "one", "another run", "deleted", "merged"])
+KINDS = ("some", "some", "one", "another run", "deleted", "merged")
+
+
+def change(client: Client, rng: random.Random, dataset: str, names: list[str], kind: str) -> None:
     if kind == "deleted":
         delete(client, Scope(dataset, data_row=rng.choice(names)), newest_version(client) + 1)
     elif kind == "merged":

@@ -252,7 +252,8 @@ def _rows(client: Client, selection: Selection, key: Key, settings: dict[str, in
 
 def _spliced(earlier: Stored, changed: pa.Array, found: Stored, key: Key) -> Stored:
     one, other = (Rows(read.columns, read.nearest, read.data_row, read.key) for read in (earlier, found))
-    rows = splice(one, changed, other, _row_order if key.ordered else None)
+    limited = found.selection.traits.limited
+    rows = splice(one, changed, other, _row_order if key.ordered else None, limited=limited)
     failed = pa.concat_arrays(
         [earlier.failed.filter(pc.invert(pc.is_in(earlier.failed, value_set=changed))), found.failed]
     )

@@ -16,9 +16,10 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from evalstream.matching.nearest import Nearest
-from evalstream.scenes import Code, Int
+from evalstream.scenes import Code, Int, Rectangles
 from evalstream.scoring.columns import Columns, Side
 from evalstream.selection import Selection
+from evalstream.threads import on_threads
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
@@ -88,7 +89,9 @@ class Rows(NamedTuple):
     key: NDArray[np.uint64]
 
 
-def splice(earlier: Rows, changed: pa.Array, found: Rows, in_order: Callable[[pa.Array], Int] | None) -> Rows:
+def splice(
+    earlier: Rows, changed: pa.Array, found: Rows, in_order: Callable[[pa.Array], Int] | None, *, limited: bool
+) -> Rows:
     """Put what was found of data rows in the place of what was there of those that have changed.
 
     Parameters
@@ -97,100 +100,134 @@ def splice(earlier: Rows, changed: pa.Array, found: Rows, in_order: Callable[[pa
         Names; of those that are not among ``found`` nothing is left.
     in_order : callable, optional
         Gives the positions of names in the order in which their rows shall be; none: in any order.
+    limited : bool
+        Whether areas and ranks were read.
     """
     kept = ~np.asarray(pc.is_in(earlier.data_row, value_set=changed).to_numpy(zero_copy_only=False), np.bool_)
-    was, now = earlier.columns, found.columns
     names = pa.concat_arrays([earlier.data_row, found.data_row])
     taken = np.append(np.flatnonzero(kept), np.arange(len(kept), len(names)))
-    rows = _Joined(taken if in_order is None else taken[in_order(names.take(pa.array(taken)))], len(kept), len(names))
+    if in_order is not None:
+        taken = taken[in_order(names.take(pa.array(taken)))]
+    was, now = earlier.columns, found.columns
+    rows = _rows_in_runs(taken, len(kept))
     labels, label_of = _united(was.labels, now.labels)
     features, feature_of = _united(was.features, now.features)
-    sides = []
-    for one, other in ((was.annotation, now.annotation), (was.prediction, now.prediction)):
-        own = rows.of(one.row, other.row)
-        sides.append(
-            (
-                own,
-                Side(
-                    own.row,
-                    own.values(one.type, other.type),
-                    own.values(_recoded(feature_of[0], one.feature), _recoded(feature_of[1], other.feature)),
-                    own.values(_recoded(label_of[0], one.label), _recoded(label_of[1], other.label)),
-                    own.values(one.area, other.area),
-                    own.places(one.parent, other.parent, own),
-                ),
-            )
+
+    of_annotation = _inside(rows, was.annotation.row, now.annotation.row)
+    of_prediction = _inside(rows, was.prediction.row, now.prediction.row)
+    # All rectangles of a row come after those of the row before, and so do the predictions that they are of.
+    of_pair = _inside(of_prediction, was.rectangle["prediction"], now.rectangle["prediction"])
+    of_repaired = _inside(rows, was.repaired, now.repaired)
+
+    def read_of_limits(own: _Runs, one: NDArray[Any], other: NDArray[Any]) -> NDArray[Any]:
+        return own.values(one, other) if limited else np.zeros(own.entries, one.dtype)
+
+    def side(own: _Runs, one: Side, other: Side) -> Side:
+        return Side(
+            own.places(one.row, other.row, rows),
+            own.values(one.type, other.type),
+            own.values(_recoded(feature_of[0], one.feature), _recoded(feature_of[1], other.feature)),
+            own.values(_recoded(label_of[0], one.label), _recoded(label_of[1], other.label)),
+            read_of_limits(own, one.area, other.area),
+            own.places(one.parent, other.parent, own),
         )
-    (of_annotation, annotation), (of_prediction, prediction) = sides
-    of_pair = rows.of(was.prediction.row[was.rectangle["prediction"]], now.prediction.row[now.rectangle["prediction"]])
-    rectangle = of_pair.values(was.rectangle, now.rectangle)
-    for side, own in (("annotation", of_annotation), ("prediction", of_prediction)):
-        rectangle[side] = of_pair.places(was.rectangle[side], now.rectangle[side], own)
+
+    def rectangles() -> Rectangles:
+        rectangle = of_pair.values(was.rectangle, now.rectangle)
+        of_pair.move(rectangle["annotation"], of_annotation)
+        of_pair.move(rectangle["prediction"], of_prediction)
+        return rectangle
+
+    def nearest() -> Nearest | None:
+        if earlier.nearest is None or found.nearest is None:
+            return None
+        then, since = earlier.nearest, found.nearest
+        return Nearest(
+            of_prediction.places(then.own, since.own, of_annotation),
+            of_prediction.values(then.own_iou, since.own_iou),
+            of_prediction.places(then.other, since.other, of_annotation),
+            of_prediction.values(then.other_iou, since.other_iou),
+        )
+
+    work: list[Callable[[], Any]] = [
+        lambda: side(of_prediction, was.prediction, now.prediction),
+        rectangles,
+        nearest,
+        lambda: side(of_annotation, was.annotation, now.annotation),
+        lambda: of_prediction.values(was.confidence, now.confidence),
+        lambda: read_of_limits(of_prediction, was.rank, now.rank),
+    ]
+    prediction, rectangle, near, annotation, confidence, rank = on_threads(lambda do: do(), work)
     columns = Columns(
         was.policy,
-        [""] * len(rows.taken),
-        (was.facts or now.facts)[:1] * len(rows.taken),
+        [""] * len(taken),
+        (was.facts or now.facts)[:1] * len(taken),
         [],
         features,
         labels,
         annotation,
         of_annotation.values(was.crowd, now.crowd),
         prediction,
-        of_prediction.values(was.confidence, now.confidence),
-        of_prediction.values(was.rank, now.rank),
+        confidence,
+        rank,
         rectangle,
-        rows.of(was.repaired, now.repaired).row,
+        of_repaired.places(was.repaired, now.repaired, rows),
     )
-    nearest = None
-    if earlier.nearest is not None and found.nearest is not None:
-        then, since = earlier.nearest, found.nearest
-        nearest = Nearest(
-            of_prediction.places(then.own, since.own, of_annotation),
-            of_prediction.values(then.own_iou, since.own_iou),
-            of_prediction.places(then.other, since.other, of_annotation),
-            of_prediction.values(then.other_iou, since.other_iou),
-        )
-    key = np.concatenate((earlier.key, found.key))[rows.taken]
-    return Rows(columns, nearest, names.take(pa.array(rows.taken)), key)
+    return Rows(columns, near, names.take(pa.array(taken)), rows.values(earlier.key, found.key))
 
 
-class _Joined(NamedTuple):
-    """The data rows of two readings that are taken."""
+class _Runs(NamedTuple):
+    """What is taken of two columns: piece by piece, each as it stands in one of them."""
 
-    taken: Int  # positions among the rows of the earlier one, and then those of the other
-    earlier: int  # how many rows the earlier one has
-    both: int
+    of_found: list[bool]  # whether the piece is of the reading of what has changed
+    first: list[int]
+    end: list[int]
+    start: list[int]  # where the piece begins among all that is taken
 
-    def of(self, earlier: Int, found: Int) -> _Entries:
-        """Take the entries of these rows, of which the data rows are given, in their order."""
-        row = np.append(earlier, found + self.earlier)
-        length = np.bincount(row, minlength=self.both)
-        first, own = (np.cumsum(length) - length)[self.taken], length[self.taken]
-        moved = first - (np.cumsum(own) - own)
-        return _Entries(
-            np.repeat(np.arange(len(own)), own), np.repeat(moved, own) + np.arange(int(own.sum())), len(earlier)
-        )
-
-
-class _Entries(NamedTuple):
-    """Entries of these data rows: objects, or rectangles."""
-
-    row: Int  # of each that is taken
-    taken: Int  # positions among the entries of the earlier reading, and then those of the other
-    earlier: int  # how many the earlier one has
+    @property
+    def entries(self) -> int:
+        """How many entries are taken."""
+        return sum(self.end) - sum(self.first)
 
     def values(self, earlier: NDArray[Any], found: NDArray[Any]) -> NDArray[Any]:
-        """Take them of two columns."""
-        return np.concatenate((earlier, found))[self.taken]
+        """Take the entries."""
+        pieces = zip(self.of_found, self.first, self.end, strict=True)
+        return np.concatenate([earlier[:0], *((found if other else earlier)[a:b] for other, a, b in pieces)])
 
-    def places(self, earlier: NDArray[Any], found: NDArray[Any], of: _Entries) -> NDArray[Any]:
-        """Take them of two columns of positions among others, −1 for none: where those are now."""
-        places = self.values(earlier, np.where(found >= 0, found + of.earlier, -1).astype(found.dtype))
-        there = np.flatnonzero(places >= 0)
-        now = np.empty(int(np.max(of.taken, initial=-1)) + 1, places.dtype)
-        now[of.taken] = np.arange(len(of.taken))
-        places[there] = now[places[there]]
+    def places(self, earlier: NDArray[Any], found: NDArray[Any], of: _Runs) -> NDArray[Any]:
+        """Take entries that are positions among others, −1 for none: where those are now."""
+        places = self.values(earlier, found)
+        self.move(places, of)
         return places
+
+    def move(self, places: NDArray[Any], of: _Runs) -> None:
+        """Move positions, in place, as the pieces have moved that they are among."""
+        for start, first, end, was, now in zip(self.start, self.first, self.end, of.first, of.start, strict=True):
+            if was != now:
+                own = places[start : start + end - first]
+                np.add(own, now - was, out=own, where=own >= 0)
+
+
+def _runs(of_found: list[bool], first: Int, end: Int) -> _Runs:
+    return _Runs(of_found, first.tolist(), end.tolist(), (np.cumsum(end - first) - (end - first)).tolist())
+
+
+def _rows_in_runs(taken: Int, earlier: int) -> _Runs:
+    """Part positions, those of the earlier reading first, into runs of one after the other."""
+    goes_on = (np.diff(taken) == 1) & (taken[1:] != earlier)
+    begin = np.append(0, np.flatnonzero(~goes_on) + 1) if len(taken) else np.empty(0, np.int64)
+    first, end = taken[begin], taken[np.append(begin[1:] - 1, len(taken) - 1)[: len(begin)]] + 1
+    of_found = first >= earlier
+    moved = np.where(of_found, earlier, 0)
+    return _runs(of_found.tolist(), first - moved, end - moved)
+
+
+def _inside(of: _Runs, earlier: Int, found: Int) -> _Runs:
+    """Find the entries of pieces, by the position that each is of, in the order of these."""
+    first, end = np.array(of.first, np.int64), np.array(of.end, np.int64)
+    there = np.array(of.of_found, np.bool_)
+    bounds = (np.where(there, found.searchsorted(at), earlier.searchsorted(at)) for at in (first, end))
+    return _runs(of.of_found, *bounds)
 
 
 def _united(one: list[str], other: list[str]) -> tuple[list[str], tuple[Code | None, Code | None]]:
