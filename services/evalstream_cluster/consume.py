@@ -71,6 +71,16 @@ class Consumer:
         end = self._end(partition) if partition in self._assigned else None
         return 0 if end is None else max(end - self._done.get(partition, end), 0)
 
+    def skipped(self, records: Sequence[Record]) -> list[TopicPartition]:
+        """Name the partitions of a batch of which something is not there that was to come before.
+
+        Kafka has dropped it, for it was not read for longer than it is kept.
+        """
+        first: dict[TopicPartition, int] = {}
+        for record in records:
+            first.setdefault(TopicPartition(record.topic, record.partition), record.offset)
+        return [place for place, offset in first.items() if offset > self._done.get(place, offset)]
+
     def _fail(self, error: BaseException) -> None:
         self.failure = error
         self.on_failure()

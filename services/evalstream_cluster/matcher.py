@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import evalstream
-from evalstream.pipeline.reconcile import rematch
+from aiokafka import TopicPartition
+from evalstream.pipeline.reconcile import reconcile, rematch
 from evalstream.storage.dead_letters import DeadLetter, keep_dead_letters
 from evalstream.storage.engine import Clients
 from evalstream.storage.migrate import migrated_clients
@@ -25,13 +27,15 @@ from evalstream_cluster.serve import serve
 from evalstream_cluster.settings import ServiceSettings
 from evalstream_cluster.topics import CHANGED_ROWS, ChangedRow, ensure_topics
 
+log = logging.getLogger(__name__)
+
 
 def run(settings: ServiceSettings) -> int:
     """Run until told to stop; return the exit status."""
     consumer = Consumer("matcher", settings.stuck_seconds)
     with migrated_clients(lambda: clickhouse(settings)) as clients:
         asyncio.run(ensure_topics(settings))
-        process = match_records(clients, settings.policies)
+        process = match_records(clients, settings.policies, consumer.skipped)
 
         @asynccontextmanager
         async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -46,11 +50,14 @@ def run(settings: ServiceSettings) -> int:
         return serve(app, settings, consumer)
 
 
-def match_records(clients: Clients, policies: Sequence[str]) -> Process:
+def match_records(
+    clients: Clients, policies: Sequence[str], skipped: Callable[[Sequence[Record]], Sequence[TopicPartition]]
+) -> Process:
     """Make the process of the matcher stage.
 
     A record only says that a row has changed; what is matched is all that the tables know of the row by now. So a
-    record that comes twice, late or out of order costs time, and changes nothing.
+    record that comes twice, late or out of order costs time, and changes nothing. Where some were ``skipped``, the
+    tables are asked for all rows that are not up to date.
     """
 
     def work(records: Sequence[Record]) -> None:
@@ -76,6 +83,10 @@ def match_records(clients: Clients, policies: Sequence[str]) -> Process:
                 FRESHNESS.observe(max(now - accepted_ms / 1000, 0))
 
     async def process(records: Sequence[Record]) -> None:
+        if gaps := skipped(records):
+            named = ", ".join(f"{place.topic}/{place.partition}" for place in gaps)
+            log.warning("%s: Kafka dropped words of changed rows before they were read; asking the tables", named)
+            await asyncio.to_thread(lambda: reconcile(clients(), policies))
         await asyncio.to_thread(work, records)
 
     return process

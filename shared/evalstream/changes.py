@@ -27,7 +27,8 @@ class Upload(BaseModel):
     errors: list[RejectedLine] = Field(description=f"the first {REASONS_TOLD} rejected lines")
     position: str | None = Field(
         default=None,
-        description="what questions reflect that wait for it (`at_least`); null: in a cluster, which does not tell",
+        description="what questions reflect that wait for it (`at_least`); null: not known, for Kafka was sent a record"
+        " twice and does not say where it is",
     )
 
 

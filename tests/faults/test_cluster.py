@@ -5,6 +5,7 @@ A short version of each fault by default; FAULTS=full (``make test-faults``) str
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import random
@@ -15,10 +16,18 @@ from typing import Any
 
 import httpx
 import pytest
-from evalstream.positions import latest
+from aiokafka import TopicPartition
+from aiokafka.admin import RecordsToDelete
+from evalstream import positions
+from evalstream_cluster import positions as positions_of_cluster
+from evalstream_cluster.connection import kafka_admin
+from evalstream_cluster.reflected import is_ingested, reflecting
+from evalstream_cluster.settings import ServiceSettings
+from evalstream_cluster.topics import CHANGED_ROWS
 from evalstream_devcluster import kafka
 
 from tests.faults.cluster import (
+    PARTITIONS,
     PATIENCE,
     Cluster,
     Load,
@@ -191,46 +200,94 @@ def test_what_comes_again_in_any_order_by_both_ways_changes_nothing_and_poison_i
         assert word in reason, reason
 
 
-#: What strikes between an upload and the question that waits for it. Two of them, so that each stage is met at work and
-#: on the way from one member to another.
+#: What strikes between an upload and the question that waits for it: each stage is met at work, and on the way from one
+#: member to another.
 BETWEEN: dict[str, list[Strike]] = {
     "matchers": [kill("matcher-1"), kill("matcher-2")],
     "ingest": [kill("ingest")],
     "both": [kill("ingest"), kill("matcher-1"), broker_restart(kafka.stop), kill("matcher-2")],
 }
+WAITED_ROWS = 400
 
 
 @pytest.mark.parametrize("name", BETWEEN)
 def test_what_waits_for_an_upload_is_answered_with_all_of_it(cluster: Cluster, dataset: str, name: str) -> None:
-    rows = 400
+    position = upload_cars(cluster, dataset)
+    for strike in BETWEEN[name]:
+        strike(cluster)
+    assert_all_of_it(cluster, dataset, position)
+
+
+def test_what_kafka_drops_before_a_matcher_reads_it_is_waited_for(cluster: Cluster, dataset: str) -> None:
+    """As when no matcher runs for longer than the topic of changed rows is kept."""
+    cluster.leave("matcher-1")
+    cluster.leave("matcher-2")
+    try:
+        position = upload_cars(cluster, dataset)
+        settings = ServiceSettings(_env_file=None, kafka_bootstrap=cluster.broker.bootstrap)
+        asyncio.run(drop_words(settings, position))
+    finally:
+        cluster.join("matcher-1")
+        cluster.join("matcher-2")
+    query = {"at_least": position, "at_least_seconds": 0}
+    with httpx.Client(base_url=cluster.url("query"), timeout=60) as http:
+        assert http.get(f"/v1/datasets/{dataset}/runs/r/summary", params=query).status_code == 425
+    cluster.wait_ready()
+    upload_cars(cluster, f"{dataset}-next")  # words to every partition, each beyond a gap
+    assert_all_of_it(cluster, dataset, position)
+
+
+async def drop_words(settings: ServiceSettings, position: str) -> None:
+    """Drop all that the matchers were told, once they were told of what a position names."""
+    told = [TopicPartition(settings.topic(CHANGED_ROWS), number) for number in range(PARTITIONS)]
+    ingested = asyncio.get_running_loop().time() + PATIENCE
+    async with reflecting(settings) as reflected:
+        wanted = positions_of_cluster.read(positions.read(position), settings)
+        while not is_ingested(wanted, seen := await reflected._seen()):
+            assert asyncio.get_running_loop().time() < ingested
+    admin = kafka_admin(settings)
+    await admin.start()
+    try:
+        await admin.delete_records({place: RecordsToDelete(seen.ends[place]) for place in told})
+    finally:
+        await admin.close()
+
+
+def upload_cars(cluster: Cluster, dataset: str) -> str:
+    """Upload a car on each of many rows, annotated and found; give the position of both."""
     car = {"type": "bbox", "feature": "car", "bbox": [0, 0, 9, 9]}
 
     def lines(side: str, **more: float) -> bytes:
-        events = ({"data_row": str(n), "operation": "replace", side: [car | more]} for n in range(rows))
+        rows = range(WAITED_ROWS)
+        events = ({"data_row": str(n), "operation": "replace", side: [car | more]} for n in rows)
         return "\n".join(map(json.dumps, events)).encode()
 
-    base = f"/v1/datasets/{dataset}"
-    with httpx.Client(base_url=cluster.url("ingest"), timeout=60) as http:
+    with httpx.Client(base_url=f"{cluster.url('ingest')}/v1/datasets/{dataset}", timeout=60) as http:
         told = [
-            http.post(base + path, content=content).raise_for_status().json()
+            http.post(path, content=content).raise_for_status().json()
             for path, content in (
                 ("/annotations", lines("annotations")),
                 ("/runs/r/predictions", lines("predictions", confidence=0.9)),
             )
         ]
-    assert [answer["accepted"] for answer in told] == [rows, rows]
-    for strike in BETWEEN[name]:
-        strike(cluster)
-    query = {"at_least": latest([answer["position"] for answer in told]), "at_least_seconds": 30}
+    assert [answer["accepted"] for answer in told] == [WAITED_ROWS, WAITED_ROWS]
+    position = positions.latest([answer["position"] for answer in told])
+    assert position is not None
+    return position
+
+
+def assert_all_of_it(cluster: Cluster, dataset: str, position: str) -> None:
+    """Ask until the question is answered: the first answer has everything."""
+    query = {"at_least": position, "at_least_seconds": 30}
     late: list[Any] = []
+    deadline = time.monotonic() + PATIENCE
     with httpx.Client(base_url=cluster.url("query"), timeout=60) as http:
-        deadline = time.monotonic() + PATIENCE
-        while (answer := http.get(f"{base}/runs/r/summary", params=query)).status_code in (425, 503):
+        while (answer := http.get(f"/v1/datasets/{dataset}/runs/r/summary", params=query)).status_code in (425, 503):
             late.append(answer.json())
             assert time.monotonic() < deadline, late
     assert answer.status_code == 200, answer.text
     counts = answer.json()
-    assert [counts[name] for name in ("rows", "tp", "fp", "fn")] == [rows, rows, 0, 0]
+    assert [counts[name] for name in ("rows", "tp", "fp", "fn")] == [WAITED_ROWS, WAITED_ROWS, 0, 0]
 
 
 @pytest.mark.skipif(not FULL, reason="by default what came through Kafka is uploaded again, by the test before")

@@ -88,8 +88,8 @@ class Uploaded(BaseModel):
     notes: list[str] = Field(description="what was read otherwise than it stands there")
     position: str | None = Field(
         default=None,
-        description="what the questions of `client.at_least(position)` reflect; null: a cluster does not tell, or"
-        " nothing was sent",
+        description="what the questions of `client.at_least(position)` reflect; null: nothing was sent, or it is not"
+        " known",
     )
 
 
@@ -168,7 +168,7 @@ class Service(Questions):
             If there is no position.
         """
         if position is None:
-            raise QuestionError("there is no position: nothing was uploaded, or to a cluster, which tells none")
+            raise QuestionError("there is no position: nothing was uploaded, or it is not known how far that had come")
         own = copy(self)
         own._wanted = {"at_least": position, "at_least_seconds": seconds}
         return own
