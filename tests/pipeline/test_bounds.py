@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from clickhouse_connect.driver.client import Client
+from evalstream import room
 from evalstream.matching import POLICIES
 from evalstream.queries import rows as rows_module
 from evalstream.queries.average_precision import average_precisions
@@ -19,7 +20,7 @@ from evalstream.queries.objects import ObjectsPage, objects
 from evalstream.queries.rows import Page, rows
 from evalstream.queries.slices import slices
 from evalstream.selection import QuestionError, Selection
-from evalstream.storage import remembered, room
+from evalstream.storage import remembered
 from evalstream.stored import columns, counted
 from evalstream.stored.replicates import IntervalOptions
 

@@ -10,10 +10,11 @@ from typing import Any, Final
 import pyarrow as pa
 import pytest
 from clickhouse_connect.driver.client import Client
+from evalstream import room
 from evalstream.queries.average_precision import average_precisions
 from evalstream.queries.errors import errors
 from evalstream.selection import Selection
-from evalstream.storage import remembered, room
+from evalstream.storage import remembered
 from evalstream.storage.engine import Clients, client_per_thread, open_embedded
 from evalstream.stored import columns, counted
 

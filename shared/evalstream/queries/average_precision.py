@@ -19,12 +19,12 @@ from evalstream.metrics.average_precision import (
 )
 from evalstream.metrics.detections import Detections, Limited, averages_by_confidence, averages_by_detection
 from evalstream.ontology import FREQUENCIES, NOTHING_DECLARED, Frequency, Ontology
+from evalstream.room import given_back
 from evalstream.scenes import Float, Int
 from evalstream.scoring.counting import count
 from evalstream.scoring.detections import detections
 from evalstream.scoring.notes import unusual
 from evalstream.selection import QuestionError, Selection
-from evalstream.storage.room import given_back
 from evalstream.stored.labels import ALL_CLASSES, PerClassPage
 from evalstream.tabular import Tabular
 from evalstream.types import LOCALISED

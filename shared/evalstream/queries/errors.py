@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 
 from evalstream.metrics.average_precision import Bits, Rule, average_detections
 from evalstream.metrics.detections import NO_FLAGS, ranked
+from evalstream.room import given_back
 from evalstream.scenes import Code, Flag, Float, Int
 from evalstream.scoring.causes import (
     AS_TIDE,
@@ -24,7 +25,6 @@ from evalstream.scoring.columns import Columns
 from evalstream.scoring.counting import Counting, count
 from evalstream.scoring.notes import unusual
 from evalstream.selection import Selection
-from evalstream.storage.room import given_back
 from evalstream.stored.columns import read_all
 from evalstream.stored.labels import ALL_CLASSES, PerClassPage
 from evalstream.stored.notes import notes_on

@@ -16,9 +16,9 @@ import pyarrow.compute as pc
 from pydantic import BaseModel, Field
 
 from evalstream.metrics.bootstrap import bounds_of_equal, percentile_bounds, wilson_bounds
+from evalstream.room import given_back
 from evalstream.scenes import Float
 from evalstream.selection import Filter, QuestionError, Selection
-from evalstream.storage.room import given_back
 from evalstream.stored.label_counts import REASONS
 from evalstream.stored.replicates import FEWEST, IntervalOptions, Read, defined_rows, read, replicates
 from evalstream.stored.row_sums import TOTALS, Figure

@@ -16,7 +16,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
-from evalstream.storage.room import machine_memory
+from evalstream.room import machine_memory
 from evalstream.storage.settings import QUERY
 
 if TYPE_CHECKING:

@@ -16,12 +16,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from evalstream import room
 from evalstream.matching.nearest import Nearest
 from evalstream.pipeline.fold import Facts
 from evalstream.scenes import RECTANGLE, Code, Int, row_order
 from evalstream.scoring.columns import Columns, Side
 from evalstream.selection import QuestionError, Selection
-from evalstream.storage import room
 from evalstream.storage.remembered import outdated, recalled, remembered
 from evalstream.storage.results import of_policy
 from evalstream.stored.counted import ROW_KEY, ask, ask_arrow, selected
@@ -135,7 +135,7 @@ def read_columns(
 def read_all(client: Client, selection: Selection, *, ordered: bool = False, with_nearest: bool = False) -> Stored:
     """Read the selected rows as :func:`read_columns` does, as many as there is room for.
 
-    What is made of single detections needs all of them in memory (:mod:`evalstream.storage.room`).
+    What is made of single detections needs all of them in memory (:mod:`evalstream.room`).
 
     Raises
     ------

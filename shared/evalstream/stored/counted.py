@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pyarrow as pa
 
+from evalstream import room
 from evalstream.matching import AREA_RANGES, MAX_DETECTIONS, MAX_SKELETONS
 from evalstream.scoring.outcomes import RowMetric
 from evalstream.selection import ORDERED, QuestionError, Selection, object_codes, parse_condition
-from evalstream.storage import room
 from evalstream.storage.remembered import short_answer
 from evalstream.storage.results import MATCHES, of_policy
 from evalstream.storage.settings import QUERY

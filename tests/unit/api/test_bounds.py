@@ -11,7 +11,7 @@ from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
-from evalstream.storage import room
+from evalstream import room
 from evalstream.stored import columns, counted
 from evalstream_embedded.app import make_app
 from evalstream_embedded.settings import LocalSettings

@@ -9,8 +9,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final
 
 import pytest
-from evalstream.storage import room
-from evalstream.storage.room import NoRoomError, given_back, take
+from evalstream import room
+from evalstream.room import NoRoomError, given_back, take
 
 PATIENCE: Final = 60
 
