@@ -15,8 +15,8 @@ from typing import Any, Final
 
 from clickhouse_connect.driver.exceptions import ClickHouseError
 from evalstream.events.versions import OutOfVersionsError
+from evalstream.room import NoRoomError
 from evalstream.selection import QuestionError
-from evalstream.storage.room import NoRoomError
 from evalstream.telemetry import SHED
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse

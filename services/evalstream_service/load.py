@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from anyio import CapacityLimiter, to_thread
-from evalstream.storage import room
+from evalstream import room
 from evalstream.telemetry import JOINED, SHED
 from fastapi import FastAPI, HTTPException, Request
 

@@ -100,7 +100,7 @@ def read(client: Client, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(columns, "_LITTLE", 0)
     monkeypatch.setattr(remembered, "_KNOWN", OrderedDict())
     monkeypatch.setattr(remembered, "_bytes", 0)
-    monkeypatch.setattr(room, "_most", columns._needed(columns._objects(client, SMALL)))
+    monkeypatch.setattr(room, "_most", columns._needed(columns._objects(client, SMALL), columns.BYTES_OF_RESAMPLED))
     return found
 
 

@@ -36,7 +36,9 @@ if TYPE_CHECKING:
 MOST_BYTES: Final = 112 * 2**20
 #: What a question that looks at each object takes for one, at the most: what is read, what the engine needs to hand it
 #: over, and what is made of it. A rectangle counts as an object. Measured, over millions of them.
-BYTES_OF_OBJECT: Final = 500
+BYTES_OF_OBJECT: Final = 400
+#: Where they are resampled as well.
+BYTES_OF_RESAMPLED: Final = 500
 #: And for a data row, its name included.
 BYTES_OF_ROW: Final = 1_000
 #: Room that is taken without a closer look.
@@ -132,7 +134,14 @@ def read_columns(
         return None
 
 
-def read_all(client: Client, selection: Selection, *, ordered: bool = False, with_nearest: bool = False) -> Stored:
+def read_all(
+    client: Client,
+    selection: Selection,
+    *,
+    ordered: bool = False,
+    with_nearest: bool = False,
+    bytes_of_object: int = BYTES_OF_OBJECT,
+) -> Stored:
     """Read the selected rows as :func:`read_columns` does, as many as there is room for.
 
     What is made of single detections needs all of them in memory (:mod:`evalstream.room`).
@@ -144,16 +153,16 @@ def read_all(client: Client, selection: Selection, *, ordered: bool = False, wit
     NoRoomError
         If others have it now.
     """
-    size = _take_room(client, selection)
+    size = _take_room(client, selection, bytes_of_object)
     return _read(client, selection, ordered, with_nearest, {"max_result_bytes": max(size, MOST_BYTES)})
 
 
-def _take_room(client: Client, selection: Selection) -> int:
+def _take_room(client: Client, selection: Selection, bytes_of_object: int) -> int:
     """Take room for the selected rows and what is made of them, before any is read; give the bytes."""
-    size = _needed(_most_objects(client, selection))
+    size = _needed(_most_objects(client, selection), bytes_of_object)
     if size > _LITTLE:  # but versions that were replaced are among them, and rows that are not selected
         found = _objects(client, selection)
-        size = _needed(found)
+        size = _needed(found, bytes_of_object)
         if size + room.own() > room.most():
             raise QuestionError(
                 f"{found.annotations:,} annotations and {found.predictions:,} predictions are selected: to look at each"
@@ -172,8 +181,8 @@ class _Objects(NamedTuple):
     rectangles: int
 
 
-def _needed(found: _Objects) -> int:
-    return BYTES_OF_ROW * found.rows + BYTES_OF_OBJECT * (found.annotations + found.predictions + found.rectangles)
+def _needed(found: _Objects, bytes_of_object: int) -> int:
+    return BYTES_OF_ROW * found.rows + bytes_of_object * (found.annotations + found.predictions + found.rectangles)
 
 
 _SIZES: Final = ("annotation_type", "prediction_type", "match_prediction")

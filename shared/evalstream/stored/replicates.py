@@ -20,7 +20,7 @@ from evalstream.metrics.detections import Detections, all_changes, in_order, out
 from evalstream.scenes import Flag, Float
 from evalstream.scoring.detections import detections
 from evalstream.selection import Selection
-from evalstream.stored.columns import Stored, read_all, read_columns
+from evalstream.stored.columns import BYTES_OF_RESAMPLED, Stored, read_all, read_columns
 from evalstream.stored.row_sums import (
     Figure,
     RowSums,
@@ -79,7 +79,11 @@ class Read(NamedTuple):
 def read(client: Client, selection: Selection, options: IntervalOptions) -> Read:
     """Read what figures are made of, row by row."""
     with_detections = "average_precision" in options.group
-    stored = read_all(client, selection, ordered=True) if with_detections else read_columns(client, selection)
+    stored = (
+        read_all(client, selection, ordered=True, bytes_of_object=BYTES_OF_RESAMPLED)
+        if with_detections
+        else read_columns(client, selection)
+    )
     sums = counts_by_row(client, selection, stored)
     notes: list[str] = []
     if "counts" not in options.group:
