@@ -72,14 +72,19 @@ class Consumer:
         return 0 if end is None else max(end - self._done.get(partition, end), 0)
 
     def skipped(self, records: Sequence[Record]) -> list[TopicPartition]:
-        """Name the partitions of a batch of which something is not there that was to come before.
+        """Name the partitions of a batch of which something is not there that was to come.
 
-        Kafka has dropped it, for it was not read for longer than it is kept.
+        Kafka has dropped it, for it was not read for longer than it is kept. Of partitions that transactions write to
+        this cannot be told: their markers take offsets, too.
         """
-        first: dict[TopicPartition, int] = {}
+        gaps: dict[TopicPartition, None] = {}
+        following: dict[TopicPartition, int] = {}
         for record in records:
-            first.setdefault(TopicPartition(record.topic, record.partition), record.offset)
-        return [place for place, offset in first.items() if offset > self._done.get(place, offset)]
+            place = TopicPartition(record.topic, record.partition)
+            if record.offset > following.get(place, self._done.get(place, record.offset)):
+                gaps[place] = None
+            following[place] = record.offset + 1
+        return list(gaps)
 
     def _fail(self, error: BaseException) -> None:
         self.failure = error

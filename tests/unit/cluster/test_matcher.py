@@ -38,7 +38,8 @@ def test_what_was_dropped_before_it_was_read_is_told_by_the_next_offset() -> Non
     one, other = TopicPartition(TOPIC, 0), TopicPartition(TOPIC, 1)
     assert consumer.skipped([word("a", 7)]) == [], "it is not known what was committed"
     consumer._done = {one: 7, other: 3}
-    assert consumer.skipped([word("a", 7), word("b", 9), word("c", 3, 1)]) == []
+    assert consumer.skipped([word("a", 7), word("b", 8), word("c", 3, 1), word("a", 9)]) == []
+    assert consumer.skipped([word("a", 7), word("c", 3, 1), word("b", 9), word("a", 11)]) == [one]
     assert consumer.skipped([word("a", 6)]) == [], "what comes again"
     assert consumer.skipped([word("a", 7), word("c", 4, 1)]) == [other]
 
