@@ -9,6 +9,7 @@ from evalstream.changes import Completed, RunStep
 from evalstream.events import PredictionEvent, Reader, Record
 from evalstream.events.base import Name
 from evalstream.pipeline.complete import closing_events
+from evalstream.positions import latest
 from evalstream.storage.events import count_annotated
 from evalstream.storage.run_steps import set_step
 from evalstream_service.backend import backend_of, intake_of
@@ -55,11 +56,13 @@ async def put_complete(request: Request, dataset: Annotated[Name, Path()], run: 
         raise HTTPException(404, f"dataset {dataset!r} has no annotated data row yet, so no run over it can be closed")
     reader = Reader(PredictionEvent, {"dataset": dataset, "run": run})
     upload = uuid4().hex
-    closed, last = 0, ""
+    closed, last, positions = 0, "", list[str | None]()
     while events := await run_in_threadpool(lambda after: closing_events(clients(), dataset, run, after), last):
         records = [Record(line, closed + i, 0) for i, line in enumerate(events.values(), 1)]
-        accepted, rejected, _ = await accept(records, reader, upload)
+        accepted, rejected, position = await accept(records, reader, upload)
         assert not rejected, rejected[0].reason
         closed += accepted
+        positions.append(position)
         last = next(reversed(events))
-    return Completed(dataset=dataset, run=run, annotated=annotated, closed=closed)
+    position = latest(positions) if positions else intake_of(request).position()
+    return Completed(dataset=dataset, run=run, annotated=annotated, closed=closed, position=position)

@@ -94,7 +94,7 @@ def upload(
         err.print(f"  {note}", highlight=False, markup=False, soft_wrap=True)
     how = How(given)
     with service(url, api_key) as client, progress_bar() as bar:
-        results = list[tuple[Sent, int]]()
+        results, of_closing = list[tuple[Sent, int]](), list[str | None]()
         truth: GroundTruth | None = None
         if annotations is not None:
             column = -2 if annotations == predictions else -1  # of CoNLL files
@@ -113,10 +113,12 @@ def upload(
             if complete and any(result.rejected or left_out for result, left_out in results):
                 err.print(NOT_CLOSED.format(run=run), highlight=False, markup=False)
             elif complete:
-                tell_closed(client.complete(dataset, run, wait=False))
+                closed = client.complete(dataset, run, wait=False)
+                tell_closed(closed)
+                of_closing.append(closed.position)
             if wait and results[-1][0].accepted:  # without any, there may be no such run
                 wait_until_matched(client, bar, dataset, run)
-    position = latest(result.position for result, _ in results if result.accepted)
+    position = latest([*(result.position for result, _ in results if result.accepted), *of_closing])
     if not wait and position is not None:
         out.print(f"position {position}", highlight=False, markup=False, soft_wrap=True)
     _report([result for result, _ in results], sum(left_out for _, left_out in results))

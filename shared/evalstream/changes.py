@@ -41,6 +41,7 @@ class Completed(BaseModel):
     closed: int = Field(
         description="of these, the ones that the run had said nothing of: from now on nothing was found on them"
     )
+    position: str | None = Field(default=None, description="what questions reflect that wait for it, as of an upload")
 
 
 #: Data rows that are asked for at a time.

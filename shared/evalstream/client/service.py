@@ -250,7 +250,7 @@ class Service(Questions):
         given, notes = typed(annotations, of, options or Options())
         how = How(given, classes, box_format)
         sent: list[tuple[Lines, Sent]] = []
-        truth, closed, not_closed = None, None, list[str]()
+        truth, closed, not_closed, of_closing = None, None, list[str](), list[str | None]()
         if annotations is not None:
             lines, truth = annotation_lines(annotations, dataset, how)
             yield from Service.check_files.steps(self, dataset, lines, how.options)
@@ -266,7 +266,9 @@ class Service(Questions):
             if complete and any(own.rejected or lines.left_out for lines, own in sent):
                 not_closed = [NOT_CLOSED.format(run=run)]
             elif complete:
-                closed = (yield from Service.complete.steps(self, dataset, run, wait=False)).closed
+                closing = yield from Service.complete.steps(self, dataset, run, wait=False)
+                closed = closing.closed
+                of_closing.append(closing.position)
             if wait and arrived:
                 yield from Service.wait.steps(self, dataset, run, on_progress=on_progress)
         done = Uploaded(
@@ -276,7 +278,7 @@ class Service(Questions):
             left_out=sum(lines.left_out for lines, _ in sent),
             closed=closed,
             notes=[*notes, *(note for lines, _ in sent for note in lines.notes), *not_closed],
-            position=latest(own.position for _, own in sent if own.accepted),
+            position=latest([*(own.position for _, own in sent if own.accepted), *of_closing]),
         )
         if on_rejected == "raise" and (done.rejected or done.left_out):
             raise RejectedError(f"dataset {dataset}", done.rejected + done.left_out, done.reasons)

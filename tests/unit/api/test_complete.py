@@ -34,8 +34,11 @@ def test_a_closed_run_has_missed_what_it_said_nothing_of(client: TestClient) -> 
     said = {"dataset": "street x", "run": "v 1", "annotated": 3}
     for closed in (2, 0):
         answer = client.put(f"{run}/complete")
-        assert (answer.status_code, answer.json()) == (200, said | {"closed": closed})
-        assert wait_until_matched(client, "street x", "v 1")["without_predictions"] == 0
+        position = answer.json()["position"]
+        assert (answer.status_code, answer.json()) == (200, said | {"closed": closed, "position": position})
+        query = {"at_least": position, "at_least_seconds": 25}
+        progress = client.get(f"{run}/progress", params=query).json()
+        assert (progress["pending"], progress["without_predictions"]) == (0, 0)
         found = client.get(f"{run}/summary").json()
         assert (found["rows"], found["tp"], found["fn"]) == (3, 1, 2)
         assert found["notes"] == []

@@ -36,7 +36,9 @@ class Recorder:
         run = request.url.path.split("/")[5]
         if request.method == "PUT" and request.url.path.endswith("/complete"):
             self.closed.append(run)
-            return httpx.Response(200, json={"dataset": "d", "run": run, "annotated": 3, "closed": 2})
+            return httpx.Response(
+                200, json={"dataset": "d", "run": run, "annotated": 3, "closed": 2, "position": "a.1"}
+            )
         if request.method == "PUT":
             self.steps[run] = json.loads(request.content)["step"]
             return httpx.Response(200, json={})
