@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 
 from evalstream.deletions import COUNT_BITS, NOTHING_DELETED, Deletions
 from evalstream.matching import POLICIES
+from evalstream.matching.area import by_range
 from evalstream.matching.nearest import Nearest, nearest
 from evalstream.ontology import NOTHING_DECLARED, Ontology
 from evalstream.pipeline.fold import FoldedScene, fold
 from evalstream.pipeline.matchable import Failed, Matchable, matchable, work_through
 from evalstream.pipeline.objects import Objects, lists, measure_columns, ragged
 from evalstream.scenes import RECTANGLE, Rectangles
-from evalstream.storage.results import RESULTS, of_policy
+from evalstream.storage.results import RESULTS, of_policy, stored_iou
 
 
 def match(
@@ -91,7 +92,7 @@ def results(dataset: str, prepared: Matchable, policies: Sequence[str]) -> pa.Ta
         "annotation_parent": ragged(annotations.offset, annotations.parent_in_scene()),
         **lists("prediction", predictions, "id", "type", "feature", "label", "confidence", "geometry", "detail"),
         **lists("prediction", predictions, "score_label", "score"),
-        "prediction_area": ragged(predictions.offset, scenes.prediction_area),
+        "prediction_area": ragged(predictions.offset, by_range(scenes.prediction_area)),
         "prediction_parent": ragged(predictions.offset, predictions.parent_in_scene()),
         "prediction_rank": ragged(predictions.offset, prepared.rank().astype(np.uint32)),
         **_closest(closest, annotations, predictions),
@@ -99,7 +100,7 @@ def results(dataset: str, prepared: Matchable, policies: Sequence[str]) -> pa.Ta
         **{
             of_policy(policy, name): column
             for policy, own in matches.items()
-            for name, column in _matches(own, annotations, predictions).items()
+            for name, column in _matches(policy, own, annotations, predictions).items()
         },
     }
     return pa.table([columns[name] for name in RESULTS.names], schema=RESULTS)
@@ -127,7 +128,7 @@ def _scene_columns(
     }
 
 
-def _matches(rectangles: Rectangles, annotations: Objects, predictions: Objects) -> dict[str, pa.Array]:
+def _matches(policy: str, rectangles: Rectangles, annotations: Objects, predictions: Objects) -> dict[str, pa.Array]:
     prediction = np.ascontiguousarray(rectangles["prediction"])
     annotation = np.ascontiguousarray(rectangles["annotation"])
     # The kernels go through the scenes in order, so the rectangles of one scene lie together.
@@ -137,7 +138,7 @@ def _matches(rectangles: Rectangles, annotations: Objects, predictions: Objects)
     def by_scene(values: NDArray[np.generic] | pa.Array) -> pa.Array:
         return ragged(offset, values)
 
-    stored = "iou", "confidence_low", "confidence_high", "iou_low", "iou_high", "area_range"
+    stored = "confidence_low", "confidence_high", "iou_low", "iou_high", "area_range"
     return {
         "prediction": by_scene((prediction - predictions.offset[scene]).astype(np.uint32)),
         "annotation": by_scene((annotation - annotations.offset[scene]).astype(np.uint32)),
@@ -146,6 +147,7 @@ def _matches(rectangles: Rectangles, annotations: Objects, predictions: Objects)
         "actual_feature": by_scene(annotations.columns["feature"].take(pa.array(annotation))),
         "predicted": by_scene(predictions.columns["label"].take(pa.array(prediction))),
         "actual": by_scene(annotations.columns["label"].take(pa.array(annotation))),
+        "iou": by_scene(stored_iou(policy, rectangles["iou"], rectangles["iou_high"])),
         **{name: by_scene(np.ascontiguousarray(rectangles[name])) for name in stored},
         "ignored": by_scene(rectangles["ignored"].astype(np.uint8)),
     }

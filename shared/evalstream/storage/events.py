@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from evalstream.events import EVENTS
+from evalstream.storage.areas import with_areas, without_areas
 from evalstream.storage.deletions import conditions
 from evalstream.storage.recent import EventKey, Recent
 from evalstream.storage.settings import INSERT, INSERT_DISTINCT
@@ -43,7 +44,9 @@ def append_events(client: Client, events: pa.Table, recent: Recent | None = None
     for start in range(0, events.num_rows, INSERT_ROWS):
         part = events.slice(start, INSERT_ROWS)
         with INSERT_SECONDS.labels("events").time():
-            client.insert_arrow("events", part, settings=INSERT_DISTINCT if _are_distinct(part) else INSERT)
+            client.insert_arrow(
+                "events", without_areas(part), settings=INSERT_DISTINCT if _are_distinct(part) else INSERT
+            )
     if recent is not None:
         recent.keep(events)
 
@@ -84,7 +87,7 @@ def _read_events(client: Client, dataset: str, data_rows: Sequence[str], *, runs
         client.query_arrow(_LOAD, parameters=known | {"data_rows": list(data_rows[start : start + LOOKUP_ROWS])})
         for start in range(0, len(data_rows), LOOKUP_ROWS)
     ]
-    return pa.concat_tables(parts).cast(EVENTS) if parts else EVENTS.empty_table()
+    return with_areas(pa.concat_tables(parts).cast(EVENTS)) if parts else EVENTS.empty_table()
 
 
 def stored_versions(

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 
 from evalstream.matching import POLICIES
+from evalstream.policies import TRAITS
+from evalstream.scenes import Float
 from evalstream.storage.deletions import conditions
 from evalstream.storage.events import INSERT_ROWS, without_predictions
 from evalstream.storage.ontologies import revisions
@@ -24,7 +27,7 @@ def _objects(side: str, *more: tuple[str, pa.DataType]) -> list[tuple[str, pa.Da
         ("type", pa.string()),
         ("feature", pa.string()),
         ("label", pa.string()),
-        ("area", pa.float64()),
+        ("area", pa.float64()),  # of predictions one in the same area ranges: that is what counts of it
         *more,
         ("geometry", pa.list_(pa.float64())),
         ("parent", pa.int32()),  # a position on the same side, -1: none
@@ -32,6 +35,9 @@ def _objects(side: str, *more: tuple[str, pa.DataType]) -> list[tuple[str, pa.Da
     ]
     return [(f"{side}_{name}", pa.list_(kind)) for name, kind in columns]
 
+
+#: Policies whose match rectangles end just below the overlap; those of the others end at it, if nothing cuts them off.
+_ENDS_BELOW: Final = frozenset(policy for policy, traits in TRAITS.items() if traits.strict)
 
 #: Of each match rectangle, in columns of its policy: see :func:`of_policy`.
 MATCHES: Final[dict[str, pa.DataType]] = {
@@ -55,6 +61,23 @@ MATCHES: Final[dict[str, pa.DataType]] = {
 def of_policy(policy: str, name: str) -> str:
     """Name the column that holds something of each match rectangle of a policy."""
     return f"{policy.replace('-', '_')}.{name}"
+
+
+def stored_iou(policy: str, iou: Float, iou_high: Float) -> Float:
+    """Give the overlaps of match rectangles as they are stored: -1 where the rectangle ends there, as most do.
+
+    So what is almost or quite the same as in the column beside it takes no place; :func:`overlap` is the way back.
+    """
+    end = np.nextafter(iou, 0.0) if policy in _ENDS_BELOW else iou
+    return np.where(iou_high == end, -1.0, iou)
+
+
+def overlap(policy: str) -> str:
+    """SQL for the overlaps of a policy's match rectangles, whether or not they were stored :func:`stored_iou`."""
+    iou, high = (f"`{of_policy(policy, name)}`" for name in ("iou", "iou_high"))
+    # Of floats above zero the next larger one has the next larger bits.
+    end = "reinterpretAsFloat64(reinterpretAsUInt64(high) + 1)" if policy in _ENDS_BELOW else "high"
+    return f"arrayMap((iou, high) -> if(iou < 0, {end}, iou), {iou}, {high})"
 
 
 RESULTS: Final = pa.schema(

@@ -17,7 +17,7 @@ from evalstream.matching import AREA_RANGES, MAX_DETECTIONS, MAX_SKELETONS
 from evalstream.scoring.outcomes import RowMetric
 from evalstream.selection import ORDERED, QuestionError, Selection, object_codes, parse_condition
 from evalstream.storage.remembered import short_answer
-from evalstream.storage.results import MATCHES, of_policy
+from evalstream.storage.results import MATCHES, of_policy, overlap
 from evalstream.storage.settings import QUERY
 from evalstream.stored.roll_up import FEATURES, NO_ROLL_UP, rolled_up
 from evalstream.types import UNCOUNTED
@@ -99,6 +99,7 @@ def _columns(selection: Selection, only: Collection[str] | None) -> str:
         return f"arrayMap(label -> {rolled_up('label')}, {column})" if selection.roll_up and name in _LABELS else column
 
     matches = {f"match_{name}": f"`{of_policy(selection.policy, name)}`" for name in MATCHES}
+    matches["match_iou"] = overlap(selection.policy)
     own = [f"{rolled(name, column)} AS {name}" for name, column in matches.items() if only is None or name in only]
     if only is not None:
         return ", ".join([*(f"{rolled(name, name)} AS {name}" for name in only if name not in matches), *own])
