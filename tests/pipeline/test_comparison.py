@@ -404,7 +404,7 @@ def test_a_result_that_is_behind_is_said_and_counted_in_no_cell(client: Client) 
     said = {"x": [thing | {"confidence": 0.9, "id": "1"}]}
     feed(client, "behind", {"x": boxes}, {A: said, B: said})
     # The first run's result as it would be, had the second annotation come after it.
-    columns = ("id", "type", "feature", "label", "area", "crowd", "geometry", "parent", "detail")
+    columns = ("id", "type", "feature", "label", "area", "crowd", "geometry", "hundredths", "parent", "detail")
     shorter = ", ".join(f"arrayResize(annotation_{name}, 1) AS annotation_{name}" for name in columns)
     client.command(
         f"INSERT INTO results SELECT * REPLACE (version + 1 AS version, {shorter}) FROM results FINAL"

@@ -20,6 +20,7 @@ from evalstream.queries.summary import summary
 from evalstream.scoring.causes import ErrorOptions
 from evalstream.selection import Selection
 from evalstream.storage import migrate as migrate_module
+from evalstream.storage.boxes import geometry_in_units
 from evalstream.storage.deletions import Scope
 from evalstream.storage.engine import open_embedded
 from evalstream.storage.migrate import migrate
@@ -48,6 +49,8 @@ LABELS = {
         *(f"`{of_policy(policy, name)}`" for policy in POLICIES for name in ("actual", "predicted")),
     ],
 }
+#: The columns whose boxes are stored in hundredths.
+SHAPES = {"events.object_geometry"}
 NAMES = [f"r{i}" for i in range(5)]
 EVERY = list(POLICIES)
 DATASETS = ("every type", "odd names", "some rows failed")
@@ -80,6 +83,12 @@ def statement(start: str) -> str:
     return found
 
 
+def as_given(column: str) -> str:
+    """SQL for a column as it was before boxes were stored in hundredths."""
+    side, _, rest = column.rpartition("_")
+    return geometry_in_units(side) if rest == "geometry" else column
+
+
 def a_row_a_policy(client: Client) -> None:
     """Make the tables those of the version that held a row of results for each policy, objects and all."""
     client.command(statement("CREATE TABLE row_results\n"))
@@ -91,7 +100,7 @@ def a_row_a_policy(client: Client) -> None:
         own = ", ".join(f"`{of_policy(policy, name)}`" for name in MATCHES)
         client.command(
             f"INSERT INTO row_results (policy, is_deleted, {', '.join(same)}, {of_matches})"
-            f" SELECT '{policy}', is_deleted, {', '.join(same)}, {own} FROM results"
+            f" SELECT '{policy}', is_deleted, {', '.join(map(as_given, same))}, {own} FROM results"
         )
     client.command("DROP TABLE results")
     client.command(f"DELETE FROM migrations WHERE number > {A_ROW_A_POLICY}")
@@ -103,7 +112,8 @@ def as_it_was(client: Client, table: str) -> None:
     client.command(statement(f"CREATE TABLE {table}\n"))
     known = client.query(f"SELECT name FROM system.columns WHERE database = currentDatabase() AND table = '{table}'")
     columns = ", ".join(name for (name,) in known.result_rows)
-    client.command(f"INSERT INTO {table} ({columns}) SELECT {columns} FROM new_{table} FINAL")
+    given = ", ".join(as_given(name) if f"{table}.{name}" in SHAPES else name for (name,) in known.result_rows)
+    client.command(f"INSERT INTO {table} ({columns}) SELECT {given} FROM new_{table} FINAL")
     client.command(f"DROP TABLE new_{table}")
 
 
@@ -135,8 +145,12 @@ def test_an_older_folder_gives_the_numbers_of_a_fresh_one(client: Client) -> Non
 
 
 def columns(client: Client) -> list[tuple[Any, ...]]:
-    """Every result, all of its columns, in the order of its key."""
-    return list(client.query("SELECT * FROM results FINAL ORDER BY dataset, run, data_row").result_rows)
+    """Every result, all of its columns with boxes as they were given, in the order of its key."""
+    given = ", ".join(f"{as_given(f'{side}_geometry')} AS {side}_geometry" for side in ("annotation", "prediction"))
+    rows = f"SELECT * REPLACE ({given}) FROM results FINAL"
+    hundredths = "annotation_hundredths, prediction_hundredths"
+    asked = f"SELECT * EXCEPT ({hundredths}) FROM ({rows}) ORDER BY dataset, run, data_row"
+    return list(client.query(asked).result_rows)
 
 
 def answers(service: TestClient) -> dict[tuple[str, str], Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from evalstream.events import EVENTS
-from evalstream.storage.areas import with_areas, without_areas
+from evalstream.storage.boxes import in_hundredths, in_units, with_areas, without_areas
 from evalstream.storage.deletions import conditions
 from evalstream.storage.recent import EventKey, Recent
 from evalstream.storage.settings import INSERT, INSERT_DISTINCT
@@ -24,7 +24,7 @@ LOOKUP_ROWS = 5_000
 # The conditions look at the key alone, so that they may come before FINAL: without being told, the engine would read
 # every column of whatever stands near these data rows.
 _LOAD = f"""
-SELECT {", ".join(EVENTS.names)} FROM events FINAL
+SELECT {", ".join(EVENTS.names)}, object_hundredths FROM events FINAL
 WHERE dataset = {{dataset:String}} AND data_row IN {{data_rows:Array(String)}} AND ({{runs:Bool}} OR run = '')
 ORDER BY data_row, run, version, event_id
 SETTINGS optimize_move_to_prewhere_if_final = 1
@@ -43,10 +43,9 @@ def append_events(client: Client, events: pa.Table, recent: Recent | None = None
 
     for start in range(0, events.num_rows, INSERT_ROWS):
         part = events.slice(start, INSERT_ROWS)
+        settings = INSERT_DISTINCT if _are_distinct(part) else INSERT
         with INSERT_SECONDS.labels("events").time():
-            client.insert_arrow(
-                "events", without_areas(part), settings=INSERT_DISTINCT if _are_distinct(part) else INSERT
-            )
+            client.insert_arrow("events", in_hundredths(without_areas(part), "object"), settings=settings)
     if recent is not None:
         recent.keep(events)
 
@@ -87,7 +86,7 @@ def _read_events(client: Client, dataset: str, data_rows: Sequence[str], *, runs
         client.query_arrow(_LOAD, parameters=known | {"data_rows": list(data_rows[start : start + LOOKUP_ROWS])})
         for start in range(0, len(data_rows), LOOKUP_ROWS)
     ]
-    return with_areas(pa.concat_tables(parts).cast(EVENTS)) if parts else EVENTS.empty_table()
+    return with_areas(in_units(pa.concat_tables(parts), "object").cast(EVENTS)) if parts else EVENTS.empty_table()
 
 
 def stored_versions(

@@ -11,6 +11,7 @@ import pyarrow as pa
 from evalstream.matching import POLICIES
 from evalstream.policies import TRAITS
 from evalstream.scenes import Float
+from evalstream.storage.boxes import in_hundredths
 from evalstream.storage.deletions import conditions
 from evalstream.storage.events import INSERT_ROWS, without_predictions
 from evalstream.storage.ontologies import revisions
@@ -172,7 +173,8 @@ def write_results(client: Client, results: pa.Table) -> None:
 
     for start in range(0, results.num_rows, INSERT_ROWS):
         with INSERT_SECONDS.labels("results").time():
-            client.insert_arrow("results", results.slice(start, INSERT_ROWS), settings=INSERT_DISTINCT)
+            part = in_hundredths(results.slice(start, INSERT_ROWS), "annotation", "prediction")
+            client.insert_arrow("results", part, settings=INSERT_DISTINCT)
 
 
 def stale_rows(client: Client, dataset: str, policies: Sequence[str], *, failed: bool = False) -> list[str]:

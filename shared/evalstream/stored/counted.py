@@ -16,6 +16,7 @@ from evalstream import room
 from evalstream.matching import AREA_RANGES, MAX_DETECTIONS, MAX_SKELETONS
 from evalstream.scoring.outcomes import RowMetric
 from evalstream.selection import ORDERED, QuestionError, Selection, object_codes, parse_condition
+from evalstream.storage.boxes import geometry_in_units
 from evalstream.storage.remembered import short_answer
 from evalstream.storage.results import MATCHES, of_policy, overlap
 from evalstream.storage.settings import QUERY
@@ -103,8 +104,9 @@ def _columns(selection: Selection, only: Collection[str] | None) -> str:
     own = [f"{rolled(name, column)} AS {name}" for name, column in matches.items() if only is None or name in only]
     if only is not None:
         return ", ".join([*(f"{rolled(name, name)} AS {name}" for name in only if name not in matches), *own])
-    objects = ", ".join(f"{rolled(name, name)} AS {name}" for name in _LABELS if name not in matches)
-    return ", ".join([f"* REPLACE ({objects})" if selection.roll_up else "*", *own])
+    objects = [f"{rolled(name, name)} AS {name}" for name in _LABELS if name not in matches and selection.roll_up]
+    shapes = [f"{geometry_in_units(side)} AS {side}_geometry" for side in ("annotation", "prediction")]
+    return ", ".join([f"* REPLACE ({', '.join([*objects, *shapes])})", *own])
 
 
 #: The columns that hold labels.

@@ -12,7 +12,9 @@ from evalstream.events import EVENTS
 from evalstream.matching import AREA_RANGES, POLICIES
 from evalstream.matching.area import by_range
 from evalstream.policies import PolicyName
-from evalstream.storage.areas import with_areas, without_areas
+from evalstream.queries.rows import Page, rows
+from evalstream.selection import Selection
+from evalstream.storage.boxes import in_hundredths, in_units, with_areas, without_areas
 from evalstream.storage.events import append_events, load_events
 from evalstream.storage.results import of_policy, overlap, stored_iou
 from hypothesis import given
@@ -77,6 +79,40 @@ def test_areas_that_are_left_out_are_there_again(
             assert np.isnan(left) == (run != "" and kind == "bbox" and area == box[2] * box[3])
 
 
+COORDINATE = st.one_of(
+    st.floats(allow_nan=False),
+    st.decimals(-30_000_000, 30_000_000, places=2, allow_nan=False).map(float),
+    st.sampled_from([0.0, -0.0, 0.1 + 0.2, 2147483647 / 100, 2147483648 / 100, -2147483648 / 100]),
+)
+SHAPE = st.one_of(
+    st.tuples(st.just("bbox"), st.lists(COORDINATE, min_size=4, max_size=4)),
+    st.tuples(st.sampled_from(["polyline", "span", "bbox"]), st.lists(COORDINATE, max_size=5)),
+)
+
+
+@given(st.lists(st.lists(SHAPE, max_size=4), max_size=4), st.integers(0, 3))
+def test_boxes_of_two_decimals_are_hundredths_and_the_same_again(
+    given: list[list[tuple[str, list[float]]]], start: int
+) -> None:
+    whole = events(*(("r", [(kind, shape, 0.0) for kind, shape in objects]) for objects in given)).slice(start)
+    stored = in_hundredths(whole, "object")
+    again = in_units(stored, "object") if given[start:] else whole
+    assert repr(again["object_geometry"].to_pylist()) == repr(
+        whole["object_geometry"].to_pylist()
+    )  # tells -0.0 from 0.0
+    assert again == whole
+    if not given[start:]:
+        return
+    for objects, left, moved in zip(
+        given[start:], stored["object_geometry"].to_pylist(), stored["object_hundredths"].to_pylist(), strict=True
+    ):
+        for (kind, shape), own, hundredths in zip(objects, left, moved, strict=True):
+            fits = len(shape) == 4 and all(abs(x) < 2**31 / 100 and repr(round(x, 2)) == repr(x) for x in shape)
+            fits &= "-0.0" not in map(repr, shape)
+            assert bool(hundredths) == (kind == "bbox" and fits), (kind, shape)
+            assert own == ([] if hundredths else shape)
+
+
 def test_the_table_has_no_areas_of_predicted_boxes(client: Client) -> None:
     boxes = [("bbox", [1.0, 2.0, 0.1, 0.7], 0.1 * 0.7)]
     whole = events(("", boxes), ("r", boxes))
@@ -86,6 +122,18 @@ def test_the_table_has_no_areas_of_predicted_boxes(client: Client) -> None:
     assert annotated == 0.1 * 0.7
     assert np.isnan(predicted)
     assert load_events(client, "d", ["0", "1"]) == whole
+
+
+def test_tables_have_hundredths_and_answers_coordinates(client: Client) -> None:
+    given = [[0.1, 20.25, 3, 4.07], [0.123, 1, 2, 3]]
+    boxes = [{"type": "bbox", "feature": "a", "bbox": one} for one in given]
+    feed(client, "boxes", {"r": boxes}, {"m": {"r": [one | {"confidence": 0.5} for one in boxes]}})
+    for table, side in (("events", "object"), ("results", "annotation"), ("results", "prediction")):
+        asked = f"SELECT {side}_geometry, {side}_hundredths FROM {table} WHERE dataset = 'boxes'"
+        for found in client.query(asked).result_rows:
+            assert found == ([[], given[1]], [[10, 2025, 300, 407], []])
+    (row,) = rows(client, Selection(dataset="boxes", run="m"), Page()).rows
+    assert [one.geometry for one in (*row.annotations, *row.predictions)] == given * 2
 
 
 @given(st.lists(st.floats(0, 1e12) | st.sampled_from([b for own in AREA_RANGES.values() for b in own])))
