@@ -104,6 +104,7 @@ def upload(
                 client.declare_frequencies(dataset, truth)
             results.append((_send(client, bar, dataset, None, said, how.options), said.left_out))
             _tell_if_empty(annotations, *results[-1])
+            said, truth = said.when_sent(), truth and truth.without_objects()  # before predictions are read
         if predictions is not None and run is not None:
             with _told("the predictions were not sent"):
                 said = prediction_lines(predictions, annotations, truth, dataset, run, how)

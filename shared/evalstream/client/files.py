@@ -20,8 +20,9 @@ from evalstream.arrow import column as column_of
 from evalstream.arrow import repeated, texts
 from evalstream.client import objects
 from evalstream.events import EVENTS, event_lines
-from evalstream.importers import columns, conll, rows
+from evalstream.importers import coco_large, columns, conll, rows
 from evalstream.importers.arrays import BoxFormat, image_name
+from evalstream.importers.coco_large import Large
 from evalstream.importers.files import (
     GroundTruth,
     Held,
@@ -65,6 +66,10 @@ class Lines(NamedTuple):
     def left_out(self) -> int:
         """Count the records that are not sent."""
         return len(self.problems) + self.not_storable
+
+    def when_sent(self) -> Lines:
+        """Give what is left to say when the events have been sent, and hold them no longer."""
+        return self._replace(lines=(), files=tuple, columns=None)
 
     def reasons(self) -> list[str]:
         """Say which records are not sent, and why."""
@@ -156,7 +161,31 @@ def prediction_lines(
             f"{path}: COCO results name images and categories by number: the annotations must be named too, with"
             " --annotations or annotations="
         )
+    if form == "coco" and truth is not None and (large := _large(path, truth, how.options)) is not None:
+        return _lines_of_large(large, known)
     return _lines_of(read_predictions(path, truth, how.options), known, how)
+
+
+def _large(path: Path, truth: GroundTruth, options: Options) -> Large | None:
+    """Read COCO's results of boxes to where they need not be held, if they are many."""
+    as_they_stand = options.coco_type == "bbox" and not options.category_offset
+    if path == STDIN or truth.coco is None or not as_they_stand or path.stat().st_size < coco_large.LARGE_BYTES:
+        return None
+    return coco_large.read_large(path, truth.coco)
+
+
+def _lines_of_large(large: Large, known: dict[str, str]) -> Lines:
+    version, total = time.time_ns(), len(large.counts)
+    missing = total - int(np.count_nonzero(large.counts))
+
+    def tables() -> Iterator[pa.Table]:
+        for first, found, images in large.parts(most=PART_OBJECTS, rows=PART_EVENTS):
+            on = large.truth._replace(images=images)
+            yield _numbered(columns.prediction_events(found, on, known["dataset"], known["run"], version), first)
+
+    lines = (line for table in tables() for line in event_lines(table))
+    notes = [rows.taken_for_empty(missing, total)] if missing else []
+    return Lines(lines, total, notes, source=large.source, columns=tables)
 
 
 def stamped(lines: Iterable[bytes]) -> Iterator[bytes]:

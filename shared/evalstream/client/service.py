@@ -255,7 +255,9 @@ class Service(Questions):
             lines, truth = annotation_lines(annotations, dataset, how)
             yield from Service.check_files.steps(self, dataset, lines, how.options)
             yield from Service.declare_frequencies.steps(self, dataset, truth)
-            sent.append((lines, (yield from self._sending(dataset, None, lines, how.options, on_progress))))
+            own = yield from self._sending(dataset, None, lines, how.options, on_progress)
+            lines, truth = lines.when_sent(), truth and truth.without_objects()  # before predictions are read
+            sent.append((lines, own))
         if predictions is not None and run is not None:
             lines = prediction_lines(predictions, annotations, truth, dataset, run, how)
             yield from Service.check_files.steps(self, dataset, lines, how.options)

@@ -13,7 +13,6 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import partial
-from itertools import repeat
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final
@@ -49,14 +48,13 @@ from evalstream.importers.coco_records import (
 from evalstream.importers.coco_shapes import Checks, Shapes, check_numbers, shapes
 from evalstream.importers.columns import Categories, CocoType, Found, Images, Objects, RowKey, Truth, bound
 from evalstream.importers.names import ImageNames, refuse_ambiguous, told
+from evalstream.importers.places import distinct, places
 from evalstream.importers.problems import ImporterError, Problem, refuse
 from evalstream.importers.text import STDIN
 from evalstream.ontology import FREQUENCIES
 from evalstream.scenes import Code, Flag, Float, Int
 from evalstream.words import count_of
 
-#: Ids are counted where their range is at most so many times their number.
-_CLOSE: Final = 8
 _CONTROL: Final = re.compile(CONTROL)
 
 
@@ -226,7 +224,7 @@ def _annotated(
     own, positions = records
     checks = Checks(source, lambda i: annotation_name(positions[i], own[i]), len(own), problems)
     row = _rows(source, own, images, checks)
-    feature = _places(categories.place, field(own, "category_id")).astype(np.int32)
+    feature = places(categories.place, field(own, "category_id")).astype(np.int32)
     checks.leave_out(
         feature < 0,
         "category_id",
@@ -254,7 +252,7 @@ def _annotated(
         zero = np.array([own_id == 0 for own_id in given_ids], np.bool_) & kept
     note(zero, "annotation", "the id 0, whose matches pycocotools takes for none; here it counts as any other")
     repeated = np.zeros(len(own), np.bool_)
-    if len(_distinct(given_ids)[0] if isinstance(given_ids, np.ndarray) else set(ids.to_pylist())) < len(own):
+    if len(distinct(given_ids)[0] if isinstance(given_ids, np.ndarray) else set(ids.to_pylist())) < len(own):
         ids, repeated = _unique_ids(ids, row, positions)
     note(repeated & kept, "annotation", "an id that another one of the image has; each counts")
     confidence = np.ones(len(own))
@@ -291,7 +289,7 @@ def _predicted(
             # bare id would not do: a listed class may be called so, "7" where digits are detected.
             place[key] = len(names)
             names.append(f"unlisted category {key}")
-    category = _places(place, given).astype(np.int32)
+    category = places(place, given).astype(np.int32)
     shape = shapes(own, row, truth.images, iou_type, checks, annotated=False)
     confidence, missing, renamed = _scores(own)
     checks.leave_out(
@@ -342,34 +340,15 @@ def _column(records: Sequence[Any], field: str) -> Float:
 def _in_order_of_appearance(given: NDArray[Any] | list[Any]) -> list[Any]:
     if isinstance(given, list):
         return given
-    values, at = _distinct(given)
+    values, at = distinct(given)
     first = np.full(len(values), len(given))
     np.minimum.at(first, at, np.arange(len(given)))
     ordered: list[Any] = values[np.argsort(first)].tolist()
     return ordered
 
 
-def _distinct(given: Int) -> tuple[Int, Int]:
-    """Give the distinct values in order, and which of them each one is; by counting, where they lie close together."""
-    low, high = (int(given.min()), int(given.max())) if len(given) else (0, -1)
-    if high - low > _CLOSE * len(given):
-        values, at = np.unique(given, return_inverse=True)
-        return values, at
-    there = np.zeros(high - low + 1, np.bool_)
-    there[given - low] = True
-    return np.flatnonzero(there) + low, (np.cumsum(there) - 1)[given - low]
-
-
-def _places(place: Mapping[Any, int], given: NDArray[Any] | list[Any]) -> Int:
-    """Look up the place of each id, −1 of those that have none."""
-    if isinstance(given, np.ndarray):
-        values, position = _distinct(given)
-        return _places(place, values.tolist())[position]
-    return np.array(list(map(place.get, given, repeat(-1))), np.int64)
-
-
 def _rows(source: str, records: Sequence[Any], images: Images, checks: Checks) -> Int:
-    row = _places(images.place, field(records, "image_id"))
+    row = places(images.place, field(records, "image_id"))
     for i in np.flatnonzero(row < 0).tolist():  # one that is written otherwise: 1.0 for 1
         row[i] = images.place.get(image_key(records[i].image_id), -1)
     if not isinstance(records[0] if records else None, DetectionRecord):

@@ -140,41 +140,62 @@ def in_pieces(iou_type: CocoType) -> bool:
     return iou_type in _IN_PIECES
 
 
-def plain_pieces(path: Path, iou_type: CocoType = "bbox") -> Plain | None:
-    """Read a file of detections as :func:`plain_detections` does, without holding all of its text."""
-    columns: dict[str, NDArray[Any]] = {name: np.empty(0) for name in _IN_PIECES[iou_type]}
-    used = dict.fromkeys(columns, 0)
+class NotPlainError(Exception):
+    """A file is not in the plain form."""
+
+
+def read_pieces(path: Path, iou_type: CocoType = "bbox") -> Iterator[tuple[_Read, float]]:
+    """Read a file of detections piece by piece; say of each how many of its size there may be.
+
+    Raises
+    ------
+    NotPlainError
+        If the file is not in the plain form, which shows at its end at the latest.
+    """
     rest, begun, ended = b"", False, False
     for piece in pieces(path, _PIECE):
         text = bytearray((rest + piece).lstrip())
         if not text:
             continue
         if ended or (begun and not text.startswith((b",", b"]"))):
-            return None
+            raise NotPlainError
         if begun and text.startswith(b"]"):
             rest, ended = bytes(text[1:].lstrip()), True
             if rest:
-                return None
+                raise NotPlainError
             continue
         if begun:
             text[:1] = b"["  # a list of its own
         read = records(np.frombuffer(text, np.uint8), False, KINDS.index(iou_type))
         if not read.end:
-            return None
-        more = path.stat().st_size / len(text)  # how many such pieces there may be
-        for name, column in columns.items():
-            own, count = getattr(read, name), used[name]
-            if name == "keypoint_start":
-                own = own + used["keypoint"]
-            used[name] += len(own)
-            if used[name] > len(column):
-                columns[name] = _with_room(column[:count], own, more)
-            columns[name][count : used[name]] = own
+            raise NotPlainError
+        yield read, path.stat().st_size / len(text)
         rest, begun, ended = bytes(text[read.end :]), True, read.fault < 0
     if not ended or not begun:
+        raise NotPlainError
+
+
+def plain_pieces(path: Path, iou_type: CocoType = "bbox") -> Plain | None:
+    """Read a file of detections as :func:`plain_detections` does, without holding all of its text."""
+    columns: dict[str, NDArray[Any]] = {name: np.empty(0) for name in _IN_PIECES[iou_type]}
+    used = dict.fromkeys(columns, 0)
+    last: _Read | None = None
+    try:
+        for read, more in read_pieces(path, iou_type):
+            for name, column in columns.items():
+                own, count = getattr(read, name), used[name]
+                if name == "keypoint_start":
+                    own = own + used["keypoint"]
+                used[name] += len(own)
+                if used[name] > len(column):
+                    columns[name] = _with_room(column[:count], own, more)
+                columns[name][count : used[name]] = own
+            last = read
+    except NotPlainError:
         return None
+    assert last is not None
     whole: dict[str, Any] = {name: column[: used[name]] for name, column in columns.items()}
-    return Plain(np.empty(0, np.uint8), read._replace(**whole), iou_type, annotated=False)
+    return Plain(np.empty(0, np.uint8), last._replace(**whole), iou_type, annotated=False)
 
 
 def _with_room(column: NDArray[Any], own: NDArray[Any], more: float) -> NDArray[Any]:

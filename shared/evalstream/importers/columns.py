@@ -123,10 +123,7 @@ def parts(objects: Objects, images: Images, *, most: int, rows: int) -> Iterator
     Yields the position of the first one, and all that is said of them, which shares memory with what is given.
     """
     begins = np.searchsorted(objects.row, np.arange(len(images.data_row) + 1))
-    start = 0
-    while start < len(images.data_row):
-        within = int(np.searchsorted(begins, begins[start] + most, "right")) - 1
-        stop = max(start + 1, min(within, start + rows))
+    for start, stop in cuts(begins, most=most, rows=rows):
         own, held = slice(start, stop), slice(int(begins[start]), int(begins[stop]))
         numbers = slice(int(objects.geometry_start[held.start]), int(objects.geometry_start[held.stop]))
         part = Objects(
@@ -142,19 +139,47 @@ def parts(objects: Objects, images: Images, *, most: int, rows: int) -> Iterator
             None if objects.detail is None else objects.detail[held],
             objects.storable[held],
         )
-        yield (
-            start,
-            part,
-            Images(
-                images.data_row[own],
-                images.width[own],
-                images.height[own],
-                images.file_name[own],
-                images.media_url[own],
-                images.place,
-            ),
-        )
+        yield start, part, some_images(images, own)
+
+
+def cuts(begins: Int, *, most: int, rows: int) -> Iterator[tuple[int, int]]:
+    """Cut images, by where the objects of each begin and the last ones end, as :func:`parts` does."""
+    start = 0
+    while start < len(begins) - 1:
+        within = int(np.searchsorted(begins, begins[start] + most, "right")) - 1
+        stop = max(start + 1, min(within, start + rows))
+        yield start, stop
         start = stop
+
+
+def some_images(images: Images, which: slice) -> Images:
+    """Give some of the images, neighbours; their places are those among all."""
+    return Images(
+        images.data_row[which],
+        images.width[which],
+        images.height[which],
+        images.file_name[which],
+        images.media_url[which],
+        images.place,
+    )
+
+
+def no_objects(features: list[str]) -> Objects:
+    """Give the objects of a file that has none."""
+    none, ints = np.empty(0), np.empty(0, np.int32)
+    return Objects(
+        np.empty(0, np.int64),
+        texts([]),
+        ints,
+        features,
+        none,
+        none,
+        ints,
+        np.zeros(1, np.int64),
+        none,
+        None,
+        np.empty(0, np.bool_),
+    )
 
 
 def annotation_events(truth: Truth, dataset: str, version: int, iou_type: CocoType = "bbox") -> pa.Table:

@@ -7,11 +7,9 @@ from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple, cast
 
 import msgspec
-import numpy as np
 import orjson
 import pyarrow as pa
 
-from evalstream.arrow import texts
 from evalstream.collector import uncollected
 from evalstream.importers import coco, columns, fiftyone, hugging_face, rows
 from evalstream.importers.coco_dataset import is_dataset
@@ -103,6 +101,12 @@ class GroundTruth(NamedTuple):
     def frequency(self) -> Mapping[str, Frequency]:
         """Return the frequency of each class, where the file gives it (LVIS)."""
         return self.coco.categories.frequency if self.coco is not None else {}
+
+    def without_objects(self) -> GroundTruth:
+        """Give what predictions need to know of it: images and categories, and not the objects in COCO's columns."""
+        if self.coco is None:
+            return self
+        return self._replace(coco=self.coco._replace(objects=columns.no_objects(self.categories)))
 
 
 class Predictions(NamedTuple):
@@ -494,7 +498,7 @@ def _columns(truth: GroundTruth, results: Source, options: Options) -> tuple[col
         {name: i for i, name in enumerate(truth.data_rows)},
     )
     return (
-        columns.Truth(truth.source, images, columns.Categories(given, place), _no_objects(given), [], []),
+        columns.Truth(truth.source, images, columns.Categories(given, place), columns.no_objects(given), [], []),
         offset,
         notes,
     )
@@ -532,20 +536,3 @@ def _category_ids(results: Source) -> Sequence[Any]:
 
 def _name(source: Source) -> str:
     return str(source) if isinstance(source, str | Path) else "predictions"
-
-
-def _no_objects(features: list[str]) -> columns.Objects:
-    none, ints = np.empty(0), np.empty(0, np.int32)
-    return columns.Objects(
-        np.empty(0, np.int64),
-        texts([]),
-        ints,
-        features,
-        none,
-        none,
-        ints,
-        np.zeros(1, np.int64),
-        none,
-        None,
-        np.empty(0, np.bool_),
-    )
