@@ -16,7 +16,8 @@
 # make bench-log       what run.log costs a training loop, in CPU
 # make bench-importers each importer on a file that is made for it: speed and memory
 # make bench-queries  what questions about 1 million detections cost an embedded service, after a write and at the next threshold
-# make bench-upload    COCO files to an embedded service until every figure reflects them
+# make bench-upload    COCO files to an embedded service until every figure reflects them; LARGE=1 with
+#                      one file of 5 million, for the client's memory
 # make bench-scale     a run of 10 million predictions: load, memory, disk, every question; some minutes, 3 GB of disk
 # make bench-load      200 readers and 4 writers at a time: how long answers take, and how many are turned away
 # make bench           against pycocotools and its rivals, in one run; LARGE=1 with 1.8 million detections, too, but not for
@@ -143,7 +144,7 @@ bench-queries: $(INSTALLED)
 	$(BIN)/python -m benchmarks.queries --images 27778 --write
 
 bench-upload: $(INSTALLED)
-	$(BIN)/python -m benchmarks.upload --write
+	$(BIN)/python -m benchmarks.upload --write $(if $(LARGE),--images 12500 --copies 10 --rounds 1)
 
 bench-scale: $(INSTALLED)
 	$(BIN)/python -m benchmarks.scale --write

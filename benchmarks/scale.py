@@ -19,7 +19,6 @@ from typing import Any, Final, NamedTuple
 
 import evalstream
 import numpy as np
-import orjson
 from evalstream.client.errors import ClientError
 from rich.console import Console
 from rich.progress import track
@@ -29,7 +28,7 @@ from benchmarks.load import service
 from benchmarks.queries import ASKED
 from benchmarks.results import markdown, write
 from benchmarks.upload import upload, usage, wait_until_there
-from benchmarks.workload import coco_files
+from benchmarks.workload import coco_files, number_on, write_coco_files
 
 DATASET, RUN = "scale", "model"
 _IN_USE: Final = """
@@ -109,10 +108,9 @@ def _loaded_and_asked(
         truth, results = coco_files(images, per_image)
         loads = []
         for _ in track(range(parts), "uploading", console=Console(stderr=True)):
-            for file, content in zip(files, (truth, results), strict=True):
-                file.write_bytes(orjson.dumps(content))
+            write_coco_files(truth, results, *files)
             loads.append(_upload(url, *files))
-            _number_on(truth, results, images)
+            number_on(truth, results, images)
         with evalstream.connect(url) as client:
             asked = {name: _asked(client, name, said, rounds) for name, said in ASKED.items()}
         disk = sum(file.stat().st_size for file in Path(folder, "data").rglob("*") if file.is_file())
@@ -122,15 +120,6 @@ def _loaded_and_asked(
 def _in_use(engine: Path) -> int:
     """Count the bytes of what no merge has replaced, in another process, for one has one engine."""
     return int(subprocess.run([sys.executable, "-c", _IN_USE, engine], stdout=subprocess.PIPE, check=True).stdout)
-
-
-def _number_on(truth: dict[str, Any], results: list[dict[str, Any]], images: int) -> None:
-    """Make the next part of it: the same boxes on the next images."""
-    for image in truth["images"]:
-        image["id"] += images
-        image["file_name"] = f"{image['id']}.jpg"
-    for box in (*truth["annotations"], *results):
-        box["image_id"] += images
 
 
 def _upload(url: str, annotations: Path, predictions: Path) -> Load:

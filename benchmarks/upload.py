@@ -3,6 +3,10 @@
 An ``evalstream up`` of its own on an empty folder is sent ground truth and detections by ``evalstream upload``, as
 somebody at a terminal would, and is asked until nothing is pending. The ratio is to the peer that does the least that
 could be done: the same detections read by ``json`` and counted.
+
+The client's memory for one file of 5 million detections (``make bench-upload LARGE=1`` without ``--write``)::
+
+    python -m benchmarks.upload --images 12500 --copies 10 --rounds 1
 """
 
 from __future__ import annotations
@@ -20,18 +24,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 import httpx
-import orjson
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks.load import service
 from benchmarks.results import markdown, write
-from benchmarks.workload import as_masks, coco_files
+from benchmarks.workload import as_masks, coco_files, write_coco_files
 
 KINDS = {"bbox": lambda truth, results: (truth, results), "segm": as_masks}
 _CPU = re.compile(r"^process_cpu_seconds_total (\S+)$", re.MULTILINE)
 _RESIDENT = re.compile(r"^process_resident_memory_bytes (\S+)$", re.MULTILINE)
-_START = "import sys; from evalstream_cli.main import app; app(sys.argv[1:])"
 
 
 class Cost(NamedTuple):
@@ -66,36 +68,45 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=5_000)
     parser.add_argument("--per-image", type=int, default=40)
     parser.add_argument("--type", choices=KINDS, default="bbox")
+    parser.add_argument(
+        "--copies", type=int, default=1, help="so many times as many images in one file, of equal boxes"
+    )
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--write", action="store_true", help="write it to RESULTS.md")
     given = parser.parse_args()
     table = Table("detections", "s", "detections/s", "events/s", title=f"evalstream upload, {given.type}")
     for name in ("client CPU s", "peak MB", "server CPU s", "MB", "times json"):
         table.add_column(name, justify="right")
-    for cost in measure(given.images, given.per_image, given.type, given.rounds):
+    for cost in measure(given.images, given.per_image, given.type, given.rounds, given.copies):
         table.add_row(*cost.row())
     Console(width=120).print(table)
     if given.write:
         about = (
             "`make bench-upload`: COCO files by `evalstream upload` to an `evalstream up`, until figures reflect them."
         )
-        write(f"Upload, {given.type}", about, [markdown(table)])
+        large = f", one file of {given.copies * given.images * given.per_image:,}" if given.copies > 1 else ""
+        write(f"Upload, {given.type}{large}", about, [markdown(table)])
 
 
-def measure(images: int, per_image: int, kind: str = "bbox", rounds: int = 1) -> list[Cost]:
-    """Upload a file several times, each time as another dataset, to one service."""
+def measure(images: int, per_image: int, kind: str = "bbox", rounds: int = 1, copies: int = 1) -> list[Cost]:
+    """Upload a file several times, each time as another dataset, to one service.
+
+    Of copies the peer reads one, so many times: all of them at once would take more memory than anything here.
+    """
     with tempfile.TemporaryDirectory() as folder:
         truth, results = KINDS[kind](*coco_files(images, per_image))
         annotations, predictions = Path(folder) / "gt.json", Path(folder) / "dt.json"
-        annotations.write_bytes(orjson.dumps(truth))
-        predictions.write_bytes(orjson.dumps(results))
+        write_coco_files(truth, results, annotations, predictions)
         start = time.perf_counter()
-        count = len(json.loads(predictions.read_bytes()))
-        parsing = time.perf_counter() - start
+        count = copies * len(json.loads(predictions.read_bytes()))
+        parsing = copies * (time.perf_counter() - start)
+        if copies > 1:
+            write_coco_files(truth, results, annotations, predictions, copies)
+        del truth, results
         with service(None) as url:
             wait_until_there(url)
             return [
-                _measured(url, f"bench-{i}", annotations, predictions, kind, (2 * images, count, parsing))
+                _measured(url, f"bench-{i}", annotations, predictions, kind, (2 * copies * images, count, parsing))
                 for i in range(rounds)
             ]
 
@@ -116,7 +127,7 @@ def _measured(
 
 def upload(url: str, *words: str) -> tuple[float, resource.struct_rusage]:
     """Run ``evalstream upload``; give its seconds, and what it used."""
-    command = [sys.executable, "-c", _START, "upload", "--url", url, *words]
+    command = [Path(sys.executable).with_name("evalstream"), "upload", "--url", url, *words]
     start = time.perf_counter()
     process = subprocess.Popen(command, env={**os.environ, "EVALSTREAM_API_KEY": ""}, stdout=subprocess.DEVNULL)
     _, status, used = os.wait4(process.pid, 0)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
@@ -56,6 +58,39 @@ def coco_files(images: int, per_image: int, seed: int = 7) -> tuple[dict[str, An
             )
     pictures = [{"id": i + 1, "width": 640, "height": 480, "file_name": f"{i + 1}.jpg"} for i in range(images)]
     return {"images": pictures, "categories": categories, "annotations": annotations}, results
+
+
+def write_coco_files(
+    truth: dict[str, Any], results: list[dict[str, Any]], annotations: Path, predictions: Path, copies: int = 1
+) -> None:
+    """Write both sides: the same boxes on so many times as many images. What is given becomes the last copy."""
+    images = len(truth["images"])
+    with annotations.open("wb") as of_truth, predictions.open("wb") as of_results:
+        of_truth.write(b'{"categories":%b,"annotations":[' % orjson.dumps(truth["categories"]))
+        of_results.write(b"[")
+        pictures = []
+        for copy in range(copies):
+            if copy:
+                number_on(truth, results, images)
+                of_truth.write(b",")
+                of_results.write(b",")
+            of_truth.write(orjson.dumps(truth["annotations"])[1:-1])
+            of_results.write(orjson.dumps(results)[1:-1])
+            pictures.append(orjson.dumps(truth["images"])[1:-1])
+        of_truth.write(b'],"images":[%b]}' % b",".join(pictures))
+        of_results.write(b"]")
+
+
+def number_on(truth: dict[str, Any], results: list[dict[str, Any]], images: int) -> None:
+    """Make the next part of it: the same boxes on the next images."""
+    for image in truth["images"]:
+        image["id"] += images
+        image["file_name"] = f"{image['id']}.jpg"
+    for box in truth["annotations"]:
+        box["id"] += len(truth["annotations"])
+        box["image_id"] += images
+    for box in results:
+        box["image_id"] += images
 
 
 def as_masks(truth: dict[str, Any], results: list[dict[str, Any]]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
