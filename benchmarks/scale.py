@@ -125,9 +125,9 @@ def _in_use(engine: Path) -> int:
 def _upload(url: str, annotations: Path, predictions: Path) -> Load:
     before, _ = usage(url)
     words = ("--dataset", DATASET, "--run", RUN, "--annotations", str(annotations), "--predictions", str(predictions))
-    seconds, own = upload(url, *words)
+    used = upload(url, *words)
     after, resident = usage(url)
-    return Load(seconds, own.ru_maxrss / 1024, after - before, resident / 2**20)
+    return Load(used.seconds, used.mb, after - before, resident / 2**20)
 
 
 def _asked(client: evalstream.Client, name: str, said: dict[str, Any], rounds: int) -> tuple[float, float] | str:

@@ -15,7 +15,6 @@ import argparse
 import json
 import os
 import re
-import resource
 import subprocess
 import sys
 import tempfile
@@ -34,6 +33,27 @@ from benchmarks.workload import as_masks, coco_files, write_coco_files
 KINDS = {"bbox": lambda truth, results: (truth, results), "segm": as_masks}
 _CPU = re.compile(r"^process_cpu_seconds_total (\S+)$", re.MULTILINE)
 _RESIDENT = re.compile(r"^process_resident_memory_bytes (\S+)$", re.MULTILINE)
+
+
+#: Runs a command, from a process that is small: to the system, what the one before it in its memory held at the most
+#: is what the command does.
+_MEASURED = """
+import json, os, sys, time
+start = time.perf_counter()
+quiet = [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
+pid = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ, file_actions=quiet)
+_, status, used = os.wait4(pid, 0)
+seconds, code = time.perf_counter() - start, os.waitstatus_to_exitcode(status)
+print(json.dumps([seconds, code, used.ru_utime + used.ru_stime, used.ru_maxrss]))
+"""
+
+
+class Used(NamedTuple):
+    """What a command used: seconds, those of its processor, and memory at the most."""
+
+    seconds: float
+    cpu: float
+    mb: float
 
 
 class Cost(NamedTuple):
@@ -116,25 +136,25 @@ def _measured(
 ) -> Cost:
     cpu, _ = usage(url)
     words = ("--dataset", dataset, "--type", kind, "--annotations", str(annotations))
-    seconds, used = upload(url, *words, "--predictions", str(predictions), "--run", "bench")
+    used = upload(url, *words, "--predictions", str(predictions), "--run", "bench")
     progress = httpx.get(f"{url}/v1/datasets/{dataset}/runs/bench/progress").raise_for_status().json()
     assert not progress["pending"], "the command waits until every figure reflects the upload"
     later, resident = usage(url)
     events, count, parsing = known
-    own = used.ru_utime + used.ru_stime
-    return Cost(events, count, seconds, own, used.ru_maxrss / 1024, later - cpu, resident / 2**20, parsing)
+    return Cost(events, count, used.seconds, used.cpu, used.mb, later - cpu, resident / 2**20, parsing)
 
 
-def upload(url: str, *words: str) -> tuple[float, resource.struct_rusage]:
-    """Run ``evalstream upload``; give its seconds, and what it used."""
-    command = [Path(sys.executable).with_name("evalstream"), "upload", "--url", url, *words]
-    start = time.perf_counter()
-    process = subprocess.Popen(command, env={**os.environ, "EVALSTREAM_API_KEY": ""}, stdout=subprocess.DEVNULL)
-    _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise RuntimeError(f"evalstream upload ended with status {process.returncode}")
-    return time.perf_counter() - start, used
+def upload(url: str, *words: str) -> Used:
+    """Run ``evalstream upload``; tell what it used."""
+    command = [str(Path(sys.executable).with_name("evalstream")), "upload", "--url", url, *words]
+    known = {**os.environ, "EVALSTREAM_API_KEY": ""}
+    told = subprocess.run(
+        [sys.executable, "-S", "-c", _MEASURED, *command], env=known, stdout=subprocess.PIPE, check=True
+    )
+    seconds, code, cpu, kilobytes = json.loads(told.stdout)
+    if code:
+        raise RuntimeError(f"evalstream upload ended with status {code}")
+    return Used(seconds, cpu, kilobytes / 1024)
 
 
 def usage(url: str) -> tuple[float, float]:
