@@ -16,7 +16,7 @@ from faststream.kafka import KafkaBroker
 from faststream.specification import AsyncAPI
 
 from evalstream_cluster.settings import ServiceSettings
-from evalstream_cluster.topics import ANNOTATIONS, CHANGED_ROWS, PREDICTIONS, ChangedRow
+from evalstream_cluster.topics import ANNOTATIONS, CHANGED_ROWS, PREDICTIONS, ChangedRows
 
 
 def asyncapi() -> dict[str, Any]:
@@ -37,9 +37,9 @@ def asyncapi() -> dict[str, Any]:
 
     broker.publisher(
         settings.topic(CHANGED_ROWS),
-        schema=ChangedRow,
+        schema=ChangedRows,
         title=CHANGED_ROWS,
-        description="From ingest to the matchers; internal." + key,
+        description="From ingest to the matchers; internal. Each data row is named in the partition of its key.",
     )
     description = (
         "Events in, results in ClickHouse. Records that cannot be read are kept as dead letters, with a reason."

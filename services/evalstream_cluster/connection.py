@@ -26,14 +26,17 @@ def kafka_reader(settings: ServiceSettings) -> AIOKafkaConsumer:
     return AIOKafkaConsumer(client_id="evalstream-query", **_client(settings))
 
 
-def kafka_consumer(settings: ServiceSettings, stage: str) -> AIOKafkaConsumer:
-    """Make a member of a stage's group; it commits nothing by itself."""
+def kafka_consumer(settings: ServiceSettings, stage: str, least_bytes: int) -> AIOKafkaConsumer:
+    """Make a member of a stage's group; it commits nothing by itself.
+
+    The broker gathers so many bytes before it answers, for as long as a batch may wait.
+    """
     return AIOKafkaConsumer(
         client_id=f"evalstream-{stage}",
         group_id=stage_group(settings, stage),
         enable_auto_commit=False,
         auto_offset_reset="earliest",
-        fetch_min_bytes=64 * 1024,  # the broker gathers a batch, for at most fetch_max_wait_ms
+        fetch_min_bytes=least_bytes,
         fetch_max_wait_ms=settings.batch_wait_ms,
         max_partition_fetch_bytes=4 * 1024 * 1024,
         max_poll_interval_ms=10 * 60 * 1000,

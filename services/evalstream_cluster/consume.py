@@ -4,7 +4,9 @@
 - offsets are committed explicitly, after the work returned, each partition just beyond its own last record;
 - a failure is tried again, with growing pauses; when it lasts, the process ends with an error and nothing committed,
   and whoever owns the partitions next begins with the same records;
-- a rebalance waits for the batch in hand, so that its offsets are committed while they can be.
+- a rebalance waits for the batch in hand, so that its offsets are committed while they can be;
+- nothing is fetched while a batch is in hand, so that the next one is all that came meanwhile, and not the little that
+  came at once: to do a batch costs as much as a hundred records in it.
 
 It is aiokafka's consumer and a loop: frameworks around it decode first, commit by themselves, and go on after an error.
 """
@@ -14,10 +16,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
@@ -39,6 +41,16 @@ Process = Callable[[Sequence[Record]], Awaitable[None]]
 STOP_SECONDS = 60
 #: After what time Kafka is asked again, where it could not be read.
 READ_AGAIN_SECONDS = 5
+#: A batch that is in hand for longer no longer keeps its partitions from being read: how far they are behind must be
+#: seen to grow.
+PAUSE_SECONDS = 1
+
+
+class Gathering(NamedTuple):
+    """How a batch is gathered: it goes when it has so many bytes or has waited, and holds so many records at most."""
+
+    least_bytes: int
+    most_records: int
 
 
 class FatalError(EvalstreamError, RuntimeError):
@@ -93,19 +105,19 @@ class Consumer:
 
 @asynccontextmanager
 async def consuming(
-    state: Consumer, topics: Sequence[str], process: Process, settings: ServiceSettings
+    state: Consumer, topics: Sequence[str], process: Process, settings: ServiceSettings, gathering: Gathering
 ) -> AsyncIterator[None]:
     """Have ``process`` do what is on some topics, as one member of the stage's group, for as long as the context lasts.
 
     The batch in hand is done and committed before it ends.
     """
-    client = kafka_consumer(settings, state.stage)
+    client = kafka_consumer(settings, state.stage, gathering.least_bytes)
     client.subscribe(topics, listener=_Listener(state, client))
     RETRIES.labels(state.stage)  # from the start, for an increase from nothing cannot be seen
     await client.start()
     try:
         stopped = asyncio.Event()
-        task = asyncio.create_task(_consume(client, process, settings, state, stopped))
+        task = asyncio.create_task(_consume(client, process, settings, gathering.most_records, state, stopped))
         try:
             yield
         finally:
@@ -117,20 +129,42 @@ async def consuming(
 
 
 async def _consume(
-    client: AIOKafkaConsumer, process: Process, settings: ServiceSettings, state: Consumer, stopped: asyncio.Event
+    client: AIOKafkaConsumer,
+    process: Process,
+    settings: ServiceSettings,
+    most_records: int,
+    state: Consumer,
+    stopped: asyncio.Event,
 ) -> None:
     try:
         while not stopped.is_set() and not state.failure:
-            records = await _read(client, settings, state)
+            records = await _read(client, settings, most_records, state)
             if records:
-                async with state._busy:
-                    await _work_off(client, records, process, settings, state)
+                with _paused(client):
+                    async with state._busy:
+                        await _work_off(client, records, process, settings, state)
             elif state._uncommitted:  # whoever waits for what was done last would wait until there is more to do
                 async with state._busy:
                     await _commit(client, state)
     except Exception as error:  # whatever it is: who has ended must not look like who has nothing to do
         log.critical("%s gives up", state.stage, exc_info=error)
         state._fail(error)
+
+
+@contextmanager
+def _paused(client: AIOKafkaConsumer) -> Iterator[None]:
+    """Fetch nothing meanwhile; but for no longer than :data:`PAUSE_SECONDS`."""
+
+    def resume() -> None:
+        client.resume(*client.paused())
+
+    client.pause(*client.assignment())
+    late = asyncio.get_running_loop().call_later(PAUSE_SECONDS, resume)
+    try:
+        yield
+    finally:
+        late.cancel()
+        resume()
 
 
 async def _work_off(
@@ -154,14 +188,16 @@ async def _work_off(
     LAST_BATCH.labels(state.stage).set_to_current_time()
 
 
-async def _read(client: AIOKafkaConsumer, settings: ServiceSettings, state: Consumer) -> list[Record]:
+async def _read(
+    client: AIOKafkaConsumer, settings: ServiceSettings, most_records: int, state: Consumer
+) -> list[Record]:
     """Read a batch; none where nothing has come for a moment, or Kafka cannot be read now.
 
     A record that the Kafka client itself cannot take apart ends the service, with its place in the log: a header's name
     that is not UTF-8 is one. It would be asked for again for ever, and nobody would know.
     """
     try:
-        batches = await client.getmany(timeout_ms=min(settings.batch_wait_ms, 100), max_records=settings.batch_records)
+        batches = await client.getmany(timeout_ms=min(settings.batch_wait_ms, 100), max_records=most_records)
         return [record for records in batches.values() for record in records]
     except KafkaError as error:
         log.warning("%s cannot read from Kafka (%r); trying again in %d s", state.stage, error, READ_AGAIN_SECONDS)

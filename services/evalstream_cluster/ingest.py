@@ -28,7 +28,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
 from evalstream_cluster.connection import clickhouse, kafka_producer
-from evalstream_cluster.consume import Consumer, consuming
+from evalstream_cluster.consume import Consumer, Gathering, consuming
 from evalstream_cluster.dead_letters import put_back
 from evalstream_cluster.positions import START, written
 from evalstream_cluster.row_key import row_key
@@ -41,6 +41,8 @@ log = logging.getLogger(__name__)
 
 #: How long Kafka may take to acknowledge. The idempotent producer itself would try for as long as it lives.
 ACKNOWLEDGED_SECONDS = 30
+#: What the broker gathers of a batch, compressed, unless it has waited for as long as a batch may.
+GATHERED_BYTES = 1024 * 1024
 #: Data rows that the matchers are told of at a time, after a declaration.
 TOLD_ROWS = 10_000
 
@@ -74,7 +76,11 @@ def run(settings: ServiceSettings) -> int:
                 )
                 use_backend(app, Backend(clients=clients, policies=settings.policies, intake=intake))
                 process = ingest_records(clients, producer, settings)
-                async with consuming(consumer, topics, process, settings), retention_applied(clients, intake):
+                gathering = Gathering(GATHERED_BYTES, settings.batch_records)
+                async with (
+                    consuming(consumer, topics, process, settings, gathering),
+                    retention_applied(clients, intake),
+                ):
                     yield
 
         app = make_application("evalstream ingest", settings, keys, ROUTERS, lifespan, ready=lambda: consumer.ready)

@@ -8,6 +8,7 @@ import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from typing import Final
 
 import evalstream
 from aiokafka import TopicPartition
@@ -21,11 +22,15 @@ from fastapi import FastAPI
 from pydantic import ValidationError
 
 from evalstream_cluster.connection import clickhouse
-from evalstream_cluster.consume import Consumer, Process, Record, consuming
+from evalstream_cluster.consume import Consumer, Gathering, Process, Record, consuming
 from evalstream_cluster.dead_letters import dead_letter
 from evalstream_cluster.serve import serve
 from evalstream_cluster.settings import ServiceSettings
-from evalstream_cluster.topics import CHANGED_ROWS, ChangedRow, ensure_topics
+from evalstream_cluster.topics import CHANGED_ROWS, ChangedRows, ensure_topics
+
+#: Words a batch, each of up to :data:`evalstream_cluster.stream.WORD_ROWS` data rows: all that is in hand has to be
+#: done before any of it is committed.
+WORDS: Final = 200
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +44,9 @@ def run(settings: ServiceSettings) -> int:
 
         @asynccontextmanager
         async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-            async with consuming(consumer, [settings.topic(CHANGED_ROWS)], process, settings):
+            # A word goes to work at once: ingest has gathered already.
+            gathering = Gathering(least_bytes=1, most_records=min(settings.batch_records, WORDS))
+            async with consuming(consumer, [settings.topic(CHANGED_ROWS)], process, settings, gathering):
                 yield
 
         app = FastAPI(
@@ -65,14 +72,15 @@ def match_records(
         unread: list[DeadLetter] = []
         for record in records:
             try:
-                word = ChangedRow.model_validate_json(record.value or b"")
+                word = ChangedRows.model_validate_json(record.value or b"")
             except ValidationError as error:
                 first = error.errors(include_url=False)[0]
-                reason = f"no word of a changed row: {'.'.join(map(str, first['loc']))} {first['msg']}"
+                reason = f"no word of changed rows: {'.'.join(map(str, first['loc']))} {first['msg']}"
                 unread.append(dead_letter(record, "", reason))
                 continue
             changed = rows[word.dataset]
-            changed[word.data_row] = min(changed.get(word.data_row, word.accepted_ms), word.accepted_ms)
+            for data_row, accepted_ms in zip(word.data_rows, word.accepted_ms, strict=True):
+                changed[data_row] = min(changed.get(data_row, accepted_ms), accepted_ms)
         keep_dead_letters(clients(), unread)
         for letter in unread:
             DEAD_LETTERS.labels(letter.source).inc()

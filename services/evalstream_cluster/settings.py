@@ -32,7 +32,7 @@ class ServiceSettings(HttpSettings):
     kafka_replication: int = Field(default=1, ge=1, description="copies of each partition; 3 in production")
     kafka_retention_hours: int = Field(default=7 * 24, ge=1, description="how long Kafka keeps events")
 
-    batch_records: int = Field(default=2_000, ge=1, description="most records a batch")
+    batch_records: int = Field(default=5_000, ge=1, description="most records a batch")
     batch_wait_ms: int = Field(default=100, ge=1, description="longest wait for a batch to fill")
     attempts: int = Field(default=8, ge=1, description="before a batch that fails ends the process")
     stuck_seconds: float = Field(default=120, gt=0, description="a batch in hand for longer makes the service unready")

@@ -7,12 +7,12 @@ partition of each, in order.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final, Self
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from evalstream.errors import EvalstreamError
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
 from evalstream_cluster.connection import MESSAGE_LIMIT, kafka_admin
 from evalstream_cluster.settings import ServiceSettings
@@ -24,12 +24,32 @@ CHANGED_ROWS: Final = "changed-rows"
 TOPICS: Final = (ANNOTATIONS, PREDICTIONS, CHANGED_ROWS)
 
 
-class ChangedRow(BaseModel):
-    """Word from ingest to the matchers that a data row has new events."""
+class ChangedRows(BaseModel):
+    """Word from ingest to the matchers that data rows of one partition have new events."""
 
     dataset: str
-    data_row: str
-    accepted_ms: int = Field(description="when the first of these events was put on its topic, Unix time")
+    data_rows: list[str]
+    accepted_ms: list[int] = Field(
+        description="of each data row, when the first of these events was put on its topic, Unix time"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_row(cls, said: Any) -> Any:
+        """Read the word of one data row too: services that are not replaced yet send those."""
+        if not isinstance(said, dict) or "data_row" not in said:
+            return said
+        return {
+            "dataset": said.get("dataset"),
+            "data_rows": [said["data_row"]],
+            "accepted_ms": [said.get("accepted_ms")],
+        }
+
+    @model_validator(mode="after")
+    def _parallel(self) -> Self:
+        if len(self.data_rows) != len(self.accepted_ms):
+            raise ValueError("accepted_ms needs one time for each of data_rows")
+        return self
 
 
 class TopicError(EvalstreamError, RuntimeError):

@@ -17,7 +17,7 @@ from evalstream.ontology import Ontology
 from evalstream.selection import parse_condition
 from evalstream_api.ndjson import lines
 from evalstream_api.uploads import reader_of
-from evalstream_cluster.topics import ChangedRow
+from evalstream_cluster.topics import ChangedRows
 from evalstream_service.browsers import name_of
 from evalstream_service.key_file import read_keys
 from evalstream_service.keys import parse_keys
@@ -91,7 +91,7 @@ SEEDS: Final = [
     b"/v1/datasets/d/runs/r/predictions",
     b"noise>=0.5",
     b'{"classes": [{"name": "a", "parent": "b"}], "tolerance": 3}',
-    b'{"dataset": "d", "data_row": "r", "accepted_ms": 1}',
+    b'{"dataset": "d", "data_rows": ["r"], "accepted_ms": [1]}',
 ]
 
 
@@ -128,7 +128,7 @@ def _decoder(name: str, folder: Path) -> Callable[[bytes], Any]:
         "COCO files": _coco(folder / "coco.json"),
         "CoNLL files": _conll(folder / "tags.txt"),
         "ontologies": Ontology.model_validate_json,
-        "changed rows": ChangedRow.model_validate_json,
+        "changed rows": ChangedRows.model_validate_json,
         "API keys": _text(parse_keys),
         "key files": _keys(folder / "keys.json"),
         "routes of dead letters": _text(reader_of),

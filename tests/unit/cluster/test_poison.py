@@ -40,7 +40,7 @@ def test_a_record_that_cannot_be_taken_apart_ends_the_service_and_is_named(caplo
     told: list[BaseException | None] = []
     state.on_failure = lambda: told.append(state.failure)
     with caplog.at_level(logging.CRITICAL):
-        assert asyncio.run(_read(Client(), settings(), state)) == []
+        assert asyncio.run(_read(Client(), settings(), 5, state)) == []
     assert isinstance(told[0], UnicodeDecodeError)
     assert "at or soon after events/1/7 (" in caplog.text
 

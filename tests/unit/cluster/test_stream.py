@@ -9,14 +9,18 @@ from typing import Any
 import orjson
 import pytest
 from aiokafka import ConsumerRecord
+from aiokafka.partitioner import murmur2
 from clickhouse_connect.driver.client import Client
 from evalstream.pipeline.delete import delete
 from evalstream.storage.dead_letters import list_dead_letters
 from evalstream.storage.deletions import Scope
 from evalstream.storage.events import predicted_rows
 from evalstream_cluster.consume import FatalError
+from evalstream_cluster.row_key import row_key
 from evalstream_cluster.settings import ServiceSettings
-from evalstream_cluster.stream import ingest_records
+from evalstream_cluster.stream import WORD_ROWS, ingest_records, tell_changed
+from evalstream_cluster.topics import ChangedRows
+from pydantic import ValidationError
 
 from tests.feeding import new_engine
 
@@ -29,16 +33,24 @@ class Told:
 
     def __init__(self, refusals: int = 0) -> None:
         self.values: list[dict[str, Any]] = []
-        self.keys: list[bytes] = []
+        self.partitions: list[int] = []
         self._refusals = refusals
 
-    async def send(self, topic: str, value: bytes, key: bytes) -> asyncio.Future[None]:
+    @property
+    def rows(self) -> list[tuple[str, str]]:
+        """The data rows that were named, in order."""
+        return [(word["dataset"], data_row) for word in self.values for data_row in word["data_rows"]]
+
+    async def partitions_for(self, topic: str) -> set[int]:
+        return set(range(12))
+
+    async def send(self, topic: str, value: bytes, partition: int) -> asyncio.Future[None]:
         assert topic == "evalstream.changed-rows"
         if self._refusals:
             self._refusals -= 1
             raise ConnectionError("refused")
         self.values.append(orjson.loads(value))
-        self.keys.append(key)
+        self.partitions.append(partition)
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         done.set_result(None)
         return done
@@ -82,10 +94,38 @@ def test_a_batch_is_kept_and_told_once_for_each_row(client: Client) -> None:
     assert count(client, "events") == 3
     assert count(client, "dead_letters") == 1
     assert told.values == [
-        {"dataset": "d", "data_row": "r1", "accepted_ms": 5_000},
-        {"dataset": "d", "data_row": "r2", "accepted_ms": 5_002},
+        {"dataset": "d", "data_rows": ["r1"], "accepted_ms": [5_000]},
+        {"dataset": "d", "data_rows": ["r2"], "accepted_ms": [5_002]},
     ]
-    assert told.keys == [b"d/r1", b"d/r2"]
+
+
+def test_rows_of_a_partition_are_told_together_and_in_bounds() -> None:
+    told = Told()
+    changed = {(dataset, f"r{i}"): i for i in range(40) for dataset in ("d", "e")}
+    changed |= {("big", f"r{i}"): 7 for i in range(12 * WORD_ROWS * 2)}
+    asyncio.run(tell_changed(told, "evalstream.changed-rows", changed))  # type: ignore[arg-type]
+    assert sorted(told.rows) == sorted(changed)
+    for word, partition in zip(told.values, told.partitions, strict=True):
+        own = {
+            changed[word["dataset"], row]: at for row, at in zip(word["data_rows"], word["accepted_ms"], strict=True)
+        }
+        assert all(accepted == at for accepted, at in own.items())
+        # The partition in which a producer with Kafka's defaults puts the events of the row.
+        assert {murmur2(row_key(word["dataset"], row)) % 2**31 % 12 for row in word["data_rows"]} == {partition}
+        assert len(word["data_rows"]) <= WORD_ROWS
+    assert len(told.values) <= 2 * 12 + 12 * 4
+
+
+def test_a_word_of_one_row_is_read_too() -> None:
+    word = ChangedRows.model_validate_json(b'{"dataset": "d", "data_row": "r", "accepted_ms": 7}')
+    assert word == ChangedRows(dataset="d", data_rows=["r"], accepted_ms=[7])
+    for wrong in (
+        b'{"dataset": "d", "data_row": "r"}',
+        b'{"dataset": "d", "data_rows": ["r"], "accepted_ms": []}',
+        b"7",
+    ):
+        with pytest.raises(ValidationError):
+            ChangedRows.model_validate_json(wrong)
 
 
 def test_the_same_batch_again_is_the_same_batch(client: Client) -> None:
