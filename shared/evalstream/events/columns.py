@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import repeat
+from itertools import accumulate, repeat
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 from pydantic_core import to_json
 
+from evalstream.arrow import take, whole
 from evalstream.collector import uncollected
 from evalstream.events.base import Crowd, Object, Part
+from evalstream.events.boxes import together
 from evalstream.events.decoding import Received
 from evalstream.events.models import AnnotationEvent, DataRow, Event, MetadataValue, PredictionEvent, object_ids
 from evalstream.events.objects.metrics import RowMetric
@@ -37,8 +40,35 @@ class Facts(NamedTuple):
 @uncollected
 def events_table(received: Sequence[Received]) -> pa.Table:
     """Turn valid events into the rows of table ``events``, in the order given (schema ``EVENTS``)."""
+    of_boxes = np.array([item.boxes is not None for item in received], bool)
+    read = [item for item in received if item.boxes is not None]
+    if not read:
+        return _of_models(received)
+    if len(read) == len(received):
+        return _of_boxes(read)
+    table = pa.concat_tables([_of_boxes(read), _of_models([item for item in received if item.boxes is None])])
+    place = np.argsort(np.argsort(~of_boxes, kind="stable"), kind="stable")  # of each event in that table
+    return pa.table([take(whole(one), place) for one in table.columns], schema=EVENTS)
+
+
+def _of_models(received: Sequence[Received]) -> pa.Table:
+    facts = [facts_of(item.event.row) for item in received]
+    return table_of(_heads(received), facts, (entries(item.event) for item in received))
+
+
+def _of_boxes(received: Sequence[Received]) -> pa.Table:
+    """Make the rows of events of which the objects, all of them boxes, are in columns already."""
+    own = [item.boxes for item in received if item.boxes is not None]
+    offsets = list(accumulate((boxes.end - boxes.begin for boxes in own), initial=0))
+    objects = together(own)
+    facts = [facts_of(item.event.row) for item in received]
+    return pa.table(_row_columns(_heads(received), facts) | _object_columns(offsets, objects), schema=EVENTS)
+
+
+def _heads(received: Sequence[Received]) -> dict[str, Sequence[Any]]:
+    """Give the columns that say which events they are."""
     events = [item.event for item in received]
-    heads: dict[str, Sequence[Any]] = {
+    return {
         "dataset": [event.dataset for event in events],
         "data_row": [event.data_row for event in events],
         "run": [event.run if isinstance(event, PredictionEvent) else "" for event in events],
@@ -47,7 +77,6 @@ def events_table(received: Sequence[Received]) -> pa.Table:
         "operation": [event.operation for event in events],
         "deleted_id": [event.ids for event in events],
     }
-    return table_of(heads, [facts_of(event.row) for event in events], map(_entries, received))
 
 
 def facts_of(row: DataRow | None) -> Facts:
@@ -63,11 +92,6 @@ def facts_of(row: DataRow | None) -> Facts:
         row.text or "",
         row.metadata,
     )
-
-
-def _entries(item: Received) -> tuple[list[str], list[Part]]:
-    names, parts = entries(item.event)
-    return (names, parts) if item.boxes is None else (item.boxes.ids + names, item.boxes.parts + parts)
 
 
 def entries(event: Event) -> tuple[list[str], list[Part]]:
@@ -102,8 +126,6 @@ def table_of(
         names += own_names
         parts += own_parts
         offsets.append(len(parts))
-    columns: dict[str, Any] = {**heads, **_by_field(Facts._fields, facts)}
-    columns["metadata"] = [[(key, _as_text(value)) for key, value in own.items()] for own in columns["metadata"]]
     per_object = _by_field(Part._fields, parts)
     scores = per_object.pop("scores")
     # Rare, and hundreds of thousands of empty lists keep the garbage collector busy.
@@ -113,10 +135,25 @@ def table_of(
         "score_label": [list(own) for own in scores] if scored else [()] * len(parts),
         "score": [list(own.values()) for own in scores] if scored else [()] * len(parts),
     }
-    for name, values in per_object.items():
-        kind = EVENTS.field(f"object_{name}").type.value_type
-        columns[f"object_{name}"] = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), pa.array(values, kind))
-    return pa.table(columns, schema=EVENTS)
+    return pa.table(_row_columns(heads, facts) | _object_columns(offsets, per_object), schema=EVENTS)
+
+
+def _row_columns(heads: Mapping[str, Sequence[Any]], facts: Sequence[Facts]) -> dict[str, Any]:
+    columns: dict[str, Any] = {**heads, **_by_field(Facts._fields, facts)}
+    columns["metadata"] = [[(key, _as_text(value)) for key, value in own.items()] for own in columns["metadata"]]
+    return columns
+
+
+def _object_columns(offsets: Sequence[int], values: Mapping[str, Any]) -> dict[str, pa.Array]:
+    """Cut what is said of all objects, one after another, into a list an event."""
+    start = pa.array(offsets, pa.int32())
+    kinds = {name: EVENTS.field(f"object_{name}").type.value_type for name in values}
+    return {
+        f"object_{name}": pa.ListArray.from_arrays(
+            start, own if isinstance(own, pa.Array) else pa.array(own, kinds[name])
+        )
+        for name, own in values.items()
+    }
 
 
 def _by_field(names: Sequence[str], tuples: Sequence[tuple[Any, ...]]) -> dict[str, Sequence[Any]]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from typing import Any, Final
+from unittest.mock import patch
 
+import pyarrow as pa
 import pytest
 from evalstream.events import AnnotationEvent, PredictionEvent, Reader, Record, decode, events_table
 from evalstream.events.base import COORDINATE_LIMIT
@@ -119,7 +121,38 @@ def test_usual_ones_need_no_models(side: str, model: type[AnnotationEvent] | typ
     box = {"type": "bbox", "feature": "car", "bbox": [0, 0.5, 1, 1], "id": "7"}
     run = {"run": "r"} if side == "predictions" else {}
     event = {"dataset": "d", "data_row": "1", "operation": "replace", "version": 2, "row": {"width": 4}} | run
-    found = read_boxes(json.dumps(event | {side: [box]}).encode(), model)
-    assert found is not None
-    assert found[1].ids == ["7"]
-    assert read_boxes(json.dumps(event | {side: [box | {"type": "point"}]}).encode(), model) is None
+    boxes = [
+        [box],
+        [box | {"feature": "自動車", "id": "é"}],
+        [],
+        [box | {"type": "point"}],
+        [box | {"feature": "a=b"}],
+        [box | {"feature": "é" * 256}],
+        [box | {"feature": "é" * 257}],
+        [box, box],
+    ]
+    found = read_boxes([json.dumps(event | {side: own}, ensure_ascii=False).encode() for own in boxes], model)
+    assert [one is not None for one in found] == [True, True, True, False, False, True, False, False]
+    assert found[0] is not None
+    assert found[0][1].table.id[found[0][1].begin].as_py() == "7"
+
+
+@pytest.mark.parametrize("side", READERS)
+@given(data=st.data(), piece=st.sampled_from([1, 300, 2**20]))
+def test_many_are_read_together_and_stay_in_their_order(side: str, data: st.DataObject, piece: int) -> None:
+    # As one batch, of which some are for the models, and of what it was told apart again some are left out.
+    payloads = data.draw(st.lists(events(side).map(json.dumps), min_size=1, max_size=8))
+    records = [Record(payload.encode(), i, 9) for i, payload in enumerate(payloads)]
+    with patch("evalstream.events.boxes._PIECE", piece):
+        received, rejected = decode(records, READERS[side], as_models=False)
+        more, _ = decode(records, READERS[side], as_models=False)
+    modelled, refused = decode(records, READERS[side])
+    assert rejected == refused
+    kept = data.draw(st.lists(st.sampled_from(range(2 * len(received))), unique=True)) if received else []
+    both, both_modelled = [*received, *more], [*modelled, *modelled]
+    table = events_table([both[i] for i in kept])
+    assert repr(table.to_pylist()) == repr(events_table([both_modelled[i] for i in kept]).to_pylist())
+    for column in table.columns:
+        for part in column.chunks:
+            assert not part.offset
+            assert not (pa.types.is_list(part.type) and len(part) and part.offsets[0].as_py())
