@@ -46,13 +46,13 @@ def kafka_consumer(settings: ServiceSettings, stage: str, least_bytes: int) -> A
     )
 
 
-def kafka_producer(settings: ServiceSettings, client_id: str) -> AIOKafkaProducer:
+def kafka_producer(settings: ServiceSettings, client_id: str, *, compressing: bool = True) -> AIOKafkaProducer:
     """Make a producer: acknowledged by all replicas in sync, each record once and in order."""
     return AIOKafkaProducer(
         client_id=client_id,
         acks="all",
         enable_idempotence=True,
-        compression_type="lz4",
+        compression_type="lz4" if compressing else None,
         linger_ms=5,
         max_batch_size=1024 * 1024,
         max_request_size=MESSAGE_LIMIT,

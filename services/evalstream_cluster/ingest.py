@@ -63,19 +63,20 @@ def run(settings: ServiceSettings) -> int:
 
         @asynccontextmanager
         async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-            async with producing(settings) as producer:
+            # Words are compressed already where that is worth while; the client would take ten times as long for it.
+            async with producing(settings) as producer, producing(settings, compressing=False) as telling:
                 accept = accept_to(producer, settings, ids)
                 intake = Intake(
                     accept=accept,
                     accept_columns=accept_columns_by(accept),
                     put_back=partial(put_back, producer),
-                    rematch_all=rematch_all_by(clients, producer, settings),
+                    rematch_all=rematch_all_by(clients, telling, settings),
                     clock=time.time_ns,
                     max_upload_bytes=settings.max_upload_bytes,
                     position=lambda: START,
                 )
                 use_backend(app, Backend(clients=clients, policies=settings.policies, intake=intake))
-                process = ingest_records(clients, producer, settings)
+                process = ingest_records(clients, telling, settings)
                 gathering = Gathering(GATHERED_BYTES, settings.batch_records)
                 async with (
                     consuming(consumer, topics, process, settings, gathering),
@@ -89,9 +90,9 @@ def run(settings: ServiceSettings) -> int:
 
 
 @asynccontextmanager
-async def producing(settings: ServiceSettings) -> AsyncIterator[AIOKafkaProducer]:
+async def producing(settings: ServiceSettings, *, compressing: bool = True) -> AsyncIterator[AIOKafkaProducer]:
     """Have a producer for as long as the context lasts."""
-    producer = kafka_producer(settings, "evalstream-ingest")
+    producer = kafka_producer(settings, "evalstream-ingest", compressing=compressing)
     await producer.start()
     try:
         yield producer

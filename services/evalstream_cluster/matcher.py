@@ -16,6 +16,7 @@ from evalstream.pipeline.reconcile import reconcile, rematch
 from evalstream.storage.dead_letters import DeadLetter, keep_dead_letters
 from evalstream.storage.engine import Clients
 from evalstream.storage.migrate import migrated_clients
+from evalstream.storage.recent import Recent
 from evalstream.telemetry import DEAD_LETTERS, FRESHNESS
 from evalstream_service.observe import health_routes, observe
 from fastapi import FastAPI
@@ -26,11 +27,15 @@ from evalstream_cluster.consume import Consumer, Gathering, Process, Record, con
 from evalstream_cluster.dead_letters import dead_letter
 from evalstream_cluster.serve import serve
 from evalstream_cluster.settings import ServiceSettings
+from evalstream_cluster.stream import brought
 from evalstream_cluster.topics import CHANGED_ROWS, ChangedRows, ensure_topics
 
 #: Words a batch, each of up to :data:`evalstream_cluster.stream.WORD_ROWS` data rows: all that is in hand has to be
 #: done before any of it is committed.
 WORDS: Final = 200
+
+#: Memory for events that words bring. What does not fit, or came before this process, is read from the table.
+RECENT_BYTES: Final = 256 * 1024 * 1024
 
 log = logging.getLogger(__name__)
 
@@ -63,9 +68,11 @@ def match_records(
     """Make the process of the matcher stage.
 
     A record only says that a row has changed; what is matched is all that the tables know of the row by now. So a
-    record that comes twice, late or out of order costs time, and changes nothing. Where some were ``skipped``, the
-    tables are asked for all rows that are not up to date.
+    record that comes twice, late or out of order costs time, and changes nothing. The events that it brings were in the
+    table before it was sent: the table says which there are, and these are not read back. Where some were ``skipped``,
+    the tables are asked for all rows that are not up to date.
     """
+    recent = Recent(RECENT_BYTES)
 
     def work(records: Sequence[Record]) -> None:
         rows: dict[str, dict[str, int]] = defaultdict(dict)
@@ -78,6 +85,8 @@ def match_records(
                 reason = f"no word of changed rows: {'.'.join(map(str, first['loc']))} {first['msg']}"
                 unread.append(dead_letter(record, "", reason))
                 continue
+            if (events := brought(record)) is not None:
+                recent.keep(events)
             changed = rows[word.dataset]
             for data_row, accepted_ms in zip(word.data_rows, word.accepted_ms, strict=True):
                 changed[data_row] = min(changed.get(data_row, accepted_ms), accepted_ms)
@@ -85,7 +94,7 @@ def match_records(
         for letter in unread:
             DEAD_LETTERS.labels(letter.source).inc()
         for dataset, changed in rows.items():
-            rematch(clients(), dataset, list(changed), policies)
+            rematch(clients(), dataset, list(changed), policies, recent)
             now = time.time()
             for accepted_ms in changed.values():
                 FRESHNESS.observe(max(now - accepted_ms / 1000, 0))

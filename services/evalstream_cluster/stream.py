@@ -8,12 +8,24 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Final, NamedTuple
 
+import numpy as np
 import orjson
+import pyarrow as pa
 from aiokafka import AIOKafkaProducer
 from aiokafka.partitioner import DefaultPartitioner
-from evalstream.events import AnnotationEvent, PredictionEvent, Reader, Received, Rejection, decode, events_table
+from evalstream.arrow import column
+from evalstream.events import (
+    AnnotationEvent,
+    PredictionEvent,
+    Reader,
+    Received,
+    Rejection,
+    decode,
+    events_table,
+)
 from evalstream.events.decoding import Decoded
 from evalstream.events.decoding import Record as Payload
+from evalstream.events.schema import EVENTS as COLUMNS
 from evalstream.pipeline.versions import versioned
 from evalstream.storage.dead_letters import DeadLetter, keep_dead_letters
 from evalstream.storage.engine import Clients
@@ -31,6 +43,10 @@ from evalstream_cluster.topics import ANNOTATIONS, CHANGED_ROWS
 KNOWN_HEADERS: Mapping[str, str] = {"evalstream-dataset": "dataset", "evalstream-run": "run"}
 #: Data rows a word to the matchers.
 WORD_ROWS: Final = 250
+#: The header of a word that brings the events of its data rows, as an Arrow stream in the columns of the table; and how
+#: many bytes these may be.
+EVENTS_HEADER: Final = "events"
+BROUGHT_BYTES: Final = 8 * 1024 * 1024
 #: Puts a key in the partition in which a producer with the defaults of Kafka puts it.
 _PARTITIONER: Final = DefaultPartitioner()
 #: The last millisecond whose nanoseconds are a version.
@@ -64,8 +80,8 @@ def ingest_records(clients: Clients, producer: AIOKafkaProducer, settings: Servi
             }
         except FatalError as error:  # the batch is not kept, so the reason is not in the dead letters
             raise FatalError(f"{error}; the last reason: {read.rejected[-1].reason}") from None
-        await asyncio.to_thread(_keep, clients, read)
-        await tell_changed(producer, changed_rows, read.changed)
+        events = await asyncio.to_thread(_keep, clients, read)
+        await tell_changed(producer, changed_rows, read.changed, events)
         seen.update(now_seen)  # only now, for a batch that fails comes again
         _count(read)
 
@@ -127,36 +143,93 @@ def _unreadable(records: Sequence[Record], read: _Read) -> dict[str, list[bool]]
     return partitions
 
 
-def _keep(clients: Clients, read: _Read) -> None:
+def _keep(clients: Clients, read: _Read) -> pa.Table:
+    """Put a batch into the tables; give its events as they stand there."""
     client = clients()
     events, without = versioned(client, [item for item, _ in read.received])
+    table = events_table(events)
     if events:
-        append_events(client, events_table(events))
+        append_events(client, table)
     late = ((*read.received[position], reason) for position, reason in without)
     letters = [dead_letter(record, item.event.data_row, reason) for item, record, reason in late]
     keep_dead_letters(client, [*read.rejected, *letters])
+    return table
 
 
-async def tell_changed(producer: AIOKafkaProducer, topic: str, changed: Mapping[tuple[str, str], int]) -> None:
+async def tell_changed(
+    producer: AIOKafkaProducer,
+    topic: str,
+    changed: Mapping[tuple[str, str], int],
+    events: pa.Table | None = None,
+) -> None:
     """Say which rows changed, and when; return when every word of it is acknowledged.
 
-    A word is of several data rows, of those in one partition: a record each would take a third of the CPU of ingest.
+    A word is of several data rows, of those in one partition: a record each would take a third of the CPU of ingest. It
+    brings their ``events``, so that matchers need not read them back.
     """
     partitions = sorted(await producer.partitions_for(topic))
-    words: dict[tuple[int, str], list[tuple[str, int]]] = defaultdict(list)
-    for (dataset, data_row), accepted in changed.items():
-        words[_PARTITIONER(row_key(dataset, data_row), partitions, partitions), dataset].append((data_row, accepted))
-    sent = [
-        await producer.send(topic, _word(dataset, rows[start : start + WORD_ROWS]), partition=partition)
-        for (partition, dataset), rows in words.items()
-        for start in range(0, len(rows), WORD_ROWS)
+    words = await asyncio.to_thread(_words, partitions, changed, events)
+    await asyncio.gather(*[await producer.send(topic, **word._asdict()) for word in words])
+
+
+class _Word(NamedTuple):
+    value: bytes
+    partition: int
+    headers: list[tuple[str, bytes]]
+
+
+def _words(partitions: Sequence[int], changed: Mapping[tuple[str, str], int], events: pa.Table | None) -> list[_Word]:
+    rows: dict[tuple[int, str], list[str]] = defaultdict(list)
+    for dataset, data_row in changed:
+        rows[_PARTITIONER(row_key(dataset, data_row), partitions, partitions), dataset].append(data_row)
+    told = [
+        (partition, dataset, every[start : start + WORD_ROWS])
+        for (partition, dataset), every in rows.items()
+        for start in range(0, len(every), WORD_ROWS)
     ]
-    await asyncio.gather(*sent)
+    number = {(dataset, data_row): i for i, (_, dataset, own) in enumerate(told) for data_row in own}
+    places: dict[int, list[int]] = defaultdict(list)
+    if events is not None:
+        for place, key in enumerate(zip(events["dataset"].to_pylist(), events["data_row"].to_pylist(), strict=True)):
+            places[number[key]].append(place)
+    return [
+        _Word(
+            orjson.dumps(
+                {
+                    "dataset": dataset,
+                    "data_rows": own,
+                    "accepted_ms": [changed[dataset, data_row] for data_row in own],
+                }
+            ),
+            partition,
+            _brought(events, places[i]) if events is not None and places[i] else [],
+        )
+        for i, (partition, dataset, own) in enumerate(told)
+    ]
 
 
-def _word(dataset: str, rows: Sequence[tuple[str, int]]) -> bytes:
-    data_rows, accepted_ms = zip(*rows, strict=True)
-    return orjson.dumps({"dataset": dataset, "data_rows": data_rows, "accepted_ms": accepted_ms})
+def _brought(events: pa.Table, places: Sequence[int]) -> list[tuple[str, bytes]]:
+    """Give the header that brings some of the events; none where they are too large to be sent twice."""
+    together = places[-1] - places[0] == len(places) - 1
+    own = events.slice(places[0], len(places)) if together else events.take(column(np.array(places)))
+    if own.nbytes > BROUGHT_BYTES:
+        return []
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, COLUMNS, options=pa.ipc.IpcWriteOptions(compression="lz4")) as writer:
+        writer.write_table(own.combine_chunks())
+    return [(EVENTS_HEADER, sink.getvalue().to_pybytes())]
+
+
+def brought(record: Record) -> pa.Table | None:
+    """Read the events that a word brings; none where it brings none, or a service of another version sent them."""
+    for name, value in record.headers:
+        if name == EVENTS_HEADER:
+            try:
+                events = pa.ipc.open_stream(value).read_all()
+            except (pa.ArrowException, OSError):
+                return None
+            return events if events.schema == COLUMNS else None
+    return None
 
 
 def _count(read: _Read) -> None:

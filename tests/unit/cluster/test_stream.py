@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import orjson
+import pyarrow as pa
 import pytest
 from aiokafka import ConsumerRecord
 from aiokafka.partitioner import murmur2
@@ -14,11 +16,12 @@ from clickhouse_connect.driver.client import Client
 from evalstream.pipeline.delete import delete
 from evalstream.storage.dead_letters import list_dead_letters
 from evalstream.storage.deletions import Scope
-from evalstream.storage.events import predicted_rows
+from evalstream.storage.events import load_events, predicted_rows
+from evalstream_cluster import stream
 from evalstream_cluster.consume import FatalError
 from evalstream_cluster.row_key import row_key
 from evalstream_cluster.settings import ServiceSettings
-from evalstream_cluster.stream import WORD_ROWS, ingest_records, tell_changed
+from evalstream_cluster.stream import WORD_ROWS, brought, ingest_records, tell_changed
 from evalstream_cluster.topics import ChangedRows
 from pydantic import ValidationError
 
@@ -34,6 +37,7 @@ class Told:
     def __init__(self, refusals: int = 0) -> None:
         self.values: list[dict[str, Any]] = []
         self.partitions: list[int] = []
+        self.records: list[Any] = []
         self._refusals = refusals
 
     @property
@@ -44,13 +48,16 @@ class Told:
     async def partitions_for(self, topic: str) -> set[int]:
         return set(range(12))
 
-    async def send(self, topic: str, value: bytes, partition: int) -> asyncio.Future[None]:
+    async def send(
+        self, topic: str, value: bytes, partition: int, headers: list[tuple[str, bytes]]
+    ) -> asyncio.Future[None]:
         assert topic == "evalstream.changed-rows"
         if self._refusals:
             self._refusals -= 1
             raise ConnectionError("refused")
         self.values.append(orjson.loads(value))
         self.partitions.append(partition)
+        self.records.append(ConsumerRecord(topic, partition, 0, 0, 0, None, value, None, 0, len(value), tuple(headers)))
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         done.set_result(None)
         return done
@@ -114,6 +121,33 @@ def test_rows_of_a_partition_are_told_together_and_in_bounds() -> None:
         assert {murmur2(row_key(word["dataset"], row)) % 2**31 % 12 for row in word["data_rows"]} == {partition}
         assert len(word["data_rows"]) <= WORD_ROWS
     assert len(told.values) <= 2 * 12 + 12 * 4
+
+
+def test_a_word_brings_the_events_of_its_rows_as_they_stand_in_the_table(client: Client) -> None:
+    told = Told()
+    process = ingest_records(lambda: client, told, settings())  # type: ignore[arg-type]
+    asyncio.run(process([record(i, GOOD % (i % 40), 5_000) for i in range(60)]))
+    words = [brought(one) for one in told.records]
+    for word, events in zip(told.values, words, strict=True):
+        assert events is not None
+        assert set(events["data_row"].to_pylist()) == set(word["data_rows"])
+    stored = load_events(client, "d", [f"r{i}" for i in range(40)])
+    assert sorted(map(repr, pa.concat_tables(words).to_pylist())) == sorted(map(repr, stored.to_pylist()))
+
+
+def test_events_that_are_too_large_or_of_other_columns_are_not_brought(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "BROUGHT_BYTES", 10)
+    told = Told()
+    asyncio.run(ingest_records(lambda: client, told, settings())([record(1, GOOD % 1)]))  # type: ignore[arg-type]
+    assert told.rows == [("d", "r1")]
+    assert brought(told.records[0]) is None
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, pa.schema([("dataset", pa.string())])):
+        pass
+    for other in (b"no Arrow", sink.getvalue().to_pybytes()):
+        assert brought(replace(told.records[0], headers=[(stream.EVENTS_HEADER, other)])) is None
 
 
 def test_a_word_of_one_row_is_read_too() -> None:
