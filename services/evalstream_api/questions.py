@@ -86,10 +86,10 @@ from evalstream.questions import (
 from evalstream.scoring.causes import ErrorOptions
 from evalstream.selection import Filter, Selection
 from evalstream.storage.deletions import count_deletions
-from evalstream.storage.results import progress
+from evalstream.storage.results import progress_and_missing
 from evalstream.stored.label_counts import Scoring
 from evalstream.stored.labels import PerClassPage
-from evalstream.stored.missing_rows import match_missing_rows, rows_without_predictions
+from evalstream.stored.missing_rows import match_missing_rows
 from evalstream.stored.replicates import IntervalOptions
 from evalstream_service.backend import Backend, backend_of
 from evalstream_service.errors import KEYED, declared
@@ -428,12 +428,11 @@ def get_metadata(backend: Backend, dataset: Dataset, run: Run, query: Annotated[
 def get_progress(backend: Backend, dataset: Dataset, run: Run) -> RunProgress:
     """Count, exactly, what is done of a run, what is pending, and what has failed."""
     client = _client_for(backend, dataset, run)
-    state = progress(client, dataset, run, backend.policies)
+    state, missing = progress_and_missing(client, dataset, run, backend.policies)
     done = state.rows - state.pending - state.failed
     how: Literal["complete", "running", "failed"] = (
         "running" if state.pending else "failed" if state.failed else "complete"
     )
-    missing = rows_without_predictions(client, dataset, run)
     counts = {"rows": state.rows, "done": done, "pending": state.pending, "failed": state.failed}
     return RunProgress(**counts, without_predictions=missing, state=how)
 

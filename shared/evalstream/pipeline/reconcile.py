@@ -75,7 +75,7 @@ def _matched(
     deletions = load_deletions(client, dataset, data_rows)
     while True:
         # First what is declared, with its count, and then the events: the version must claim no more than was used.
-        declared = in_force(client, dataset)
+        declared = in_force(client, dataset, deletions)
         events = load_events(client, dataset, data_rows, runs=not alone, recent=recent)
         # And the deletions last: what is matched without one was there before it, so that it has retracted the result.
         before, deletions = deletions, load_deletions(client, dataset, data_rows)

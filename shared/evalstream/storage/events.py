@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 INSERT_ROWS = 100_000
 #: Keys a look-up; beyond some thousands ClickHouse spends its time on the list.
 LOOKUP_ROWS = 5_000
+
+#: Datasets of which a run has said something.
+_PREDICTED: Final[set[str]] = set()
+_PREDICTED_LIMIT: Final = 10_000
 
 # The conditions look at the key alone, so that they may come before FINAL: without being told, the engine would read
 # every column of whatever stands near these data rows.
@@ -131,9 +135,19 @@ def datasets(client: Client) -> Iterable[str]:
 
 
 def has_predictions(client: Client, dataset: str) -> bool:
-    """Whether a run has said something of a dataset, be it deleted by now."""
+    """Whether a run has said something of a dataset, be it deleted by now.
+
+    What was so once is not asked again: whoever matches asks this of each batch.
+    """
+    if dataset in _PREDICTED:
+        return True
     statement = "SELECT 1 FROM events WHERE dataset = {dataset:String} AND run != '' LIMIT 1"
-    return bool(client.query(statement, parameters={"dataset": dataset}).result_rows)
+    found = bool(client.query(statement, parameters={"dataset": dataset}).result_rows)
+    if found:
+        if len(_PREDICTED) >= _PREDICTED_LIMIT:
+            _PREDICTED.clear()
+        _PREDICTED.add(dataset)
+    return found
 
 
 def predicted_rows(client: Client, dataset: str, *, after: str = "", at_most: int = 2**63) -> list[str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import pyarrow as pa
 
+from evalstream.deletions import Deletions
 from evalstream.ontology import NOTHING_DECLARED, Ontology, lineages
 from evalstream.storage.deletions import DECLARATION_LIVES, Conditions, conditions
 from evalstream.storage.remembered import short_answer
@@ -50,13 +51,19 @@ class Declared(NamedTuple):
     ontology: Ontology
 
 
-def in_force(client: Client, dataset: str) -> Declared:
+def in_force(client: Client, dataset: str, deletions: Deletions | None = None) -> Declared:
     """Load what is declared of a dataset, with the number of revisions known at the same moment.
+
+    ``deletions`` are those of the dataset, where they are known already.
 
     Whoever matches loads this *before* the events: the version of a result is the number of events and revisions that
     went into it, and it must never claim a revision that was not used.
     """
-    statement = _IN_FORCE.format(lives=conditions(client, dataset).declaration_lives)
+    if deletions is None:
+        lives = conditions(client, dataset).declaration_lives
+    else:
+        lives = f"version >= {deletions.floor('', '')}"
+    statement = _IN_FORCE.format(lives=lives)
     rows = short_answer(client, statement, {"dataset": dataset})
     revisions, (version, name, received_at) = rows[0]
     if not revisions:

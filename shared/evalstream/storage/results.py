@@ -152,10 +152,18 @@ SELECT wanted.data_row FROM (
 ) AS done ON wanted.data_row = done.data_row
 WHERE wanted.known > done.version ORDER BY wanted.data_row
 """
+# The same of one run, by one reading of the events; and of how many annotated data rows the run has said nothing.
 _PROGRESS = """
-SELECT count() AS rows, countIf(wanted.version > done.version) AS pending,
-       countIf(wanted.version <= done.version AND done.error != '') AS failed
-FROM {compared}
+SELECT countIf(known.own > 0) AS rows, countIf(known.own > 0 AND known.wanted > done.version) AS pending,
+       countIf(known.own > 0 AND known.wanted <= done.version AND done.error != '') AS failed,
+       countIf(known.own = 0) AS missing
+FROM (
+    SELECT data_row, countIf(run != '') AS own, maxIf({least}, run != '') + count() + {revisions} AS wanted
+    FROM events FINAL WHERE dataset = {{dataset:String}} AND run IN ('', {{run:String}}) AND {lives} GROUP BY data_row
+) AS known LEFT JOIN (
+    SELECT data_row, error, if(hasAll(policies, {{policies:Array(String)}}), version, 0) AS version
+    FROM results FINAL WHERE dataset = {{dataset:String}} AND run = {{run:String}}
+) AS done ON known.data_row = done.data_row
 """
 
 
@@ -187,9 +195,16 @@ def stale_rows(client: Client, dataset: str, policies: Sequence[str], *, failed:
 
 def progress(client: Client, dataset: str, run: str, policies: Sequence[str]) -> Progress:
     """Count, exactly, what is done of a run and what is not."""
-    compared, bound = _compared(client, dataset)
-    parameters = _parameters(dataset, run, policies) | bound
-    return Progress(*short_answer(client, _PROGRESS.format(compared=compared), parameters)[0])
+    return progress_and_missing(client, dataset, run, policies)[0]
+
+
+def progress_and_missing(client: Client, dataset: str, run: str, policies: Sequence[str]) -> tuple[Progress, int]:
+    """Count the same, and the annotated data rows that the run has said nothing of, not even that it found nothing."""
+    living = conditions(client, dataset)
+    statement = _PROGRESS.format(lives=living.lives, least=living.least, revisions=revisions(living))
+    parameters = _parameters(dataset, run, policies) | living.parameters
+    *counts, missing = short_answer(client, statement, parameters)[0]
+    return Progress(*counts), missing
 
 
 def unmatched_alone(client: Client, dataset: str, run: str) -> list[str]:
