@@ -61,6 +61,20 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
     return engine
 
 
+def test_a_run_that_is_too_large_to_be_read_is_tried_once_by_all_who_count_it(
+    clients: Clients, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(columns, "_LARGE", {})
+    monkeypatch.setattr(columns, "_SETTINGS", {"max_result_bytes": 1})
+    with ThreadPoolExecutor(8) as pool:
+        first = pool.submit(lambda: columns.read_columns(clients(), SELECTION))
+        assert engine.has_begun()
+        others = [pool.submit(lambda: columns.read_columns(clients(), SELECTION)) for _ in range(4)]
+        engine.go.set()
+        assert [one.result(PATIENCE) for one in (first, *others)] == [None] * 5
+    assert engine.read == ["a"]
+
+
 def test_two_questions_at_once_read_a_run_once(clients: Clients, engine: Engine) -> None:
     other = SELECTION.model_copy(update={"run": "b"})
     with ThreadPoolExecutor(8) as pool:

@@ -42,11 +42,9 @@ class Read:
         self.names: list[set[str] | None] = []
         read = columns._rows
 
-        def rows(
-            client: Client, selection: Selection, key: Key, settings: dict[str, int], names: pa.Array | None
-        ) -> Stored:
+        def rows(client: Client, selection: Selection, key: Key, ask_for: Any, names: pa.Array | None) -> Stored:
             self.names.append(None if names is None else set(names.to_pylist()))
-            return read(client, selection, key, settings, names)
+            return read(client, selection, key, ask_for, names)
 
         monkeypatch.setattr(columns, "_rows", rows)
 
@@ -70,7 +68,7 @@ def test_any_changes_end_in_what_is_read_as_a_whole(client: Client, read: Read, 
         for ordered, with_nearest in variants:
             found = read_all(client, selection, ordered=ordered, with_nearest=with_nearest)
             key = Key("", ordered, with_nearest)
-            whole = columns._rows(client, selection.model_copy(update=columns._OPEN), key, {}, None)
+            whole = columns._rows(client, selection.model_copy(update=columns._OPEN), key, columns._ask_few, None)
             assert plain(found, ordered, with_nearest) == plain(whole, ordered, with_nearest)
             assert found.rows_failed == whole.rows_failed
         change(client, rng, dataset, names, "some" if step == 0 else rng.choice(KINDS))

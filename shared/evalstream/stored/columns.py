@@ -7,7 +7,7 @@ each other.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -117,21 +117,39 @@ def read_columns(
     Those that are too large are given if a question that needs them all has read them, and nothing was written since.
     Areas, ranks and area ranges are 0 but under policy ``coco``. With ``ordered`` rows are in COCO's order.
     """
-    from clickhouse_connect.driver.exceptions import ClickHouseError  # which whoever has a client has loaded
-
-    run = selection.dataset, selection.run
-    if run in _LARGE:
+    if (selection.dataset, selection.run) in _LARGE:
         known: Stored | None = recalled(client, _keys(selection.model_copy(update=_OPEN), ordered, with_nearest))
         return None if known is None else known._replace(selection=_left(every_kind(client, selection)))
     try:
-        return _read(client, selection, ordered, with_nearest, _SETTINGS)
+        return _read(client, selection, ordered, with_nearest, _ask_few)
+    except _TooLargeError:
+        return None
+
+
+class _TooLargeError(Exception):
+    """A run is to be counted where it is."""
+
+
+#: Asks for columns of the selected rows: the client, the selection, and SQL with its parameters.
+_Ask = Callable[["Client", Selection, str, dict[str, Any]], pa.Table]
+
+
+def _ask_few(client: Client, selection: Selection, sql: str, parameters: dict[str, Any]) -> pa.Table:
+    """Ask for columns unless they are too large."""
+    from clickhouse_connect.driver.exceptions import ClickHouseError  # which whoever has a client has loaded
+
+    run = selection.dataset, selection.run
+    if run in _LARGE:  # whoever was waited for has found it so
+        raise _TooLargeError
+    try:
+        return ask_arrow(client, sql, parameters, **AS_READ, **_SETTINGS)
     except ClickHouseError as error:
         if f"Code: {_TOO_LARGE}." not in str(error):
             raise
         while len(_LARGE) >= _LARGE_LIMIT:
             del _LARGE[next(iter(_LARGE))]
         _LARGE[run] = None
-        return None
+        raise _TooLargeError from error
 
 
 def read_all(
@@ -154,7 +172,11 @@ def read_all(
         If others have it now.
     """
     size = _take_room(client, selection, bytes_of_object)
-    return _read(client, selection, ordered, with_nearest, {"max_result_bytes": max(size, MOST_BYTES)})
+
+    def ask_all(client: Client, _selection: Selection, sql: str, parameters: dict[str, Any]) -> pa.Table:
+        return ask_arrow(client, sql, parameters, **AS_READ, max_result_bytes=max(size, MOST_BYTES))
+
+    return _read(client, selection, ordered, with_nearest, ask_all)
 
 
 def _take_room(client: Client, selection: Selection, bytes_of_object: int) -> int:
@@ -204,7 +226,7 @@ def _objects(client: Client, selection: Selection) -> _Objects:
     return _Objects(*ask(client, f"SELECT {sums} FROM ({rows})", parameters)[0])
 
 
-def _read(client: Client, selection: Selection, ordered: bool, with_nearest: bool, settings: dict[str, int]) -> Stored:
+def _read(client: Client, selection: Selection, ordered: bool, with_nearest: bool, ask_for: _Ask) -> Stored:
     open_to_all = selection.model_copy(update=_OPEN)
     keys = _keys(open_to_all, ordered, with_nearest)
     earlier: Stored | None = None
@@ -216,7 +238,7 @@ def _read(client: Client, selection: Selection, ordered: bool, with_nearest: boo
             key, earlier = known
 
     def read() -> Stored:
-        found = _renewed(client, open_to_all, key, earlier, settings)
+        found = _renewed(client, open_to_all, key, earlier, ask_for)
         for array in _arrays(found):
             array.flags.writeable = False  # others will be given the same
         return found
@@ -230,18 +252,16 @@ def _of_rows_alone(selection: Selection) -> bool:
     return selection.shared_with is None and not selection.roll_up and selection.missing_rows == "leave_out"
 
 
-def _renewed(
-    client: Client, selection: Selection, key: Key, earlier: Stored | None, settings: dict[str, int]
-) -> Stored:
+def _renewed(client: Client, selection: Selection, key: Key, earlier: Stored | None, ask_for: _Ask) -> Stored:
     """Read what is selected; only the data rows that have changed, where an earlier reading has the others."""
     parts = None if earlier is None else results_parts(client)  # before anything is read
     if earlier is not None and earlier.parts is not None and parts is not None:
         changed = changed_rows(client, selection, earlier.parts, parts)
         if changed is not None and len(changed) <= MOST_CHANGED * len(earlier.data_row):
-            found = _rows(client, selection, key, settings, changed) if len(changed) else None
+            found = _rows(client, selection, key, ask_for, changed) if len(changed) else None
             return (earlier if found is None else _spliced(earlier, changed, found, key))._replace(parts=parts)
     state = getattr(client, "known_state", None)
-    found = _rows(client, selection, key, settings, None)
+    found = _rows(client, selection, key, ask_for, None)
     if parts is None and state is not None and _size(found) >= WORTH_IT:
         parts = results_parts(client)
         if (
@@ -251,12 +271,12 @@ def _renewed(
     return found._replace(parts=parts)
 
 
-def _rows(client: Client, selection: Selection, key: Key, settings: dict[str, int], names: pa.Array | None) -> Stored:
+def _rows(client: Client, selection: Selection, key: Key, ask_for: _Ask, names: pa.Array | None) -> Stored:
     """Read the selected rows; only those of some names, if any are given."""
     columns = ["data_row", *to_read(selection, with_nearest=key.with_nearest)]
     sql, parameters = selected(selection, with_failed=True, columns=columns, among=names)
     sql = f"SELECT *, {ROW_KEY} AS row_key FROM ({sql})"
-    return stored(ask_arrow(client, sql, parameters, **AS_READ, **settings), selection, ordered=key.ordered)
+    return stored(ask_for(client, selection, sql, parameters), selection, ordered=key.ordered)
 
 
 def _spliced(earlier: Stored, changed: pa.Array, found: Stored, key: Key) -> Stored:
