@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Final
@@ -123,8 +123,8 @@ def upload(
                 tell_closed(closed)
                 of_closing.append(closed.position)
             if wait and results[-1][0].accepted:  # without any, there may be no such run
-                wait_until_matched(client, bar, dataset, run)
-    position = latest([*(result.position for result, _ in results if result.accepted), *of_closing])
+                wait_until_matched(client, bar, dataset, run, _position(results, of_closing))
+    position = _position(results, of_closing)
     if not wait and position is not None:
         out.print(f"position {position}", highlight=False, markup=False, soft_wrap=True)
     _report([result for result, _ in results], sum(left_out for _, left_out in results))
@@ -142,11 +142,18 @@ def _give_back_bodies() -> None:
         tuned(_MALLOPT_MAPPED, _MAPPED_BYTES)
 
 
-def wait_until_matched(client: Client, bar: Progress, dataset: str, run: str) -> None:
+def _position(results: Sequence[tuple[Sent, int]], of_closing: Sequence[str | None]) -> str | None:
+    return latest([*(result.position for result, _ in results if result.accepted), *of_closing])
+
+
+def wait_until_matched(client: Client, bar: Progress, dataset: str, run: str, position: str | None = None) -> None:
     """Wait until no data row of the run is pending."""
     task = bar.add_task(f"matching {run}", total=None)
     progress = client.wait(
-        dataset, run, on_progress=lambda _what, done, total: bar.update(task, total=total, completed=done)
+        dataset,
+        run,
+        position=position,
+        on_progress=lambda _what, done, total: bar.update(task, total=total, completed=done),
     )
     if missing := progress.without_predictions:
         rows = "1 annotated data row has" if missing == 1 else f"{missing:,} annotated data rows have"

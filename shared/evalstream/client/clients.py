@@ -174,7 +174,7 @@ class Client(Service, Asked):
         return answer
 
     def _send(self, request: Request) -> httpx.Response:
-        return self.http.request(**request.arguments()).raise_for_status()
+        return request.answered(self.http.request(**request.arguments()))
 
     def close(self) -> None:
         """Close connections; with an embedded engine, the engine."""
@@ -266,7 +266,7 @@ class AsyncClient(Service, Later):
         return answer
 
     async def _send(self, request: Request) -> httpx.Response:
-        return (await self.http.request(**request.arguments())).raise_for_status()
+        return request.answered(await self.http.request(**request.arguments()))
 
     async def close(self) -> None:
         """Close connections; with an embedded engine, the engine."""

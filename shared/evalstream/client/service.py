@@ -44,6 +44,9 @@ PARTS_UNDER_WAY: Final = 3
 _NAME: Final[TypeAdapter[str]] = TypeAdapter(Name)
 _PATIENCE_SECONDS: Final = 3600
 _LOOK_SECONDS: Final = 0.2
+#: How long a service holds an answer that waits for a position, and how it says that it is not there yet.
+_HELD_SECONDS: Final = 1.0
+_NOT_YET: Final = frozenset({425})
 _NOTHING: Final[Mapping[str, Any]] = {}
 #: What is said where a run was to be closed and is not.
 NOT_CLOSED: Final = (
@@ -272,7 +275,8 @@ class Service(Questions):
                 closed = closing.closed
                 of_closing.append(closing.position)
             if wait and arrived:
-                yield from Service.wait.steps(self, dataset, run, on_progress=on_progress)
+                position = latest([*(own.position for _, own in sent if own.accepted), *of_closing])
+                yield from Service.wait.steps(self, dataset, run, position=position, on_progress=on_progress)
         done = Uploaded(
             accepted=sum(own.accepted for _, own in sent),
             rejected=sum(own.rejected for _, own in sent),
@@ -401,15 +405,27 @@ class Service(Questions):
         dataset: str,
         run: str,
         *,
+        position: str | None = None,
         on_progress: Callable[[str, int, int | None], None] = lambda _what, _done, _total: None,
     ) -> Steps[RunProgress]:
-        """Wait until no data row of a run is pending: until every figure reflects all that was acknowledged."""
+        """Wait until no data row of a run is pending: until every figure reflects all that was acknowledged.
+
+        With the ``position`` of an upload it is the service that waits for it, and answers at once when it is there:
+        to count what is pending, again and again, would cost it as much as some of the matching.
+        """
+        path = f"{place(dataset, run)}/progress"
+        held = {} if position is None else {"at_least": position, "at_least_seconds": _HELD_SECONDS}
         while True:
-            progress = yield from asking(Questions.progress, (dataset, run), {})
+            response = yield Request("GET", path, held, expected=_NOT_YET)
+            if not_yet := response.status_code in _NOT_YET:
+                response = yield Request("GET", path)
+            progress = RunProgress.model_validate_json(response.content)
             on_progress(f"matching {run}", progress.rows - progress.pending, progress.rows)
             if not progress.pending:
                 return progress
-            yield Pause(_LOOK_SECONDS)
+            if not not_yet:  # it is there, or not known; what is pending is of others
+                held = {}
+                yield Pause(_LOOK_SECONDS)
 
     @operation
     def set_step(self, dataset: str, run: str, step: int) -> Steps[None]:

@@ -37,6 +37,12 @@ class Request(NamedTuple):
     insist: bool = False
     #: Seconds to wait for the answer, where it may take longer than others.
     patience: float | None = None
+    #: Statuses that are an answer as good as any; others from 400 on are errors.
+    expected: frozenset[int] = frozenset()
+
+    def answered(self, response: httpx.Response) -> httpx.Response:
+        """Give an answer if it is one; otherwise raise what httpx raises."""
+        return response if response.status_code in self.expected else response.raise_for_status()
 
     def arguments(self) -> dict[str, Any]:
         """Say it in the words of httpx."""

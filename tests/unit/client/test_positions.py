@@ -9,6 +9,7 @@ import evalstream
 import httpx
 import pytest
 from evalstream.client import AsyncClient, Client, RefusedError
+from evalstream.importers.files import Options
 from evalstream.positions import PositionError, latest, read
 from evalstream.selection import QuestionError
 
@@ -76,3 +77,42 @@ def test_the_latest_of_positions_is_reached_when_all_are() -> None:
     for wrong in ("", "a", "a.", ".1", "a.1;b.2", "A.1", "a.-1", "a." + "9" * 30, ",".join(["a.1"] * 2)):
         with pytest.raises(PositionError):
             read(wrong)
+
+
+def progress_of(pending: int) -> httpx.Response:
+    state = "running" if pending else "complete"
+    counts = {"rows": 4, "done": 4 - pending, "pending": pending, "failed": 0, "without_predictions": 0}
+    return httpx.Response(200, json=counts | {"state": state})
+
+
+def test_the_service_holds_the_answer_until_an_upload_is_reflected() -> None:
+    """Who waits is told at once, and has the service count what is pending no more often than it says so."""
+    answers = [httpx.Response(425, json={"detail": "not yet"}), progress_of(3), progress_of(1), progress_of(0)]
+    asked, told = [], []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append((request.url.path, request.url.params.get("at_least")))
+        return answers[len(asked) - 1]
+
+    with Client("http://service", transport=httpx.MockTransport(answer)) as client:
+        done = client.wait("d", "r", position="a.7", on_progress=lambda _what, done, _total: told.append(done))
+    path = "/v1/datasets/d/runs/r/progress"
+    # The second answer to the position says that something of others is pending: then it is looked now and then.
+    assert asked == [(path, "a.7"), (path, None), (path, "a.7"), (path, None)]
+    assert told == [1, 3, 4]
+    assert done.pending == 0
+
+
+def test_an_upload_waits_by_its_position() -> None:
+    asked = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/progress"):
+            asked.append(request.url.params.get("at_least"))
+            return progress_of(0)
+        return httpx.Response(200, json={"accepted": 1, "rejected": 0, "errors": [], "position": "a.7"})
+
+    event = {"data_row": "x", "operation": "replace", "predictions": []}
+    with Client("http://service", transport=httpx.MockTransport(answer)) as client:
+        client.upload("d", predictions=[event], run="r", options=Options(other_files=True))
+    assert asked == ["a.7"]
