@@ -42,7 +42,7 @@ log = logging.getLogger(__name__)
 #: How long Kafka may take to acknowledge. The idempotent producer itself would try for as long as it lives.
 ACKNOWLEDGED_SECONDS = 30
 #: What the broker gathers of a batch, compressed, unless it has waited for as long as a batch may.
-GATHERED_BYTES = 1024 * 1024
+GATHERED_BYTES = 256 * 1024
 #: Data rows that the matchers are told of at a time, after a declaration.
 TOLD_ROWS = 10_000
 

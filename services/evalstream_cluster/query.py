@@ -5,16 +5,17 @@ from __future__ import annotations
 import logging
 import math
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Final, NamedTuple, TypeAlias
 
 from evalstream.queries.catalog import catalog
+from evalstream.queries.position import Position, position
 from evalstream.queries.summary import summary
 from evalstream.selection import Filter, Selection
 from evalstream.storage.engine import Clients
 from evalstream.storage.migrate import migrated_clients
-from evalstream.storage.results import progress
+from evalstream.storage.results import Progress, progress
 from evalstream.telemetry import QUALITY, ROWS_FAILED, ROWS_PENDING
 from evalstream_api import exports, page, questions
 from evalstream_api.media import media_router
@@ -33,6 +34,17 @@ log = logging.getLogger(__name__)
 GAUGE_SECONDS = 15
 #: What is measured of each run beside its progress.
 SCORES: Final = ("precision", "recall", "f1")
+
+
+class State(NamedTuple):
+    """The state of a run: while it is the same, so is what there is to measure."""
+
+    progress: Progress
+    position: Position
+
+
+#: The state of each run, by its dataset and name, when it was measured last.
+Measured: TypeAlias = dict[tuple[str, str], State]
 
 
 def run(settings: ServiceSettings) -> int:
@@ -65,39 +77,43 @@ def run(settings: ServiceSettings) -> int:
 
 def _keep_gauges(clients: Clients, settings: ServiceSettings, stopped: threading.Event) -> None:
     """Measure every run now and then; Prometheus reads what was measured last."""
-    measured: set[tuple[str, str]] = set()
+    measured: Measured = {}
     while not stopped.wait(GAUGE_SECONDS):
         try:
-            current = measure_runs(clients, settings)
-            forget_runs(measured - current)
+            current = measure_runs(clients, settings, measured)
+            forget_runs(measured.keys() - current.keys())
             measured = current
         except Exception:
             log.exception("the runs could not be measured; trying again in %d s", GAUGE_SECONDS)
 
 
-def measure_runs(clients: Clients, settings: ServiceSettings) -> set[tuple[str, str]]:
+def measure_runs(clients: Clients, settings: ServiceSettings, before: Mapping[tuple[str, str], State]) -> Measured:
     """Set the gauges of every run: rows pending and failed, and its scores at the default thresholds.
 
-    Returns the runs, each with its dataset.
+    Returns the runs, each with its dataset, and the states of their data. One that is in the state in which it was
+    ``before``, with nothing pending, is not measured again: its scores are what they were.
     """
     client = clients()
-    measured = set()
+    measured: Measured = {}
     policy = Filter().policy if Filter().policy in settings.policies else settings.policies[0]
     for dataset in catalog(client).datasets:
         for name in dataset.runs:
-            state = progress(client, dataset.dataset, name, settings.policies)
-            ROWS_PENDING.labels(dataset.dataset, name).set(state.pending)
-            ROWS_FAILED.labels(dataset.dataset, name).set(state.failed)
+            run = dataset.dataset, name
+            state = State(progress(client, *run, settings.policies), position(client, *run))
+            measured[run] = state
+            if before.get(run) == state and not state.progress.pending:
+                continue
+            ROWS_PENDING.labels(*run).set(state.progress.pending)
+            ROWS_FAILED.labels(*run).set(state.progress.failed)
             own = summary(client, Selection(dataset=dataset.dataset, run=name, policy=policy))
             for score in SCORES:
                 value = getattr(own, score)
                 # Not a number, where a score is not defined: a gap in the chart, and neither 0 nor the last value.
-                QUALITY.labels(dataset.dataset, name, score).set(math.nan if value is None else value)
-            measured.add((dataset.dataset, name))
+                QUALITY.labels(*run, score).set(math.nan if value is None else value)
     return measured
 
 
-def forget_runs(runs: set[tuple[str, str]]) -> None:
+def forget_runs(runs: Iterable[tuple[str, str]]) -> None:
     """Remove the gauges of runs that were deleted: they would tell the last figures for ever."""
     for dataset, run in runs:
         ROWS_PENDING.remove(dataset, run)

@@ -30,7 +30,7 @@ INSERT_SECONDS = Histogram("evalstream_insert_seconds", "Time of an insert, by t
 FRESHNESS = Histogram(
     "evalstream_freshness_seconds",
     "From event accepted to queryable.",
-    buckets=(0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 30, 60, 300),
+    buckets=(0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.75, 1, 1.5, 2, 3, 5, 10, 30, 60, 300),
 )
 
 # How far a consumer is behind the end of its partitions. Growing without end: too few consumers, or a stuck one.

@@ -7,8 +7,11 @@ from collections.abc import Iterator
 import pytest
 from clickhouse_connect.driver.client import Client
 from evalstream.pipeline.delete import delete
+from evalstream.queries.summary import Summary, summary
+from evalstream.selection import Selection
 from evalstream.storage.deletions import Scope
-from evalstream_cluster.query import forget_runs, measure_runs
+from evalstream_cluster import query
+from evalstream_cluster.query import Measured, forget_runs, measure_runs
 from evalstream_cluster.settings import ServiceSettings
 from prometheus_client import REGISTRY
 
@@ -31,15 +34,39 @@ def gauges(dataset: str) -> set[tuple[str, str]]:
     }
 
 
+def measured(client: Client, dataset: str, before: Measured) -> Measured:
+    """Measure every run; give the runs of a dataset."""
+    found = measure_runs(lambda: client, ServiceSettings(_env_file=None), before)
+    return {run: state for run, state in found.items() if run[0] == dataset}
+
+
 def test_a_run_that_was_deleted_is_measured_no_more(client: Client) -> None:
-    settings = ServiceSettings(_env_file=None)
     feed(client, "measured", {"r": []}, {"v1": {"r": []}, "v2": {"r": []}})
-    before = measure_runs(lambda: client, settings)
-    assert before == {("measured", "v1"), ("measured", "v2")}
+    before = measured(client, "measured", {})
+    assert before.keys() == {("measured", "v1"), ("measured", "v2")}
     names = {name for name, _ in gauges("measured")}
     assert len(names) == 3
     delete(client, Scope("measured", run="v1"), 1)
-    after = measure_runs(lambda: client, settings)
-    assert after == {("measured", "v2")}
-    forget_runs(before - after)
+    after = measured(client, "measured", before)
+    assert after.keys() == {("measured", "v2")}
+    forget_runs(before.keys() - after.keys())
     assert gauges("measured") == {(name, "v2") for name in names}
+
+
+def test_a_run_is_measured_again_when_its_data_have_changed(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def noted(client: Client, selection: Selection) -> Summary:
+        if selection.dataset == "again":
+            asked.append(selection.run)
+        return summary(client, selection)
+
+    monkeypatch.setattr(query, "summary", noted)
+    feed(client, "again", {"r": []}, {"v1": {"r": []}, "v2": {"r": []}})
+    first = measured(client, "again", {})
+    second = measured(client, "again", first)
+    assert sorted(asked) == ["v1", "v2"]
+    feed(client, "again", {}, {"v2": {"s": []}})
+    third = measured(client, "again", second)
+    assert sorted(asked) == ["v1", "v2", "v2"]
+    assert first == second != third
