@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 import pyarrow as pa
 
+from evalstream.deletions import NOTHING_DELETED
 from evalstream.matching import POLICIES
 from evalstream.pipeline.delete import erase_left_over
 from evalstream.pipeline.match import match
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 
 #: Data rows matched at a time: enough to keep the kernels busy, few enough to hold in memory.
 BATCH_ROWS = 2_500
+
+#: Datasets of which something was deleted, as was found when they were matched.
+_DELETED_FROM: Final[set[str]] = set()
+_DELETED_FROM_LIMIT: Final = 10_000
 
 #: Results that are missing or out of date; those and the ones that failed; or all.
 Which = Literal["stale", "failed", "all"]
@@ -72,7 +77,8 @@ def _matched(
     recent: Recent | None = None,
 ) -> pa.Table:
     """Match data rows by what is known of them at a moment at which nothing is being deleted."""
-    deletions = load_deletions(client, dataset, data_rows)
+    # Of most datasets nothing was ever deleted. That is taken for granted, and found out below if it is not so.
+    deletions = load_deletions(client, dataset, data_rows) if dataset in _DELETED_FROM else NOTHING_DELETED
     while True:
         # First what is declared, with its count, and then the events: the version must claim no more than was used.
         declared = in_force(client, dataset, deletions)
@@ -81,6 +87,9 @@ def _matched(
         before, deletions = deletions, load_deletions(client, dataset, data_rows)
         if deletions == before:
             return match(dataset, events, policies, declared.ontology, declared.revisions, deletions, alone=alone)
+        if len(_DELETED_FROM) >= _DELETED_FROM_LIMIT:
+            _DELETED_FROM.clear()
+        _DELETED_FROM.add(dataset)
 
 
 def reconciling(
