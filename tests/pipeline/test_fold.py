@@ -18,6 +18,7 @@ from evalstream.pipeline.match import match
 from evalstream.pipeline.reconcile import reconcile, rematch
 from evalstream.queries.summary import summary
 from evalstream.selection import Selection
+from evalstream.storage.boxes import geometry_in_units
 from evalstream.storage.events import load_events
 from evalstream.storage.recent import Recent
 from evalstream.storage.results import RESULTS, Progress, progress, write_results
@@ -275,8 +276,10 @@ def in_batches(steps: Iterable[Any]) -> Iterator[Any]:
 def results(client: Client, dataset: str) -> dict[tuple[str, str], Payload]:
     """Every row result of a dataset, all of its columns but the dataset's name."""
     columns = [name for name in RESULTS.names if name != "dataset"]
+    stored_otherwise = {f"{side}_geometry": geometry_in_units(side) for side in ("annotation", "prediction")}
+    asked = ", ".join(stored_otherwise.get(name, f"`{name}`") for name in columns)
     table = client.query(
-        f"SELECT `{'`, `'.join(columns)}` FROM results FINAL WHERE dataset = {{dataset:String}} ORDER BY data_row, run",
+        f"SELECT {asked} FROM results FINAL WHERE dataset = {{dataset:String}} ORDER BY data_row, run",
         parameters={"dataset": dataset},
     )
     found = [dict(zip(columns, row, strict=True)) for row in table.result_rows]

@@ -102,11 +102,13 @@ def _columns(selection: Selection, only: Collection[str] | None) -> str:
     matches = {f"match_{name}": f"`{of_policy(selection.policy, name)}`" for name in MATCHES}
     matches["match_iou"] = overlap(selection.policy)
     own = [f"{rolled(name, column)} AS {name}" for name, column in matches.items() if only is None or name in only]
+    shapes = {f"{side}_geometry": geometry_in_units(side) for side in ("annotation", "prediction")}
     if only is not None:
-        return ", ".join([*(f"{rolled(name, name)} AS {name}" for name in only if name not in matches), *own])
+        rest = [name for name in only if name not in matches]
+        return ", ".join([*(f"{shapes.get(name) or rolled(name, name)} AS {name}" for name in rest), *own])
     objects = [f"{rolled(name, name)} AS {name}" for name in _LABELS if name not in matches and selection.roll_up]
-    shapes = [f"{geometry_in_units(side)} AS {side}_geometry" for side in ("annotation", "prediction")]
-    return ", ".join([f"* REPLACE ({', '.join([*objects, *shapes])})", *own])
+    replaced = [*objects, *(f"{column} AS {name}" for name, column in shapes.items())]
+    return ", ".join([f"* REPLACE ({', '.join(replaced)})", *own])
 
 
 #: The columns that hold labels.
