@@ -1,4 +1,4 @@
-"""The matcher stage, without a broker: what it takes from words, what it reads, and what it does where some are gone."""
+"""The matcher stage, without a broker: what it takes from words, what it reads, and what it does without some."""
 
 from __future__ import annotations
 
