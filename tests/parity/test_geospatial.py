@@ -8,7 +8,9 @@ import numpy as np
 import shapely
 from clickhouse_connect.driver.client import Client
 from evalstream.ontology import Ontology
+from evalstream.storage.boxes import geometry_in_units
 from evalstream.storage.ontologies import declare
+from evalstream.storage.results import overlap
 from pyproj import Geod
 
 from tests.feeding import feed
@@ -65,7 +67,8 @@ def test_boxes(client: Client, agree: Agree) -> None:
         areas.append(own)
         wanted.append(both / (own + others - both))
     feed(client, "boxes", truth, {"m": found}, rows=dict.fromkeys(truth, LONLAT), policies=["coco"])
-    got = results(client, "boxes", "error", "annotation_area[1]", "`coco.iou`[1]", "annotation_geometry[1]")
+    shape = f"{geometry_in_units('annotation')}[1]"
+    got = results(client, "boxes", "error", "annotation_area[1]", f"{overlap('coco')}[1]", shape)
     assert {error for error, *_ in got} == {""}
     data = DATA.format(60, "35 km")
     agree("IoU of boxes in degrees", REFERENCE, data, [iou for _, _, iou, _ in got], wanted, tolerance=1e-6)
@@ -85,7 +88,7 @@ def test_polygons(client: Client, agree: Agree) -> None:
         found[f"{row:03}"] = [{"type": "polygon", "feature": "field", "polygon": [ring], "confidence": 0.5}]
         wanted.append(abs(EARTH.geometry_area_perimeter(shapely.Polygon(ring))[0]))
     feed(client, "polygons", truth, {"m": found}, rows=dict.fromkeys(truth, LONLAT), policies=["coco"])
-    got = results(client, "polygons", "error", "annotation_area[1]", "`coco.iou`[1]")
+    got = results(client, "polygons", "error", "annotation_area[1]", f"{overlap('coco')}[1]")
     assert {(error, iou) for error, _, iou in got} == {("", 1.0)}
     relative = [own / true for (_, own, _), true in zip(got, wanted, strict=True)]
     agree(

@@ -276,8 +276,8 @@ def in_batches(steps: Iterable[Any]) -> Iterator[Any]:
 def results(client: Client, dataset: str) -> dict[tuple[str, str], Payload]:
     """Every row result of a dataset, all of its columns but the dataset's name."""
     columns = [name for name in RESULTS.names if name != "dataset"]
-    stored_otherwise = {f"{side}_geometry": geometry_in_units(side) for side in ("annotation", "prediction")}
-    asked = ", ".join(stored_otherwise.get(name, f"`{name}`") for name in columns)
+    shapes = {f"{side}_geometry": geometry_in_units(side) for side in ("annotation", "prediction")}
+    asked = ", ".join(shapes.get(name, f"`{name}`") for name in columns)
     table = client.query(
         f"SELECT {asked} FROM results FINAL WHERE dataset = {{dataset:String}} ORDER BY data_row, run",
         parameters={"dataset": dataset},
