@@ -10,10 +10,12 @@ from contextlib import suppress
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from evalstream.client.columns import MEDIA_TYPE, stream
 from evalstream.events import EVENTS
 from evalstream.events.checking import decode_columns
+from evalstream.storage.events import load_events
 from evalstream_api import arrow_stream
 from evalstream_service.backend import backend_in
 from fastapi import HTTPException
@@ -63,8 +65,8 @@ def test_all_that_is_stored_is_what_lines_store(client: TestClient) -> None:
             for i, own in enumerate(events)
         ]
         assert send(client, "lines", run, *whole)["accepted"] == 4
-        statement = f"SELECT {', '.join(EVENTS.names)} FROM events WHERE dataset = 'lines' AND run = {{run:String}}"
-        stored = backend_in(client.app).clients().query_arrow(statement, parameters={"run": run}).cast(EVENTS)
+        stored = load_events(backend_in(client.app).clients(), "lines", list("0123"))
+        stored = stored.filter(pc.equal(stored["run"], run))
         own = stored.set_column(0, EVENTS.field("dataset"), pa.array(["columns"] * 4))
         answer = post(client, "columns", run, stream(own)).json()
         assert (answer["accepted"], answer["rejected"], answer["errors"]) == (4, 0, [])
