@@ -15,13 +15,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 from clickhouse_connect.driver.client import Client
-from evalstream.events import EVENTS, AnnotationEvent, PredictionEvent, Reader, Record
+from evalstream.events import AnnotationEvent, PredictionEvent, Reader, Record
 from evalstream.matching import POLICIES
 from evalstream.pipeline.complete import closing_events
 from evalstream.pipeline.ingest import ingest
 from evalstream.pipeline.match import match
 from evalstream.pipeline.reconcile import rematch
 from evalstream.storage.engine import open_embedded
+from evalstream.storage.events import STORED, as_sent
 from evalstream.storage.migrate import migrated_clients
 from evalstream.storage.ontologies import in_force
 from evalstream.storage.results import write_results
@@ -83,9 +84,8 @@ def match_all(client: Client, datasets: Sequence[str], policies: Sequence[str]) 
     names = {"names": list(datasets)}
     of_them = "dataset IN {names:Array(String)}"
     order = "ORDER BY dataset, data_row, run, version, event_id"
-    events = client.query_arrow(
-        f"SELECT {', '.join(EVENTS.names)} FROM events FINAL WHERE {of_them} {order}", parameters=names
-    ).cast(EVENTS)
+    asked = f"SELECT {', '.join(STORED)} FROM events FINAL WHERE {of_them} {order}"
+    events = as_sent(client.query_arrow(asked, parameters=names))
     found = client.query(f"SELECT DISTINCT dataset FROM ontologies WHERE {of_them}", parameters=names).result_rows
     declared = {name: in_force(client, name) for (name,) in found}
     matched = []

@@ -24,11 +24,13 @@ LOOKUP_ROWS = 5_000
 #: Datasets of which a run has said something.
 _PREDICTED: Final[set[str]] = set()
 _PREDICTED_LIMIT: Final = 10_000
+#: What the table has of an event: :func:`as_sent` makes an event of it.
+STORED = (*EVENTS.names, "object_hundredths")
 
 # The conditions look at the key alone, so that they may come before FINAL: without being told, the engine would read
 # every column of whatever stands near these data rows.
 _LOAD = f"""
-SELECT {", ".join(EVENTS.names)}, object_hundredths FROM events FINAL
+SELECT {", ".join(STORED)} FROM events FINAL
 WHERE dataset = {{dataset:String}} AND data_row IN {{data_rows:Array(String)}} AND ({{runs:Bool}} OR run = '')
 ORDER BY data_row, run, version, event_id
 SETTINGS optimize_move_to_prewhere_if_final = 1
@@ -90,7 +92,12 @@ def _read_events(client: Client, dataset: str, data_rows: Sequence[str], *, runs
         client.query_arrow(_LOAD, parameters=known | {"data_rows": list(data_rows[start : start + LOOKUP_ROWS])})
         for start in range(0, len(data_rows), LOOKUP_ROWS)
     ]
-    return with_areas(in_units(pa.concat_tables(parts), "object").cast(EVENTS)) if parts else EVENTS.empty_table()
+    return as_sent(pa.concat_tables(parts)) if parts else EVENTS.empty_table()
+
+
+def as_sent(stored: pa.Table) -> pa.Table:
+    """Give events (schema ``EVENTS``) of rows of the table, with its columns :data:`STORED`."""
+    return with_areas(in_units(stored, "object").cast(EVENTS))
 
 
 def stored_versions(
