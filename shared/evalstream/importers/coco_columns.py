@@ -18,6 +18,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from evalstream.errors import EvalstreamError
 from evalstream.importers.coco_records import ANNOTATIONS, DETECTIONS
 from evalstream.importers.columns import CocoType
 from evalstream.importers.text import pieces
@@ -140,8 +141,8 @@ def in_pieces(iou_type: CocoType) -> bool:
     return iou_type in _IN_PIECES
 
 
-class NotPlainError(Exception):
-    """A file is not in the plain form."""
+class NotPlainError(EvalstreamError):
+    """A file is not in the plain form, and has to be read in another way."""
 
 
 def read_pieces(path: Path, iou_type: CocoType = "bbox") -> Iterator[tuple[_Read, float]]:

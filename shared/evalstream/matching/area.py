@@ -16,7 +16,7 @@ AREA_RANGES: Final = {
 AREA_LOW = np.array([low for low, _ in AREA_RANGES.values()])
 AREA_HIGH = np.array([high for _, high in AREA_RANGES.values()])
 
-_BOUNDS: Final = np.unique(list(AREA_RANGES.values()))
+_BOUNDS: Final = np.array(sorted({bound for bounds in AREA_RANGES.values() for bound in bounds}))
 _BETWEEN: Final = np.concatenate(([-1.0], (_BOUNDS[1:] + _BOUNDS[:-1]) / 2, [2 * _BOUNDS[-1]]))
 #: An area before, at, between and after each of the bounds, in their order.
 _EXAMPLES: Final = np.insert(_BETWEEN, np.arange(1, len(_BOUNDS) + 1), _BOUNDS)

@@ -102,8 +102,9 @@ def test_who_knows_of_positions_and_does_not_answer_is_told(
 
 
 def test_an_upload_of_nothing_has_a_position(client: TestClient) -> None:
+    send(client, "something", "r", replace("a", box("car"), predicted=True))
     position = send(client, "nothing", "r")["position"]
-    assert summary(client, "now", at_least=position, at_least_seconds=SOON).status_code == 200
+    assert summary(client, "something", at_least=position, at_least_seconds=SOON).status_code == 200
 
 
 def test_positions_of_an_earlier_process_wait_for_what_it_left() -> None:
