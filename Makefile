@@ -18,11 +18,13 @@
 # make bench-queries  what questions about 1 million detections cost an embedded service, after a write and at the next threshold
 # make bench-upload    COCO files to an embedded service until every figure reflects them; LARGE=1 with
 #                      one file of 5 million, for the client's memory
-# make bench-scale     a run of 10 million predictions: load, memory, disk, every question; some minutes, 3 GB of disk
+# make bench-scale     a run of 10 million predictions: load, memory, disk, every question; some minutes, 3 GB of disk;
+#                      LARGE=1 with 50 million, some ten minutes
 # make bench-load      200 readers and 4 writers at a time: how long answers take, and how many are turned away
 # make bench           against pycocotools and its rivals, in one run; LARGE=1 with 1.8 million detections, too, but not for
 #                      pycocotools: ten minutes more, and 4 GB of memory
-# make bench-pipeline  events through a running cluster (make up) until they are queryable
+# make bench-pipeline  events through a running cluster (make up) until they are queryable: as fast as they go, and at
+#                      60,000 predictions a second
 
 # Each process would compile a thousand modules anew, at half a second a start, where the environment forbids to keep them.
 unexport PYTHONDONTWRITEBYTECODE
@@ -147,13 +149,14 @@ bench-upload: $(INSTALLED)
 	$(BIN)/python -m benchmarks.upload --write $(if $(LARGE),--images 12500 --copies 10 --rounds 1)
 
 bench-scale: $(INSTALLED)
-	$(BIN)/python -m benchmarks.scale --write
+	$(BIN)/python -m benchmarks.scale --write $(if $(LARGE),--parts 100)
 
 bench-load: $(INSTALLED)
 	$(BIN)/python -m benchmarks.load
 
 bench-pipeline: $(INSTALLED)
 	$(BIN)/python -m benchmarks.pipeline --images 20000 --write
+	$(BIN)/python -m benchmarks.pipeline --images 10000 --rate 60000 --write
 
 $(INSTALLED): pyproject.toml constraints.txt hatch_build.py $(shell find shared -name '*.[ch]')
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "evalstream needs Python 3.11 or newer; name one: make PYTHON=python3.11 $(MAKECMDGOALS)")'

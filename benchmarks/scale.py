@@ -1,9 +1,9 @@
 """A run of millions of predictions in one embedded service: its load, and every question, with memory and disk.
 
 COCO files of half a million detections each, as of a data set in parts, are uploaded one after another by ``evalstream
-upload`` to an ``evalstream up`` of its own. Then each question is asked by the client: for the first time after a
-write, and at another threshold. No peer keeps a run and answers questions of it, so there is no ratio here; those to
-hotcoco are in ``benchmarks/queries.py``.
+upload`` to an ``evalstream up`` of its own. Then each question is asked by the client: for the first time, after the
+results of a hundred images were sent again, and at another threshold. No peer keeps a run and answers questions of it,
+so there is no ratio here; those to hotcoco are in ``benchmarks/queries.py``.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ from benchmarks.upload import upload, usage, wait_until_there
 from benchmarks.workload import coco_files, number_on, write_coco_files
 
 DATASET, RUN = "scale", "model"
+#: Images of which the results are sent again before a question is asked once more.
+_WRITTEN: Final = 100
 _IN_USE: Final = """
 import sys
 from pathlib import Path
@@ -49,12 +51,20 @@ class Load(NamedTuple):
     server_mb: float  # afterwards
 
 
+class Asked(NamedTuple):
+    """Seconds of a question: for the first time, after a write to some data rows of the run, at the next threshold."""
+
+    first: float
+    written: float
+    next: float
+
+
 class Scale(NamedTuple):
-    """Loads of parts in their order; seconds of each question, or why it is refused; bytes on disk."""
+    """Loads of parts in their order; what each question costs, or why it is refused; bytes on disk."""
 
     detections: int
     loads: list[Load]
-    questions: dict[str, tuple[float, float] | str]
+    questions: dict[str, Asked | str]
     disk: int
     in_use: int  # of it, by what has not been merged into something else yet
 
@@ -70,9 +80,9 @@ class Scale(NamedTuple):
         table.add_row("disk, with what was just merged", f"{self.disk / 2**20:,.0f} MB")
         table.add_row("disk", f"{self.in_use / 2**20:,.0f} MB: {self.in_use / self.detections:,.0f} bytes a detection")
         yield table
-        asked = Table("question", "after a write, s", "next threshold, s")
+        asked = Table("question", "at first, s", f"{_WRITTEN} images later, s", "next threshold, s")
         for name, cost in self.questions.items():
-            asked.add_row(name, *([cost, ""] if isinstance(cost, str) else [f"{one:,.2f}" for one in cost]))
+            asked.add_row(name, *([cost, "", ""] if isinstance(cost, str) else [f"{one:,.2f}" for one in cost]))
         yield asked
 
 
@@ -101,18 +111,21 @@ def measure(parts: int, images: int, per_image: int, rounds: int = 1) -> Scale:
 
 def _loaded_and_asked(
     folder: str, parts: int, images: int, per_image: int, rounds: int
-) -> tuple[list[Load], dict[str, tuple[float, float] | str], int]:
+) -> tuple[list[Load], dict[str, Asked | str], int]:
     with service(None, folder) as url:
         wait_until_there(url)
         files = (Path(folder, "gt.json"), Path(folder, "dt.json"))
         truth, results = coco_files(images, per_image)
         loads = []
-        for _ in track(range(parts), "uploading", console=Console(stderr=True)):
+        for part in track(range(parts), "uploading", console=Console(stderr=True)):
+            if part:
+                number_on(truth, results, images)
             write_coco_files(truth, results, *files)
             loads.append(_upload(url, *files))
-            number_on(truth, results, images)
+        _cut(truth, results)
+        write_coco_files(truth, results, *files)
         with evalstream.connect(url) as client:
-            asked = {name: _asked(client, name, said, rounds) for name, said in ASKED.items()}
+            asked = {name: _asked(client, name, said, rounds, files) for name, said in ASKED.items()}
         disk = sum(file.stat().st_size for file in Path(folder, "data").rglob("*") if file.is_file())
         return loads, asked, disk
 
@@ -130,15 +143,30 @@ def _upload(url: str, annotations: Path, predictions: Path) -> Load:
     return Load(used.seconds, used.mb, after - before, resident / 2**20)
 
 
-def _asked(client: evalstream.Client, name: str, said: dict[str, Any], rounds: int) -> tuple[float, float] | str:
+def _cut(truth: dict[str, Any], results: list[dict[str, Any]]) -> None:
+    """Leave some of the images, and what is on them."""
+    del truth["images"][_WRITTEN:]
+    there = {image["id"] for image in truth["images"]}
+    truth["annotations"] = [box for box in truth["annotations"] if box["image_id"] in there]
+    results[:] = [box for box in results if box["image_id"] in there]
+
+
+def _asked(
+    client: evalstream.Client, name: str, said: dict[str, Any], rounds: int, again: tuple[Path, Path]
+) -> Asked | str:
     def ask(confidence: float) -> float:
         start = time.perf_counter()
         getattr(client, name)(DATASET, RUN, confidence=confidence, **said)
         return time.perf_counter() - start
 
+    def ask_after_a_write() -> float:
+        client.upload(DATASET, again[0], predictions=again[1], run=RUN)
+        return ask(0.5)
+
     try:
         first = ask(0.5)
-        return first, float(np.median([ask(0.3 + 0.01 * number) for number in range(rounds)]))
+        written = float(np.median([ask_after_a_write() for _ in range(rounds)]))
+        return Asked(first, written, float(np.median([ask(0.3 + 0.01 * number) for number in range(rounds)])))
     except ClientError as error:
         return f"refused: {error}"
 
