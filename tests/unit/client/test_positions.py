@@ -38,9 +38,9 @@ def test_two_uploads_and_a_question_need_no_pause(service: Service) -> None:
 def test_the_position_of_an_upload_is_of_closing_the_run_too(service: Service) -> None:
     with evalstream.connect(service.url, api_key="key") as client:
         said = {"predictions": events("predictions", 5), "run": "r", "complete": True, "wait": False}
-        done = client.upload("closing", events("annotations", 20), **said)
+        done = client.upload("closed for a position", events("annotations", 20), **said)
         assert done.closed == 15
-        assert client.at_least(done.position, seconds=25).summary("closing", "r").fn == 15
+        assert client.at_least(done.position, seconds=25).summary("closed for a position", "r").fn == 15
 
 
 def test_what_is_asked_later_than_a_position_says_so() -> None:
