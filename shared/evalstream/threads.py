@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+Other = TypeVar("Other")
 
 #: Threads that work on one question: others want processors too.
 _MOST: Final = 2
@@ -27,6 +28,12 @@ def on_threads(function: Callable[[Item], Result], items: Iterable[Item], *, wor
 
     with ThreadPoolExecutor(_MOST) as pool:
         return list(pool.map(function, items))
+
+
+def at_once(one: Callable[[], Result], other: Callable[[], Other], *, worth_it: bool = True) -> tuple[Result, Other]:
+    """Do two things that do not need each other, on two threads where there are as many processors."""
+    results: list[Any] = on_threads(lambda do: do(), (one, other), worth_it=worth_it)
+    return results[0], results[1]
 
 
 def _processors() -> int:

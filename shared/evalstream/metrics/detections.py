@@ -13,7 +13,7 @@ from evalstream.matching import AREA_RANGES, MAX_DETECTIONS
 from evalstream.metrics.average_precision import Averages, Bits, Rule, average_changes, average_detections
 from evalstream.native import compiled
 from evalstream.scenes import Code, Flag, Float, Int, Rectangles
-from evalstream.threads import on_threads
+from evalstream.threads import at_once, on_threads
 
 #: Classes whose curves are in memory at one time. Of more, only the mean of each curve is kept.
 _SLICE: Final = 1_000
@@ -22,7 +22,7 @@ _FEWER: Final = (1, 10)
 _NO_LIMITS: Final = np.empty(0, np.uint8)
 NO_FLAGS: Final = np.empty(0, np.bool_)
 #: Detections that are worth threads of their own.
-_MANY: Final = 50_000
+MANY: Final = 50_000
 #: By area range and the most detections that count of one row and class.
 Limited = dict[tuple[str, int], Averages]
 
@@ -63,12 +63,14 @@ def averages_by_detection(
     averages, recall
         The averages at the first 11 thresholds; the final recalls at the others, ``(n, classes)``.
     """
-    order, start = in_order(detections)
     ranges = AREA_RANGES if coco else {"all": (-np.inf, np.inf)}
-    limits = _NO_LIMITS
-    if coco:
-        lows, highs = np.array(list(ranges.values())).T
-        limits = _limits(detections.area, detections.rank, lows, highs, np.array(_FEWER))[order]
+    lows, highs = np.array(list(ranges.values())).T
+    (order, start), limits = at_once(
+        lambda: in_order(detections),
+        lambda: _limits(detections.area, detections.rank, lows, highs, np.array(_FEWER)) if coco else _NO_LIMITS,
+        worth_it=len(detections.label) > MANY,
+    )
+    limits = limits[order] if coco else limits
     # A stepwise curve alone looks at it.
     confidence = detections.confidence[order] if rule.stepwise else np.empty(0)
     place = places(order, len(detections.label))
@@ -99,7 +101,7 @@ def averages_by_detection(
                 )
         return averages, recall
 
-    parts = on_threads(of_range, ranges, worth_it=len(order) > _MANY)
+    parts = on_threads(of_range, ranges, worth_it=len(order) > MANY)
     averages = {key: own for part, _ in parts for key, own in part.items()}
     return averages, next(recall for _, recall in parts if recall is not None)
 
@@ -255,7 +257,7 @@ def averages_by_confidence(
         curve = own.delta_tp, own.counted, own.is_point
         return _in_slices(own.start, annotations, partial(_of_changes, curve, rule))
 
-    averages = on_threads(average_at, thresholds[:11].tolist(), worth_it=len(changes.label) > _MANY)
+    averages = on_threads(average_at, thresholds[:11].tolist(), worth_it=len(changes.label) > MANY)
     r = detections.rectangle[_can_count(detections)]
     r = r[(r["confidence_low"] < least) & (least <= r["confidence_high"])]
     label = detections.label[r["prediction"]]

@@ -17,7 +17,7 @@ from evalstream.metrics.average_precision import (
     Interpolation,
     float32_linspace,
 )
-from evalstream.metrics.detections import Detections, Limited, averages_by_confidence, averages_by_detection
+from evalstream.metrics.detections import MANY, Detections, Limited, averages_by_confidence, averages_by_detection
 from evalstream.ontology import FREQUENCIES, NOTHING_DECLARED, Frequency, Ontology
 from evalstream.room import given_back
 from evalstream.scenes import Float, Int
@@ -27,6 +27,7 @@ from evalstream.scoring.notes import unusual
 from evalstream.selection import QuestionError, Selection
 from evalstream.stored.labels import ALL_CLASSES, PerClassPage
 from evalstream.tabular import Tabular
+from evalstream.threads import at_once
 from evalstream.types import LOCALISED
 from evalstream.words import count_of
 
@@ -152,8 +153,12 @@ def average_precisions(
     _require_groups(selection, options)
     localised = selection.model_copy(update={"type": selection.type or list(LOCALISED)})
     columns, left, failed, *_ = read_all(client, localised, ordered=True)
-    detected = detections(columns, left, groups=options.group_of == "count")
-    said = notes_on(client, localised, failed, unusual(columns, count(columns, left), left)).notes
+    detected, found = at_once(
+        lambda: detections(columns, left, groups=options.group_of == "count"),
+        lambda: unusual(columns, count(columns, left), left),
+        worth_it=len(columns.confidence) > MANY,
+    )
+    said = notes_on(client, localised, failed, found).notes
     declared = in_force(client, selection.dataset).ontology
     return average_precision_of(detected, said, selection, options, page, ontology=declared)
 
