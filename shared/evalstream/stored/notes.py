@@ -25,15 +25,16 @@ _NEGATIVE = (
     "arrayCount((ok, c, up) -> ok AND up < 0 AND c < 0, prediction_asked, prediction_confidence, prediction_parent)"
 )
 _IGNORED = (
-    "arrayCount((ok, c, up, i) -> ok AND up < 0 AND c >= {confidence:Float64} AND has(ignored_prediction, i - 1),"
-    " prediction_asked, prediction_confidence, prediction_parent, arrayEnumerate(prediction_asked))"
+    "arrayCount(p -> prediction_asked[p + 1] AND prediction_parent[p + 1] < 0"
+    " AND prediction_confidence[p + 1] >= {confidence:Float64}, arrayDistinct(ignored_prediction))"
 )
+_REGIONS = "arrayCount((ok, c) -> ok AND NOT {is_object}, annotation_asked, annotation_crowd)"
 _REPAIRED = "arrayCount(name -> name = 'repaired', measure_name)"
-# Whether there can be anything of the kind at all: mostly there is not, and this is soon asked. Rows that could not be
+# Whether there can be anything of a kind at all: mostly there is not, and this is soon asked. Rows that could not be
 # matched have no objects.
 _ANY = f"""
-SELECT maxArray(prediction_rank) >= {min(MAX_DETECTIONS, MAX_SKELETONS)} OR minArray(prediction_confidence) < 0
-    OR maxArray(annotation_crowd) > {Crowd.OBJECT} OR max(has(measure_name, 'repaired')), countIf(error != '')
+SELECT maxArray(prediction_rank) >= {min(MAX_DETECTIONS, MAX_SKELETONS)}, minArray(prediction_confidence) < 0,
+    maxArray(annotation_crowd) > {Crowd.OBJECT}, max(has(measure_name, 'repaired')), countIf(error != '')
 FROM ({{rows}})
 """
 
@@ -48,8 +49,16 @@ class Known(NamedTuple):
 def notes(client: Client, selection: Selection) -> Known:
     """Say what has to be known of any answer about the selection at its thresholds."""
     rows, parameters = selected(selection, with_failed=True)
-    ((any_other, rows_failed),) = ask(client, _ANY.format(rows=rows), parameters)
-    return notes_on(client, selection, rows_failed, _unusual(client, selection) if any_other else Unusual())
+    ((ranks, negatives, regions, repaired, rows_failed),) = ask(client, _ANY.format(rows=rows), parameters)
+    kinds = {
+        "beyond": _BEYOND if ranks and selection.traits.limited else None,
+        "negative": _NEGATIVE if negatives else None,
+        "ignored": _IGNORED if regions else None,
+        "regions": _REGIONS.format(is_object=is_object(selection)) if regions else None,
+        "repaired": _REPAIRED if repaired else None,
+    }
+    there = {kind: one for kind, one in kinds.items() if one is not None}
+    return notes_on(client, selection, rows_failed, _unusual(client, selection, there) if there else Unusual())
 
 
 def notes_on(client: Client, selection: Selection, rows_failed: int, unusual: Unusual) -> Known:
@@ -65,9 +74,7 @@ def notes_on(client: Client, selection: Selection, rows_failed: int, unusual: Un
     return Known(said, missing)
 
 
-def _unusual(client: Client, selection: Selection) -> Unusual:
+def _unusual(client: Client, selection: Selection, kinds: dict[str, str]) -> Unusual:
     sql, parameters = scored(selection)
-    no_objects = f"arrayCount((ok, c) -> ok AND NOT {is_object(selection)}, annotation_asked, annotation_crowd)"
-    sums = ", ".join(f"sum({one})" for one in (_BEYOND, _NEGATIVE, _IGNORED, no_objects, _REPAIRED))
-    (row,) = ask(client, f"SELECT {sums} FROM ({sql})", parameters)
-    return Unusual(*row)
+    ((*counts,),) = ask(client, f"SELECT {', '.join(f'sum({one})' for one in kinds.values())} FROM ({sql})", parameters)
+    return Unusual(**dict(zip(kinds, counts, strict=True)))
