@@ -81,10 +81,9 @@ class _Columns(NamedTuple):
     labels: list[str]
     label: Code  # of each prediction, a position in labels; of one that is not tried what it should have been
     confidence: Float
-    chosen: Flag  # whether it is tried, or points to an annotation that counts: of others nothing is looked at
     tried: Flag  # whether its class passes the filter: else it may only be put right
     right: Flag
-    counts: Flag  # whether it is in the curve: not if it is ignored
+    counts: Flag  # whether it is in the curve: it is tried, and not ignored
     cause: CauseCode
     target: Code  # the annotation that it should have been, −1: none that counts
     annotation_label: Code
@@ -131,7 +130,7 @@ def errors(
         if state in POINTING:
             put_right = _put_right(columns, best, CAUSES.index(state))
             return _ap(_curve(put_right, last=columns.right), annotations)
-        return _ap(curve._replace(counts=curve.counts & (curve.cause != CAUSES.index(state))), annotations)
+        return _ap(curve, annotations, without=CAUSES.index(state))
 
     states = (*CAUSES, "as found", "right first", "all found")  # those that take longest first
     figures = dict(zip(states, on_threads(ap_of, states, worth_it=many), strict=True))
@@ -139,7 +138,7 @@ def errors(
     counted = {
         cause: np.bincount(columns.annotation_label[columns.missed], minlength=size)
         if cause == "missed"
-        else _by_class(curve, curve.counts & (curve.cause == number))
+        else _by_class(curve, curve.cause == number)
         for number, cause in enumerate(CAUSES)
     }
     ignored = np.bincount(columns.cause[columns.tried & ~columns.counts & (columns.cause >= 0)], minlength=len(CAUSES))
@@ -177,22 +176,19 @@ def errors(
 
 
 class _Curve(NamedTuple):
-    """Predictions by class, and within a class in the order of its curve."""
+    """The predictions that count, by class, and within a class in the order of its curve."""
 
     start: Int  # those of class k are start[k] : start[k + 1]
     right: Flag
-    counts: Flag
     cause: CauseCode
 
 
 def _curve(columns: _Columns, last: Flag) -> _Curve:
-    """Put all predictions in the order of their curves; of equal confidences those that are ``last`` come last."""
-    size = len(columns.labels)
-    order, start = ranked(columns.label, columns.confidence, columns.chosen, last, size)
+    """Put predictions in the order of their curves; of equal confidences those that are ``last`` come last."""
+    order, start = ranked(columns.label, columns.confidence, columns.counts, last, len(columns.labels))
     # Together in one byte: what is far apart in memory is looked up once.
-    counts, right = columns.counts.view(np.int8), columns.right.view(np.int8)
-    said = ((columns.cause + np.int8(1)) << 2 | counts << 1 | right)[order]
-    return _Curve(start, (said & 1).view(np.bool_), (said >> 1 & 1).view(np.bool_), (said >> 2) - np.int8(1))
+    said = ((columns.cause + np.int8(1)) << 1 | columns.right.view(np.int8))[order]
+    return _Curve(start, (said & 1).view(np.bool_), (said >> 1) - np.int8(1))
 
 
 class _Ap(NamedTuple):
@@ -200,22 +196,22 @@ class _Ap(NamedTuple):
     mean: float | None  # None: there are no classes
 
 
-def _ap(curve: _Curve, annotations: Int) -> _Ap:
-    """AP of each class, and their mean: TIDE's.
+def _ap(curve: _Curve, annotations: Int, without: int | None = None) -> _Ap:
+    """AP of each class, and their mean: TIDE's. Perhaps without errors of one cause.
 
     A class of predictions alone is 0, and in the mean.
     """
-    predicted = _by_class(curve, curve.counts) > 0
-    correct, ignored = curve.right.astype(np.uint32), (~curve.counts).astype(np.uint32)
-    return _mean_of(curve.start, correct, ignored, predicted, annotations)
+    left_out = np.zeros(len(curve.right), np.bool_) if without is None else curve.cause == without
+    predicted = np.diff(curve.start) - _by_class(curve, left_out) > 0
+    return _mean_of(curve.start, curve.right.astype(np.uint32), left_out.astype(np.uint32), predicted, annotations)
 
 
 def _right_first(curve: _Curve, annotations: Int) -> _Ap:
     """AP with all that is right before all else, which then changes nothing."""
-    right = _by_class(curve, curve.right & curve.counts)
+    right = _by_class(curve, curve.right)
     correct = np.ones(int(right.sum()), np.uint32)
     start = np.append(0, np.cumsum(right))
-    return _mean_of(start, correct, np.zeros_like(correct), _by_class(curve, curve.counts) > 0, annotations)
+    return _mean_of(start, correct, np.zeros_like(correct), np.diff(curve.start) > 0, annotations)
 
 
 def _by_class(curve: _Curve, chosen: Flag) -> Int:
@@ -285,7 +281,6 @@ def _of_analysis(of: Columns, counting: Counting, caused: Caused) -> _Columns:
         [name for name, use in zip(of.labels, used, strict=True) if use],
         place[label],
         of.confidence,
-        chosen,
         caused.tried,
         caused.right,
         counting.prediction_counts & chosen,
