@@ -48,7 +48,8 @@ DECLARATION_LIVES: Final = f"version >= {_of_dataset(_FLOOR)}"
 #: are cheap: over a small dataset the analysis of five subqueries takes longer than everything else.
 MOST_VALUES: Final = 500
 _FEW: Final = (
-    "SELECT toString(run), data_row, version, floor FROM deletions WHERE dataset = {dataset:String}"
+    "SELECT toString(run), data_row, version, floor, toUnixTimestamp64Milli(older_than) > 0 FROM deletions"
+    " WHERE dataset = {dataset:String}"
     f" LIMIT {MOST_VALUES + 1}"
 )
 
@@ -160,8 +161,18 @@ def load_deletions(client: Client, dataset: str, data_rows: Sequence[str] | None
 
 def count_deletions(client: Client, dataset: str) -> int:
     """Count the tombstones of a dataset: as long as there are no more of them, what was there is there."""
+    if (few := _few_rows(client, dataset)) is not None:
+        return len({(run, data_row, version) for run, data_row, version, *_ in few})
     statement = "SELECT uniqExact(run, data_row, version) FROM deletions WHERE dataset = {dataset:String}"
     return int(short_answer(client, statement, {"dataset": dataset})[0][0])
+
+
+def any_by_retention(client: Client, dataset: str) -> bool:
+    """Whether retention has removed anything of a dataset."""
+    if (few := _few_rows(client, dataset)) is not None:
+        return any(by_retention for *_, by_retention in few)
+    statement = "SELECT max(toUnixTimestamp64Milli(older_than) > 0) FROM deletions WHERE dataset = {dataset:String}"
+    return bool(short_answer(client, statement, {"dataset": dataset})[0][0])
 
 
 class Conditions(NamedTuple):
@@ -209,13 +220,19 @@ _KEYS: Final = ("run", "data_row")
 
 def _few(client: Client, dataset: str) -> dict[tuple[str, str], Tombstones] | None:
     """Load the tombstones of a dataset by run and data row; None where there are many."""
-    tombstones = short_answer(client, _FEW, {"dataset": dataset})
-    if len(tombstones) > MOST_VALUES:
+    tombstones = _few_rows(client, dataset)
+    if tombstones is None:
         return None
     floors: dict[tuple[str, str], dict[int, int]] = {}
-    for run, data_row, version, floor in tombstones:
+    for run, data_row, version, floor, _ in tombstones:
         floors.setdefault((run, data_row), {})[version] = floor
     return {scope: Tombstones(len(own), max(own.values())) for scope, own in floors.items()}
+
+
+def _few_rows(client: Client, dataset: str) -> list[tuple[Any, ...]] | None:
+    """Read the rows of a dataset; None where there are many. All who ask about them at one state share the answer."""
+    rows = short_answer(client, _FEW, {"dataset": dataset})
+    return rows if len(rows) <= MOST_VALUES else None
 
 
 def _conditions(floors: Sequence[str], counts: Sequence[str], parameters: dict[str, Any]) -> Conditions:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from evalstream.storage.deletions import conditions
+from evalstream.storage.deletions import any_by_retention, conditions
 from evalstream.storage.remembered import short_answer
 from evalstream.storage.settings import INSERT
 
@@ -117,10 +117,7 @@ def runs_by_age(client: Client, dataset: str) -> list[tuple[str, int, datetime]]
 
 def removed(client: Client, dataset: str) -> Removed:
     """Count what retention has removed of a dataset, and has not come again since."""
-    any_at_all = (
-        "SELECT countIf(toUnixTimestamp64Milli(older_than) > 0) FROM deletions WHERE dataset = {dataset:String}"
-    )
-    if not short_answer(client, any_at_all, {"dataset": dataset})[0][0]:  # nearly always, and cheap
+    if not any_by_retention(client, dataset):  # nearly always, and cheap
         return NOTHING_REMOVED
     living = conditions(client, dataset)
     statement = _REMOVED.format(lives=living.lives, declaration_lives=living.declaration_lives)
