@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from evalstream.metrics.detections import by_class, by_confidence
 from evalstream.scenes import Code, Float, Int
 from evalstream.scoring.columns import Columns
 from evalstream.scoring.counting import Counting, count, held, selected_rows
 from evalstream.selection import Selection
+
+#: Small numbers where each is of one object, for there are millions.
+More = NDArray[np.signedinteger[Any]]
 
 
 class Steps(NamedTuple):
@@ -35,8 +39,8 @@ class Changes(NamedTuple):
     annotations: Int  # of each label
     label: Code  # a position in labels
     confidence: Float
-    tp: Int  # how many there are more
-    predictions: Int
+    tp: More  # how many there are more
+    predictions: More
 
 
 def steps_of(of: Columns, selection: Selection, *, per_class: bool, labels: Sequence[str] | None = None) -> list[Steps]:
@@ -90,7 +94,7 @@ def of_labels(changes: Changes) -> list[Steps]:
     return steps
 
 
-def _changes(of: Columns, counting: Counting, selection: Selection) -> tuple[Code, Float, Int, Int]:
+def _changes(of: Columns, counting: Counting, selection: Selection) -> tuple[Code, Float, More, More]:
     """Say what changes, as parallel columns: label, confidence, true positives more or fewer, predictions more.
 
     A prediction comes in; a correct match is made; it is unmade again (only where a policy lets a less confident
@@ -106,12 +110,13 @@ def _changes(of: Columns, counting: Counting, selection: Selection) -> tuple[Cod
     label = np.concatenate((of.prediction.label[predicted], theirs[right], theirs[unmade]))
     confidence = np.concatenate((of.confidence[predicted], r["confidence_high"][right], r["confidence_low"][unmade]))
     sizes = [int(np.count_nonzero(one)) for one in (predicted, right, unmade)]
-    return label, confidence, np.repeat([0, 1, -1], sizes), np.repeat([1, 0, 0], sizes)
+    tp, more = (np.repeat(np.array(values, np.int8), sizes) for values in ([0, 1, -1], [1, 0, 0]))
+    return label, confidence, tp, more
 
 
-def _summed(label: str | None, annotations: int, confidence: Float, tp: Int, predictions: Int) -> Steps:
+def _summed(label: str | None, annotations: int, confidence: Float, tp: More, predictions: More) -> Steps:
     """Sum up changes, the highest confidence first; before the first prediction there is no step."""
     last = np.append(confidence[1:] != confidence[:-1], True) if len(confidence) else np.empty(0, np.bool_)
-    summed_tp, summed = np.cumsum(tp)[last], np.cumsum(predictions)[last]
+    summed_tp, summed = np.cumsum(tp, dtype=np.int64)[last], np.cumsum(predictions, dtype=np.int64)[last]
     seen = summed > 0
     return Steps(label, annotations, confidence[last][seen], summed_tp[seen], summed[seen])
