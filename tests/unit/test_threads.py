@@ -8,8 +8,8 @@ import evalstream
 import pytest
 from evalstream import threads
 from evalstream.metrics import detections
-from evalstream.queries import errors
-from evalstream.threads import on_threads
+from evalstream.queries import average_precision, errors
+from evalstream.threads import at_once, on_threads
 
 from benchmarks.workload import coco_files
 
@@ -27,6 +27,16 @@ def test_two_work_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     on_threads(lambda _: both.wait(timeout=30), range(2))
 
 
+def test_two_things_are_done_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads, "_processors", lambda: 2)
+    both = threading.Barrier(2)
+    assert at_once(lambda: (both.wait(timeout=30), "one")[1], lambda: (both.wait(timeout=30), "other")[1]) == (
+        "one",
+        "other",
+    )
+    assert at_once(lambda: 1, lambda: 2, worth_it=False) == (1, 2)
+
+
 def test_an_error_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(threads, "_processors", lambda: 2)
     with pytest.raises(ZeroDivisionError):
@@ -39,7 +49,7 @@ def test_figures_are_the_same_with_and_without(question: str, monkeypatch: pytes
     monkeypatch.setattr(threads, "_processors", lambda: 2)
     answers = []
     for many in (0, 10**9):
-        monkeypatch.setattr(detections, "_MANY", many)
-        monkeypatch.setattr(errors, "_MANY", many)
+        for module in (detections, average_precision, errors):
+            monkeypatch.setattr(module, "MANY", many)
         answers.append(getattr(evalstream.evaluate(truth, found, policy="coco"), question)())
     assert answers[0] == answers[1]
