@@ -91,12 +91,12 @@ SELECTED: list[dict[str, Any]] = [
 def test_nothing_is_read_of_a_run_that_has_not_changed(client: Client, read: Read) -> None:
     rng = random.Random(0)
     write(client, rng, "untouched", ["1", "2", "3"], RUN)
-    client.command("OPTIMIZE TABLE results FINAL")  # so that no number is missing, as after a change of other tests
+    merge(client)
     selection = Selection(dataset="untouched", run=RUN)
     first = read_all(client, selection)
     write(client, rng, "untouched", ["4"], OTHER)
     read_all(client, selection)
-    client.command("OPTIMIZE TABLE results FINAL")  # parts have new names, and nothing new in them
+    merge(client)  # parts have new names, and nothing new in them
     assert plain(read_all(client, selection), False, False) == plain(first, False, False)
     assert read.names == [None]
     write(client, rng, "untouched", ["2", "5"], RUN)
@@ -110,6 +110,7 @@ def test_a_run_of_which_much_has_changed_is_read_as_a_whole(
     monkeypatch.setattr(columns, "MOST_CHANGED", 0.4)
     rng = random.Random(0)
     write(client, rng, "half", ["1", "2", "3"], RUN)
+    merge(client)
     selection = Selection(dataset="half", run=RUN)
     read_all(client, selection)
     write(client, rng, "half", ["1"], RUN)
@@ -121,6 +122,7 @@ def test_a_run_of_which_much_has_changed_is_read_as_a_whole(
 
 def test_a_table_that_was_changed_in_place_is_read_as_a_whole(client: Client, read: Read) -> None:
     write(client, random.Random(0), "in place", ["1", "2", "3"], RUN)
+    merge(client)
     selection = Selection(dataset="in place", run=RUN)
     read_all(client, selection)
     client.command(
@@ -129,6 +131,11 @@ def test_a_table_that_was_changed_in_place_is_read_as_a_whole(client: Client, re
     )
     read_all(client, selection)
     assert read.names == [None, None]
+
+
+def merge(client: Client) -> None:
+    """Make one part of all, so that no number is missing between parts: changes in place, of other tests, take some."""
+    client.command("OPTIMIZE TABLE results FINAL")
 
 
 def write(client: Client, rng: random.Random, dataset: str, names: list[str], run: str) -> None:
@@ -156,7 +163,7 @@ def change(client: Client, rng: random.Random, dataset: str, names: list[str], k
     if kind == "deleted":
         delete(client, Scope(dataset, data_row=rng.choice(names)), newest_version(client) + 1)
     elif kind == "merged":
-        client.command("OPTIMIZE TABLE results FINAL")
+        merge(client)
     else:
         some = rng.sample(names, 1 if kind == "one" else rng.randrange(2, 6))
         write(client, rng, dataset, some, OTHER if kind == "another run" else RUN)
