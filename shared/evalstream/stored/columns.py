@@ -264,9 +264,7 @@ def _renewed(client: Client, selection: Selection, key: Key, earlier: Stored | N
     found = _rows(client, selection, key, ask_for, None)
     if parts is None and state is not None and _size(found) >= WORTH_IT:
         parts = results_parts(client)
-        if (
-            getattr(client, "known_state", None) != state
-        ):  # something was written meanwhile: they may have more than what was read
+        if getattr(client, "known_state", None) != state:  # they may have more than what was read
             parts = None
     return found._replace(parts=parts)
 
